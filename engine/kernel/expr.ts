@@ -1,0 +1,135 @@
+/**
+ * Scalar expressions: what fills the holes of every pointwise and row kernel. An expression is a small immutable
+ * graph; machines print it (`emit.ts`) and `derivative.ts` differentiates it, so no pointwise gradient is written by
+ * hand. Sharing a node shares the work: it is computed once.
+ */
+
+export type UnaryOp = "neg" | "abs" | "floor" | "exp" | "log" | "sqrt" | "sin" | "cos" | "erf";
+export type BinaryOp = "add" | "sub" | "mul" | "div" | "max" | "min" | "lt" | "le";
+/**
+ * `constant` a literal, `input` the i-th operand at this element, `scalar` the i-th number given at launch,
+ * `reduced` the result of the row's reduction of that name, `column` the position within the row.
+ */
+export type LeafOp = "constant" | "input" | "scalar" | "reduced" | "column";
+export type ExprOp = LeafOp | UnaryOp | BinaryOp | "select";
+
+export class Expr {
+  private constructor(
+    readonly op: ExprOp,
+    readonly args: readonly Expr[],
+    /** The literal of a constant, the number of an input or scalar. */
+    readonly value: number,
+    /** The name of a reduction. */
+    readonly name: string,
+  ) {}
+
+  static leaf(op: LeafOp, value = 0, name = ""): Expr {
+    return new Expr(op, [], value, name);
+  }
+  static node(op: UnaryOp | BinaryOp | "select", args: readonly Expr[]): Expr {
+    return new Expr(op, args, 0, "");
+  }
+
+  add(other: Expr | number): Expr {
+    return binary("add", this, lift(other));
+  }
+  sub(other: Expr | number): Expr {
+    return binary("sub", this, lift(other));
+  }
+  mul(other: Expr | number): Expr {
+    return binary("mul", this, lift(other));
+  }
+  div(other: Expr | number): Expr {
+    return binary("div", this, lift(other));
+  }
+  max(other: Expr | number): Expr {
+    return binary("max", this, lift(other));
+  }
+  min(other: Expr | number): Expr {
+    return binary("min", this, lift(other));
+  }
+  /** 1 where this is less than the other, else 0; only meaningful as the condition of `select`. */
+  lt(other: Expr | number): Expr {
+    return binary("lt", this, lift(other));
+  }
+  le(other: Expr | number): Expr {
+    return binary("le", this, lift(other));
+  }
+  neg(): Expr {
+    return this.op === "constant" ? constant(-this.value) : Expr.node("neg", [this]);
+  }
+  abs(): Expr {
+    return Expr.node("abs", [this]);
+  }
+  floor(): Expr {
+    return Expr.node("floor", [this]);
+  }
+  exp(): Expr {
+    return Expr.node("exp", [this]);
+  }
+  log(): Expr {
+    return Expr.node("log", [this]);
+  }
+  sqrt(): Expr {
+    return Expr.node("sqrt", [this]);
+  }
+  sin(): Expr {
+    return Expr.node("sin", [this]);
+  }
+  cos(): Expr {
+    return Expr.node("cos", [this]);
+  }
+  erf(): Expr {
+    return Expr.node("erf", [this]);
+  }
+  square(): Expr {
+    return this.mul(this);
+  }
+  reciprocal(): Expr {
+    return constant(1).div(this);
+  }
+  /** 1 / (1 + e^-x), written so that neither tail overflows. */
+  sigmoid(): Expr {
+    return this.neg().exp().add(1).reciprocal();
+  }
+  clamp(low: number, high: number): Expr {
+    return this.max(low).min(high);
+  }
+}
+
+export const constant = (value: number): Expr => Expr.leaf("constant", value);
+export const input = (index: number): Expr => Expr.leaf("input", index);
+export const scalar = (index: number): Expr => Expr.leaf("scalar", index);
+export const reduced = (name: string): Expr => Expr.leaf("reduced", 0, name);
+export const column = (): Expr => Expr.leaf("column");
+/** `condition ? whenTrue : whenFalse`; the condition is an `lt` or `le`. */
+export const select = (condition: Expr, whenTrue: Expr | number, whenFalse: Expr | number): Expr =>
+  Expr.node("select", [condition, lift(whenTrue), lift(whenFalse)]);
+
+export function lift(x: Expr | number): Expr {
+  return typeof x === "number" ? constant(x) : x;
+}
+
+const is = (e: Expr, value: number) => e.op === "constant" && e.value === value;
+
+/** Builds a node, dropping what cannot matter (x + 0, x * 1, x * 0), which keeps derived gradients small. */
+function binary(op: BinaryOp, a: Expr, b: Expr): Expr {
+  if (op === "add" && is(a, 0)) return b;
+  if ((op === "add" || op === "sub") && is(b, 0)) return a;
+  if (op === "mul" && (is(a, 0) || is(b, 0))) return constant(0);
+  if (op === "mul" && is(a, 1)) return b;
+  if ((op === "mul" || op === "div") && is(b, 1)) return a;
+  if (op === "div" && is(a, 0)) return constant(0);
+  if (op === "mul" && is(b, -1)) return a.neg();
+  if (op === "mul" && is(a, -1)) return b.neg();
+  return Expr.node(op, [a, b]);
+}
+
+/** The inputs that an expression reads. */
+export function inputsOf(expr: Expr, into = new Set<number>(), seen = new Set<Expr>()): Set<number> {
+  if (seen.has(expr)) return into;
+  seen.add(expr);
+  if (expr.op === "input") into.add(expr.value);
+  expr.args.forEach((arg) => inputsOf(arg, into, seen));
+  return into;
+}
