@@ -1,0 +1,99 @@
+/**
+ * From the text of a COCO annotation or results file to checked values. Every complaint names the file and the entry.
+ */
+import { DinogradError } from "../../engine/errors.ts";
+import type { CocoAnnotation, CocoAnnotations, CocoDetection } from "./types.ts";
+
+/** Parse an annotation file. @throws DinogradError("data") where it is not one. */
+export function parseCocoAnnotations(text: string, fileName: string): CocoAnnotations {
+  const root = parseJson(text, fileName);
+  if (
+    !isRecord(root) || !Array.isArray(root.images) || !Array.isArray(root.annotations) ||
+    !Array.isArray(root.categories)
+  ) {
+    throw new DinogradError("data", `${fileName}: expected a COCO object with images, annotations and categories`);
+  }
+  const images = root.images.map((image, i) => ({ id: integer(image, "id", `${fileName}: image ${i}`) }));
+  const categories = root.categories.map((category, i) => {
+    const place = `${fileName}: category ${i}`;
+    const id = integer(category, "id", place);
+    return { id, name: isRecord(category) && typeof category.name === "string" ? category.name : String(id) };
+  });
+  const seen = new Set<number>();
+  const annotations = root.annotations.map((entry, i): CocoAnnotation => {
+    const place = `${fileName}: annotation ${i}`;
+    const id = integer(entry, "id", place);
+    if (seen.has(id)) throw new DinogradError("data", `${place}: expected ids to differ but found ${id} again`);
+    seen.add(id);
+    return {
+      id,
+      image_id: integer(entry, "image_id", place),
+      category_id: integer(entry, "category_id", place),
+      bbox: box(entry, place),
+      ...(isRecord(entry) && typeof entry.area === "number" ? { area: entry.area } : {}),
+      iscrowd: isRecord(entry) && entry.iscrowd ? 1 : 0,
+    };
+  });
+  return { images, categories, annotations };
+}
+
+/** Parse a results file: a list of `{image_id, category_id, bbox, score}`. @throws DinogradError("data"). */
+export function parseCocoDetections(text: string, fileName: string): CocoDetection[] {
+  const root = parseJson(text, fileName);
+  if (!Array.isArray(root)) {
+    throw new DinogradError("data", `${fileName}: expected a list of detections but found ${describe(root)}`);
+  }
+  return root.map((entry, i) => {
+    const place = `${fileName}: detection ${i}`;
+    return {
+      image_id: integer(entry, "image_id", place),
+      category_id: integer(entry, "category_id", place),
+      bbox: box(entry, place),
+      score: number(entry, "score", place),
+    };
+  });
+}
+
+function parseJson(text: string, fileName: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new DinogradError("data", `${fileName}: expected JSON but ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function describe(value: unknown): string {
+  if (Array.isArray(value)) return "a list";
+  return isRecord(value) ? "an object" : JSON.stringify(value) ?? "nothing";
+}
+
+function number(entry: unknown, field: string, place: string): number {
+  const value = isRecord(entry) ? entry[field] : undefined;
+  if (typeof value !== "number" || !Number.isFinite(value)) {
+    throw new DinogradError("data", `${place}: expected ${field} to be a number but found ${describe(value)}`);
+  }
+  return value;
+}
+
+function integer(entry: unknown, field: string, place: string): number {
+  const value = number(entry, field, place);
+  if (!Number.isSafeInteger(value)) {
+    throw new DinogradError("data", `${place}: expected ${field} to be an integer but found ${value}`);
+  }
+  return value;
+}
+
+function box(entry: unknown, place: string): number[] {
+  const value = isRecord(entry) ? entry.bbox : undefined;
+  if (!Array.isArray(value) || value.length !== 4 || !value.every((x) => typeof x === "number" && Number.isFinite(x))) {
+    throw new DinogradError(
+      "data",
+      `${place}: expected bbox to be [x, y, width, height] but found ${JSON.stringify(value)}`,
+    );
+  }
+  return value.map(Number);
+}

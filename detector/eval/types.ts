@@ -1,0 +1,79 @@
+/**
+ * The COCO evaluation's data: annotations, detections, and the twelve numbers. Structural types that hold no more than
+ * evaluation needs, so that a data set read elsewhere can be passed as it is.
+ */
+
+/** A box as COCO files write it: left, top, width, height in pixels. */
+export type CocoBox = readonly [x: number, y: number, width: number, height: number];
+
+/** One annotated object. */
+export interface CocoAnnotation {
+  readonly id: number;
+  readonly image_id: number;
+  readonly category_id: number;
+  readonly bbox: readonly number[];
+  /** In square pixels; decides between small, medium and large. The box's own area where absent. */
+  readonly area?: number;
+  /** 1 for a region of many objects, which may absorb detections but is never asked for. */
+  readonly iscrowd?: number;
+}
+
+/** What evaluation reads of a COCO annotation file. */
+export interface CocoAnnotations {
+  readonly images: readonly { readonly id: number }[];
+  readonly annotations: readonly CocoAnnotation[];
+  readonly categories: readonly { readonly id: number; readonly name: string }[];
+}
+
+/** One detection, as in a COCO results file. */
+export interface CocoDetection {
+  readonly image_id: number;
+  readonly category_id: number;
+  readonly bbox: readonly number[];
+  readonly score: number;
+}
+
+/** The twelve summary numbers in their customary order. */
+export const COCO_STAT_NAMES = [
+  "AP",
+  "AP50",
+  "AP75",
+  "APsmall",
+  "APmedium",
+  "APlarge",
+  "AR1",
+  "AR10",
+  "AR100",
+  "ARsmall",
+  "ARmedium",
+  "ARlarge",
+] as const;
+
+export type CocoStatName = (typeof COCO_STAT_NAMES)[number];
+
+/** The twelve numbers, each in 0..1, or -1 where no annotation counts. */
+export type CocoStats = Record<CocoStatName, number>;
+
+/** Of one category: AP over all IoU thresholds, at 0.5 and at 0.75, the recall at the most detections, and counts. */
+export interface CategoryResult {
+  readonly id: number;
+  readonly name: string;
+  readonly AP: number;
+  readonly AP50: number;
+  readonly AP75: number;
+  readonly AR: number;
+  /** Annotations that must be found (crowds are not counted). */
+  readonly annotations: number;
+  readonly detections: number;
+}
+
+export interface CocoEvalOptions {
+  /** Evaluate these images alone (default: every image of the annotation file). */
+  readonly imageIds?: readonly number[];
+  /** Evaluate these categories alone (default: every category of the annotation file). */
+  readonly categoryIds?: readonly number[];
+  /** false: boxes match whatever their category, as for proposals (default true). */
+  readonly useCategories?: boolean;
+  /** Three limits of detections per image and category, ascending (default 1, 10, 100). */
+  readonly maxDetections?: readonly [number, number, number];
+}
