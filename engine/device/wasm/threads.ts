@@ -1,0 +1,216 @@
+/**
+ * A team of threads that shares one WebAssembly memory. The calling thread posts a job (a list of tasks) and works on it
+ * too; the others spin for a while after each job and then sleep in `Atomics.wait`. Tasks are taken from a counter, so
+ * a late or slow thread only takes fewer: which thread runs a task must not change its result.
+ *
+ * Deno and Node: `node:worker_threads`, whose threads do not keep the process alive. Browsers: `Worker` from a blob URL.
+ */
+
+import { CONTROL, runWorker, type WorkerStart } from "./worker.ts";
+
+export interface Job {
+  /** Numbers of the module and of its export, the same in every thread. */
+  readonly module: number;
+  readonly moduleAddress: number;
+  readonly moduleBytes: number;
+  readonly entry: number;
+  /** Words per task. */
+  readonly arity: number;
+  readonly tasks: Int32Array;
+}
+
+export type TaskFunction = (...args: number[]) => unknown;
+
+/** Words of the longest task list that is posted at once; longer ones are posted in parts. */
+const TASK_LIST_WORDS = 1 << 14;
+/** An idle thread spins this long before it sleeps, in milliseconds. */
+const WORKER_SPIN = 0.1;
+/** The caller spins this long for the last tasks before it sleeps, in milliseconds. */
+const CALLER_SPIN = 0.2;
+const START_TIMEOUT = 20_000;
+export const MAXIMUM_THREADS = 64;
+
+export class ThreadTeam {
+  readonly #control: Int32Array<SharedArrayBuffer>;
+  readonly #workers: WorkerHandle[];
+  #epoch = 0;
+
+  private constructor(control: Int32Array<SharedArrayBuffer>, workers: WorkerHandle[]) {
+    this.#control = control;
+    this.#workers = workers;
+  }
+
+  /** Starts `threads - 1` workers and waits until they are ready; the caller is the remaining thread. */
+  static async start(threads: number, memory: WebAssembly.Memory): Promise<ThreadTeam> {
+    const bytes = (CONTROL.taskList + TASK_LIST_WORDS) * Int32Array.BYTES_PER_ELEMENT;
+    const control = new Int32Array(new SharedArrayBuffer(bytes));
+    const starts = Array.from(
+      { length: threads - 1 },
+      (_, i) => startWorker({ control, memory, thread: i + 1, layout: CONTROL, spin: WORKER_SPIN }),
+    );
+    return new ThreadTeam(control, await Promise.all(starts));
+  }
+
+  /** The caller included. */
+  get size(): number {
+    return this.#workers.length + 1;
+  }
+
+  setScratch(thread: number, address: number): void {
+    this.#control[CONTROL.scratch + thread] = address;
+  }
+
+  /** Runs all tasks; `own` is the same function in the calling thread. Throws if a task trapped. */
+  run(job: Job, own: TaskFunction): void {
+    const perPart = Math.floor(TASK_LIST_WORDS / Math.max(job.arity, 1)) * job.arity;
+    if (job.tasks.length <= perPart) return this.#runPart(job, job.tasks, own);
+    for (let at = 0; at < job.tasks.length; at += perPart) {
+      this.#runPart(job, job.tasks.subarray(at, at + perPart), own);
+    }
+  }
+
+  #runPart(job: Job, tasks: Int32Array, own: TaskFunction): void {
+    const control = this.#control;
+    const count = tasks.length / job.arity;
+    control[CONTROL.module] = job.module;
+    control[CONTROL.moduleAddress] = job.moduleAddress;
+    control[CONTROL.moduleBytes] = job.moduleBytes;
+    control[CONTROL.entry] = job.entry;
+    control[CONTROL.arity] = job.arity;
+    control[CONTROL.tasks] = count;
+    control.set(tasks, CONTROL.taskList);
+    Atomics.store(control, CONTROL.failed, 0);
+    Atomics.store(control, CONTROL.next, 0);
+
+    this.#epoch = (this.#epoch % 0x3fffffff) + 1;
+    Atomics.store(control, CONTROL.gate, this.#epoch);
+    Atomics.store(control, CONTROL.epoch, this.#epoch);
+    Atomics.notify(control, CONTROL.epoch, Math.min(count - 1, this.#workers.length));
+    try {
+      const scratch = control[CONTROL.scratch];
+      for (
+        let task = Atomics.add(control, CONTROL.next, 1);
+        task < count;
+        task = Atomics.add(control, CONTROL.next, 1)
+      ) {
+        callTask(own, { scratch, words: tasks, at: task * job.arity, arity: job.arity });
+      }
+    } finally {
+      // Also after a trap of our own: nobody may be left working on memory that will be reused.
+      Atomics.store(control, CONTROL.next, count);
+      Atomics.store(control, CONTROL.gate, 0);
+      this.#awaitIdle();
+    }
+    if (Atomics.load(control, CONTROL.failed) !== 0) throw new Error("cpu: a kernel trapped in a worker thread");
+  }
+
+  #awaitIdle(): void {
+    const control = this.#control;
+    const until = performance.now() + CALLER_SPIN;
+    while (true) {
+      for (let i = 0; i < 64; i++) {
+        if (Atomics.load(control, CONTROL.active) === 0) return;
+        Atomics.pause?.();
+      }
+      if (performance.now() > until) {
+        const active = Atomics.load(control, CONTROL.active);
+        if (active !== 0) Atomics.wait(control, CONTROL.active, active);
+      }
+    }
+  }
+
+  /** Lets the threads run out, and resolves when they have ended. */
+  async stop(): Promise<void> {
+    Atomics.store(this.#control, CONTROL.stop, 1);
+    Atomics.add(this.#control, CONTROL.epoch, 1);
+    Atomics.notify(this.#control, CONTROL.epoch);
+    await Promise.all(this.#workers.map((worker) => worker.ended()));
+    this.#workers.length = 0;
+  }
+}
+
+/** Calls a task function with its scratch pointer and the words of one task. */
+export function callTask(
+  f: TaskFunction,
+  task: { readonly scratch: number; readonly words: Int32Array; readonly at: number; readonly arity: number },
+): void {
+  const { scratch, words, at, arity } = task;
+  if (arity === 2) f(scratch, words[at], words[at + 1]);
+  else if (arity === 4) f(scratch, words[at], words[at + 1], words[at + 2], words[at + 3]);
+  else f(scratch, ...words.subarray(at, at + arity));
+}
+
+interface WorkerHandle {
+  /** Resolves when the thread has ended after it was told to stop. */
+  ended(): Promise<void>;
+}
+
+function startWorker(start: WorkerStart): Promise<WorkerHandle> {
+  const node = nodeWorkerThreads();
+  return node ? startNodeWorker(node, start) : startWebWorker(start);
+}
+
+/** The little that is used of `node:worker_threads`. */
+interface NodeWorker {
+  once(event: "message" | "error" | "exit", listener: (value: unknown) => void): void;
+  postMessage(value: unknown): void;
+  ref(): void;
+  unref(): void;
+}
+interface NodeWorkerThreads {
+  readonly Worker: new (source: string, options: { eval: true }) => NodeWorker;
+}
+
+function nodeWorkerThreads(): NodeWorkerThreads | undefined {
+  // Asked of the running system instead of imported, so that a browser can load this module.
+  const system = (globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } }).process;
+  return system?.getBuiltinModule?.("node:worker_threads") as NodeWorkerThreads | undefined;
+}
+
+async function startNodeWorker(node: NodeWorkerThreads, start: WorkerStart): Promise<WorkerHandle> {
+  const source = `const { parentPort } = require("node:worker_threads");
+parentPort.once("message", (start) => (${runWorker})(start, () => parentPort.postMessage("ready")));`;
+  const worker = new node.Worker(source, { eval: true });
+  const end = Promise.withResolvers<void>();
+  worker.once("exit", () => end.resolve());
+  await within(START_TIMEOUT, (resolve, reject) => {
+    worker.once("message", resolve);
+    worker.once("error", reject);
+    worker.postMessage(start);
+  });
+  worker.unref();
+  return {
+    ended: () => {
+      worker.ref(); // or the event loop might end before the thread does
+      return end.promise;
+    },
+  };
+}
+
+async function startWebWorker(start: WorkerStart): Promise<WorkerHandle> {
+  const source =
+    `onmessage = ({ data }) => { (${runWorker})(data, () => postMessage("ready")); postMessage("ended"); close(); };`;
+  const url = URL.createObjectURL(new Blob([source], { type: "application/javascript" }));
+  const worker = new Worker(url, { type: "module" });
+  const end = Promise.withResolvers<void>();
+  try {
+    await within(START_TIMEOUT, (resolve, reject) => {
+      worker.onmessage = ({ data }) => data === "ready" ? resolve(data) : end.resolve();
+      worker.onerror = reject;
+      worker.postMessage(start);
+    });
+  } finally {
+    URL.revokeObjectURL(url);
+  }
+  return { ended: () => end.promise.then(() => worker.terminate()) };
+}
+
+function within(
+  milliseconds: number,
+  body: (resolve: (value: unknown) => void, reject: (reason: unknown) => void) => void,
+): Promise<unknown> {
+  const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+  const timer = setTimeout(() => reject(new Error("cpu: a worker thread did not start")), milliseconds);
+  body(resolve, reject);
+  return promise.finally(() => clearTimeout(timer));
+}

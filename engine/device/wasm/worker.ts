@@ -1,0 +1,107 @@
+/**
+ * What a thread does: sleep until a job opens, then take tasks from its list until none is left. `runWorker` is sent to
+ * the threads as text (so it needs no file and no permission), therefore it uses nothing from outside itself.
+ */
+
+/** Where things stand in the control block, in 32-bit words. Words that threads fight for have a cache line each. */
+export const CONTROL = {
+  /** Counts jobs; sleeping threads wait for it to change. */
+  epoch: 0,
+  /** The next task that nobody has taken. */
+  next: 16,
+  /** How many threads are inside the gate. */
+  active: 32,
+  /** The epoch of the job that may be joined just now, or 0. */
+  gate: 48,
+  module: 64,
+  moduleAddress: 65,
+  moduleBytes: 66,
+  entry: 67,
+  arity: 68,
+  tasks: 69,
+  failed: 70,
+  stop: 71,
+  /** One pointer per thread. */
+  scratch: 80,
+  /** The task list: `arity` words each. */
+  taskList: 256,
+} as const;
+
+/** What a thread is given when it starts. All of it can be cloned to another thread. */
+export interface WorkerStart {
+  readonly control: Int32Array<SharedArrayBuffer>;
+  readonly memory: WebAssembly.Memory;
+  readonly thread: number;
+  readonly layout: typeof CONTROL;
+  /** How long an idle thread spins before it sleeps, in milliseconds: waking a sleeper costs 25-150 us. */
+  readonly spin: number;
+}
+
+/** Runs jobs until told to stop. `ready` is called once, when the thread can take work. */
+export function runWorker(start: WorkerStart, ready: () => void): void {
+  const { control, memory, thread, layout, spin } = start;
+  type Entry = (...args: number[]) => unknown;
+  const modules = new Map<number, Entry[]>();
+
+  /** The exports of a module, in their order; compiled here when first met. */
+  const entriesOf = (module: number): Entry[] => {
+    let entries = modules.get(module);
+    if (!entries) {
+      const address = control[layout.moduleAddress] >>> 0;
+      const bytes = new Uint8Array(memory.buffer, address, control[layout.moduleBytes]).slice();
+      const compiled = new WebAssembly.Module(bytes);
+      const { exports } = new WebAssembly.Instance(compiled, { env: { memory } });
+      // Kernel modules export functions only.
+      entries = WebAssembly.Module.exports(compiled).map(({ name }) => exports[name] as Entry);
+      modules.set(module, entries);
+    }
+    return entries;
+  };
+
+  const work = () => {
+    const entry = entriesOf(control[layout.module])[control[layout.entry]];
+    const scratch = control[layout.scratch + thread];
+    const arity = control[layout.arity];
+    const tasks = control[layout.tasks];
+    const c = control;
+    while (true) {
+      const task = Atomics.add(control, layout.next, 1);
+      if (task >= tasks) return;
+      const at = layout.taskList + task * arity;
+      if (arity === 2) entry(scratch, c[at], c[at + 1]);
+      else if (arity === 4) entry(scratch, c[at], c[at + 1], c[at + 2], c[at + 3]);
+      else entry(scratch, ...c.subarray(at, at + arity));
+    }
+  };
+
+  const awaitChange = (seen: number) => {
+    const until = performance.now() + spin;
+    while (performance.now() < until) {
+      for (let i = 0; i < 64; i++) {
+        if (Atomics.load(control, layout.epoch) !== seen) return;
+        Atomics.pause?.();
+      }
+    }
+    Atomics.wait(control, layout.epoch, seen);
+  };
+
+  ready();
+  let seen = 0;
+  while (true) {
+    while (Atomics.load(control, layout.epoch) === seen) awaitChange(seen);
+    seen = Atomics.load(control, layout.epoch);
+    if (Atomics.load(control, layout.stop) !== 0) return;
+    // Whoever comes late finds the gate closed (or a newer job behind it): job words only change while nobody is inside.
+    Atomics.add(control, layout.active, 1);
+    const open = Atomics.load(control, layout.gate);
+    if (open !== 0) {
+      seen = open;
+      try {
+        work();
+      } catch {
+        Atomics.store(control, layout.failed, 1);
+      }
+    }
+    if (Atomics.sub(control, layout.active, 1) === 1) Atomics.notify(control, layout.active);
+  }
+}
