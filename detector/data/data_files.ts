@@ -1,0 +1,70 @@
+/**
+ * What this folder asks of a file system, in one place: reading, writing, listing, and the bytes of files that come
+ * inside an npm package (WebAssembly codecs, fonts). Everything else here works on bytes, so it runs in a browser too.
+ */
+import { createHash } from "node:crypto";
+import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { DinogradError } from "../../engine/errors.ts";
+
+/** Reads a whole file. Throws a `DinogradError` of kind "data" that names the path and the reason. */
+export async function readBytes(path: string): Promise<Uint8Array> {
+  try {
+    const bytes = await readFile(path);
+    return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  } catch (cause) {
+    throw new DinogradError("data", `cannot read ${path}: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+/** Writes a whole file, making its folder first. Throws a `DinogradError` of kind "data" that names the path. */
+export async function writeBytes(path: string, bytes: Uint8Array): Promise<void> {
+  try {
+    const slash = path.lastIndexOf("/");
+    if (slash > 0) await mkdir(path.slice(0, slash), { recursive: true });
+    await writeFile(path, bytes);
+  } catch (cause) {
+    throw new DinogradError("data", `cannot write ${path}: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+/** Whether a path is a file, a folder or nothing at all. */
+export async function kindOf(path: string): Promise<"file" | "folder" | "missing"> {
+  try {
+    return (await stat(path)).isDirectory() ? "folder" : "file";
+  } catch {
+    return "missing";
+  }
+}
+
+/** The names in a folder, sorted by code unit; none if the folder does not exist. */
+export async function listFolder(path: string): Promise<string[]> {
+  try {
+    return (await readdir(path)).sort();
+  } catch {
+    return [];
+  }
+}
+
+/** SHA-256 in lowercase hexadecimal. */
+export function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** Reads a file that ships with a package, addressed by the URL that `import.meta.resolve` gives. */
+export async function readPackageFile(url: string): Promise<Uint8Array<ArrayBuffer>> {
+  const response = await fetch(url);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+/** The short cause of a failed file operation, without paths and error classes. */
+function reasonOf(cause: unknown): string {
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  const known: Record<string, string> = {
+    ENOENT: "no such file or folder",
+    EACCES: "permission denied",
+    EISDIR: "it is a folder",
+    ENOTDIR: "a part of the path is not a folder",
+    ENOSPC: "no space left on the device",
+  };
+  return known[code] ?? (code || (cause instanceof Error ? cause.message : String(cause)));
+}

@@ -1,0 +1,30 @@
+/** From 8-bit pixels to the model's input: `(value / 255 - mean) / std` per channel in float32, channels first. */
+import type { Image } from "./image.ts";
+
+/** Mean and standard deviation of the red, green and blue channels, as fractions of full brightness. */
+export interface Normalization {
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}
+
+/** Those of ImageNet, which all published backbones were trained with. */
+export const IMAGENET_NORMALIZATION: Normalization = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+
+/** Returns `[3, height, width]`. An 8-bit channel has 256 values, so each channel is one table of 256 numbers. */
+export function normalizeImage(
+  image: Image,
+  { mean, std }: Normalization = IMAGENET_NORMALIZATION,
+): Float32Array<ArrayBuffer> {
+  const pixels = image.width * image.height;
+  const result = new Float32Array(pixels * 3);
+  for (let channel = 0; channel < 3; channel++) {
+    const table = new Float32Array(256);
+    for (let value = 0; value < 256; value++) {
+      const centered = Math.fround(Math.fround(value / 255) - Math.fround(mean[channel]));
+      table[value] = centered / Math.fround(std[channel]);
+    }
+    const plane = result.subarray(channel * pixels, (channel + 1) * pixels);
+    for (let at = 0, from = channel; at < pixels; at++, from += 3) plane[at] = table[image.data[from]];
+  }
+  return result;
+}

@@ -1,0 +1,137 @@
+/**
+ * Transformations written down as plain data, so that a specification travels to workers, into a config file and into a
+ * checkpoint, and the recipes of the official code (`make_coco_transforms`) and of the cards preset.
+ */
+import { IMAGENET_NORMALIZATION } from "./normalize.ts";
+
+/** One step. Sizes are pixels, probabilities 0..1, random ranges uniform. */
+export type TransformStep =
+  /** Mirrors left and right. */
+  | { readonly kind: "horizontalFlip"; readonly probability: number }
+  /**
+   * Resizes the short side to one of `sizes` (drawn), keeping the aspect ratio and the long side within `maxSize`; an
+   * entry `[width, height]` sets both sides whatever the aspect ratio.
+   */
+  | {
+    readonly kind: "resize";
+    readonly sizes: readonly (number | readonly [number, number])[];
+    readonly maxSize?: number | null;
+  }
+  /** Crops a rectangle whose sides are drawn from `minSize` to the smaller of `maxSize` and the image's side. */
+  | { readonly kind: "sizeCrop"; readonly minSize: number; readonly maxSize: number }
+  /** Does `first` with the given probability, else `second`. */
+  | {
+    readonly kind: "select";
+    readonly probability: number;
+    readonly first: readonly TransformStep[];
+    readonly second: readonly TransformStep[];
+  }
+  /** Does one of the steps, all equally likely. */
+  | { readonly kind: "oneOf"; readonly steps: readonly TransformStep[] }
+  /** Crops so that some box overlaps the crop by a drawn ratio (IoU); keeps boxes whose centre is inside. */
+  | { readonly kind: "overlapCrop" }
+  /** Permutes the colour channels. */
+  | { readonly kind: "channelShuffle" }
+  /** Scales brightness (towards black) by `factor` times a number drawn from 0.5..1. */
+  | { readonly kind: "brightness"; readonly factor: number }
+  /** Scales contrast (around the mean gray) by `factor` times a number drawn from 0.5..1. */
+  | { readonly kind: "contrast"; readonly factor: number }
+  /**
+   * With the given probability, crops a square of `minScale`..1 times the short side and resizes it to the image's
+   * short side. Skipped if any box would keep more than `keepBelow` and less than `keepAbove` of its area, because half
+   * an object teaches nothing but confusion.
+   */
+  | {
+    readonly kind: "squareCrop";
+    readonly probability: number;
+    readonly minScale: number;
+    readonly keepBelow: number;
+    readonly keepAbove: number;
+  }
+  /** Contrast around mid-gray by ±`contrast`, brightness by ±`brightness` levels, each channel's gain by ±`gain`. */
+  | {
+    readonly kind: "colourJitter";
+    readonly contrast: number;
+    readonly brightness: number;
+    readonly gain: number;
+  };
+
+/** A whole recipe: steps in order, then normalisation. JSON data throughout. */
+export interface TransformSpec {
+  readonly steps: readonly TransformStep[];
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+  /** Turn images upright by their Exif orientation before everything else. Default false, as in the official code. */
+  readonly exifOrientation?: boolean;
+}
+
+/** The official code's data settings; the names in comments are its config keys. */
+export interface CocoTransformOptions {
+  /** Short sides to draw from (`data_aug_scales`). */
+  readonly scales?: readonly number[];
+  /** Limit of the long side (`data_aug_max_size`). */
+  readonly maxSize?: number;
+  /** Short sides before a crop (`data_aug_scales2_resize`). */
+  readonly cropScales?: readonly number[];
+  /** Smallest and largest side of a crop (`data_aug_scales2_crop`). */
+  readonly cropSizes?: readonly [number, number];
+  /** Factor on all of the above, truncated to whole pixels (`data_aug_scale_overlap`). */
+  readonly scaleFactor?: number | null;
+  /** Resize every training image to `maxSize` x the largest scale, without crops (`fix_size`). */
+  readonly fixSize?: boolean;
+  /** Add one of a crop, channel shuffle, brightness or contrast change (`strong_aug`). */
+  readonly strongAugmentation?: boolean;
+  readonly exifOrientation?: boolean;
+}
+
+/** The official augmentations for training, or, with `training: false`, the resize used for evaluation and detection. */
+export function cocoTransforms(training: boolean, options: CocoTransformOptions = {}): TransformSpec {
+  const factor = options.scaleFactor ?? 0;
+  const scaled = (size: number) => factor > 0 ? Math.trunc(size * factor) : size;
+  const scales = (options.scales ?? [480, 512, 544, 576, 608, 640, 672, 704, 736, 768, 800]).map(scaled);
+  const maxSize = scaled(options.maxSize ?? 1333);
+  const cropScales = (options.cropScales ?? [400, 500, 600]).map(scaled);
+  const [minSize, largest] = (options.cropSizes ?? [384, 600]).map(scaled);
+  const largestScale = Math.max(...scales);
+  const rest = { ...IMAGENET_NORMALIZATION, exifOrientation: options.exifOrientation ?? false };
+
+  if (!training) return { steps: [{ kind: "resize", sizes: [largestScale], maxSize }], ...rest };
+  const flip: TransformStep = { kind: "horizontalFlip", probability: 0.5 };
+  if (options.fixSize) return { steps: [flip, { kind: "resize", sizes: [[maxSize, largestScale]] }], ...rest };
+  const resize: TransformStep = { kind: "resize", sizes: scales, maxSize };
+  const cropped: TransformStep[] = [
+    { kind: "resize", sizes: cropScales },
+    { kind: "sizeCrop", minSize, maxSize: largest },
+    resize,
+  ];
+  const steps: TransformStep[] = [flip, { kind: "select", probability: 0.5, first: [resize], second: cropped }];
+  if (options.strongAugmentation) {
+    steps.push({
+      kind: "oneOf",
+      steps: [
+        { kind: "overlapCrop" },
+        { kind: "channelShuffle" },
+        { kind: "brightness", factor: 2 },
+        { kind: "contrast", factor: 2 },
+      ],
+    });
+  }
+  return { steps, ...rest };
+}
+
+/**
+ * The augmentations of the cards preset: no flip, because letters and digits must not be mirrored. `size` is the short
+ * side in pixels that images are brought to.
+ */
+export function cardsTransforms(training: boolean, { size = 160 }: { size?: number } = {}): TransformSpec {
+  const resize: TransformStep = { kind: "resize", sizes: [size], maxSize: size * 2 };
+  if (!training) return { steps: [resize], ...IMAGENET_NORMALIZATION };
+  return {
+    steps: [
+      resize,
+      { kind: "squareCrop", probability: 0.7, minScale: 0.75, keepBelow: 0.02, keepAbove: 0.75 },
+      { kind: "colourJitter", contrast: 0.2, brightness: 26, gain: 0.1 },
+    ],
+    ...IMAGENET_NORMALIZATION,
+  };
+}

@@ -1,0 +1,116 @@
+/**
+ * Carries out a `TransformSpec` on an image and its annotations. The operations, their order and the arithmetic of sizes
+ * are the official code's (datasets/transforms.py, datasets/sltransform.py); the random numbers come from the stream
+ * that the caller gives, so the outcome depends on that stream alone.
+ */
+import type { RandomStream } from "../../engine/random.ts";
+import { adjustBrightness, adjustContrast, jitterColour, permuteChannels } from "./colour.ts";
+import { cropImage, flipImage, type Rectangle, resizeBilinear } from "./resize.ts";
+import { type ChosenCrop, overlapCropRectangle, squareCropRectangle } from "./random_crops.ts";
+import { type AnnotatedImage, cropTarget, filterTarget, flipTarget, resizeTarget } from "./target.ts";
+import type { TransformSpec, TransformStep } from "./transform_spec.ts";
+
+/** Applies all steps in order (not the normalisation, which `normalizeImage` and `normalizeTarget` do). */
+export function applyTransforms(sample: AnnotatedImage, spec: TransformSpec, random: RandomStream): AnnotatedImage {
+  return spec.steps.reduce((current, step) => applyStep(current, step, random), sample);
+}
+
+/**
+ * The size (pixels) to which the official code resizes an image of `from`, given a wanted short side and a limit for the
+ * long side: Python's half-to-even rounding where the limit binds, truncation for the long side.
+ */
+export function sizeWithAspectRatio(
+  from: { width: number; height: number },
+  { size, maxSize = null }: { size: number; maxSize?: number | null },
+): { width: number; height: number } {
+  const { width, height } = from;
+  const shorter = Math.min(width, height), longer = Math.max(width, height);
+  let short = size;
+  if (maxSize !== null && longer / shorter * size > maxSize) short = roundHalfToEven(maxSize * shorter / longer);
+  if (shorter === short) return { width, height };
+  if (width < height) return { width: short, height: Math.max(1, Math.trunc(short * height / width)) };
+  return { width: Math.max(1, Math.trunc(short * width / height)), height: short };
+}
+
+function applyStep(sample: AnnotatedImage, step: TransformStep, random: RandomStream): AnnotatedImage {
+  const { image } = sample;
+  switch (step.kind) {
+    case "horizontalFlip":
+      return random.uniform() < step.probability ? flip(sample) : sample;
+    case "resize": {
+      const size = step.sizes[random.int(step.sizes.length)];
+      const to = typeof size === "number"
+        ? sizeWithAspectRatio(image, { size, maxSize: step.maxSize })
+        : { width: size[0], height: size[1] };
+      return resize(sample, to);
+    }
+    case "sizeCrop": {
+      const width = drawSide(step, image.width, random), height = drawSide(step, image.height, random);
+      const y = random.int(image.height - height + 1), x = random.int(image.width - width + 1);
+      return crop(sample, { x, y, width, height });
+    }
+    case "select": {
+      const steps = random.uniform() < step.probability ? step.first : step.second;
+      return steps.reduce((current, inner) => applyStep(current, inner, random), sample);
+    }
+    case "oneOf":
+      return applyStep(sample, step.steps[random.int(step.steps.length)], random);
+    case "overlapCrop": {
+      const found = overlapCropRectangle(sample, random);
+      return found === undefined ? sample : cropKeeping(sample, found);
+    }
+    case "channelShuffle":
+      return { ...sample, image: permuteChannels(image, CHANNEL_ORDERS[random.int(CHANNEL_ORDERS.length)]) };
+    case "brightness":
+      return { ...sample, image: adjustBrightness(image, (random.uniform() + 1) / 2 * step.factor) };
+    case "contrast":
+      return { ...sample, image: adjustContrast(image, (random.uniform() + 1) / 2 * step.factor) };
+    case "squareCrop": {
+      const found = squareCropRectangle(sample, { ...step, random });
+      if (found === undefined) return sample;
+      const side = Math.min(image.width, image.height);
+      return resize(cropKeeping(sample, found), { width: side, height: side });
+    }
+    case "colourJitter": {
+      const around = (centre: number, spread: number) => centre + (random.uniform() * 2 - 1) * spread;
+      const contrast = around(1, step.contrast), brightness = around(0, step.brightness);
+      const gains = [around(1, step.gain), around(1, step.gain), around(1, step.gain)];
+      return { ...sample, image: jitterColour(image, { contrast, brightness, gains }) };
+    }
+  }
+}
+
+const CHANNEL_ORDERS = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+
+function flip({ image, target }: AnnotatedImage): AnnotatedImage {
+  return { image: flipImage(image), target: flipTarget(target, image.width) };
+}
+
+function resize({ image, target }: AnnotatedImage, to: { width: number; height: number }): AnnotatedImage {
+  return { image: resizeBilinear(image, to), target: resizeTarget(target, { from: image, to }) };
+}
+
+function crop({ image, target }: AnnotatedImage, rectangle: Rectangle): AnnotatedImage {
+  return { image: cropImage(image, rectangle), target: cropTarget(target, rectangle) };
+}
+
+function cropKeeping({ image, target }: AnnotatedImage, { rectangle, keeps }: ChosenCrop): AnnotatedImage {
+  return crop({ image, target: filterTarget(target, (index) => keeps.has(index)) }, rectangle);
+}
+
+/** A side of a random crop. An image smaller than the smallest crop (where the official code fails) stays whole. */
+function drawSide(
+  { minSize, maxSize }: { minSize: number; maxSize: number },
+  side: number,
+  random: RandomStream,
+): number {
+  const largest = Math.min(side, maxSize);
+  return minSize >= largest ? largest : minSize + random.int(largest - minSize + 1);
+}
+
+function roundHalfToEven(value: number): number {
+  const floor = Math.floor(value);
+  const rest = value - floor;
+  if (rest !== 0.5) return Math.round(value);
+  return floor % 2 === 0 ? floor : floor + 1;
+}
