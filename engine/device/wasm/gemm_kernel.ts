@@ -1,0 +1,159 @@
+/**
+ * The inner part of the matrix product: packed panels of A times packed panels of B, one register tile of the output at
+ * a time. V8 leaves about 15 vector registers: 6x8 (12 sums, 2 of B, 1 of A) fills them when multiply and add are one
+ * instruction, 5x8 leaves one for the product when they are not.
+ */
+
+import type { WasmFunction } from "../../kernel/wasm_assembler.ts";
+import type { EpilogueDefinition } from "../device.ts";
+import { epilogueFunction } from "./gemm_epilogue.ts";
+import { namedFunction, pushMinimum } from "./gemm_function.ts";
+import { countDown } from "./pack.ts";
+
+/** Columns of the register tile: two vectors. */
+export const TILE_COLUMNS = 8;
+const VECTORS = TILE_COLUMNS / 4;
+/** How many depths one round of the inner loop takes. */
+const UNROLL = 4;
+/** Bytes of a thread's scratch where tiles at an edge wait to be copied out. */
+export const TILE_BYTES = 256;
+
+export function tileRows(fused: boolean): number {
+  return fused ? 6 : 5;
+}
+
+/** The parameters of `multiply`, all i32. */
+export const MULTIPLY_PARAMETERS = [
+  /** Packed panels. */
+  "a",
+  "b",
+  /** The output block's first element, its size, and the bytes between its rows. */
+  "c",
+  "rows",
+  "columns",
+  "depth",
+  /** Bytes between panels. */
+  "aPanel",
+  "bPanel",
+  "pitch",
+  /** Whether to add to what the output holds. */
+  "accumulate",
+  /** `TILE_BYTES` of this thread's own. */
+  "tile",
+  /** 0, or a table of byte offsets that says where each column of the block lies. */
+  "scatter",
+  /** Whether this was the last part of the depth: the epilogue follows. */
+  "finish",
+] as const;
+
+/** out block = (out block +) A panels · B panels, then the epilogue; operands' addresses follow the named parameters. */
+export function multiplyFunction(fused: boolean, epilogue?: EpilogueDefinition): WasmFunction {
+  const { f, at, rest } = namedFunction("multiply", MULTIPLY_PARAMETERS, epilogue?.operands.length ?? 0);
+  const height = tileRows(fused);
+  const flush = flushFunction();
+  const finishing = epilogue && epilogueFunction(epilogue);
+  const [i, j, a, b, c, row, left, width, tall, columnOffset] = f.locals("i32", 10);
+  const sums = Array.from({ length: height }, () => f.locals("v128", VECTORS));
+  const bVectors = f.locals("v128", VECTORS);
+  const aVector = f.local("v128");
+
+  const step = (depth: number) => {
+    bVectors.forEach((vector, v) => f.get(b).memory("v128.load", (depth * VECTORS + v) * 16).set(vector));
+    sums.forEach((sum, r) => {
+      f.get(a).memory("v128.load32_splat", (depth * height + r) * 4).set(aVector);
+      sum.forEach((total, v) => {
+        if (fused) f.get(aVector).get(bVectors[v]).get(total).op("f32x4.relaxed_madd").set(total);
+        else f.get(aVector).get(bVectors[v]).op("f32x4.mul").get(total).op("f32x4.add").set(total);
+      });
+    });
+  };
+  const inner = (unroll: number) =>
+    countDown(f, left, unroll, () => {
+      for (let depth = 0; depth < unroll; depth++) step(depth);
+      f.increase(a, unroll * height * 4).increase(b, unroll * TILE_COLUMNS * 4);
+    });
+  /** Stores the sums at `row` and below; `pitch` pushes the distance of rows. */
+  const store = (addOld: boolean, nextRow: () => void) =>
+    sums.forEach((sum, r) => {
+      sum.forEach((total, v) => {
+        f.get(row).get(total);
+        if (addOld) f.get(row).memory("v128.load", v * 16).op("f32x4.add");
+        f.memory("v128.store", v * 16);
+      });
+      if (r + 1 < height) nextRow();
+    });
+
+  f.forRange(j, { start: () => f.i32(0), end: () => f.get(at.columns), step: TILE_COLUMNS }, () => {
+    f.get(j).i32(2).op("i32.shl").set(columnOffset);
+    f.get(at.columns).get(j).op("i32.sub").set(width);
+    f.get(at.c).get(columnOffset).op("i32.add").set(c);
+    f.get(at.a).set(a);
+    f.forRange(i, { start: () => f.i32(0), end: () => f.get(at.rows), step: height }, () => {
+      sums.flat().forEach((total) => f.f32x4(0).set(total));
+      f.get(at.b).set(b).get(at.depth).set(left);
+      inner(UNROLL);
+      inner(1);
+      // `a` has moved on by the panel that was read.
+      f.get(a).get(at.depth).i32(height * 4).op("i32.mul").op("i32.sub").get(at.aPanel).op("i32.add").set(a);
+      f.get(at.rows).get(i).op("i32.sub").set(tall);
+      f.get(tall).i32(height).op("i32.ge_s").get(width).i32(TILE_COLUMNS).op("i32.ge_s").op("i32.and");
+      f.get(at.scatter).op("i32.eqz").op("i32.and");
+      f.if(() => {
+        const nextRow = () => f.get(row).get(at.pitch).op("i32.add").set(row);
+        f.get(c).set(row);
+        f.get(at.accumulate).if(() => store(true, nextRow), () => store(false, nextRow));
+      }, () => {
+        f.get(at.tile).set(row);
+        store(false, () => f.increase(row, TILE_COLUMNS * 4));
+        f.get(at.tile);
+        // Where a table places the columns, `c` stays at the first one.
+        f.get(c).get(c).get(columnOffset).op("i32.sub").get(at.scatter).op("i32.eqz").op("select");
+        f.get(at.pitch);
+        pushMinimum(f, tall, { constant: height });
+        pushMinimum(f, width, { constant: TILE_COLUMNS }).get(at.accumulate);
+        f.get(at.scatter).get(columnOffset).op("i32.add").i32(0).get(at.scatter).op("select");
+        f.call(flush);
+      });
+      f.get(at.pitch).i32(height).op("i32.mul").get(c).op("i32.add").set(c);
+    });
+    f.get(at.b).get(at.bPanel).op("i32.add").set(at.b);
+    if (finishing && epilogue) {
+      f.get(at.finish).if(() => {
+        f.get(at.c).get(columnOffset).op("i32.add").get(at.rows);
+        pushMinimum(f, width, { constant: TILE_COLUMNS }).get(at.pitch);
+        epilogue.operands.forEach((per, operand) => {
+          f.get(rest[operand]);
+          if (per !== "row") f.get(columnOffset).op("i32.add");
+        });
+        f.call(finishing);
+      });
+    }
+  });
+  return f;
+}
+
+/**
+ * `flush(tile, c, pitch, tall, width, accumulate, scatter)` copies `tall` rows and `width` columns of a tile to the output,
+ * one number at a time: at edges only, or where the output's columns are not neighbours.
+ */
+function flushFunction(): WasmFunction {
+  const { f, at } = namedFunction("flush", ["tile", "c", "pitch", "tall", "width", "accumulate", "scatter"]);
+  const [r, column, from, to] = f.locals("i32", 4);
+  const value = f.local("f32");
+  f.forRange(r, { start: () => f.i32(0), end: () => f.get(at.tall) }, () => {
+    f.forRange(column, { start: () => f.i32(0), end: () => f.get(at.width) }, () => {
+      f.get(column).i32(2).op("i32.shl").set(from);
+      f.get(at.scatter).if(
+        () => f.get(at.scatter).get(from).op("i32.add").memory("i32.load").set(to),
+        () => f.get(from).set(to),
+      );
+      f.get(at.tile).get(from).op("i32.add").memory("f32.load").set(value);
+      f.get(at.c).get(to).op("i32.add").set(to);
+      f.get(at.accumulate).if(() => f.get(value).get(to).memory("f32.load").op("f32.add").set(value));
+      f.get(to).get(value).memory("f32.store");
+    });
+    f.increase(at.tile, TILE_COLUMNS * 4);
+    f.get(at.c).get(at.pitch).op("i32.add").set(at.c);
+  });
+  return f;
+}
