@@ -133,3 +133,17 @@ export function inputsOf(expr: Expr, into = new Set<number>(), seen = new Set<Ex
   expr.args.forEach((arg) => inputsOf(arg, into, seen));
   return into;
 }
+
+/** The same expression with every input replaced; shared nodes stay shared. */
+export function substitute(expr: Expr, replace: (index: number) => Expr, done = new Map<Expr, Expr>()): Expr {
+  const known = done.get(expr);
+  if (known) return known;
+  let result = expr;
+  if (expr.op === "input") result = replace(expr.value);
+  else if (expr.args.length > 0) {
+    // Only inner nodes have arguments, so the op is one that `node` takes.
+    result = Expr.node(expr.op as UnaryOp, expr.args.map((arg) => substitute(arg, replace, done)));
+  }
+  done.set(expr, result);
+  return result;
+}

@@ -1,0 +1,137 @@
+/**
+ * Mathematical functions in WGSL, printed into the kernels that use them, for `f32` and `vec4<f32>`.
+ *
+ * WGSL lets `sin` and `cos` be wrong by 2^-11 and `exp` by 3 + 2|x| units in the last place, and it lets `max` drop a
+ * NaN. These are written out instead: range reduction in the manner of Cody and Waite ("Software Manual for the
+ * Elementary Functions", 1980: a constant split so that its product with a small integer is exact), then polynomials
+ * fitted for the least greatest error over the reduced range. They stay within a few units in the last place; `sin`
+ * and `cos` do so for |x| < 12,000.
+ */
+
+export type MathFunction = "is_nan" | "max_nan" | "min_nan" | "exp" | "log" | "sin" | "cos" | "erf";
+
+const NEEDS: Record<MathFunction, readonly MathFunction[]> = {
+  is_nan: [],
+  max_nan: ["is_nan"],
+  min_nan: ["is_nan"],
+  exp: ["is_nan"],
+  log: [],
+  sin: [],
+  cos: [],
+  erf: ["is_nan", "exp"],
+};
+
+/** The name of a function for scalars (`lanes` 1) or vectors of four. */
+export function mathName(name: MathFunction, lanes: 1 | 4): string {
+  return lanes === 1 ? `${name}1` : `${name}4`;
+}
+
+/** The text of all `wanted` functions (by `mathName`) and of what they call, each once. */
+export function mathText(wanted: Iterable<string>): string {
+  const done = new Set<string>();
+  const parts: string[] = [];
+  const add = (name: MathFunction, lanes: 1 | 4) => {
+    const full = mathName(name, lanes);
+    if (done.has(full)) return;
+    done.add(full);
+    NEEDS[name].forEach((need) => add(need, lanes));
+    parts.push(definition(name, lanes));
+  };
+  for (const full of wanted) {
+    // Names come from `mathName`, so what is before the last character is a MathFunction.
+    add(full.slice(0, -1) as MathFunction, full.endsWith("1") ? 1 : 4);
+  }
+  return parts.join("\n");
+}
+
+/** Horner's scheme: c0 + z (c1 + z (c2 + …)). */
+function polynomial(z: string, coefficients: readonly string[]): string {
+  return coefficients.reduceRight((inner, c) => inner === "" ? c : `(${c} + ${z} * ${inner})`, "");
+}
+
+function definition(name: MathFunction, lanes: 1 | 4): string {
+  const n = (base: MathFunction) => mathName(base, lanes);
+  const [F, I, U, B] = lanes === 1
+    ? ["f32", "i32", "u32", "bool"]
+    : ["vec4<f32>", "vec4<i32>", "vec4<u32>", "vec4<bool>"];
+  const c = (...values: string[]) => values.map((value) => `${F}(${value})`);
+  switch (name) {
+    case "is_nan": // By bits: a compiler may take it that x == x always holds.
+      return `fn ${n(name)}(x: ${F}) -> ${B} { return (bitcast<${U}>(x) & ${U}(0x7fffffffu)) > ${U}(0x7f800000u); }`;
+    case "max_nan":
+      return `fn ${n(name)}(a: ${F}, b: ${F}) -> ${F} { return select(b, a, (a > b) | ${n("is_nan")}(a)); }`;
+    case "min_nan":
+      return `fn ${n(name)}(a: ${F}, b: ${F}) -> ${F} { return select(b, a, (a < b) | ${n("is_nan")}(a)); }`;
+    case "exp": {
+      const p = polynomial("r", c("0.5", "0.16666576", "0.041666374", "0.00836318", "0.0013941118"));
+      return `// e^x = 2^k e^r with |r| <= ln(2)/2; 2^k in two factors, since k may be past either end of the exponents.
+fn ${n(name)}(x: ${F}) -> ${F} {
+  let y = clamp(x, ${F}(-104.0), ${F}(89.0));
+  let k = floor(y * ${F}(1.44269504) + ${F}(0.5));
+  let r = (y - k * ${F}(0.693145751953125)) - k * ${F}(1.4286068e-6);
+  let e = ${F}(1.0) + (r + r * r * ${p});
+  let low = ${I}(k) >> ${U}(1u);
+  let high = ${I}(k) - low;
+  let scaled = e * bitcast<${F}>((low + ${I}(127)) << ${U}(23u)) * bitcast<${F}>((high + ${I}(127)) << ${U}(23u));
+  return select(scaled, x, ${n("is_nan")}(x));
+}`;
+    }
+    case "log": {
+      const p = polynomial(
+        "f",
+        c("-0.5", "0.33333313", "-0.2500075", "0.20002694", "-0.1662892", "0.14173463", "-0.1307257", "0.12917821")
+          .concat(c("-0.08064553")),
+      );
+      return `// ln(2^k m) = k ln 2 + ln m with sqrt(1/2) <= m < sqrt(2); numbers below the normal range count as integers times 2^-149.
+fn ${n(name)}(x: ${F}) -> ${F} {
+  let bits = bitcast<${I}>(x);
+  let tiny = (bits > ${I}(0)) & (bits < ${I}(0x00800000));
+  let normal = select(bits, bitcast<${I}>(${F}(bits)) - ${I}(1249902592), tiny);
+  let k = (normal - ${I}(0x3f3504f3)) >> ${U}(23u);
+  let f = bitcast<${F}>(normal - (k << ${U}(23u))) - ${F}(1.0);
+  let e = ${F}(k);
+  let value = e * ${F}(0.693145751953125) + (f + (f * f * ${p} + e * ${F}(1.4286068e-6)));
+  let high = select(value, x, bits >= ${I}(0x7f800000));
+  let low = select(high, bitcast<${F}>(bits | ${I}(0x7fc00000)), bits < ${I}(0));
+  return select(low, bitcast<${F}>(bits | ${I}(-8388608)), (bits & ${I}(0x7fffffff)) == ${I}(0));
+}`;
+    }
+    case "sin":
+    case "cos": {
+      const sine = polynomial("z", c("-0.16666667", "0.008333332", "-0.00019840064", "2.7246947e-6"));
+      const cosine = polynomial("z", c("0.041666668", "-0.0013888888", "2.4800582e-5", "-2.7298464e-7"));
+      return `// x = k pi/2 + r with |r| <= pi/4; the last two bits of k say which of sin and cos of r, and its sign.
+fn ${n(name)}(x: ${F}) -> ${F} {
+  let k = floor(x * ${F}(0.63661977) + ${F}(0.5));
+  let r = (((x - k * ${F}(1.5703125)) - k * ${F}(4.837512969970703e-4)) - k * ${F}(7.549533620476723e-8)) - k * ${F}(2.563344e-12);
+  let quadrant = ${I}(k) + ${I}(${name === "sin" ? 0 : 1});
+  let z = r * r;
+  let s = r + r * z * ${sine};
+  let c = ${F}(1.0) - ${F}(0.5) * z + z * z * ${cosine};
+  let value = select(s, c, (quadrant & ${I}(1)) != ${I}(0));
+  return select(value, -value, (quadrant & ${I}(2)) != ${I}(0));
+}`;
+    }
+    case "erf": {
+      const small = polynomial(
+        "z",
+        c("1.1283791", "-0.37612626", "0.112836", "-0.026854444", "0.0051895352", "-0.0008020841", "7.889119e-5"),
+      );
+      const large = polynomial(
+        "t",
+        c("7.806815", "5.3526807", "0.9438918", "0.010853496", "-0.0021665276", "0.0004309108", "-6.181847e-5")
+          .concat(c("2.168651e-5")),
+      );
+      return `// x times a polynomial in x^2 up to 1, then 1 - e^-q(|x|): the logarithm of erfc is nearly a parabola.
+fn ${n(name)}(x: ${F}) -> ${F} {
+  let a = abs(x);
+  let z = x * x;
+  let small = x * ${small};
+  let t = min(a, ${F}(4.0)) - ${F}(2.5);
+  let large = ${F}(1.0) - ${n("exp")}(-${large});
+  let value = select(select(large, -large, x < ${F}(0.0)), small, a < ${F}(1.0));
+  return select(value, x, ${n("is_nan")}(x));
+}`;
+    }
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * An op is one object: its name, its shape rule, how it runs, what the tape saves, and its gradient. `defineOp` turns
+ * the object into a function on tensors that checks, allocates, runs and records.
+ */
+
+import { type GradientRule, isRecording, type Saved, sourceOf, TapeNode } from "./autograd.ts";
+import type { Device } from "./device/device.ts";
+import type { DType } from "./dtype.ts";
+import type { Shape } from "./shape.ts";
+import type { Tensor } from "./tensor.ts";
+
+export interface OpCall<Inputs, Options> {
+  readonly inputs: Inputs;
+  readonly options: Options;
+  readonly output: Tensor;
+  readonly device: Device;
+}
+
+export interface OpDefinition<Inputs extends readonly (Tensor | undefined)[], Options, S extends Saved> {
+  readonly name: string;
+  /** The shape rule: checks shapes and options (throwing `name: expected … but found …`) and says what comes out. */
+  readonly output: (inputs: Inputs, options: Options) => { readonly shape: Shape; readonly dtype?: DType };
+  /** Fills `output`. May return further tensors that only `save` needs. */
+  readonly run: (call: OpCall<Inputs, Options>) => void | Readonly<Record<string, Tensor>>;
+  /** What the gradient needs. Only called when there will be one. `needs` says for which inputs. */
+  readonly save?: (
+    call: OpCall<Inputs, Options> & {
+      readonly needs: readonly boolean[];
+      readonly extra: Readonly<Record<string, Tensor>>;
+    },
+  ) => S;
+  /** One gradient per input (undefined where `needs` is false or nothing flows). Absent: the op has no gradient. */
+  readonly gradient?: (
+    call: {
+      readonly gradOutput: Tensor;
+      readonly saved: S;
+      readonly options: Options;
+      readonly needs: readonly boolean[];
+      /** The inputs' shapes. */
+      readonly shapes: readonly Shape[];
+      readonly device: Device;
+    },
+  ) => readonly (Tensor | undefined)[];
+}
+
+/** Makes the function of an op. */
+export function defineOp<
+  Inputs extends readonly (Tensor | undefined)[],
+  Options = void,
+  S extends Saved = Record<never, never>,
+>(definition: OpDefinition<Inputs, Options, S>): (inputs: Inputs, options: Options) => Tensor {
+  return (inputs, options) => {
+    const first = inputs.find((input) => input !== undefined);
+    if (!first) throw new TypeError(`${definition.name}: expected at least one tensor but found none`);
+    const device = first.device;
+    for (const input of inputs) {
+      if (input && input.device !== device) {
+        throw new TypeError(
+          `${definition.name}: expected all tensors on ${device.description} but found one on ${input.device.description}`,
+        );
+      }
+    }
+    const { shape, dtype } = definition.output(inputs, options);
+    const output = first.empty(shape, dtype ?? "f32");
+    const call = { inputs, options, output, device };
+    const extra = definition.run(call) || {};
+    const { gradient } = definition;
+    if (gradient) {
+      const shapes = inputs.map((input) => input?.shape ?? []);
+      record(definition.name, { inputs, output }, {
+        save: (needs) => definition.save?.({ ...call, needs, extra }) ?? {},
+        rule: (gradOutput, saved, needs) =>
+          // The tape hands back exactly what `save` returned, tensor by tensor.
+          gradient({ gradOutput, saved: saved as S, options, needs, shapes, device }),
+      });
+    }
+    return output;
+  };
+}
+
+/** Puts a node on the tape, if recording is on and an input needs a gradient. */
+export function record(
+  name: string,
+  tensors: { readonly inputs: readonly (Tensor | undefined)[]; readonly output: Tensor },
+  how: { readonly save?: (needs: readonly boolean[]) => Saved; readonly rule: GradientRule },
+): void {
+  if (!isRecording()) return;
+  const sources = tensors.inputs.map((input) => input && sourceOf(input));
+  if (sources.every((source) => source === undefined)) return;
+  const saved = how.save?.(sources.map((source) => source !== undefined)) ?? {};
+  tensors.output.node = new TapeNode(name, sources, held(saved), how.rule);
+}
+
+/** Handles of their own on the saved tensors' memory: scopes may close around the originals. */
+function held(saved: Saved): Saved {
+  return Object.fromEntries(Object.entries(saved).map(([name, tensor]) => [name, tensor?.alias().detached()]));
+}

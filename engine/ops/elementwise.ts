@@ -1,0 +1,92 @@
+/** Arithmetic and activations, each one expression. Operands broadcast; a plain number takes no tensor. */
+
+import { constant, type Expr, input, scalar, select } from "../kernel/expr.ts";
+import type { Tensor } from "../tensor.ts";
+import { pointwise } from "./pointwise.ts";
+import { PointwiseKernel } from "./pointwise_kernel.ts";
+
+/** A binary op in its two forms: with a tensor, and with a number that changes without compiling anything. */
+function binary(name: string, define: (x: Expr, y: Expr) => Expr): (x: Tensor, y: Tensor | number) => Tensor {
+  const tensors = pointwise(name, { tensors: 2 }, define);
+  const number = pointwise(`${name}_number`, { tensors: 1, scalars: 1 }, define);
+  return (x, y) => typeof y === "number" ? number([x], [y]) : tensors([x, y]);
+}
+
+function unary(name: string, define: (x: Expr) => Expr): (x: Tensor) => Tensor {
+  const op = pointwise(name, { tensors: 1 }, define);
+  return (x) => op([x]);
+}
+
+export const add = binary("add", (x, y) => x.add(y));
+export const sub = binary("sub", (x, y) => x.sub(y));
+export const mul = binary("mul", (x, y) => x.mul(y));
+export const div = binary("div", (x, y) => x.div(y));
+export const maximum = binary("maximum", (x, y) => x.max(y));
+export const minimum = binary("minimum", (x, y) => x.min(y));
+
+export const neg = unary("neg", (x) => x.neg());
+export const exp = unary("exp", (x) => x.exp());
+export const log = unary("log", (x) => x.log());
+export const sqrt = unary("sqrt", (x) => x.sqrt());
+export const square = unary("square", (x) => x.square());
+export const abs = unary("abs", (x) => x.abs());
+export const sin = unary("sin", (x) => x.sin());
+export const cos = unary("cos", (x) => x.cos());
+export const floor = unary("floor", (x) => x.floor());
+export const relu = unary("relu", (x) => x.max(0));
+export const sigmoid = unary("sigmoid", (x) => x.sigmoid());
+/** tanh(x) = 2 sigmoid(2x) - 1. */
+export const tanh = unary("tanh", (x) => x.mul(2).sigmoid().mul(2).sub(1));
+/** The exact GELU (Hendrycks and Gimpel, arXiv:1606.08415): x Φ(x). */
+export const gelu = unary("gelu", (x) => x.mul(0.5).mul(x.mul(Math.SQRT1_2).erf().add(1)));
+
+const clampOp = pointwise("clamp", { tensors: 1, scalars: 2 }, (x, low, high) => x.max(low).min(high));
+/** Limits to low..high; no gradient flows where the limit is reached. */
+export const clamp = (x: Tensor, low: number, high: number): Tensor => clampOp([x], [low, high]);
+
+/**
+ * The logit of x clamped to 0..1, with both x and 1-x kept at least `epsilon` (the official code's `inverse_sigmoid`,
+ * where epsilon is 1e-3).
+ */
+const logitOp = pointwise("inverse_sigmoid", { tensors: 1, scalars: 1 }, (x, epsilon) => {
+  const inside = x.max(0).min(1);
+  return inside.max(epsilon).div(constant(1).sub(inside).max(epsilon)).log();
+});
+export const inverseSigmoid = (x: Tensor, epsilon = 1e-3): Tensor => logitOp([x], [epsilon]);
+
+const whereOp = pointwise("where", { tensors: 3 }, (mask, x, y) => select(constant(0).lt(mask), x, y));
+/** `x` where the mask is positive, else `y`; also where the other one is infinite or NaN. */
+export const where = (mask: Tensor, x: Tensor, y: Tensor): Tensor => whereOp([mask, x, y]);
+
+const maskedFillOp = pointwise(
+  "masked_fill",
+  { tensors: 2, scalars: 1 },
+  (x, mask, value) => select(constant(0).lt(mask), value, x),
+);
+/** `x`, but `value` where the mask is positive. */
+export const maskedFill = (x: Tensor, mask: Tensor, value: number): Tensor => maskedFillOp([x, mask], [value]);
+
+const accumulateKernel = new PointwiseKernel("accumulate", [{
+  per: "element",
+  value: input(0).add(input(1)),
+  into: 0,
+}]);
+/** target += other, in place; shapes are equal. Not recorded. */
+export function accumulate(target: Tensor, other: Tensor): void {
+  accumulateKernel.launch(target.device, { shape: target.shape, operands: [target, other], results: [] });
+}
+
+const blendKernel = new PointwiseKernel(
+  "blend",
+  [{ per: "element", value: input(0).mul(scalar(0)).add(input(1).mul(scalar(1))), into: 0 }],
+  2,
+);
+/** target = target * keep + other * (1 - keep), in place: a moving average. Not recorded. */
+export function blend(target: Tensor, other: Tensor, keep: number): void {
+  blendKernel.launch(target.device, {
+    shape: target.shape,
+    operands: [target, other],
+    results: [],
+    scalars: [keep, 1 - keep],
+  });
+}

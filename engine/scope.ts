@@ -1,0 +1,97 @@
+/**
+ * Memory by scopes. `using step = scope();` around a training step: whatever is made inside and not kept dies at the
+ * closing brace, also after an `await` and on a throw. Model code never disposes of anything, and nothing is left to
+ * the garbage collector, which cannot see a GPU's memory.
+ *
+ * Scopes form one stack, so run one training or inference loop at a time per thread, or await them in turn.
+ */
+
+/** What a scope can own. */
+export interface Disposes {
+  dispose(): void;
+}
+
+let current: Scope | undefined;
+
+export class Scope implements Disposable {
+  readonly #parent: Scope | undefined;
+  readonly #owned = new Set<Disposes>();
+  #open = true;
+
+  /** Use `scope()`. */
+  constructor() {
+    this.#parent = current;
+    current = this;
+  }
+
+  /** Registers something to die with the scope. */
+  own(item: Disposes): void {
+    this.#owned.add(item);
+  }
+
+  /** No longer this scope's: it now belongs to whoever calls. */
+  release(item: Disposes): void {
+    this.#owned.delete(item);
+  }
+
+  /** Hands something on to the enclosing scope (to nobody, if this is the outermost), and returns it. */
+  keep<T extends Disposes>(item: T): T {
+    if (this.#owned.delete(item)) this.#parent?.own(item);
+    return item;
+  }
+
+  /** Forgets an item in this scope and all enclosing ones: it lives until it is disposed of by hand. */
+  forget(item: Disposes): void {
+    for (let at: Scope | undefined = this; at; at = at.#parent) if (at.#owned.delete(item)) return;
+  }
+
+  /** How many items would die now. */
+  get size(): number {
+    return this.#owned.size;
+  }
+
+  /** The outermost scope around this one: where the tape belongs. */
+  get root(): Scope {
+    let at: Scope = this; // deno-lint-ignore no-this-alias -- a walk outwards has to start somewhere
+    while (at.#parent) at = at.#parent;
+    return at;
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#open) return;
+    if (current !== this) throw new Error("scope: expected scopes to close innermost first; two loops share a thread");
+    this.#open = false;
+    current = this.#parent;
+    for (const item of this.#owned) item.dispose();
+    this.#owned.clear();
+  }
+}
+
+/** Opens a scope: `using step = scope();`. */
+export function scope(): Scope {
+  return new Scope();
+}
+
+/** The innermost open scope. */
+export function currentScope(): Scope | undefined {
+  return current;
+}
+
+/** Runs the function as if no scope were open: what it makes lives until it is disposed of. */
+export function outsideScopes<T>(run: () => T): T {
+  const saved = current;
+  current = undefined;
+  try {
+    return run();
+  } finally {
+    current = saved;
+  }
+}
+
+/** Runs the function in a scope of its own and keeps only the tensors it returns. */
+export function tidy<T extends Disposes | readonly Disposes[]>(run: () => T): T {
+  using inner = scope();
+  const result = run();
+  for (const item of Array.isArray(result) ? result : [result]) inner.keep(item);
+  return result;
+}

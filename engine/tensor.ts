@@ -1,0 +1,237 @@
+/**
+ * A tensor: a shape over a piece of device memory. Always contiguous and row-major; `reshape` shares the memory,
+ * everything else that moves elements copies. Methods here are the ones that models chain; each is one line over the
+ * op in `ops/`.
+ */
+
+import { backward, type TapeNode } from "./autograd.ts";
+import type { Buffer, Device } from "./device/device.ts";
+import type { DType, TensorData } from "./dtype.ts";
+import { concat, permute, reshape, slice } from "./ops/layout.ts";
+import { matmul } from "./ops/matmul.ts";
+import * as pointwise from "./ops/elementwise.ts";
+import { accumulate } from "./ops/elementwise.ts";
+import { max, mean, sum } from "./ops/reduce.ts";
+import { softmax } from "./ops/softmax.ts";
+import { currentScope } from "./scope.ts";
+import { formatShape, type Shape, sizeOf } from "./shape.ts";
+
+/** A counted reference to device memory, shared by tensors that view the same elements. */
+export class Storage {
+  #references = 1;
+
+  constructor(readonly device: Device, readonly buffer: Buffer) {}
+
+  retain(): this {
+    this.#references++;
+    return this;
+  }
+
+  release(): void {
+    if (--this.#references === 0) this.device.free(this.buffer);
+  }
+
+  /** Whether more than one tensor looks at this memory. */
+  get shared(): boolean {
+    return this.#references > 1;
+  }
+}
+
+export class Tensor {
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly storage: Storage;
+  /** A leaf whose `grad` is wanted. */
+  requiresGrad = false;
+  /** Filled by `backward`, for leaves with `requiresGrad`. */
+  grad: Tensor | undefined;
+  /** The op that made this tensor, if it was recorded. */
+  node: TapeNode | undefined;
+  #alive = true;
+
+  /** Use `tensor`, `zeros` or an op; this takes over the storage reference it is given. */
+  constructor(storage: Storage, shape: Shape, dtype: DType) {
+    this.storage = storage;
+    this.shape = shape;
+    this.dtype = dtype;
+    currentScope()?.own(this);
+  }
+
+  get device(): Device {
+    return this.storage.device;
+  }
+  get buffer(): Buffer {
+    if (!this.#alive) {
+      throw new Error(`tensor: expected a living tensor but ${formatShape(this.shape)} was disposed of`);
+    }
+    return this.storage.buffer;
+  }
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+  get rank(): number {
+    return this.shape.length;
+  }
+
+  /** The elements, row-major: float32 (float64 on the reference device) or int32. Waits for the device. */
+  data(): Promise<TensorData> {
+    return this.device.download(this.buffer, this.dtype, this.size);
+  }
+  /** The only element of a one-element tensor. */
+  async item(): Promise<number> {
+    if (this.size !== 1) throw new RangeError(`item: expected one element but found shape ${formatShape(this.shape)}`);
+    return (await this.data())[0];
+  }
+  /** Overwrites the elements in place. Not recorded. */
+  assign(data: TensorData): this {
+    if (data.length !== this.size) {
+      throw new RangeError(`assign: expected ${this.size} elements but found ${data.length}`);
+    }
+    this.device.upload(this.buffer, data);
+    return this;
+  }
+  /** Overwrites every element in place. Not recorded. */
+  fill(value: number): this {
+    this.device.fill(this.buffer, value, this.size);
+    return this;
+  }
+
+  /** A new tensor on the same device, elements undefined. */
+  empty(shape: Shape, dtype: DType = "f32"): Tensor {
+    return new Tensor(new Storage(this.device, this.device.allocate(sizeOf(shape))), [...shape], dtype);
+  }
+  /** Another handle on the same memory, without history. */
+  alias(shape: Shape = this.shape): Tensor {
+    return new Tensor(this.storage.retain(), [...shape], this.dtype);
+  }
+  /** The same values cut off from the tape. */
+  detach(): Tensor {
+    return this.alias();
+  }
+  /** Leaves all scopes: lives until `dispose`. Returns itself. */
+  detached(): this {
+    currentScope()?.forget(this);
+    return this;
+  }
+  /** Gives the memory up (if nobody else looks at it). Scopes call this; model code need not. */
+  dispose(): void {
+    if (!this.#alive) return;
+    this.#alive = false;
+    this.storage.release();
+    this.node = undefined;
+  }
+
+  /** Adds d this / d leaf to every leaf's `grad`; for a scalar loss. */
+  backward(): void {
+    backward([this]);
+  }
+  /** Adds `other` in place; for gradients and statistics. Not recorded. */
+  accumulate(other: Tensor): this {
+    accumulate(this, other);
+    return this;
+  }
+
+  add(other: Tensor | number): Tensor {
+    return pointwise.add(this, other);
+  }
+  sub(other: Tensor | number): Tensor {
+    return pointwise.sub(this, other);
+  }
+  mul(other: Tensor | number): Tensor {
+    return pointwise.mul(this, other);
+  }
+  div(other: Tensor | number): Tensor {
+    return pointwise.div(this, other);
+  }
+  neg(): Tensor {
+    return pointwise.neg(this);
+  }
+  exp(): Tensor {
+    return pointwise.exp(this);
+  }
+  log(): Tensor {
+    return pointwise.log(this);
+  }
+  sqrt(): Tensor {
+    return pointwise.sqrt(this);
+  }
+  square(): Tensor {
+    return pointwise.square(this);
+  }
+  abs(): Tensor {
+    return pointwise.abs(this);
+  }
+  relu(): Tensor {
+    return pointwise.relu(this);
+  }
+  gelu(): Tensor {
+    return pointwise.gelu(this);
+  }
+  sigmoid(): Tensor {
+    return pointwise.sigmoid(this);
+  }
+  tanh(): Tensor {
+    return pointwise.tanh(this);
+  }
+  clamp(low: number, high: number): Tensor {
+    return pointwise.clamp(this, low, high);
+  }
+  softmax(): Tensor {
+    return softmax(this);
+  }
+
+  sum(axes?: number | readonly number[], options?: { keepDims?: boolean }): Tensor {
+    return sum(this, axes, options);
+  }
+  mean(axes?: number | readonly number[], options?: { keepDims?: boolean }): Tensor {
+    return mean(this, axes, options);
+  }
+  max(axis: number): Tensor {
+    return max(this, axis);
+  }
+
+  matmul(other: Tensor): Tensor {
+    return matmul(this, other);
+  }
+  /** One dimension may be -1: it takes what is left. Shares the memory. */
+  reshape(shape: Shape): Tensor {
+    return reshape(this, shape);
+  }
+  permute(axes: readonly number[]): Tensor {
+    return permute(this, axes);
+  }
+  /** Elements begin … end-1 along an axis. */
+  slice(axis: number, begin: number, end: number): Tensor {
+    return slice(this, axis, begin, end);
+  }
+  concat(others: readonly Tensor[], axis: number): Tensor {
+    return concat([this, ...others], axis);
+  }
+}
+
+/** A tensor with the given elements on a device. */
+export function tensor(device: Device, data: TensorData | readonly number[], shape?: Shape): Tensor {
+  const elements = Array.isArray(data) ? Float32Array.from(data) : data as TensorData; // the array case is handled
+  const dims = shape ?? [elements.length];
+  if (sizeOf(dims) !== elements.length) {
+    throw new RangeError(
+      `tensor: expected ${sizeOf(dims)} elements for ${formatShape(dims)} but found ${elements.length}`,
+    );
+  }
+  const made = new Tensor(
+    new Storage(device, device.allocate(elements.length)),
+    [...dims],
+    elements instanceof Int32Array ? "i32" : "f32",
+  );
+  device.upload(made.buffer, elements);
+  return made;
+}
+
+/** A float tensor filled with one value. */
+export function full(device: Device, shape: Shape, value: number): Tensor {
+  return new Tensor(new Storage(device, device.allocate(sizeOf(shape))), [...shape], "f32").fill(value);
+}
+
+export function zeros(device: Device, shape: Shape): Tensor {
+  return full(device, shape, 0);
+}
