@@ -1,0 +1,147 @@
+/**
+ * How one config key is described: its type, range, default, what it decides, and whether any code reads it. A small
+ * vocabulary ({@link integer}, {@link oneOf}, {@link leftOut}, …) keeps the tables of keys readable as tables.
+ */
+import { type ConfigValue, formatPython, isConfigList } from "./values.ts";
+
+/**
+ * What a key decides. A difference in "model" changes shapes or outputs, in "optimizer" how training goes on, in "data"
+ * what is seen; "runtime" may differ without any effect on the numbers.
+ */
+export type ConfigGroup = "model" | "optimizer" | "data" | "runtime";
+
+export const CONFIG_GROUPS: readonly ConfigGroup[] = ["model", "optimizer", "data", "runtime"];
+
+/** `unused`: spelled in official configs, but no code reads it, here or there. `left out`: only its default is possible. */
+export type KeyUse = "used" | "unused" | "left out";
+
+export interface KeySpec<T extends ConfigValue = ConfigValue> {
+  readonly default: T;
+  readonly use: KeyUse;
+  /** One line for documentation and error messages. */
+  readonly about: string;
+  /** What values are possible, in words: "an integer of at least 1". */
+  readonly expects: string;
+  /** The value in its own type, or undefined where it does not fit. */
+  readonly read: (value: ConfigValue) => T | undefined;
+}
+
+interface Range {
+  readonly min?: number;
+  readonly max?: number;
+}
+
+function rangeText({ min, max }: Range): string {
+  if (min !== undefined && max !== undefined) return ` from ${min} to ${max}`;
+  return min !== undefined ? ` of at least ${min}` : max !== undefined ? ` of at most ${max}` : "";
+}
+
+const isWithin = (value: number, { min = -Infinity, max = Infinity }: Range) => value >= min && value <= max;
+
+function spec<T extends ConfigValue>(rest: Omit<KeySpec<T>, "use">): KeySpec<T> {
+  return { use: "used", ...rest };
+}
+
+function readInteger(value: ConfigValue, range: Range): number | undefined {
+  return typeof value === "number" && Number.isSafeInteger(value) && isWithin(value, range) ? value : undefined;
+}
+
+function readNumber(value: ConfigValue, range: Range): number | undefined {
+  return typeof value === "number" && Number.isFinite(value) && isWithin(value, range) ? value : undefined;
+}
+
+/** Each item read, or undefined where one does not fit. A single item stands for a list of one, as on a command line. */
+function readList<T>(value: ConfigValue, read: (item: ConfigValue) => T | undefined): T[] | undefined {
+  const items = (isConfigList(value) ? value : [value]).map(read);
+  return items.every((item) => item !== undefined) ? items.filter((item) => item !== undefined) : undefined;
+}
+
+export function boolean(initial: boolean, about: string): KeySpec<boolean> {
+  return spec<boolean>({
+    default: initial,
+    about,
+    expects: "True or False",
+    read: (value) => typeof value === "boolean" ? value : undefined,
+  });
+}
+
+export function integer(initial: number, about: string, range: Range = {}): KeySpec<number> {
+  return spec<number>({
+    default: initial,
+    about,
+    expects: `an integer${rangeText(range)}`,
+    read: (value) => readInteger(value, range),
+  });
+}
+
+export function number(initial: number, about: string, range: Range = {}): KeySpec<number> {
+  return spec<number>({
+    default: initial,
+    about,
+    expects: `a number${rangeText(range)}`,
+    read: (value) => readNumber(value, range),
+  });
+}
+
+export function text(initial: string, about: string): KeySpec<string> {
+  return spec<string>({
+    default: initial,
+    about,
+    expects: "a text",
+    read: (value) => typeof value === "string" ? value : undefined,
+  });
+}
+
+export function oneOf<const T extends string>(choices: readonly T[], initial: NoInfer<T>, about: string): KeySpec<T> {
+  return spec<T>({
+    default: initial,
+    about,
+    expects: `one of ${choices.join(", ")}`,
+    read: (value) => choices.find((choice) => choice === value),
+  });
+}
+
+export function integers(initial: readonly number[], about: string, range: Range = {}): KeySpec<readonly number[]> {
+  return spec<readonly number[]>({
+    default: initial,
+    about,
+    expects: `a list of integers${rangeText(range)}`,
+    read: (value) => readList(value, (item) => readInteger(item, range)),
+  });
+}
+
+export function texts(initial: readonly string[], about: string): KeySpec<readonly string[]> {
+  return spec<readonly string[]>({
+    default: initial,
+    about,
+    expects: "a list of texts",
+    read: (value) => readList(value, (item) => typeof item === "string" ? item : undefined),
+  });
+}
+
+/** The same, or None, which is also the default. */
+export function optional<T extends ConfigValue>(inner: KeySpec<T>): KeySpec<T | null> {
+  return {
+    ...inner,
+    default: null,
+    expects: `${inner.expects}, or None`,
+    read: (v) => v === null ? null : inner.read(v),
+  };
+}
+
+/** A key that official configs spell and no code reads. Any value does. */
+export function unused<T extends ConfigValue>(initial: T): KeySpec<ConfigValue> {
+  return { default: initial, use: "unused", about: "read by no code", expects: "any value", read: (value) => value };
+}
+
+/** A key of a feature that dinograd leaves out: its default, in which the official configs have it, is all that goes. */
+export function leftOut<const T extends ConfigValue>(initial: T, feature: string): KeySpec<T> {
+  const wanted = formatPython(initial);
+  return {
+    default: initial,
+    use: "left out",
+    about: `only ${wanted}: ${feature} is not part of dinograd`,
+    expects: `${wanted} (${feature} is not part of dinograd)`,
+    read: (value) => formatPython(value) === wanted ? initial : undefined,
+  };
+}

@@ -1,0 +1,27 @@
+/** Configurations: the official files and keys, presets, validation, fingerprints. */
+export {
+  type BackboneName,
+  type ConfigKey,
+  type DataConfig,
+  type DinoConfig,
+  type ModelConfig,
+  type NormName,
+  type OptimizerConfig,
+  type RuntimeConfig,
+} from "./dino_config.ts";
+export {
+  type ConfigDifference,
+  type ConfigFingerprint,
+  diffConfigs,
+  fingerprintConfig,
+  groupMatters,
+} from "./fingerprint.ts";
+export { formatJsonConfig, formatPythonConfig } from "./format.ts";
+export { CONFIG_GROUPS, type ConfigGroup, type KeySpec, type KeyUse } from "./key_spec.ts";
+export { loadConfig, type LoadConfigOptions } from "./load.ts";
+export { didYouMean, nearestName } from "./nearest.ts";
+export { defaultConfig, preset, PRESET_NAMES } from "./presets.ts";
+export { parsePythonConfig } from "./python_config.ts";
+export { describeUnused, resolveConfig, type ResolvedConfig } from "./resolve.ts";
+export { CONFIG_KEYS, configKeys, groupOf, isConfigKey } from "./schema.ts";
+export type { ConfigObject, ConfigValue } from "./values.ts";

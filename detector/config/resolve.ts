@@ -1,0 +1,149 @@
+/**
+ * From loose keys and values, as a file or a command line gives them, to a complete and checked {@link DinoConfig}.
+ */
+import { DinogradError } from "../../engine/errors.ts";
+import type { ConfigKey, DinoConfig } from "./dino_config.ts";
+import { didYouMean } from "./nearest.ts";
+import { defaultConfig } from "./presets.ts";
+import { CONFIG_KEYS, configKeys, isConfigKey, SCRIPT_KEYS } from "./schema.ts";
+import { type ConfigObject, configObject, formatPython } from "./values.ts";
+
+/**
+ * Names that the official code takes from the command line, not from a config. They appear in its dumps of everything
+ * (`config_args_all.json`, the `args` of a checkpoint) and mean nothing in a config here.
+ */
+const OFFICIAL_FLAGS: readonly string[] = [
+  "config_file",
+  "options",
+  "dataset_file",
+  "coco_path",
+  "coco_panoptic_path",
+  "remove_difficult",
+  "output_dir",
+  "note",
+  "device",
+  "seed",
+  "resume",
+  "pretrain_model_path",
+  "finetune_ignore",
+  "start_epoch",
+  "eval",
+  "num_workers",
+  "test",
+  "debug",
+  "find_unused_params",
+  "save_results",
+  "save_log",
+  "world_size",
+  "dist_url",
+  "rank",
+  "local_rank",
+  "amp",
+  "distributed",
+  "gpu",
+  "dist_backend",
+  "ngpus",
+  "nodes",
+  "timeout",
+  "cpus_per_task",
+  "job_dir",
+  "job_name",
+  "qos",
+  "requeue",
+  "mail_type",
+  "mail_user",
+  "commad_txt",
+  "copyfilelist",
+];
+
+export interface ResolvedConfig {
+  readonly config: DinoConfig;
+  /** Keys that were given although no code reads them, here or in the official code. */
+  readonly unused: readonly string[];
+  /** Official command-line flags found among the keys and passed over. */
+  readonly flags: readonly string[];
+}
+
+/**
+ * Check every given key and complete the rest.
+ *
+ * @param options.source names the file or flag in errors.
+ * @param options.base what the keys are laid over (default: the official 4-scale configuration).
+ * @throws DinogradError("usage") for an unknown key, with the nearest known one, for a value out of range, and for
+ * settings that contradict each other.
+ */
+export function resolveConfig(
+  given: ConfigObject,
+  options: { readonly source?: string; readonly base?: DinoConfig } = {},
+): ResolvedConfig {
+  const source = options.source ?? "config";
+  const values = new Map(Object.entries(options.base ?? defaultConfig()));
+  const unused: string[] = [];
+  const flags: string[] = [];
+  for (const [key, value] of Object.entries(given)) {
+    if (!isConfigKey(key)) {
+      if (SCRIPT_KEYS.includes(key)) unused.push(key);
+      else if (OFFICIAL_FLAGS.includes(key)) flags.push(key);
+      else {
+        throw new DinogradError(
+          "usage",
+          `${source}: expected a config key but found ${key}${didYouMean(key, configKeys())}`,
+        );
+      }
+      continue;
+    }
+    const spec = CONFIG_KEYS[key];
+    const read = spec.read(value);
+    if (read === undefined) {
+      throw new DinogradError(
+        "usage",
+        `${source}: expected ${key} to be ${spec.expects} but found ${formatPython(value)}`,
+      );
+    }
+    if (spec.use === "unused") unused.push(key);
+    values.set(key, read);
+  }
+  // Every key has passed its own spec's `read` or comes from a checked config.
+  const config = { ...configObject(values) } as unknown as DinoConfig;
+  checkTogether(config, source);
+  return { config, unused, flags };
+}
+
+/** One line about keys without effect, or undefined where there are none. */
+export function describeUnused({ unused, flags }: ResolvedConfig): string | undefined {
+  const parts: string[] = [];
+  if (unused.length > 0) parts.push(`read by no code, here or in the official one: ${unused.join(", ")}`);
+  if (flags.length > 0) parts.push(`flags rather than config keys, not taken from here: ${flags.join(", ")}`);
+  return parts.length > 0 ? `config keys without effect (${parts.join("; ")})` : undefined;
+}
+
+/** Settings that are each possible but not together. */
+function checkTogether(config: DinoConfig, source: string): void {
+  const require = (fits: boolean, expected: string, key: ConfigKey) => {
+    if (fits) return;
+    throw new DinogradError("usage", `${source}: expected ${expected} but found ${key}=${formatPython(config[key])}`);
+  };
+  const heads = config.nheads;
+  require(config.hidden_dim % heads === 0, `hidden_dim to be a multiple of nheads=${heads}`, "hidden_dim");
+  // 32 groups normalise the projected features; the sine embedding needs hidden_dim / 2 even.
+  require(config.hidden_dim % 32 === 0, "hidden_dim to be a multiple of 32", "hidden_dim");
+  const stages = config.return_interm_indices.length;
+  require(
+    config.num_feature_levels >= stages,
+    `num_feature_levels to be at least the ${stages} levels of return_interm_indices`,
+    "num_feature_levels",
+  );
+  require(
+    !config.use_dn || config.dn_labelbook_size + 1 >= config.num_classes,
+    `dn_labelbook_size to be at least num_classes - 1 = ${config.num_classes - 1}`,
+    "dn_labelbook_size",
+  );
+  require(
+    config.num_select <= config.num_queries * config.num_classes,
+    `num_select to be at most num_queries x num_classes = ${config.num_queries * config.num_classes}`,
+    "num_select",
+  );
+  require(config.backbone_widths.length === 4, "backbone_widths to have 4 items", "backbone_widths");
+  require(config.backbone_depths.length === 4, "backbone_depths to have 4 items", "backbone_depths");
+  require(!(config.onecyclelr && config.multi_step_lr), "one of onecyclelr and multi_step_lr", "multi_step_lr");
+}
