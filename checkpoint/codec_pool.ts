@@ -1,0 +1,65 @@
+/**
+ * Encodes and decodes blocks off the main thread, so that a training step is held up by the copy of its tensors alone.
+ * With no workers (small bundles, where starting one costs more than the work) blocks are done on the spot.
+ */
+import { type BlockResult, type DecodeBlock, type EncodeBlock, runBlock } from "./codec_block.ts";
+
+/** Below this many bytes of work no workers are started. */
+const WORTH_A_WORKER = 24 * 1024 * 1024;
+/** More workers than this only wait for the disk, and their buffers would exceed the memory promised. */
+const MOST_WORKERS = 4;
+
+interface Waiting {
+  readonly resolve: (result: BlockResult) => void;
+  readonly reject: (reason: Error) => void;
+}
+
+/** A few workers that share a queue by turns. Close it when done: workers keep a process alive. */
+export class CodecPool {
+  readonly #workers: { readonly worker: Worker; readonly waiting: Waiting[] }[] = [];
+
+  constructor(workers: number) {
+    for (let index = 0; index < workers; index++) this.#workers.push(start());
+  }
+
+  /** A pool as large as work of `bytes` deserves on this machine. */
+  static for(bytes: number): CodecPool {
+    return new CodecPool(bytes < WORTH_A_WORKER ? 0 : Math.min(MOST_WORKERS, navigator.hardwareConcurrency));
+  }
+
+  get workers(): number {
+    return this.#workers.length;
+  }
+
+  /** Does a block's work; its two buffers are unusable until they come back in the result. */
+  run(block: EncodeBlock | DecodeBlock): Promise<BlockResult> {
+    if (this.#workers.length === 0) return Promise.resolve(runBlock(block));
+    const { worker, waiting } = this.#workers.reduce((least, next) =>
+      next.waiting.length < least.waiting.length ? next : least
+    );
+    return new Promise((resolve, reject) => {
+      waiting.push({ resolve, reject });
+      worker.postMessage(block, [block.source, block.target]);
+    });
+  }
+
+  close(): void {
+    for (const { worker, waiting } of this.#workers) {
+      worker.terminate();
+      for (const { reject } of waiting) reject(new Error("codec pool: closed while a block was being worked on"));
+    }
+    this.#workers.length = 0;
+  }
+}
+
+function start(): { worker: Worker; waiting: Waiting[] } {
+  const worker = new Worker(new URL("./codec_worker.ts", import.meta.url), { type: "module" });
+  const waiting: Waiting[] = [];
+  // A worker answers in the order it was asked.
+  worker.onmessage = (event: MessageEvent<BlockResult>) => waiting.shift()?.resolve(event.data);
+  worker.onerror = (event) => {
+    event.preventDefault();
+    waiting.shift()?.reject(new Error(`codec worker: ${event.message}`));
+  };
+  return { worker, waiting };
+}

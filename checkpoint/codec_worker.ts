@@ -1,0 +1,16 @@
+/** The worker side of `codec_pool.ts`: takes a block, does its work, hands the buffers back. */
+import { type DecodeBlock, type EncodeBlock, runBlock } from "./codec_block.ts";
+
+/** The part of a worker's global scope that is used here; the library types of a page know only `Window`. */
+interface WorkerScope {
+  onmessage: ((event: MessageEvent<EncodeBlock | DecodeBlock>) => void) | null;
+  postMessage(message: unknown, transfer: Transferable[]): void;
+}
+
+// In a worker the global object is the worker's scope.
+const scope = globalThis as unknown as WorkerScope;
+
+scope.onmessage = (event) => {
+  const result = runBlock(event.data);
+  scope.postMessage(result, [result.source, result.target]);
+};

@@ -1,0 +1,59 @@
+/**
+ * Checksums and deflate of the platform (`node:zlib`, `node:crypto`): CRC-32 at memory speed, SHA-256 and deflate
+ * several times faster than any JavaScript. The other file of this folder that names a platform is `node_files.ts`.
+ */
+import { createHash } from "node:crypto";
+import * as zlib from "node:zlib";
+
+/** CRC-32 (IEEE 802.3, as in zip and PNG), continued from `start`. */
+export function crc32(bytes: Uint8Array, start = 0): number {
+  return zlib.crc32(bytes, start) >>> 0;
+}
+
+/** The 32 bytes of SHA-256. */
+export function sha256(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(createHash("sha256").update(bytes).digest());
+}
+
+/** SHA-256 over several parts. */
+export class Sha256 {
+  readonly #hash = createHash("sha256");
+
+  update(bytes: Uint8Array): this {
+    this.#hash.update(bytes);
+    return this;
+  }
+
+  hex(): string {
+    return this.#hash.digest("hex");
+  }
+
+  bytes(): Uint8Array {
+    return new Uint8Array(this.#hash.digest());
+  }
+}
+
+/** What is known of the bytes to compress: long runs of equal bytes, or values that are frequent but scattered. */
+export type DeflateHint = "runs" | "frequencies";
+
+/**
+ * Raw deflate (RFC 1951). Exponents of weights hold no repetitions worth searching: their entropy is in how often each
+ * value occurs, so Huffman codes alone are both smaller and twice as fast as matching at level 1.
+ */
+export function deflateRaw(bytes: Uint8Array, hint: DeflateHint): Uint8Array {
+  const strategy = hint === "runs" ? zlib.constants.Z_RLE : zlib.constants.Z_HUFFMAN_ONLY;
+  return zlib.deflateRawSync(bytes, { level: 1, strategy });
+}
+
+/**
+ * The inverse. A stream that gives another length than expected is damage; one that would give more is stopped at one
+ * byte more, whatever it claims.
+ * @throws Error if the stream is broken or of another length
+ */
+export function inflateRaw(bytes: Uint8Array, expectedLength: number): Uint8Array {
+  const result = zlib.inflateRawSync(bytes, { maxOutputLength: expectedLength + 1 });
+  if (result.length !== expectedLength) {
+    throw new Error(`expected ${expectedLength} bytes from deflate but found ${result.length}`);
+  }
+  return result;
+}

@@ -1,0 +1,102 @@
+/**
+ * A tensor at rest: dtype, shape and little-endian row-major bytes. It is the one form in which tensors enter and leave
+ * files, whatever their format, and the engine; nothing here knows how to compute with it.
+ */
+import { DinogradError } from "../engine/errors.ts";
+
+/** What an element is. The spelling is that of bundles; every file format maps its own names to these ten. */
+export type StoredDType = "f64" | "f32" | "f16" | "bf16" | "i64" | "i32" | "i16" | "i8" | "u8" | "bool";
+
+/** `data` has exactly `elementCount(shape) * bytesPerElement(dtype)` bytes; a `bool` is one byte, 0 or 1. */
+export interface StoredTensor {
+  readonly dtype: StoredDType;
+  readonly shape: readonly number[];
+  readonly data: Uint8Array;
+}
+
+const BYTES_PER_ELEMENT: Readonly<Record<StoredDType, number>> = {
+  f64: 8,
+  f32: 4,
+  f16: 2,
+  bf16: 2,
+  i64: 8,
+  i32: 4,
+  i16: 2,
+  i8: 1,
+  u8: 1,
+  bool: 1,
+};
+
+/** All dtypes, widest first within a family: the order in which they are listed to people. */
+export const STORED_DTYPES = Object.keys(BYTES_PER_ELEMENT) as readonly StoredDType[]; // the record has exactly these keys
+
+/** More axes than any tensor has; a longer shape in a file is damage, not data. */
+export const MAX_RANK = 64;
+
+/** Whether a name read from a file is a dtype. */
+export function isStoredDType(name: unknown): name is StoredDType {
+  return typeof name === "string" && Object.hasOwn(BYTES_PER_ELEMENT, name);
+}
+
+/** Size of one element in bytes. */
+export function bytesPerElement(dtype: StoredDType): number {
+  return BYTES_PER_ELEMENT[dtype];
+}
+
+/** Number of elements: 1 for a 0-d tensor, 0 if any axis is empty. */
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+/** Size of a tensor's data in bytes. */
+export function storedByteLength(dtype: StoredDType, shape: readonly number[]): number {
+  return elementCount(shape) * bytesPerElement(dtype);
+}
+
+/**
+ * Checks a shape that came from a file: non-negative integers, at most `MAX_RANK` of them, whose byte size is an exact
+ * integer. Returns that byte size. `place` opens the message.
+ * @throws DinogradError of kind "checkpoint"
+ */
+export function checkShape(shape: readonly unknown[], dtype: StoredDType, place: string): number {
+  const fail = (found: string): never => {
+    throw new DinogradError("checkpoint", `${place}: expected a shape of non-negative integers but found ${found}`);
+  };
+  if (shape.length > MAX_RANK) fail(`${shape.length} axes (at most ${MAX_RANK})`);
+  let bytes = bytesPerElement(dtype);
+  let empty = false;
+  for (const size of shape) {
+    if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0 || Object.is(size, -0)) {
+      fail(`an axis of ${String(size)}`);
+    } else if (size === 0) {
+      empty = true;
+    } else {
+      bytes *= size;
+      if (!Number.isSafeInteger(bytes)) fail(`[${shape.join(", ")}], more than 2^53 bytes`);
+    }
+  }
+  return empty ? 0 : bytes;
+}
+
+/**
+ * Checks that dtype, shape and data of a tensor fit together and returns its byte size.
+ * @throws DinogradError of kind "checkpoint"
+ */
+export function checkStoredTensor(tensor: StoredTensor, place: string): number {
+  if (!isStoredDType(tensor.dtype)) {
+    throw new DinogradError(
+      "checkpoint",
+      `${place}: expected a dtype of ${STORED_DTYPES.join(", ")} but found ${tensor.dtype}`,
+    );
+  }
+  const bytes = checkShape(tensor.shape, tensor.dtype, place);
+  if (tensor.data.byteLength !== bytes) {
+    throw new DinogradError(
+      "checkpoint",
+      `${place}: expected ${bytes} bytes for ${tensor.dtype} [${
+        tensor.shape.join(", ")
+      }] but found ${tensor.data.byteLength}`,
+    );
+  }
+  return bytes;
+}
