@@ -1,0 +1,101 @@
+/**
+ * One image made ready for the model, and several put together: padded with zeros at the right and bottom to the largest
+ * height and the largest width among them, with a mask that tells padding from pixels (as `nested_tensor_from_tensor_list`
+ * of the official code).
+ */
+import { RandomStream } from "../../engine/random.ts";
+import { type ImageEntry, pixelTarget } from "./coco.ts";
+import { type Image, readImage } from "./image.ts";
+import { normalizeImage } from "./normalize.ts";
+import { normalizeTarget, type Target } from "./target.ts";
+import type { TransformSpec } from "./transform_spec.ts";
+import { applyTransforms } from "./transforms.ts";
+
+/** One transformed image: `pixels` is `[3, height, width]`, normalised. */
+export interface Sample {
+  readonly pixels: Float32Array<ArrayBuffer>;
+  readonly target: Target;
+}
+
+export interface Batch {
+  /** `[N, 3, H, W]`, normalised, zero where padded. */
+  readonly images: Float32Array;
+  /** `[N, H, W]`, 1 = padding. */
+  readonly mask: Uint8Array;
+  readonly shape: readonly [batch: number, channels: 3, height: number, width: number];
+  readonly targets: readonly Target[];
+  /** The cursor after this batch, in global samples of its epoch: where to resume from. */
+  readonly nextSample: number;
+}
+
+/** Everything that decides how a sample comes out; plain data. */
+export interface SampleRequest {
+  readonly entry: ImageEntry;
+  readonly transforms: TransformSpec;
+  /** Seed, epoch and index in the data set name the random stream of the augmentations. */
+  readonly seed: number;
+  readonly epoch: number;
+  readonly index: number;
+}
+
+/** Reads, decodes, augments and normalises one image. The result depends on the request and the file alone. */
+export async function loadSample({ entry, transforms, seed, epoch, index }: SampleRequest): Promise<Sample> {
+  const image = await readImage(entry.path, { exifOrientation: transforms.exifOrientation });
+  const random = RandomStream.named(seed, `augment/${epoch}/${index}`);
+  const changed = applyTransforms({ image, target: pixelTarget(entry, image) }, transforms, random);
+  return { pixels: normalizeImage(changed.image, transforms), target: normalizeTarget(changed.target) };
+}
+
+/** Puts samples into one batch. `nextSample` is passed through. */
+export function collate(samples: readonly Sample[], { nextSample }: { nextSample: number }): Batch {
+  const height = Math.max(...samples.map(({ target }) => target.size[0]));
+  const width = Math.max(...samples.map(({ target }) => target.size[1]));
+  const plane = height * width;
+  const images = new Float32Array(samples.length * 3 * plane);
+  const mask = new Uint8Array(samples.length * plane).fill(1);
+  samples.forEach(({ pixels, target: { size: [rows, columns] } }, at) => {
+    for (let y = 0; y < rows; y++) {
+      for (let channel = 0; channel < 3; channel++) {
+        const from = (channel * rows + y) * columns;
+        images.set(pixels.subarray(from, from + columns), (at * 3 + channel) * plane + y * width);
+      }
+      mask.fill(0, at * plane + y * width, at * plane + y * width + columns);
+    }
+  });
+  return {
+    images,
+    mask,
+    shape: [samples.length, 3, height, width],
+    targets: samples.map(({ target }) => target),
+    nextSample,
+  };
+}
+
+/** An image as the model sees it and as it was. */
+export interface InferenceSample {
+  /** The decoded file, before any transformation. */
+  readonly image: Image;
+  /** `[3, H, W]`, normalised, with its shape. */
+  readonly pixels: Float32Array<ArrayBuffer>;
+  readonly shape: readonly [channels: 3, height: number, width: number];
+  /** Height and width of the file's image, to which boxes are scaled back. */
+  readonly originalSize: readonly [number, number];
+}
+
+/** Reads an image file and prepares it for detection by a specification without random steps. */
+export async function loadForInference(path: string, transforms: TransformSpec): Promise<InferenceSample> {
+  return prepareForInference(await readImage(path, { exifOrientation: transforms.exifOrientation }), transforms);
+}
+
+/** The same for an image that is in memory already. */
+export function prepareForInference(image: Image, transforms: TransformSpec): InferenceSample {
+  const target = pixelTarget({ imageId: 0, path: "", objects: [] }, image);
+  const changed = applyTransforms({ image, target }, transforms, RandomStream.named(0, "inference"));
+  const [height, width] = changed.target.size;
+  return {
+    image,
+    pixels: normalizeImage(changed.image, transforms),
+    shape: [3, height, width],
+    originalSize: [image.height, image.width],
+  };
+}

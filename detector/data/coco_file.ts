@@ -1,0 +1,133 @@
+/**
+ * Reads and checks a COCO annotation file ("instances_*.json"). Everything that could go wrong later, in the middle of an
+ * epoch, is looked at here once: ids that point nowhere, boxes that are no boxes, missing lists. Segmentations and other
+ * fields are not kept, so a big file's memory goes back after reading.
+ */
+import { DinogradError } from "../../engine/errors.ts";
+
+export interface CocoImage {
+  readonly id: number;
+  readonly file_name: string;
+}
+
+/** One annotated object; `bbox` is x, y, width, height in pixels. */
+export interface CocoObject {
+  readonly id: number;
+  readonly image_id: number;
+  readonly category_id: number;
+  readonly bbox: readonly number[];
+  readonly area: number;
+  readonly iscrowd: number;
+}
+
+export interface CocoCategory {
+  readonly id: number;
+  readonly name: string;
+}
+
+export interface CocoFile {
+  readonly images: readonly CocoImage[];
+  readonly annotations: readonly CocoObject[];
+  readonly categories: readonly CocoCategory[];
+}
+
+/**
+ * Parses an annotation file; `annotations` may be absent (files of test sets). Throws a `DinogradError` of kind "data" with
+ * `name` in its message if it is no JSON, lacks a list, or an entry is wrong (which one, and how many more).
+ */
+export function parseCocoFile(bytes: Uint8Array, name: string): CocoFile {
+  const fail = (what: string): never => {
+    throw new DinogradError("data", `${name}: ${what}`);
+  };
+  let root: unknown;
+  try {
+    root = JSON.parse(new TextDecoder().decode(bytes));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new DinogradError("data", `${name}: expected JSON but ${reason.replaceAll(/\s+/g, " ")}`, { cause });
+  }
+  if (!isRecord(root)) return fail("expected an object with images, annotations and categories");
+
+  const images = listOf(root, "images", fail).map((entry, at): CocoImage => {
+    const { id, file_name } = isRecord(entry) ? entry : {};
+    if (!isId(id)) return fail(`images[${at}]: expected an integer id but found ${show(id)}`);
+    if (typeof file_name !== "string") return fail(`image ${id}: expected a file_name but found ${show(file_name)}`);
+    return { id, file_name };
+  });
+  const categories = listOf(root, "categories", fail).map((entry, at): CocoCategory => {
+    const { id, name: title } = isRecord(entry) ? entry : {};
+    if (!isId(id) || id < 0) return fail(`categories[${at}]: expected an id of 0 or more but found ${show(id)}`);
+    return { id, name: typeof title === "string" ? title : String(id) };
+  });
+  const objects = root.annotations === undefined ? [] : listOf(root, "annotations", fail);
+  const annotations = objects.map((entry, at) => parseObject(entry, { at, fail }));
+
+  const imageIds = uniqueIds(images, { of: "images", fail });
+  const categoryIds = uniqueIds(categories, { of: "categories", fail });
+  const strayImage = annotations.filter(({ image_id }) => !imageIds.has(image_id));
+  if (strayImage.length > 0) {
+    fail(`annotation ${strayImage[0].id} has the unknown image id ${strayImage[0].image_id}${more(strayImage.length)}`);
+  }
+  const strayCategory = annotations.filter(({ category_id }) => !categoryIds.has(category_id));
+  if (strayCategory.length > 0) {
+    const [{ id, category_id }] = strayCategory;
+    fail(`annotation ${id} has the unknown category id ${category_id}${more(strayCategory.length)}`);
+  }
+  return { images, annotations, categories };
+}
+
+type Fail = (what: string) => never;
+
+function parseObject(entry: unknown, { at, fail }: { at: number; fail: Fail }): CocoObject {
+  const fields = isRecord(entry) ? entry : {};
+  const id = isId(fields.id) ? fields.id : at;
+  const { image_id, category_id, bbox, area, iscrowd } = fields;
+  if (!isId(image_id)) return fail(`annotation ${id}: expected an integer image_id but found ${show(image_id)}`);
+  if (!isId(category_id)) {
+    return fail(`annotation ${id}: expected an integer category_id but found ${show(category_id)}`);
+  }
+  if (!Array.isArray(bbox) || bbox.length !== 4 || !bbox.every((value) => typeof value === "number")) {
+    return fail(`annotation ${id}: expected bbox to be [x, y, width, height] but found ${show(bbox)}`);
+  }
+  const box = bbox.map(Number);
+  return {
+    id,
+    image_id,
+    category_id,
+    bbox: box,
+    area: typeof area === "number" ? area : box[2] * box[3],
+    iscrowd: iscrowd === 1 || iscrowd === true ? 1 : 0,
+  };
+}
+
+function listOf(root: Record<string, unknown>, field: string, fail: Fail): unknown[] {
+  const list = root[field];
+  return Array.isArray(list) ? list : fail(`expected a list of ${field} but found ${show(list)}`);
+}
+
+function uniqueIds(entries: readonly { id: number }[], { of, fail }: { of: string; fail: Fail }): Set<number> {
+  const ids = new Set<number>();
+  for (const { id } of entries) {
+    if (ids.has(id)) fail(`${of}: expected ids to differ but found ${id} twice`);
+    ids.add(id);
+  }
+  return ids;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isId(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value);
+}
+
+/** A value in an error message, kept short. */
+function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? "nothing";
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+function more(count: number): string {
+  return count > 1 ? ` (and ${count - 1} more like it)` : "";
+}

@@ -1,0 +1,30 @@
+/**
+ * Data: images in and out of files, COCO-format data sets, augmentation, and loading of batches; and the generated set of
+ * playing-card scenes that the demo trains on. Nothing here needs the tensor engine: everything is typed arrays.
+ */
+export {
+  type Batch,
+  collate,
+  type InferenceSample,
+  loadForInference,
+  loadSample,
+  prepareForInference,
+  type Sample,
+  type SampleRequest,
+} from "./batch.ts";
+export { CocoDataset, type ImageEntry, openDataset, type OpenDatasetOptions, pixelTarget, type Split } from "./coco.ts";
+export { type CocoCategory, type CocoFile, type CocoImage, type CocoObject, parseCocoFile } from "./coco_file.ts";
+export { blankImage, decodeImage, type DecodeOptions, encodeJpeg, encodePng, type Image, readImage } from "./image.ts";
+export { Loader, type LoaderOptions } from "./loader.ts";
+export { IMAGENET_NORMALIZATION, type Normalization, normalizeImage } from "./normalize.ts";
+export { cropImage, flipImage, padImage, type Rectangle, resizeBilinear } from "./resize.ts";
+export { type BatchPlan, Sampler, type SamplerOptions } from "./sampler.ts";
+export { type AnnotatedImage, normalizeTarget, type PixelTarget, type Target } from "./target.ts";
+export {
+  cardsTransforms,
+  type CocoTransformOptions,
+  cocoTransforms,
+  type TransformSpec,
+  type TransformStep,
+} from "./transform_spec.ts";
+export { applyTransforms, sizeWithAspectRatio } from "./transforms.ts";
