@@ -8,12 +8,11 @@ import type { Buffer, Epilogue, EpilogueDefinition, MatmulCall, MatrixLayout } f
 import { PRODUCT_PARAMETERS, productFunctions } from "./gemm_block.ts";
 import { TILE_BYTES, TILE_COLUMNS, tileRows } from "./gemm_kernel.ts";
 import { depthStep, outputBlocks } from "./gemm_plan.ts";
+import { packPieces } from "./pack_tasks.ts";
 import type { WasmModule, WasmRuntime } from "./runtime.ts";
 
 /** The packed operand may take this many bytes at once; longer depths are done in groups. */
 const SHARED_BYTES = 16 << 20;
-/** Elements that one packing task takes. */
-const PACK_ELEMENTS = 32768;
 
 /** The address in bytes of a buffer's first element. */
 export type AddressOf = (buffer: Buffer) => number;
@@ -165,27 +164,16 @@ class Product {
     const [source, count, step, depthStride] = this.sharesB
       ? [at.addressOf(b), n, bLayout.column, bLayout.row]
       : [at.addressOf(a), m, aLayout.row, aLayout.column];
-    const width = this.#panelWidth;
-    const target = this.#slotAddress(at.packed, at.slot);
-    const tasks: number[] = [];
-    for (let d = 0; d < at.group.count; d += this.#depthStep) {
-      const depth = Math.min(this.#depthStep, at.group.count - d);
-      const panelBytes = depth * width * 4;
-      const each = Math.max(1, Math.floor(PACK_ELEMENTS / (depth * width)));
-      for (let panel = 0; panel < this.#panels; panel += each) {
-        const first = panel * width;
-        tasks.push(
-          source + 4 * (start + first * step + (at.group.begin + d) * depthStride),
-          target + d * this.#panels * width * 4 + panel * panelBytes,
-          Math.min(each * width, count - first),
-          depth,
-          4 * step,
-          4 * depthStride,
-          panelBytes,
-        );
-      }
-    }
-    return tasks;
+    const operand = { count, width: this.#panelWidth, depth: at.group.count, depthStep: this.#depthStep };
+    return packPieces(operand, this.#slotAddress(at.packed, at.slot)).flatMap((piece) => [
+      source + 4 * (start + piece.first * step + (at.group.begin + piece.d) * depthStride),
+      piece.target,
+      piece.count,
+      piece.depth,
+      4 * step,
+      4 * depthStride,
+      piece.panelBytes,
+    ]);
   }
 
   #blockTasks(

@@ -4,7 +4,7 @@
  */
 
 /** A panel of this depth and 8 columns fits the first-level cache beside one of 6 rows. */
-const MAXIMUM_DEPTH = 384;
+export const MAXIMUM_DEPTH = 384;
 /** Rows (columns) that a task packs for itself: with `MAXIMUM_DEPTH` 150 to 380 KB, for the second-level cache. */
 const MAXIMUM_ROWS = 96;
 const MAXIMUM_COLUMNS = 240;
