@@ -1,0 +1,171 @@
+/**
+ * What the optimizers share: parameter groups, step counts and moments by parameter name, and how their state leaves
+ * and enters. An update reads and writes a parameter and its moments in place, in one kernel.
+ */
+
+import { withoutGradient } from "../autograd.ts";
+import type { Parameter } from "../nn/module.ts";
+import { PointwiseKernel } from "../ops/pointwise_kernel.ts";
+import { outsideScopes } from "../scope.ts";
+import { full, type Tensor, tensor, zeros } from "../tensor.ts";
+import type { TensorData } from "../dtype.ts";
+
+export interface ParameterGroup {
+  readonly name: string;
+  /** Names and parameters; a parameter is in one group only. */
+  readonly parameters: readonly (readonly [string, Parameter])[];
+  readonly weightDecay: number;
+}
+
+export interface OptimizerStep {
+  /** One learning rate per group. */
+  readonly learningRates: readonly number[];
+  /** The first moment's decay (AdamW) or the momentum (SGD), where a schedule cycles it. */
+  readonly momentum?: number;
+  /** A one-element tensor that every gradient is multiplied with: the coefficient of clipping. */
+  readonly coefficient?: Tensor;
+}
+
+/** Moments as tensors named "exp_avg/<parameter>", and step counts by parameter. */
+export interface OptimizerState {
+  readonly tensors: ReadonlyMap<string, Tensor>;
+  readonly steps: ReadonlyMap<string, number>;
+}
+
+/** A state as it comes from a file. */
+export interface StoredOptimizerState {
+  readonly tensors: ReadonlyMap<string, TensorData>;
+  readonly steps: ReadonlyMap<string, number>;
+}
+
+export abstract class Optimizer {
+  readonly groups: readonly ParameterGroup[];
+  /** Names of the moments, as in PyTorch: "exp_avg", …. */
+  abstract readonly moments: readonly string[];
+  readonly #moments = new Map<string, Tensor>();
+  readonly #steps = new Map<string, number>();
+  #one: Tensor | undefined;
+
+  constructor(groups: readonly ParameterGroup[]) {
+    this.groups = groups;
+    const seen = new Set<Parameter>();
+    for (const [name, parameter] of groups.flatMap((group) => group.parameters)) {
+      if (seen.has(parameter)) throw new RangeError(`optimizer: expected ${name} in one group but found it in two`);
+      seen.add(parameter);
+    }
+  }
+
+  /** Updates every parameter that has a gradient; the others are not touched, nor are their moments and counts. */
+  step(call: OptimizerStep): void {
+    withoutGradient(() => {
+      this.groups.forEach((group, i) => {
+        for (const [name, parameter] of group.parameters) {
+          if (!parameter.grad) continue;
+          const count = (this.#steps.get(name) ?? 0) + 1;
+          this.#steps.set(name, count);
+          this.update(name, parameter, {
+            gradient: parameter.grad,
+            coefficient: call.coefficient ?? this.#unit(parameter),
+            count,
+            learningRate: call.learningRates[i],
+            momentum: call.momentum,
+            weightDecay: group.weightDecay,
+          });
+        }
+      });
+    });
+  }
+
+  /** Forgets all gradients. */
+  zeroGrad(): void {
+    for (const [, parameter] of this.groups.flatMap((group) => group.parameters)) {
+      parameter.grad?.dispose();
+      parameter.grad = undefined;
+    }
+  }
+
+  state(): OptimizerState {
+    return { tensors: this.#moments, steps: this.#steps };
+  }
+
+  /** Replaces moments and counts. Names that no parameter has are refused. */
+  loadState(state: StoredOptimizerState): void {
+    const parameters = new Map(this.groups.flatMap((group) => group.parameters));
+    const parameterOf = (name: string) => {
+      const parameter = parameters.get(name);
+      if (!parameter) throw new RangeError(`optimizer: expected state of known parameters but found "${name}"`);
+      return parameter;
+    };
+    this.reset(() => true);
+    for (const [name, count] of state.steps) {
+      parameterOf(name);
+      this.#steps.set(name, count);
+    }
+    for (const [key, data] of state.tensors) {
+      const slash = key.indexOf("/");
+      const parameter = parameterOf(key.slice(slash + 1));
+      if (!this.moments.includes(key.slice(0, slash)) || data.length !== parameter.size) {
+        throw new RangeError(`optimizer: expected ${this.moments} of ${parameter.size} elements but found "${key}"`);
+      }
+      this.#moments.set(key, outsideScopes(() => tensor(parameter.device, data, parameter.shape)));
+    }
+  }
+
+  /** Starts the chosen parameters afresh: moments and counts go. */
+  reset(chosen: (name: string) => boolean): void {
+    for (const [key, moment] of [...this.#moments]) {
+      if (!chosen(key.slice(key.indexOf("/") + 1))) continue;
+      moment.dispose();
+      this.#moments.delete(key);
+    }
+    for (const name of [...this.#steps.keys()]) if (chosen(name)) this.#steps.delete(name);
+  }
+
+  dispose(): void {
+    this.reset(() => true);
+    this.#one?.dispose();
+    this.#one = undefined;
+  }
+
+  protected abstract update(name: string, parameter: Parameter, how: ParameterUpdate): void;
+
+  /** A moment of a parameter, zero at first. */
+  protected moment(kind: string, name: string, like: Parameter): Tensor {
+    const key = `${kind}/${name}`;
+    let moment = this.#moments.get(key);
+    if (!moment) {
+      moment = outsideScopes(() => zeros(like.device, like.shape));
+      this.#moments.set(key, moment);
+    }
+    return moment;
+  }
+
+  #unit(like: Parameter): Tensor {
+    return this.#one ??= outsideScopes(() => full(like.device, [1], 1));
+  }
+}
+
+export interface ParameterUpdate {
+  readonly gradient: Tensor;
+  readonly coefficient: Tensor;
+  /** 1 for the first update. */
+  readonly count: number;
+  readonly learningRate: number;
+  readonly momentum?: number;
+  readonly weightDecay: number;
+}
+
+/** Runs an update kernel over a parameter, its moments and its gradient, in this order; the coefficient comes last. */
+export function launchUpdate(
+  kernel: PointwiseKernel,
+  tensors: { readonly parameter: Parameter; readonly moments: readonly Tensor[]; readonly how: ParameterUpdate },
+  scalars: readonly number[],
+): void {
+  const { parameter, moments, how } = tensors;
+  kernel.launch(parameter.device, {
+    shape: parameter.shape.length === 0 ? [1] : parameter.shape,
+    operands: [parameter, ...moments, how.gradient, how.coefficient],
+    results: [],
+    scalars,
+  });
+}
