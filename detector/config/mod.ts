@@ -25,3 +25,14 @@ export { parsePythonConfig } from "./python_config.ts";
 export { describeUnused, resolveConfig, type ResolvedConfig } from "./resolve.ts";
 export { CONFIG_KEYS, configKeys, groupOf, isConfigKey } from "./schema.ts";
 export type { ConfigObject, ConfigValue } from "./values.ts";
+export type {
+  ComputeOptions,
+  ConfigChoice,
+  DetectOptions,
+  DeviceChoice,
+  EvalOptions,
+  Progress,
+  ProgressDetails,
+  RunUi,
+  TrainOptions,
+} from "./run_options.ts";

@@ -1,0 +1,115 @@
+/**
+ * Runs one command line from arguments to exit code. Every failure a user can cause becomes one line and its code; only
+ * DINOGRAD_DEBUG=1 shows where in the code it came from.
+ */
+import { Command, CommanderError } from "commander";
+import { didYouMean } from "../detector/config/mod.ts";
+import { DinogradError, type ErrorKind } from "../engine/errors.ts";
+import { watchForStop } from "./stop.ts";
+import { Terminal } from "./terminal.ts";
+import { VERBS } from "./verbs.ts";
+
+export const VERSION = "0.1.0";
+
+/** Exit code of each kind of failure; 1 is for what nobody foresaw. */
+export const EXIT_CODES: Readonly<Record<ErrorKind, number>> = {
+  usage: 2,
+  device: 2,
+  data: 3,
+  checkpoint: 4,
+  config: 5,
+  nonfinite: 6,
+  verification: 7,
+  interrupted: 130,
+};
+
+/** Parses and does one command line; resolves to its exit code and never rejects. */
+export async function runCommandLine(args: readonly string[]): Promise<number> {
+  try {
+    return await dispatch(args);
+  } catch (error) {
+    return report(error, args[0] ?? "");
+  }
+}
+
+async function dispatch(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+    console.log(overview());
+    return name === undefined ? EXIT_CODES.usage : 0;
+  }
+  if (name === "--version" || name === "-V") {
+    console.log(VERSION);
+    return 0;
+  }
+  if (!Object.hasOwn(VERBS, name)) {
+    const known = Object.keys(VERBS);
+    throw new DinogradError(
+      "usage",
+      `expected a verb (${known.join(", ")}) but found ${name}${didYouMean(name, known)}`,
+    );
+  }
+  const verb = await VERBS[name].load();
+  const command = new Command(name)
+    .description(VERBS[name].about)
+    .usage("[flags]")
+    .exitOverride()
+    .allowExcessArguments(false)
+    .showSuggestionAfterError(false)
+    .configureOutput({ writeErr: () => {}, writeOut: (text) => console.log(text.trimEnd()) });
+  verb.define(command);
+  try {
+    command.parse([...rest], { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return 0; // help was shown
+    throw new DinogradError("usage", `${name}: ${explain(error, command)}`);
+  }
+  const flags = command.opts();
+  using stop = watchForStop();
+  const terminal = new Terminal({ json: flags.json === true, stop: stop.signal });
+  return (await verb.run({ args: command.args, flags, terminal })) ?? 0;
+}
+
+function overview(): string {
+  const width = Math.max(...Object.keys(VERBS).map((name) => name.length));
+  const lines = Object.entries(VERBS).map(([name, { about }]) => `  ${name.padEnd(width)}  ${about}`);
+  return [
+    `dinograd ${VERSION}: DINO object detection`,
+    "",
+    "deno run -A cli.ts VERB [flags]",
+    "",
+    ...lines,
+    "",
+    "VERB --help lists the flags of a verb.",
+  ].join("\n");
+}
+
+/** The parser's complaint as one line, with the nearest known flag. */
+function explain(error: CommanderError, command: Command): string {
+  const line = error.message.split("\n")[0].replace(/^error: /, "");
+  const unknown = /^unknown option '([^'=]+)/.exec(line)?.[1];
+  if (unknown === undefined) return line;
+  const known = command.options.flatMap(({ long, short }) =>
+    [long, short].filter((flag) => flag !== undefined && flag !== null)
+  );
+  return `expected a known flag but found ${unknown}${didYouMean(unknown, known) || "; --help lists the flags"}`;
+}
+
+/** Prints an error as one line; returns the exit code. */
+export function report(error: unknown, verb: string): number {
+  const debug = Deno.env.get("DINOGRAD_DEBUG") === "1";
+  const firstLine = (text: string) => text.split("\n")[0];
+  if (error instanceof DinogradError) {
+    console.error(`dinograd: ${error.message.replaceAll(/\s*\n\s*/g, " ")}`);
+    if (debug) console.error(error);
+    return EXIT_CODES[error.kind];
+  }
+  const message = error instanceof Error ? `${error.name}: ${firstLine(error.message)}` : String(error);
+  const hint = error instanceof Deno.errors.NotCapable || /NotCapable/.test(message)
+    ? "permission is missing; run with deno run -A"
+    : "this is a defect of dinograd; DINOGRAD_DEBUG=1 shows where";
+  console.error(`dinograd: ${verb ? `${verb}: ` : ""}${message} (${hint})`);
+  if (debug) console.error(error);
+  return 1;
+}
