@@ -17,6 +17,8 @@ export interface ModuleContext {
   readonly device: Device;
   /** Draws the initial values, in the order in which layers are constructed. */
   readonly random: RandomStream;
+  /** Draws what training drops (dropout, stochastic depth); part of a resumable state. Default: `random`. */
+  readonly noise?: RandomStream;
 }
 
 /** A tensor that training changes. */
