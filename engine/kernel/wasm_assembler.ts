@@ -37,6 +37,9 @@ export class WasmFunction {
   readonly #types: WasmType[];
   /** Bytes, and callees whose number is known only when the module is put together. */
   readonly #code: (number | WasmFunction)[] = [];
+  /** Runs before `#code`: sets the constants that were asked for with `hoisted`. */
+  readonly #prologue: number[] = [];
+  readonly #hoisted = new Map<string, Local>();
   #depth = 0;
 
   constructor(
@@ -86,6 +89,22 @@ export class WasmFunction {
   i32x4(value: number | readonly number[]): this {
     const lanes = typeof value === "number" ? [value, value, value, value] : value;
     return this.#instruction(0xfd00c).#emit(...bytesOf(new Int32Array(lanes)));
+  }
+
+  /**
+   * A local that holds a vector constant from the start of the function on. Building one takes the processor several
+   * instructions, which do not belong into a loop.
+   */
+  hoisted(value: number | readonly number[], lanes: "f32x4" | "i32x4" = "f32x4"): Local {
+    const four = typeof value === "number" ? [value, value, value, value] : value;
+    const bytes = bytesOf(lanes === "f32x4" ? new Float32Array(four) : new Int32Array(four));
+    const key = bytes.join();
+    const known = this.#hoisted.get(key);
+    if (known !== undefined) return known;
+    const local = this.local("v128");
+    this.#hoisted.set(key, local);
+    this.#prologue.push(0xfd, 0x0c, ...bytes, 0x21, ...unsigned(local));
+    return local;
   }
 
   /** An instruction without immediates. */
@@ -175,7 +194,7 @@ export class WasmFunction {
   /** The entry of the code section. */
   encode(numberOf: ReadonlyMap<WasmFunction, number>): number[] {
     const declared = this.#types.slice(this.params.length).map((type) => [1, TYPE_CODES[type]]);
-    const out = vector(declared);
+    const out = vector(declared).concat(this.#prologue);
     for (const part of this.#code) {
       if (typeof part === "number") out.push(part);
       else out.push(...unsigned(expectDefined(numberOf.get(part))));

@@ -140,6 +140,7 @@ export const PLAIN = {
   "f32x4.max": 0xfd0e9,
   "f32x4.pmin": 0xfd0ea,
   "f32x4.pmax": 0xfd0eb,
+  "f64x2.nearest": 0xfd094,
   "f64x2.add": 0xfd0f0,
   "f64x2.sub": 0xfd0f1,
   "f64x2.mul": 0xfd0f2,
@@ -147,6 +148,7 @@ export const PLAIN = {
 
   "i32x4.trunc_sat_f32x4_s": 0xfd0f8,
   "i32x4.trunc_sat_f32x4_u": 0xfd0f9,
+  "i32x4.trunc_sat_f64x2_s_zero": 0xfd0fc,
   "f32x4.convert_i32x4_s": 0xfd0fa,
   "f32x4.convert_i32x4_u": 0xfd0fb,
 

@@ -1,0 +1,167 @@
+/**
+ * The CPU device: tensors live in one WebAssembly memory, kernels are WebAssembly made at run time, all cores work on
+ * them. Every call has happened when it returns.
+ */
+
+import type { DType, TensorData } from "../../dtype.ts";
+import { BYTES_PER_ELEMENT } from "../../dtype.ts";
+import { DinogradError } from "../../errors.ts";
+import { input, scalar } from "../../kernel/expr.ts";
+import type { ColumnLaunch, IndexedLaunch, RowLaunch, RowRecipe } from "../../kernel/recipes.ts";
+import type {
+  Buffer,
+  Conv2dCall,
+  Conv2dInputGradientCall,
+  Conv2dWeightGradientCall,
+  CopyCall,
+  Device,
+  DeviceMemory,
+  MatmulCall,
+  TopKCall,
+} from "../device.ts";
+import { WasmConv } from "./conv.ts";
+import { WasmGemm } from "./gemm.ts";
+import { KernelLauncher } from "./launcher.ts";
+import { WasmRuntime, type WasmRuntimeOptions } from "./runtime.ts";
+import { topK } from "./top_k.ts";
+
+/** Starts the CPU device. Throws a `DinogradError` of kind "device" if the system gives it no memory. */
+export async function createCpuDevice(options: WasmRuntimeOptions = {}): Promise<Device> {
+  return new CpuDevice(await WasmRuntime.create(options));
+}
+
+class CpuBuffer implements Buffer {
+  constructor(readonly length: number, public address: number) {}
+}
+
+/** The address of a buffer that was freed. */
+const FREED = -1;
+
+const FILL: RowRecipe = {
+  kind: "row",
+  name: "fill",
+  rank: 1,
+  inputs: [],
+  scalars: 1,
+  reductions: [],
+  outputs: [{ per: "element", value: scalar(0) }],
+};
+const COPY: RowRecipe = {
+  kind: "row",
+  name: "copy",
+  rank: 1,
+  inputs: [1],
+  scalars: 0,
+  reductions: [],
+  outputs: [{ per: "element", value: input(0) }],
+};
+
+class CpuDevice implements Device {
+  readonly kind = "cpu";
+  readonly #runtime: WasmRuntime;
+  readonly #launcher: KernelLauncher;
+  readonly #gemm: WasmGemm;
+  readonly #conv: WasmConv;
+  #used = 0;
+  #peak = 0;
+
+  constructor(runtime: WasmRuntime) {
+    this.#runtime = runtime;
+    this.#launcher = new KernelLauncher(runtime, addressOf);
+    this.#gemm = new WasmGemm(runtime);
+    this.#conv = new WasmConv(runtime);
+  }
+
+  get description(): string {
+    const { threads, fusedMultiplyAdd } = this.#runtime;
+    return `cpu, ${threads} thread${threads > 1 ? "s" : ""}${fusedMultiplyAdd ? ", fused multiply-add" : ""}`;
+  }
+  get fusedMultiplyAdd(): boolean {
+    return this.#runtime.fusedMultiplyAdd;
+  }
+  get memory(): DeviceMemory {
+    return { used: this.#used, peak: this.#peak, reserved: this.#runtime.arena.reserved };
+  }
+  resetPeak(): void {
+    this.#peak = this.#used;
+  }
+
+  allocate(length: number): Buffer {
+    const buffer = new CpuBuffer(length, this.#runtime.allocate(length * BYTES_PER_ELEMENT));
+    this.#used += length * BYTES_PER_ELEMENT;
+    this.#peak = Math.max(this.#peak, this.#used);
+    return buffer;
+  }
+  free(buffer: Buffer): void {
+    this.#runtime.free(addressOf(buffer));
+    this.#used -= buffer.length * BYTES_PER_ELEMENT;
+    own(buffer).address = FREED;
+  }
+  upload(buffer: Buffer, data: TensorData): void {
+    const view = data instanceof Int32Array ? this.#runtime.ints : this.#runtime.floats;
+    view.set(data, elementOf(buffer));
+  }
+  download(buffer: Buffer, dtype: DType, length: number): Promise<TensorData> {
+    const view = dtype === "i32" ? this.#runtime.ints : this.#runtime.floats;
+    return Promise.resolve(view.slice(elementOf(buffer), elementOf(buffer) + length));
+  }
+  copy({ from, fromOffset, to, toOffset, length }: CopyCall): void {
+    const source = new CpuBuffer(length, addressOf(from) + fromOffset * BYTES_PER_ELEMENT);
+    const target = new CpuBuffer(length, addressOf(to) + toOffset * BYTES_PER_ELEMENT);
+    this.row({ recipe: COPY, inputs: [source], outputs: [target], outer: [1], columns: length, strides: [[0]] });
+  }
+  fill(buffer: Buffer, value: number, length: number): void {
+    const launch = { inputs: [], outputs: [buffer], outer: [1], columns: length, strides: [], scalars: [value] };
+    this.row({ recipe: FILL, ...launch });
+  }
+
+  row(launch: RowLaunch): void {
+    this.#launcher.row(launch);
+  }
+  column(launch: ColumnLaunch): void {
+    this.#launcher.column(launch);
+  }
+  indexed(launch: IndexedLaunch): void {
+    this.#launcher.indexed(launch);
+  }
+
+  matmul(call: MatmulCall): void {
+    this.#gemm.matmul(call, addressOf);
+  }
+  conv2d(call: Conv2dCall): void {
+    this.#conv.conv2d(call, addressOf);
+  }
+  conv2dInputGradient(call: Conv2dInputGradientCall): void {
+    this.#conv.conv2dInputGradient(call, addressOf);
+  }
+  conv2dWeightGradient(call: Conv2dWeightGradientCall): void {
+    this.#conv.conv2dWeightGradient(call, addressOf);
+  }
+  topK(call: TopKCall): void {
+    const [from, values, indices] = [call.input, call.values, call.indices].map(elementOf);
+    topK(call, { floats: this.#runtime.floats, ints: this.#runtime.ints, input: from, values, indices });
+  }
+
+  finish(): Promise<void> {
+    return Promise.resolve();
+  }
+  destroy(): Promise<void> {
+    return this.#runtime.destroy();
+  }
+}
+
+function own(buffer: Buffer): CpuBuffer {
+  if (buffer instanceof CpuBuffer) return buffer;
+  throw new DinogradError("device", "cpu: expected a buffer of the CPU device but found another device's");
+}
+
+function addressOf(buffer: Buffer): number {
+  const { address } = own(buffer);
+  if (address === FREED) throw new Error("cpu: expected a live buffer but found one that was freed");
+  return address;
+}
+
+/** The index of a buffer's first element in the views of the memory. */
+function elementOf(buffer: Buffer): number {
+  return addressOf(buffer) / BYTES_PER_ELEMENT;
+}
