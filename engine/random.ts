@@ -74,6 +74,11 @@ export class RandomStream {
     return first;
   }
 
+  /** Goes back (or forward) to a counter: a recomputation draws the same numbers, a resumed run the next ones. */
+  rewind(counter: number): void {
+    this.#counter = counter;
+  }
+
   /** The next 32 uniform bits, unsigned. */
   word(): number {
     const at = this.#counter++;
