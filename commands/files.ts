@@ -23,6 +23,11 @@ export async function exists(path: string): Promise<boolean> {
   return await Deno.stat(path).then(() => true, () => false);
 }
 
+/** Whether there is a folder at the path. */
+export async function isFolder(path: string): Promise<boolean> {
+  return await Deno.stat(path).then((info) => info.isDirectory, () => false);
+}
+
 function reasonOf(cause: unknown): string {
   if (cause instanceof Deno.errors.NotFound) return "none";
   if (cause instanceof Deno.errors.PermissionDenied) return "no permission for it";

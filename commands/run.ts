@@ -4,24 +4,13 @@
  */
 import { Command, CommanderError } from "commander";
 import { didYouMean } from "../detector/config/mod.ts";
-import { DinogradError, type ErrorKind } from "../engine/errors.ts";
+import { DinogradError } from "../engine/errors.ts";
+import { EXIT_CODES } from "./exit_codes.ts";
 import { watchForStop } from "./stop.ts";
 import { Terminal } from "./terminal.ts";
 import { VERBS } from "./verbs.ts";
 
 export const VERSION = "0.1.0";
-
-/** Exit code of each kind of failure; 1 is for what nobody foresaw. */
-export const EXIT_CODES: Readonly<Record<ErrorKind, number>> = {
-  usage: 2,
-  device: 2,
-  data: 3,
-  checkpoint: 4,
-  config: 5,
-  nonfinite: 6,
-  verification: 7,
-  interrupted: 130,
-};
 
 /** Parses and does one command line; resolves to its exit code and never rejects. */
 export async function runCommandLine(args: readonly string[]): Promise<number> {

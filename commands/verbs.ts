@@ -13,4 +13,28 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     about: "COCO average precision of a checkpoint, or of two files",
     load: async () => (await import("./eval.ts")).evalVerb,
   },
+  inspect: {
+    about: "what a checkpoint holds; --digest for the SHA-256 of its training state",
+    load: async () => (await import("./inspect.ts")).inspectVerb,
+  },
+  verify: {
+    about: "read every byte of bundles and compare every checksum",
+    load: async () => (await import("./verify.ts")).verifyVerb,
+  },
+  diff: {
+    about: "which tensors and states of two bundles differ, and by how much",
+    load: async () => (await import("./diff.ts")).diffVerb,
+  },
+  average: {
+    about: "the mean of the weights of several bundles",
+    load: async () => (await import("./average.ts")).averageVerb,
+  },
+  prune: {
+    about: "remove old bundles of a folder",
+    load: async () => (await import("./prune.ts")).pruneVerb,
+  },
+  repair: {
+    about: "make an output folder with damaged bundles resumable again",
+    load: async () => (await import("./repair.ts")).repairVerb,
+  },
 };

@@ -1,0 +1,91 @@
+/** What the commands about checkpoints share: choosing tensors by pattern, and showing states and tensors as text. */
+import { elementCount, elementReader, type StateValue, type StoredTensor } from "../checkpoint/mod.ts";
+
+/** A test for names: `*` stands for anything, `?` for one character, several patterns separated by commas. */
+export function namePattern(pattern: string): (name: string) => boolean {
+  const source = pattern.split(",").map((part) =>
+    part.trim().replaceAll(/[.+^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*").replaceAll("?", ".")
+  );
+  const expression = new RegExp(`^(?:${source.join("|")})$`, "su");
+  return (name) => expression.test(name);
+}
+
+/** `[3, 4]`. */
+export function formatShape(shape: readonly number[]): string {
+  return `[${shape.join(", ")}]`;
+}
+
+/** A state as JSON can hold it: bytes by their length, integers beyond 53 bits and non-finite numbers as text. */
+export function stateToJson(value: StateValue): unknown {
+  if (typeof value === "bigint") return value.toString();
+  if (typeof value === "number") return Number.isFinite(value) ? value : String(value);
+  if (value instanceof Uint8Array) return `${value.length} bytes`;
+  if (Array.isArray(value)) return value.map(stateToJson);
+  if (typeof value === "object" && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, stateToJson(item)]));
+  }
+  return value;
+}
+
+const LONGEST_VALUE = 60;
+
+/** One short line per key at the root of a state. */
+export function describeState(state: StateValue): [key: string, value: string][] {
+  if (typeof state !== "object" || state === null || Array.isArray(state) || state instanceof Uint8Array) {
+    return [["state", describeValue(state)]];
+  }
+  return Object.entries(state).map(([key, value]) => [key, describeValue(value)]);
+}
+
+/** A value of a state in a few words. */
+export function describeValue(value: StateValue | undefined): string {
+  if (value === undefined) return "(absent)";
+  const text = JSON.stringify(stateToJson(value));
+  if (text.length <= LONGEST_VALUE) return text;
+  if (Array.isArray(value)) return `list of ${value.length}`;
+  if (typeof value === "object" && value !== null && !(value instanceof Uint8Array)) {
+    return `map of ${Object.keys(value).length}`;
+  }
+  return `${text.slice(0, LONGEST_VALUE - 1)}…`;
+}
+
+/** Statistics of a tensor's finite elements; NaN where there are none. */
+export interface TensorStatistics {
+  readonly min: number;
+  readonly max: number;
+  readonly mean: number;
+  readonly std: number;
+  readonly zeros: number;
+  /** How many are infinite or no number. */
+  readonly nonfinite: number;
+}
+
+export function tensorStatistics(tensor: StoredTensor): TensorStatistics {
+  const read = elementReader(tensor);
+  const count = elementCount(tensor.shape);
+  let [min, max, sum, squares, zeros, nonfinite] = [Infinity, -Infinity, 0, 0, 0, 0];
+  for (let i = 0; i < count; i++) {
+    const value = read(i);
+    if (!Number.isFinite(value)) {
+      nonfinite++;
+      continue;
+    }
+    min = Math.min(min, value);
+    max = Math.max(max, value);
+    sum += value;
+    if (value === 0) zeros++;
+  }
+  const finite = count - nonfinite;
+  const mean = sum / finite;
+  for (let i = 0; i < count; i++) {
+    const value = read(i);
+    if (Number.isFinite(value)) squares += (value - mean) ** 2;
+  }
+  if (finite === 0) return { min: NaN, max: NaN, mean: NaN, std: NaN, zeros, nonfinite };
+  return { min, max, mean, std: Math.sqrt(squares / finite), zeros, nonfinite };
+}
+
+/** A number in at most six significant digits. */
+export function shortNumber(value: number): string {
+  return Number.isFinite(value) ? String(Number(value.toPrecision(6))) : "-";
+}

@@ -1,0 +1,64 @@
+/** `diff`: which tensors and states of two bundles differ, and by how much. */
+import type { Command } from "commander";
+import { type BundleDifference, diffBundles, excludeCircumstances } from "../checkpoint/mod.ts";
+import { describeValue, shortNumber, stateToJson } from "./checkpoint_view.ts";
+import type { Verb } from "./command.ts";
+import { EXIT_CODES } from "./exit_codes.ts";
+import type { Terminal } from "./terminal.ts";
+
+interface DiffFlags {
+  readonly json?: true;
+}
+
+export const diffVerb: Verb<DiffFlags> = {
+  define(command: Command): void {
+    command
+      .argument("<first>", "a bundle")
+      .argument("<second>", "another")
+      .option("--json", "print the differences as JSON");
+  },
+
+  async run({ args: [first, second], flags, terminal }): Promise<number> {
+    const difference = await diffBundles(first, second);
+    // Times, hosts and threads may differ between equal trainings; the digest leaves them out too.
+    const counts = difference.state.filter(({ path }) => !excludeCircumstances([path.split("/")[0]]));
+    const equal = difference.onlyInFirst.length + difference.onlyInSecond.length + difference.otherKind.length +
+        difference.tensors.length + counts.length === 0;
+    if (flags.json) {
+      const state = difference.state.map(({ path, first, second }) => ({
+        path,
+        first: first === undefined ? null : stateToJson(first),
+        second: second === undefined ? null : stateToJson(second),
+      }));
+      terminal.json({ ...difference, equal, state });
+    } else show(difference, terminal);
+    if (!flags.json) {
+      terminal.say(equal ? "the training states are equal, bit for bit" : "the training states differ");
+    }
+    return equal ? 0 : EXIT_CODES.verification;
+  },
+};
+
+function show(difference: BundleDifference, terminal: Terminal): void {
+  for (const name of difference.onlyInFirst) terminal.say(`only in the first: ${name}`);
+  for (const name of difference.onlyInSecond) terminal.say(`only in the second: ${name}`);
+  for (const line of difference.otherKind) terminal.say(`of another kind: ${line}`);
+  if (difference.tensors.length > 0) {
+    terminal.table(
+      ["tensor", "differing", "of", "largest difference", "relative"],
+      difference.tensors.map(({ name, count, elements, maxAbs, maxRelative }) => [
+        name,
+        count,
+        elements,
+        shortNumber(maxAbs),
+        shortNumber(maxRelative),
+      ]),
+    );
+  }
+  if (difference.state.length > 0) {
+    terminal.table(
+      ["state", "first", "second"],
+      difference.state.map(({ path, first, second }) => [path, describeValue(first), describeValue(second)]),
+    );
+  }
+}

@@ -1,0 +1,157 @@
+import { assert, assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { readBundle, type StateValue, toNumbers, writeBundle } from "../../checkpoint/mod.ts";
+import { errorLine, runCli } from "../helpers/run_cli.ts";
+
+function tensor(values: readonly number[]) {
+  return { dtype: "f32" as const, shape: [values.length], data: new Uint8Array(Float32Array.from(values).buffer) };
+}
+
+/** A bundle with two tensors and a state, as after `epoch`; `weight` tells bundles apart. */
+async function bundle(path: string, { epoch = 0, weight = 1, more = {} }: {
+  epoch?: number;
+  weight?: number;
+  more?: { [key: string]: StateValue };
+} = {}): Promise<void> {
+  const tensors = new Map([
+    ["model/head.weight", tensor([weight, 0, -2])],
+    ["optimizer/exp_avg/head.weight", tensor([0.5, weight])],
+  ]);
+  await writeBundle(path, { tensors, state: { epoch, step: epoch * 10, config: { lr: 0.1 }, ...more } });
+}
+
+async function damage(path: string): Promise<void> {
+  const bytes = await Deno.readFile(path);
+  bytes[bytes.length - 100] ^= 1; // in the last chunk, before the footer
+  await Deno.writeFile(path, bytes);
+}
+
+async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await body(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const lastLine = (text: string) => text.trimEnd().split("\n").at(-1) ?? "";
+
+Deno.test("inspect --digest ends with a SHA-256 that depends on the training state and not on circumstances", () =>
+  inFolder(async (folder) => {
+    const paths = ["a", "b", "c"].map((name) => join(folder, `${name}.dino`));
+    await bundle(paths[0], { more: { runtime: { host: "here", threads: 1 } } });
+    await bundle(paths[1], { more: { runtime: { host: "there", threads: 2 }, times: { saved: 17 } } });
+    await bundle(paths[2], { weight: 2 });
+    const digests = [];
+    for (const path of paths) {
+      const { code, stdout } = await runCli(["inspect", path, "--digest"]);
+      assertEquals(code, 0);
+      digests.push(lastLine(stdout));
+    }
+    assertMatch(digests[0], /^[\da-f]{64}$/);
+    assertEquals(digests[1], digests[0]);
+    assertNotEquals(digests[2], digests[0]);
+  }));
+
+Deno.test("inspect lists tensors by pattern, with statistics on request, for people and as JSON", () =>
+  inFolder(async (folder) => {
+    const path = join(folder, "a.dino");
+    await bundle(path);
+    const text = await runCli(["inspect", path, "--keys", "model/*", "--stats"]);
+    assertMatch(text.stdout, /model\/head\.weight +f32 +\[3\] .* -2 +1 /);
+    assert(!/^optimizer\/exp_avg\/head/m.test(text.stdout));
+    const { tensors, state } = JSON.parse((await runCli(["inspect", path, "--json"])).stdout);
+    assertEquals(tensors.map((row: { name: string }) => row.name), [
+      "model/head.weight",
+      "optimizer/exp_avg/head.weight",
+    ]);
+    assertEquals(state.config, { lr: 0.1 });
+  }));
+
+Deno.test("verify finds a damaged bundle in a folder, names the place and exits with 4", () =>
+  inFolder(async (folder) => {
+    await bundle(join(folder, "checkpoint.dino"));
+    await bundle(join(folder, "checkpoint0000.dino"));
+    assertEquals((await runCli(["verify", folder])).code, 0);
+    await damage(join(folder, "checkpoint0000.dino"));
+    const { code, stdout } = await runCli(["verify", folder]);
+    assertEquals(code, 4);
+    assertMatch(stdout, /checkpoint0000\.dino, tensor "optimizer\/exp_avg\/head\.weight", chunk 0/);
+    assertMatch(stdout, /checkpoint\.dino: sound/);
+  }));
+
+Deno.test("diff says what differs and by how much, and exits with 0 only for equal training states", () =>
+  inFolder(async (folder) => {
+    const [a, b, c] = ["a", "b", "c"].map((name) => join(folder, `${name}.dino`));
+    await bundle(a);
+    await bundle(b, { more: { runtime: { host: "elsewhere" } } });
+    await bundle(c, { weight: 1.5, epoch: 1 });
+    const equal = await runCli(["diff", a, b]);
+    assertEquals([equal.code, lastLine(equal.stdout)], [0, "the training states are equal, bit for bit"]);
+    const different = await runCli(["diff", a, c]);
+    assertEquals(different.code, 7);
+    assertMatch(different.stdout, /model\/head\.weight +1 +3 +0\.5 +0\.25/);
+    assertMatch(different.stdout, /^epoch +0 +1$/m);
+    assertEquals(JSON.parse((await runCli(["diff", a, c, "--json"])).stdout).equal, false);
+  }));
+
+Deno.test("average writes the mean of the weights and leaves optimizer state out", () =>
+  inFolder(async (folder) => {
+    const [a, b, out] = ["a", "b", "out"].map((name) => join(folder, `${name}.dino`));
+    await bundle(a, { weight: 1 });
+    await bundle(b, { weight: 4 });
+    assertEquals((await runCli(["average", a, b, "--out", out])).code, 0);
+    const { tensors } = await readBundle(out);
+    assertEquals([...tensors.keys()], ["model/head.weight"]);
+    assertEquals([...tensors.values()].map((mean) => [...toNumbers(mean)]), [[2.5, 0, -2]]);
+    const one = await runCli(["average", a, "--out", out]);
+    assertEquals(one.code, 2);
+    errorLine(one);
+  }));
+
+Deno.test("prune keeps the last ones, those of every n-th epoch and the file to resume from", () =>
+  inFolder(async (folder) => {
+    for (let epoch = 0; epoch < 5; epoch++) await bundle(join(folder, `checkpoint000${epoch}.dino`), { epoch });
+    await bundle(join(folder, "checkpoint.dino"), { epoch: 4 });
+    const names = async () => (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
+    const before = await names();
+    assertEquals((await runCli(["prune", folder, "--last", "2", "--every", "3", "--dry_run"])).code, 0);
+    assertEquals(await names(), before);
+    assertEquals((await runCli(["prune", folder, "--last", "2", "--every", "3"])).code, 0);
+    assertEquals(await names(), [
+      "checkpoint.dino",
+      "checkpoint0000.dino",
+      "checkpoint0003.dino",
+      "checkpoint0004.dino",
+    ]);
+  }));
+
+Deno.test("repair sets damaged bundles aside and makes the newest sound one the file to resume from", () =>
+  inFolder(async (folder) => {
+    await bundle(join(folder, "checkpoint0000.dino"), { epoch: 0, weight: 3 });
+    await bundle(join(folder, "checkpoint0001.dino"), { epoch: 1, weight: 4 });
+    await bundle(join(folder, "checkpoint.dino"), { epoch: 1, weight: 4 });
+    await damage(join(folder, "checkpoint.dino"));
+    await damage(join(folder, "checkpoint0001.dino"));
+    const { code, stdout } = await runCli(["repair", folder]);
+    assertEquals(code, 0);
+    assertStringIncludes(stdout, "checkpoint0001.dino.damaged");
+    assertEquals((await runCli(["verify", folder])).code, 0);
+    const { state } = await readBundle(join(folder, "checkpoint.dino"));
+    assertEquals(state, { epoch: 0, step: 0, config: { lr: 0.1 } });
+    await damage(join(folder, "checkpoint.dino"));
+    await damage(join(folder, "checkpoint0000.dino"));
+    assertEquals((await runCli(["repair", folder])).code, 4);
+  }));
+
+Deno.test("a file that is no bundle, or is not there, is exit code 4 and one line that names it", () =>
+  inFolder(async (folder) => {
+    const text = join(folder, "notes.dino");
+    await Deno.writeTextFile(text, "not a bundle at all, though long enough to hold a header and a footer".repeat(20));
+    for (const path of [text, join(folder, "missing.dino")]) {
+      const result = await runCli(["inspect", path]);
+      assertEquals(result.code, 4);
+      assertStringIncludes(errorLine(result), path);
+    }
+  }));

@@ -1,0 +1,37 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { fromFileUrl, join } from "@std/path";
+import { errorLine, runCli } from "../helpers/run_cli.ts";
+
+const folder = Deno.env.get("DINOGRAD_GOLDENS") ?? fromFileUrl(new URL("../goldens", import.meta.url));
+const files = ["--gt", join(folder, "coco_gt.json"), "--dt", join(folder, "coco_dt.json")];
+
+Deno.test("eval --json prints the twelve numbers of two files and nothing else", async () => {
+  const expected = JSON.parse(await Deno.readTextFile(join(folder, "coco_expected.json")));
+  const all = expected.cases.find((golden: { params: object; empty?: boolean }) => {
+    return Object.keys(golden.params).length === 0 && !golden.empty;
+  });
+  const { code, stdout, stderr } = await runCli(["eval", ...files, "--json"]);
+  assertEquals([code, stderr], [0, ""]);
+  const { stats, ...rest } = JSON.parse(stdout);
+  assertEquals([Object.keys(stats), rest], [expected.stat_names, {}]);
+  all.stats.forEach((value: number, i: number) => {
+    assert(Math.abs(stats[expected.stat_names[i]] - value) <= 1e-12, expected.stat_names[i]);
+  });
+});
+
+Deno.test("eval prints tables for people, by class on request", async () => {
+  const { code, stdout } = await runCli(["eval", ...files, "--per_class"]);
+  assertEquals(code, 0);
+  const truth = JSON.parse(await Deno.readTextFile(join(folder, "coco_gt.json")));
+  for (const { name } of truth.categories) assertStringIncludes(stdout, name);
+  assertStringIncludes(stdout, "APsmall");
+});
+
+Deno.test("eval of files that are missing or are not COCO files is exit code 3 and one line naming the file", async () => {
+  const missing = await runCli(["eval", "--gt", "nowhere.json", "--dt", "nowhere.json"]);
+  assertEquals(missing.code, 3);
+  assertStringIncludes(errorLine(missing), "nowhere.json");
+  const swapped = await runCli(["eval", "--gt", join(folder, "coco_dt.json"), "--dt", join(folder, "coco_dt.json")]);
+  assertEquals(swapped.code, 3);
+  assertStringIncludes(errorLine(swapped), "coco_dt.json: expected a COCO object");
+});
