@@ -1,7 +1,7 @@
 /**
- * Writing a bundle so that nothing is ever lost: a temporary file in the same folder, written, synced, opened again and
- * verified, and only then renamed over the old one, after which the folder is synced. Until the rename the old bundle is
- * untouched; after it the new one is whole. At no moment is there neither, or a mixture.
+ * Writing a bundle: blocks of chunks are encoded some ahead of the one being written, so that workers and disk are busy
+ * together while little memory is used; the header, whose size was known from the start, comes last. `replace_file.ts`
+ * sees to it that nothing is lost.
  */
 import { DinogradError } from "../engine/errors.ts";
 import {
@@ -16,9 +16,10 @@ import { type BundlePlan, completeHeader, planBundle, type PlannedBlock } from "
 import { type BundleContent, openBundle } from "./bundle_reader.ts";
 import { align, type BlockResult } from "./codec_block.ts";
 import { CodecPool } from "./codec_pool.ts";
-import { errorCode, errorText, type FileHandle, type FileLayer, folderOf } from "./file_layer.ts";
+import type { FileLayer } from "./file_layer.ts";
 import { sha256 } from "./native_codec.ts";
 import { nodeFiles } from "./node_files.ts";
+import { replaceFile, type WriteAt } from "./replace_file.ts";
 
 /** What was written. */
 export interface BundleSummary {
@@ -33,29 +34,6 @@ export interface BundleSummary {
   readonly retries: number;
 }
 
-/** Why a bundle was not saved. `no_space` can mend itself: a trainer says so and goes on. */
-export type SaveErrorCode = "no_space" | "write_failed";
-
-/** A failed save. The bundle that was there before still is, and the temporary file is gone. */
-export class SaveError extends DinogradError {
-  constructor(readonly code: SaveErrorCode, message: string, options: ErrorOptions) {
-    super("checkpoint", message, options);
-  }
-}
-
-/** Stands between a bundle's name and a random suffix in the name of its temporary file. */
-export const TEMPORARY_MARK = ".tmp-";
-
-/** Waits between tries of one operation, in milliseconds. */
-const RETRY_DELAYS = [20, 100, 500];
-/** How often the whole file is written when syncing or verifying fails: after a failed sync its pages are in doubt. */
-const ATTEMPTS = 2;
-const NO_SPACE = ["ENOSPC", "EDQUOT", "EFBIG"];
-/** Errors that waiting does not mend. */
-const LASTING = [...NO_SPACE, "EROFS", "EACCES", "EPERM", "ENOENT", "ENOTDIR", "EISDIR", "ENAMETOOLONG", "EBADF"];
-/** Folders that cannot be synced: some network and FUSE file systems say so with these. */
-const NO_FOLDER_SYNC = ["EINVAL", "ENOTSUP", "EOPNOTSUPP"];
-
 /**
  * Writes a bundle to `path`. The tensors must not change until the promise settles. `compress` (on by default) deflates
  * byte planes where that pays.
@@ -67,109 +45,90 @@ export async function writeBundle(
   content: BundleContent,
   options: { files?: FileLayer; compress?: boolean } = {},
 ): Promise<BundleSummary> {
-  const writer = new BundleWriter(path, { plan: planBundle(content), ...options });
-  const fileBytes = await writer.write();
-  const { chunkCount: chunks, rawBytes } = writer.plan;
-  return { path, tensors: content.tensors.size, chunks, rawBytes, fileBytes, retries: writer.retries };
+  const plan = planBundle(content);
+  const files = options.files ?? nodeFiles;
+  const pool = CodecPool.for(plan.rawBytes);
+  const encoder = new BlockEncoder(plan, { pool, compress: options.compress ?? true });
+  try {
+    const { result: fileBytes, retries } = await replaceFile(path, {
+      files,
+      write: (writeAt) => writeParts(plan, { encoder, writeAt }),
+      verify: (temporary) => verify(temporary, files),
+    });
+    const { chunkCount: chunks, rawBytes } = plan;
+    return { path, tensors: content.tensors.size, chunks, rawBytes, fileBytes, retries };
+  } finally {
+    pool.close();
+  }
 }
 
-/** Two buffers for a block on its way through a worker. */
-interface Slot {
-  readonly source: ArrayBuffer;
-  readonly target: ArrayBuffer;
+/** Writes chunks, footer and header; returns the size of the file. */
+async function writeParts(
+  plan: BundlePlan,
+  { encoder, writeAt }: { encoder: BlockEncoder; writeAt: WriteAt },
+): Promise<number> {
+  const start = dataStart(plan.header.length);
+  const records: ChunkRecord[] = [];
+  let end = start;
+  for await (const { chunks, bytes } of encoder.blocks()) {
+    await writeAt(bytes, end);
+    for (const chunk of chunks) {
+      records.push({ ...chunk, offset: end });
+      end += align(chunk.storedBytes);
+    }
+  }
+  const header = completeHeader(plan, records);
+  const front = new Uint8Array(start);
+  front.set(encodePrelude(header));
+  front.set(header, PRELUDE_BYTES);
+  await writeAt(encodeFooter(end + FOOTER_BYTES, sha256(front)), end);
+  await writeAt(front, 0);
+  return end + FOOTER_BYTES;
 }
 
-/** One bundle on its way to the disk. */
-class BundleWriter {
-  readonly plan: BundlePlan;
-  readonly #path: string;
-  readonly #files: FileLayer;
-  readonly #compress: boolean;
+/** Reads back what was written, against the checksums of what was meant. */
+async function verify(temporary: string, files: FileLayer): Promise<void> {
+  await using bundle = await openBundle(temporary, { files });
+  const { problems } = await bundle.verify({ quick: true });
+  if (problems.length > 0) throw new DinogradError("checkpoint", problems[0]);
+}
+
+/** Encodes the blocks of a plan in order, a bounded number of them ahead. */
+class BlockEncoder {
+  readonly #plan: BundlePlan;
   readonly #pool: CodecPool;
-  readonly #slots: Slot[] = [];
-  retries = 0;
+  readonly #compress: boolean;
+  readonly #free: { readonly source: ArrayBuffer; readonly target: ArrayBuffer }[] = [];
 
-  constructor(path: string, options: { plan: BundlePlan; files?: FileLayer; compress?: boolean }) {
-    this.#path = path;
-    this.plan = options.plan;
-    this.#files = options.files ?? nodeFiles;
-    this.#compress = options.compress ?? true;
-    this.#pool = CodecPool.for(this.plan.rawBytes);
+  constructor(plan: BundlePlan, { pool, compress }: { pool: CodecPool; compress: boolean }) {
+    this.#plan = plan;
+    this.#pool = pool;
+    this.#compress = compress;
   }
 
-  /** Returns the size of the file. */
-  async write(): Promise<number> {
-    try {
-      for (let attempt = 1;; attempt++) {
-        const temporary = `${this.#path}${TEMPORARY_MARK}${crypto.randomUUID().slice(0, 8)}`;
-        try {
-          const fileBytes = await this.#writeTemporary(temporary);
-          await this.#verify(temporary);
-          await this.#retrying(() => this.#files.rename(temporary, this.#path));
-          await this.#syncFolder();
-          return fileBytes;
-        } catch (error) {
-          await this.#files.remove(temporary).catch(() => {}); // it may never have come to be, or be the bundle by now
-          if (attempt === ATTEMPTS || LASTING.includes(errorCode(error))) throw this.#saveError(error);
-          this.retries++;
-        }
-      }
-    } finally {
-      this.#pool.close();
-    }
-  }
-
-  async #writeTemporary(temporary: string): Promise<number> {
-    const handle = await this.#retrying(() => this.#files.open(temporary, "create"));
-    try {
-      const start = dataStart(this.plan.header.length);
-      const { records, end } = await this.#writeBlocks(handle, start);
-      const header = completeHeader(this.plan, records);
-      const front = new Uint8Array(start);
-      front.set(encodePrelude(header));
-      front.set(header, PRELUDE_BYTES);
-      await this.#writeFully(handle, front, 0);
-      await this.#writeFully(handle, encodeFooter(end + FOOTER_BYTES, sha256(front)), end);
-      await handle.sync();
-      return end + FOOTER_BYTES;
-    } finally {
-      await handle.close();
-    }
-  }
-
-  /** Encodes blocks some ahead of the one being written. Returns their chunks and where they end. */
-  async #writeBlocks(handle: FileHandle, start: number): Promise<{ records: ChunkRecord[]; end: number }> {
-    const records: ChunkRecord[] = [];
-    const pending: Promise<BlockResult>[] = [];
+  /** Each block's chunks and stored bytes; the bytes are valid until the next block is asked for. */
+  async *blocks(): AsyncGenerator<{ chunks: BlockResult["chunks"]; bytes: Uint8Array }> {
     const ahead = this.#pool.workers + 2;
-    let end = start;
-    const writeOldest = async () => {
-      const block = await pending.shift();
-      if (!block) return;
-      await this.#writeFully(handle, new Uint8Array(block.target, 0, block.targetBytes), end);
-      let offset = end;
-      for (const chunk of block.chunks) {
-        records.push({ ...chunk, offset });
-        offset += align(chunk.storedBytes);
-      }
-      end = offset;
-      this.#slots.push({ source: block.source, target: block.target });
-    };
+    const pending: Promise<BlockResult>[] = [];
+    let next = 0;
     try {
-      for (const block of this.plan.blocks) {
-        if (pending.length === ahead) await writeOldest();
-        pending.push(this.#encode(block));
+      while (next < this.#plan.blocks.length || pending.length > 0) {
+        while (pending.length < ahead && next < this.#plan.blocks.length) {
+          pending.push(this.#encode(this.#plan.blocks[next++]));
+        }
+        const { chunks, source, target, targetBytes } = await pending[0];
+        pending.shift();
+        yield { chunks, bytes: new Uint8Array(target, 0, targetBytes) };
+        this.#free.push({ source, target });
       }
-      while (pending.length > 0) await writeOldest();
     } finally {
-      await Promise.allSettled(pending);
+      await Promise.allSettled(pending); // a consumer that stops must not leave work behind
     }
-    return { records, end };
   }
 
   #encode(block: PlannedBlock): Promise<BlockResult> {
-    const { blockBytes } = this.plan;
-    const slot = this.#slots.pop() ?? { source: new ArrayBuffer(blockBytes), target: new ArrayBuffer(blockBytes) };
+    const { blockBytes } = this.#plan;
+    const slot = this.#free.pop() ?? { source: new ArrayBuffer(blockBytes), target: new ArrayBuffer(blockBytes) };
     const source = new Uint8Array(slot.source);
     const chunks: { rawBytes: number; width: number }[] = [];
     let at = 0;
@@ -179,56 +138,5 @@ class BundleWriter {
       at += align(data.length);
     }
     return this.#pool.run({ kind: "encode", ...slot, chunks, compress: this.#compress });
-  }
-
-  /** Reads back what was written, against the checksums of what was meant. */
-  async #verify(temporary: string): Promise<void> {
-    await using bundle = await openBundle(temporary, { files: this.#files });
-    const { problems } = await bundle.verify({ quick: true });
-    if (problems.length > 0) throw new DinogradError("checkpoint", problems[0]);
-  }
-
-  async #syncFolder(): Promise<void> {
-    await this.#retrying(async () => {
-      try {
-        await this.#files.syncFolder(folderOf(this.#path));
-      } catch (error) {
-        if (!NO_FOLDER_SYNC.includes(errorCode(error))) throw error;
-      }
-    });
-  }
-
-  async #writeFully(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-    let done = 0;
-    while (done < bytes.length) {
-      const rest = done === 0 ? bytes : bytes.subarray(done);
-      const count = await this.#retrying(() => handle.write(rest, position + done));
-      if (count <= 0) throw new Error(`a write of ${rest.length} bytes at ${position + done} took ${count}`);
-      done += count;
-    }
-  }
-
-  /** Tries again after errors that may pass; every operation given here can be repeated. */
-  async #retrying<T>(operation: () => Promise<T>): Promise<T> {
-    for (const delay of RETRY_DELAYS) {
-      try {
-        return await operation();
-      } catch (error) {
-        if (LASTING.includes(errorCode(error))) throw error;
-        this.retries++;
-        await new Promise((resolve) => setTimeout(resolve, delay));
-      }
-    }
-    return await operation();
-  }
-
-  #saveError(cause: unknown): SaveError {
-    const full = NO_SPACE.includes(errorCode(cause));
-    const reason = full ? "no space left" : errorText(cause);
-    return new SaveError(
-      full ? "no_space" : "write_failed",
-      `${this.#path}: saving failed: ${reason}; what was there before is unchanged`,
-      { cause },
-    );
   }
 }

@@ -21,4 +21,44 @@ export {
   readBundle,
   type VerifyReport,
 } from "./bundle_reader.ts";
-export { type BundleSummary, SaveError, type SaveErrorCode, writeBundle } from "./bundle_writer.ts";
+export { type BundleSummary, writeBundle } from "./bundle_writer.ts";
+export { SaveError, type SaveErrorCode } from "./replace_file.ts";
+export { digestOf, digestOfBundle, type Exclude, excludeCircumstances, withoutExcluded } from "./digest.ts";
+export {
+  type BundleDifference,
+  diffBundles,
+  diffStates,
+  diffTensors,
+  type StateDifference,
+  type TensorDifference,
+} from "./diff.ts";
+export { averageBundles } from "./average.ts";
+export {
+  type BadFile,
+  type BundleFile,
+  type FolderOptions,
+  listBundles,
+  newestSound,
+  planPrune,
+  pruneFolder,
+  type PrunePlan,
+  type PruneRules,
+  removeLeftovers,
+  RESUME_NAME,
+  stateNumber,
+} from "./folder.ts";
+export { FolderLock, LOCK_NAME, lockFolder } from "./lock.ts";
+export { openPth, PthFile } from "./pth.ts";
+export {
+  pickleGet,
+  PickleName,
+  PickleObject,
+  PickleTuple,
+  type PickleValue,
+  PthStorage,
+  PthTensor,
+  stateDictOf,
+  stripPrefix,
+  toStateValue,
+} from "./pickle_values.ts";
+export { openSafetensors, type SafetensorsEntry, SafetensorsFile, writeSafetensors } from "./safetensors.ts";

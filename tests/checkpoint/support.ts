@@ -1,5 +1,5 @@
 /** Tensors, states and folders for the tests of checkpoints. */
-import { type BundleContent, type StateValue, type StoredDType, type StoredTensor } from "../../checkpoint/mod.ts";
+import type { BundleContent, StateValue, StoredDType, StoredTensor } from "../../checkpoint/mod.ts";
 import { bytesPerElement, elementCount, STORED_DTYPES } from "../../checkpoint/stored_tensor.ts";
 import { RandomStream } from "../../engine/random.ts";
 
