@@ -1,0 +1,427 @@
+/**
+ * The WebGPU device: turns every call of the `Device` interface into programs, small numbers and workgroups, and leaves
+ * memory to the pool, compiling to the pipelines and order to the recorder.
+ */
+
+import { DinogradError } from "../../errors.ts";
+import { BYTES_PER_ELEMENT, type DType, type TensorData } from "../../dtype.ts";
+import type {
+  ColumnLaunch,
+  ColumnRecipe,
+  IndexedKernel,
+  IndexedLaunch,
+  RowLaunch,
+  RowRecipe,
+} from "../../kernel/recipes.ts";
+import { COLUMN_THREADS, columnPart, columnProgram, joinColumns } from "../../kernel/wgsl_column.ts";
+import { INDEXED_THREADS, indexedProgram } from "../../kernel/wgsl_indexed.ts";
+import type { WgslProgram } from "../../kernel/wgsl_machine.ts";
+import { isSplittable, joinRecipe, LONG_ROW, ROW_PART, rowPartsProgram, rowProgram } from "../../kernel/wgsl_row.ts";
+import type {
+  Buffer,
+  Conv2dCall,
+  Conv2dInputGradientCall,
+  Conv2dWeightGradientCall,
+  CopyCall,
+  Device,
+  DeviceMemory,
+  Epilogue,
+  MatmulCall,
+  TopKCall,
+} from "../device.ts";
+import { findAdapter, messageOf, type WebGpuAdapterInfo } from "./adapter.ts";
+import { checkBindings, checkLength, own } from "./checks.ts";
+import * as conv2d from "./conv2d.ts";
+import { epilogueText } from "./epilogue.ts";
+import { gemmParams, gemmProgram, type GemmShape, type GemmSource, gemmSplits, type Tiles } from "./gemm.ts";
+import { fillRecipe, multiplyAddKernel } from "./kernels.ts";
+import { matmulParams, matmulShape, matmulSource, matmulSplits } from "./matmul.ts";
+import { Pipelines } from "./pipelines.ts";
+import { BufferPool } from "./pool.ts";
+import { linearGrid, Recorder, type Workgroups } from "./recorder.ts";
+import { planRows } from "./row_plan.ts";
+import { Staging } from "./staging.ts";
+import { FIRST_RUN_BITS, mergeRunsProgram, sortRunsProgram, takeProgram, TOP_K_THREADS } from "./top_k.ts";
+import { Params, UniformRing } from "./uniform_ring.ts";
+
+export interface WebGpuOptions {
+  /** Whether a software rasterizer will do; it is for tests, several times slower than the "cpu" device. */
+  readonly allowSoftware?: boolean;
+  /** See `findAdapter`. */
+  readonly backend?: string;
+  /** How products are tiled; by default "registers" on a software rasterizer and "shared" on hardware. */
+  readonly tiles?: Tiles;
+}
+
+/** Throws `DinogradError("device")` when there is no usable GPU. */
+export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<WebGpuDevice> {
+  const found = await findAdapter(options.backend);
+  if (!found) throw new DinogradError("device", "webgpu: expected a GPU adapter but found none");
+  const { adapter, info } = found;
+  if (info.software && !options.allowSoftware) {
+    throw new DinogradError("device", `webgpu: expected a hardware GPU but found only a software one (${info.name})`);
+  }
+  const { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage } = adapter.limits;
+  let gpu: GPUDevice;
+  try {
+    gpu = await adapter.requestDevice({
+      requiredLimits: { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage },
+    });
+  } catch (error) {
+    throw new DinogradError("device", `webgpu: cannot open ${info.name}: ${messageOf(error)}`);
+  }
+  const device = new WebGpuDevice(gpu, info, options.tiles ?? (info.software ? "registers" : "shared"));
+  await device.probe();
+  return device;
+}
+
+export class WebGpuDevice implements Device {
+  readonly kind = "webgpu";
+  readonly description: string;
+  readonly info: WebGpuAdapterInfo;
+  readonly pipelines: Pipelines;
+  readonly #gpu: GPUDevice;
+  readonly #tiles: Tiles;
+  readonly #pool: BufferPool;
+  readonly #ring: UniformRing;
+  readonly #recorder: Recorder;
+  readonly #staging: Staging;
+  readonly #params = new Params();
+  readonly #rowPrograms = new WeakMap<RowRecipe, Map<string, WgslProgram>>();
+  readonly #rowJoins = new WeakMap<RowRecipe, RowRecipe>();
+  readonly #columnPrograms = new WeakMap<ColumnRecipe, WgslProgram>();
+  readonly #indexedPrograms = new WeakMap<IndexedKernel, WgslProgram>();
+  readonly #gemmPrograms = new WeakMap<GemmSource, Map<object | string, WgslProgram>>();
+  #fused = false;
+  #failure: DinogradError | undefined;
+  #destroyed = false;
+
+  constructor(gpu: GPUDevice, info: WebGpuAdapterInfo, tiles: Tiles) {
+    this.#gpu = gpu;
+    this.#tiles = tiles;
+    this.info = info;
+    this.description = `webgpu, ${info.name}`;
+    const fail = (error: DinogradError) => this.#failure ??= error;
+    gpu.addEventListener("uncapturederror", (event) => {
+      event.preventDefault();
+      // Deno's types name this event plainly; the standard says it is one with an error.
+      const { error } = event as GPUUncapturedErrorEvent;
+      fail(new DinogradError("device", `webgpu: ${error.message}`));
+    });
+    gpu.lost.then(({ message, reason }) => {
+      if (!this.#destroyed) fail(new DinogradError("device", `webgpu: the GPU was lost (${reason}): ${message}`));
+    }, () => {});
+    this.#ring = new UniformRing(gpu);
+    this.#pool = new BufferPool(gpu, fail);
+    this.pipelines = new Pipelines(gpu, this.#ring, fail);
+    this.#recorder = new Recorder(gpu, this.#ring, this.pipelines);
+    this.#staging = new Staging(gpu);
+  }
+
+  /** Finds out whether a * b + c is rounded once: with (1 + e)(1 - e) - 1 that gives -e^2, otherwise 0. */
+  async probe(): Promise<void> {
+    const numbers = this.allocate(3);
+    const result = this.allocate(1);
+    this.upload(numbers, Float32Array.of(1 + 2 ** -12, 1 - 2 ** -12, -1));
+    this.indexed({ kernel: multiplyAddKernel, buffers: [numbers, result], sizes: [], items: 1 });
+    this.#fused = (await this.download(result, "f32", 1))[0] !== 0;
+    this.free(numbers);
+    this.free(result);
+  }
+
+  get fusedMultiplyAdd(): boolean {
+    return this.#fused;
+  }
+
+  get memory(): DeviceMemory {
+    return this.#pool.memory;
+  }
+
+  resetPeak(): void {
+    this.#pool.resetPeak();
+  }
+
+  allocate(length: number): Buffer {
+    return this.#pool.allocate(length);
+  }
+
+  free(buffer: Buffer): void {
+    this.#pool.free(own(buffer));
+  }
+
+  upload(buffer: Buffer, data: TensorData): void {
+    const target = own(buffer);
+    const four = data instanceof Float64Array ? Float32Array.from(data) : data;
+    checkLength("upload", target, 0, four.length);
+    if (four.length === 0) return;
+    this.#recorder.settle(target);
+    // TypeScript tells arrays over shared memory apart; `writeBuffer` takes both.
+    this.#gpu.queue.writeBuffer(target.gpu, 0, four as Float32Array<ArrayBuffer>);
+  }
+
+  async download(buffer: Buffer, dtype: DType, length: number): Promise<TensorData> {
+    const source = own(buffer);
+    checkLength("download", source, 0, length);
+    const bytes = await this.#guard(this.#staging.read(this.#recorder, source, length * BYTES_PER_ELEMENT));
+    return dtype === "f32" ? new Float32Array(bytes) : new Int32Array(bytes);
+  }
+
+  copy(call: CopyCall): void {
+    const from = own(call.from), to = own(call.to);
+    checkLength("copy", from, call.fromOffset, call.length);
+    checkLength("copy", to, call.toOffset, call.length);
+    if (call.length === 0) return;
+    const bytes = call.length * BYTES_PER_ELEMENT;
+    const source = { buffer: from.gpu, offset: call.fromOffset * BYTES_PER_ELEMENT, owner: from };
+    const target = { buffer: to.gpu, offset: call.toOffset * BYTES_PER_ELEMENT, owner: to, bytes };
+    if (from !== to) return this.#recorder.copy(source, target);
+    // WebGPU does not copy within one buffer.
+    const between = this.#pool.allocate(call.length);
+    this.#recorder.copy(source, { buffer: between.gpu, offset: 0, owner: between, bytes });
+    this.#recorder.copy({ buffer: between.gpu, offset: 0, owner: between }, target);
+    this.#pool.free(between);
+  }
+
+  fill(buffer: Buffer, value: number, length: number): void {
+    checkLength("fill", own(buffer), 0, length);
+    this.row({
+      recipe: fillRecipe,
+      inputs: [],
+      outputs: [buffer],
+      outer: [1],
+      columns: length,
+      strides: [],
+      scalars: [value],
+    });
+  }
+
+  row(launch: RowLaunch): void {
+    const { recipe, columns, outer, strides } = launch;
+    const rows = outer.reduce((product, size) => product * size, 1);
+    if (rows === 0 || (columns === 0 && recipe.outputs.every(({ per }) => per === "element"))) return;
+    if (columns >= LONG_ROW && isSplittable(recipe)) return this.#longRows(launch, rows);
+    const { workgroup, grid } = planRows(recipe, rows, columns, this.info.software);
+    const program = this.#rowProgram(recipe, `${workgroup.threads}`, () => rowProgram(recipe, workgroup));
+    const params = this.#params.reset().int(rows, columns, ...outer, ...strides.flat()).float(launch.scalars ?? []);
+    this.#dispatch(program, [...launch.inputs, ...launch.outputs], params, grid);
+  }
+
+  column(launch: ColumnLaunch): void {
+    const { recipe, outer, reduced, inner } = launch;
+    if (outer * inner === 0) return;
+    const part = columnPart(outer, reduced, inner);
+    const parts = part === 0 ? 1 : Math.ceil(reduced / part);
+    if (parts <= 1) return this.#columns(launch, launch.output, reduced, 1);
+    const between = this.#pool.allocate(outer * parts * inner);
+    this.#columns(launch, between, part, parts);
+    this.#joinColumns({ op: recipe.op, from: between, to: launch.output, outer, parts, inner });
+    this.#pool.free(between);
+  }
+
+  indexed(launch: IndexedLaunch): void {
+    const { kernel, items } = launch;
+    if (items === 0) return;
+    let program = this.#indexedPrograms.get(kernel);
+    if (!program) this.#indexedPrograms.set(kernel, program = indexedProgram(kernel));
+    const params = this.#params.reset().int(items, ...launch.sizes).float(launch.scalars ?? []);
+    this.#dispatch(program, launch.buffers, params, linearGrid(Math.ceil(items / INDEXED_THREADS)));
+  }
+
+  matmul(call: MatmulCall): void {
+    this.#gemm({
+      source: matmulSource(call),
+      shape: matmulShape(call),
+      params: matmulParams(call),
+      splits: matmulSplits(call, this.#tiles),
+      buffers: [call.a, call.b, call.out],
+      epilogue: call.epilogue,
+    });
+  }
+
+  conv2d(call: Conv2dCall): void {
+    const { shape, input, weight, output, epilogue } = call;
+    if (conv2d.isPointwise(shape)) return this.matmul(conv2d.pointwiseMatmul(call));
+    this.#gemm({
+      source: conv2d.conv2dForward,
+      shape: conv2d.conv2dForwardShape(shape),
+      params: conv2d.conv2dParams(shape),
+      splits: 1,
+      buffers: [weight, input, output],
+      epilogue,
+    });
+  }
+
+  conv2dInputGradient(call: Conv2dInputGradientCall): void {
+    const { shape, gradOutput, weight, gradInput } = call;
+    this.#gemm({
+      source: conv2d.conv2dInputGradient,
+      shape: conv2d.conv2dInputGradientShape(shape),
+      params: conv2d.conv2dParams(shape),
+      splits: 1,
+      buffers: [weight, gradOutput, gradInput],
+    });
+  }
+
+  conv2dWeightGradient(call: Conv2dWeightGradientCall): void {
+    const { shape, input, gradOutput, gradWeight } = call;
+    const product = conv2d.conv2dWeightGradientShape(shape);
+    this.#gemm({
+      source: conv2d.conv2dWeightGradient,
+      shape: product,
+      params: conv2d.conv2dParams(shape),
+      splits: this.#tiles === "shared" ? gemmSplits(product) : 1,
+      buffers: [gradOutput, input, gradWeight],
+    });
+  }
+
+  topK(call: TopKCall): void {
+    const { rows, length, k } = call;
+    if (k > length) throw new RangeError(`topK: expected k of at most ${length} but found ${k}`);
+    if (rows * k === 0) return;
+    const pairs = 2 * rows * length;
+    const grid = linearGrid(Math.ceil(rows * length / TOP_K_THREADS));
+    const launch = (program: WgslProgram, buffers: Buffer[], bits: number, workgroups: Workgroups) =>
+      this.#dispatch(program, buffers, this.#params.reset().int(rows, length, k, bits), workgroups);
+    let runs = this.#pool.allocate(pairs);
+    let merged = this.#pool.allocate(pairs);
+    launch(sortRunsProgram, [call.input, runs], 0, grid);
+    for (let bits = FIRST_RUN_BITS; 2 ** bits < length; bits++) {
+      launch(mergeRunsProgram, [runs, merged], bits, grid);
+      [runs, merged] = [merged, runs];
+    }
+    const taken = linearGrid(Math.ceil(rows * k / TOP_K_THREADS));
+    launch(takeProgram, [call.input, runs, call.values, call.indices], 0, taken);
+    this.#pool.free(runs);
+    this.#pool.free(merged);
+  }
+
+  async finish(): Promise<void> {
+    this.#check();
+    this.#recorder.flush();
+    await this.#guard(this.#gpu.queue.onSubmittedWorkDone());
+  }
+
+  async destroy(): Promise<void> {
+    if (this.#destroyed) return;
+    this.#destroyed = true;
+    await this.pipelines.checked();
+    this.#gpu.destroy();
+    await this.#gpu.lost;
+  }
+
+  /** Rows too long for one workgroup: parts first, then the recipe over the parts' results. */
+  #longRows(launch: RowLaunch, rows: number): void {
+    const { recipe, columns, outer, strides, scalars = [] } = launch;
+    const parts = Math.ceil(columns / ROW_PART);
+    const { workgroup, grid } = planRows(recipe, rows, ROW_PART, this.info.software);
+    const program = this.#rowProgram(recipe, `parts ${workgroup.threads}`, () => rowPartsProgram(recipe, workgroup));
+    const between = recipe.reductions.map(() => this.#pool.allocate(rows * parts));
+    const params = this.#params.reset().int(rows, columns, ...outer, ...strides.flat()).float(scalars);
+    this.#dispatch(program, [...launch.inputs, ...between], params, [parts, grid[1], grid[2]]);
+    let join = this.#rowJoins.get(recipe);
+    if (!join) this.#rowJoins.set(recipe, join = joinRecipe(recipe));
+    const contiguous = outer.map((_, axis) => outer.slice(axis + 1).reduce((product, size) => product * size, parts));
+    this.row({
+      ...launch,
+      recipe: join,
+      inputs: [...launch.inputs, ...between],
+      columns: parts,
+      strides: [...strides, ...between.map(() => contiguous)],
+    });
+    between.forEach((buffer) => this.#pool.free(buffer));
+  }
+
+  #rowProgram(recipe: RowRecipe, variant: string, print: () => WgslProgram): WgslProgram {
+    let programs = this.#rowPrograms.get(recipe);
+    if (!programs) this.#rowPrograms.set(recipe, programs = new Map());
+    let program = programs.get(variant);
+    if (!program) programs.set(variant, program = print());
+    return program;
+  }
+
+  #columns(launch: ColumnLaunch, output: Buffer, part: number, parts: number): void {
+    const { recipe, outer, reduced, inner } = launch;
+    let program = this.#columnPrograms.get(recipe);
+    if (!program) this.#columnPrograms.set(recipe, program = columnProgram(recipe));
+    const total = outer * parts * inner;
+    const params = this.#params.reset().int(total, reduced, inner, part, parts, ...launch.strides.flat())
+      .float(launch.scalars ?? []);
+    this.#dispatch(program, [...launch.inputs, output], params, linearGrid(Math.ceil(total / COLUMN_THREADS)));
+  }
+
+  /** [outer, parts, inner] to [outer, inner]. */
+  #joinColumns(call: {
+    readonly op: ColumnRecipe["op"];
+    readonly from: Buffer;
+    readonly to: Buffer;
+    readonly outer: number;
+    readonly parts: number;
+    readonly inner: number;
+  }): void {
+    const { from, to, outer, parts, inner } = call;
+    const recipe = joinColumns[call.op];
+    const strides = [[parts * inner, inner]] as const;
+    this.#columns({ recipe, inputs: [from], output: to, outer, reduced: parts, inner, strides }, to, parts, 1);
+  }
+
+  #gemm(call: {
+    readonly source: GemmSource;
+    readonly shape: GemmShape;
+    readonly params: readonly number[];
+    readonly splits: number;
+    /** a, b, out */
+    readonly buffers: readonly [Buffer, Buffer, Buffer];
+    readonly epilogue?: Epilogue;
+  }): void {
+    const { source, shape, splits, epilogue } = call;
+    const { m, n, batches } = shape;
+    if (m * n * batches === 0) return;
+    const program = this.#gemmProgram(source, splits > 1, epilogue);
+    const params = this.#params.reset().int(...gemmParams(shape, this.#tiles, splits), ...call.params);
+    const grid = linearGrid(params.ints[0]);
+    const [a, b, out] = call.buffers;
+    if (splits === 1) return this.#dispatch(program, [a, b, out, ...(epilogue?.operands ?? [])], params, grid);
+    const between = this.#pool.allocate(splits * m * n);
+    this.#dispatch(program, [a, b, between], params, grid);
+    this.#joinColumns({ op: "sum", from: between, to: out, outer: 1, parts: splits, inner: m * n });
+    this.#pool.free(between);
+  }
+
+  #gemmProgram(source: GemmSource, parts: boolean, epilogue: Epilogue | undefined): WgslProgram {
+    let programs = this.#gemmPrograms.get(source);
+    if (!programs) this.#gemmPrograms.set(source, programs = new Map());
+    const key = epilogue?.definition ?? (parts ? "parts" : "plain");
+    let program = programs.get(key);
+    if (!program) {
+      const text = epilogue && epilogueText(epilogue.definition, 3);
+      programs.set(key, program = gemmProgram(source, { tiles: this.#tiles, parts, epilogue: text }));
+    }
+    return program;
+  }
+
+  #dispatch(program: WgslProgram, buffers: readonly Buffer[], params: Params, workgroups: Workgroups): void {
+    this.#check();
+    const bound = buffers.map(own);
+    checkBindings(program, bound, params);
+    this.#recorder.dispatch(this.pipelines.get(program), bound, params, workgroups);
+  }
+
+  /** Waits for the GPU, then reports what went wrong on the way, if anything did. */
+  async #guard<T>(work: Promise<T>): Promise<T> {
+    try {
+      const result = await work;
+      await this.pipelines.checked();
+      this.#check();
+      return result;
+    } catch (error) {
+      await this.pipelines.checked();
+      this.#check();
+      throw error instanceof DinogradError ? error : new DinogradError("device", `webgpu: ${messageOf(error)}`);
+    }
+  }
+
+  #check(): void {
+    if (this.#failure) throw this.#failure;
+    if (this.#destroyed) throw new DinogradError("device", "webgpu: the device was destroyed");
+  }
+}

@@ -1,0 +1,189 @@
+/**
+ * The shape that matrix products and convolutions share: out[row, column] = sum over k of a(row, k) * b(k, column),
+ * where a "source" says by a few WGSL functions how a and b are read and where out is written. A convolution is the
+ * product whose b is the image seen through the window of the kernel (implicit GEMM), never written to memory.
+ *
+ * Two programs for every source:
+ *
+ * - "shared": for GPUs. A workgroup of 16 x 16 threads computes 64 x 64 outputs, 4 x 4 a thread, from tiles of a and b
+ *   in shared memory, 16 steps of k at a time. k may be cut at fixed places into parts that are summed by a second
+ *   pass, where the outputs alone would not fill a GPU.
+ * - "registers": for software rasterizers, where shared memory and barriers cost more than they save. A workgroup of
+ *   8 threads, one vector of the CPU, computes 8 x 32 outputs, 8 x 4 a thread, straight from memory.
+ */
+
+import { EPILOGUE_FUNCTION, type EpilogueText } from "./epilogue.ts";
+import type { BufferAccess, WgslProgram } from "../../kernel/wgsl_machine.ts";
+
+export type Tiles = "shared" | "registers";
+
+/** Which index neighbours in memory, and should therefore go with neighbouring threads when a tile is filled. */
+export type Fast = "k" | "outer";
+
+/**
+ * WGSL functions of a source. `params` has the names in `params` besides those of every product (m, n, k, …).
+ * Buffers are b0 = a, b1 = b, b2 = out.
+ */
+export interface GemmSource {
+  readonly name: string;
+  readonly params: readonly string[];
+  /**
+   * `fn start_batch(batch: i32)`, `fn row_state(row: i32) -> i32`, `fn column_state(column: i32) -> vec4<i32>`,
+   * `fn k_state(k: i32) -> vec4<i32>`, `fn load_a(k: vec4<i32>, row: i32) -> f32`,
+   * `fn load_b(k: vec4<i32>, column: vec4<i32>) -> f32`, `fn out_at(row: i32, column: i32) -> i32`,
+   * `fn epilogue_column(column: i32) -> i32`; the states are what the loads need to know of an index.
+   */
+  readonly functions: string;
+  /** The loops over k as nested headers, and the `k_state` inside them: no divisions. */
+  readonly loops: { readonly headers: readonly string[]; readonly state: string };
+  readonly aFast: Fast;
+  readonly bFast: Fast;
+}
+
+export interface GemmShape {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly batches: number;
+}
+
+export const GEMM_PARAMS = ["tiles", "tiles_m", "tiles_n", "m", "n", "k", "splits", "k_part"] as const;
+
+/** How a product is cut: the numbers for `GEMM_PARAMS`. */
+export function gemmParams(shape: GemmShape, tiles: Tiles, splits: number): number[] {
+  const { m, n, k, batches } = shape;
+  const tilesM = Math.ceil(m / (tiles === "shared" ? 64 : 8));
+  const tilesN = Math.ceil(n / (tiles === "shared" ? 64 : 32));
+  // `splits` and `k_part` go by the same rule as `gemmSplits`, so the parts cover k.
+  return [tilesM * tilesN * splits * batches, tilesM, tilesN, m, n, k, splits, Math.max(1, Math.ceil(k / splits))];
+}
+
+/** In how many parts k is cut, from the shape alone: enough for about 128 workgroups, each with at least 256 steps. */
+export function gemmSplits(shape: GemmShape): number {
+  const workgroups = Math.ceil(shape.m / 64) * Math.ceil(shape.n / 64) * shape.batches;
+  return Math.max(1, Math.min(Math.floor(128 / workgroups), Math.floor(shape.k / 256)));
+}
+
+/** `parts`: out is [splits, m, n] and no epilogue is applied. */
+export function gemmProgram(
+  source: GemmSource,
+  options: { readonly tiles: Tiles; readonly parts: boolean; readonly epilogue?: EpilogueText },
+): WgslProgram {
+  const { tiles, parts, epilogue } = options;
+  const names = [...GEMM_PARAMS, ...source.params];
+  const access: BufferAccess[] = [
+    "read",
+    "read",
+    "read_write",
+    ...(epilogue?.operands ?? []).map(() => "read" as const),
+  ];
+  const name = [source.name, parts ? "in parts" : "", epilogue ? `with ${epilogue.name}` : ""].filter(Boolean).join(
+    " ",
+  );
+  const finish = epilogue ? EPILOGUE_FUNCTION : "";
+  const stored = (value: string) => epilogue ? `${finish}(${value}, row, epilogue_column(column), at)` : value;
+  const text = `// ${name}: a product tiled in ${tiles === "shared" ? "shared memory" : "registers"}
+struct Params { ${names.map((param) => `${param}: i32`).join(", ")} }
+@group(0) @binding(0) var<uniform> params: Params;
+${access.map((mode, i) => `@group(0) @binding(${i + 1}) var<storage, ${mode}> b${i}: array<f32>;`).join("\n")}
+${source.functions}
+${epilogue?.text ?? ""}
+fn put(row: i32, column: i32, split: i32, value: f32) {
+  if (row >= params.m || column >= params.n) { return; }
+  let at = ${parts ? "(split * params.m + row) * params.n + column" : "out_at(row, column)"};
+  b2[at] = ${stored("value")};
+}
+${tiles === "shared" ? sharedMain(source) : registersMain(source)}`;
+  return { name, text, access, params: names.length };
+}
+
+/** Which tile this workgroup computes: columns first, then rows, parts of k, batches. */
+const DECODE = `  let tile = i32(group.y * groups.x + group.x);
+  if (tile >= params.tiles) { return; }
+  let tile_n = tile % params.tiles_n;
+  let above = tile / params.tiles_n;
+  let tile_m = above % params.tiles_m;
+  let part = above / params.tiles_m;
+  let split = part % params.splits;
+  start_batch(part / params.splits);`;
+
+const MAIN = `fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+        @builtin(local_invocation_index) index: u32) {`;
+
+const range = (count: number) => Array.from({ length: count }, (_, i) => i);
+const lines = (count: number, line: (i: number) => string) => range(count).map((i) => `  ${line(i)}`).join("\n");
+
+function sharedMain(source: GemmSource): string {
+  // Thread t fills elements (k, outer): along the fast index first, four of them a thread.
+  const place = (fast: Fast, i: number) =>
+    fast === "k"
+      ? { k: "(t & 15)", outer: `((t >> 4u) + ${16 * i})` }
+      : { k: `((t >> 6u) + ${4 * i})`, outer: "(t & 63)" };
+  const a = (i: number) => place(source.aFast, i);
+  const b = (i: number) => place(source.bFast, i);
+  // With the outer index fast all four elements are of one row (or column), whose state is then worked out once.
+  const state = (fast: Fast, i: number) => fast === "k" ? i : 0;
+  return `// Tiles [k, outer] of vectors of 4 along outer; 17 instead of 16 to a step of k spreads a column over the banks.
+var<workgroup> tile_a: array<vec4<f32>, 272>;
+var<workgroup> tile_b: array<vec4<f32>, 272>;
+@compute @workgroup_size(256)
+${MAIN}
+${DECODE}
+  let t = i32(index);
+  let row0 = tile_m * 64;
+  let column0 = tile_n * 64;
+  let k_begin = split * params.k_part;
+  let k_end = min(k_begin + params.k_part, params.k);
+${lines(source.aFast === "k" ? 4 : 1, (i) => `let row${i}_state = row_state(min(row0 + ${a(i).outer}, params.m - 1));`)}
+${
+    lines(source.bFast === "k" ? 4 : 1, (i) =>
+      `let column${i}_state = column_state(min(column0 + ${b(i).outer}, params.n - 1));`)
+  }
+${lines(4, (i) => `var sum${i} = vec4<f32>(0.0);`)}
+  for (var k0 = k_begin; k0 < k_end; k0 += 16) {
+${
+    lines(4, (i) => {
+      const { k, outer } = a(i);
+      return `  { let k = k0 + ${k}; let x = load_a(k_state(min(k, k_end - 1)), row${state(source.aFast, i)}_state);
+      tile_a[${k} * 17 + (${outer} >> 2u)][${outer} & 3] = select(0.0, x, k < k_end); }`;
+    })
+  }
+${
+    lines(4, (i) => {
+      const { k, outer } = b(i);
+      return `  { let k = k0 + ${k}; let x = load_b(k_state(min(k, k_end - 1)), column${state(source.bFast, i)}_state);
+      tile_b[${k} * 17 + (${outer} >> 2u)][${outer} & 3] = select(0.0, x, k < k_end); }`;
+    })
+  }
+    workgroupBarrier();
+    for (var k = 0; k < 16; k++) {
+      let a = tile_a[k * 17 + (t >> 4u)];
+      let b = tile_b[k * 17 + (t & 15)];
+${lines(4, (i) => `    sum${i} += a.${"xyzw"[i]} * b;`)}
+    }
+    workgroupBarrier();
+  }
+  let row = row0 + (t >> 4u) * 4;
+  let column = column0 + (t & 15) * 4;
+${range(4).map((i) => lines(4, (j) => `put(row + ${i}, column + ${j}, split, sum${i}.${"xyzw"[j]});`)).join("\n")}
+}`;
+}
+
+function registersMain(source: GemmSource): string {
+  const { headers, state } = source.loops;
+  return `@compute @workgroup_size(8)
+${MAIN}
+${DECODE}
+  let row = tile_m * 8;
+  let column = tile_n * 32 + i32(index);
+${lines(8, (i) => `let row${i}_state = row_state(min(row + ${i}, params.m - 1));`)}
+${lines(4, (j) => `let column${j}_state = column_state(min(column + ${8 * j}, params.n - 1));`)}
+${lines(8, (i) => `var sum${i} = vec4<f32>(0.0);`)}
+${headers.map((header) => `  ${header} {`).join("\n")}
+    let k = ${state};
+    let b = vec4<f32>(${range(4).map((j) => `load_b(k, column${j}_state)`).join(", ")});
+${lines(8, (i) => `  sum${i} += load_a(k, row${i}_state) * b;`)}
+  ${headers.map(() => "}").join(" ")}
+${range(8).map((i) => lines(4, (j) => `put(row + ${i}, column + ${8 * j}, split, sum${i}.${"xyzw"[j]});`)).join("\n")}
+}`;
+}

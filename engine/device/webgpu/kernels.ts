@@ -1,0 +1,28 @@
+/** Small kernels that the device needs for itself. */
+
+import { scalar } from "../../kernel/expr.ts";
+import type { IndexedKernel, RowRecipe } from "../../kernel/recipes.ts";
+
+/** out = scalar 0 */
+export const fillRecipe: RowRecipe = {
+  kind: "row",
+  name: "fill",
+  rank: 1,
+  inputs: [],
+  scalars: 1,
+  reductions: [],
+  outputs: [{ per: "element", value: scalar(0) }],
+};
+
+/** out[0] = in[0] * in[1] + in[2], to see how often that is rounded. */
+export const multiplyAddKernel: IndexedKernel = {
+  kind: "indexed",
+  name: "probe multiply-add",
+  buffers: [{ name: "numbers", dtype: "f32", access: "read" }, { name: "result", dtype: "f32", access: "write" }],
+  sizes: [],
+  lanes: 1,
+  body: (m, item, { buffers: [numbers, result] }) => {
+    const [a, b, c] = [0, 1, 2].map((i) => m.load(numbers, m.int(i)));
+    m.store(result, item, m.add(m.mul(a, b), c));
+  },
+};
