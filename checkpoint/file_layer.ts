@@ -30,6 +30,8 @@ export interface FileLayer {
   syncFolder(path: string): Promise<void>;
   /** Names in a folder, in no particular order. */
   list(path: string): Promise<string[]>;
+  /** Waits before something is tried again; the default is a timer. */
+  pause?(milliseconds: number): Promise<void>;
 }
 
 /** The system's code of a failed operation (`ENOENT`, `ENOSPC`, …), or "" where it has none. */

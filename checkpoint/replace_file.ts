@@ -45,12 +45,12 @@ export async function replaceFile<T>(
     verify: (temporary: string) => Promise<void>;
   },
 ): Promise<{ result: T; retries: number }> {
-  const patience = new Patience();
+  const patience = new Patience(files);
   for (let attempt = 1;; attempt++) {
     const temporary = `${path}${TEMPORARY_MARK}${crypto.randomUUID().slice(0, 8)}`;
+    let result: T;
     try {
       const handle = await patience.try(() => files.open(temporary, "create"));
-      let result: T;
       try {
         result = await write((bytes, position) => patience.writeFully(handle, { bytes, position }));
         await handle.sync();
@@ -59,19 +59,32 @@ export async function replaceFile<T>(
       }
       await verify(temporary);
       await patience.try(() => files.rename(temporary, path));
-      await patience.try(() => syncFolderIfPossible(folderOf(path), files));
-      return { result, retries: patience.retries };
     } catch (error) {
       await files.remove(temporary).catch(() => {}); // it may never have come to be, or be the file by now
       if (attempt === ATTEMPTS || LASTING.includes(errorCode(error))) throw saveError(path, error);
       patience.retries++;
+      continue;
     }
+    try {
+      await patience.try(() => syncFolderIfPossible(folderOf(path), files));
+    } catch (cause) {
+      const message = `${path}: saved, but its folder could not be synced (${errorText(cause)}); ` +
+        "if the power fails now, the file before it may be back";
+      throw new SaveError("write_failed", message, { cause });
+    }
+    return { result, retries: patience.retries };
   }
 }
 
 /** Tries again after errors that may pass; every operation given to it can be repeated. */
 class Patience {
   retries = 0;
+  readonly #pause: (milliseconds: number) => Promise<void>;
+
+  constructor(files: FileLayer) {
+    this.#pause = files.pause?.bind(files) ??
+      ((milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)));
+  }
 
   async try<T>(operation: () => Promise<T>): Promise<T> {
     for (const delay of RETRY_DELAYS) {
@@ -80,7 +93,7 @@ class Patience {
       } catch (error) {
         if (LASTING.includes(errorCode(error))) throw error;
         this.retries++;
-        await new Promise((resolve) => setTimeout(resolve, delay));
+        await this.#pause(delay);
       }
     }
     return await operation();
