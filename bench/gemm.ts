@@ -18,7 +18,7 @@ interface Shape {
   readonly transposeB?: boolean;
 }
 
-const SHAPES: readonly Shape[] = [
+export const SHAPES: readonly Shape[] = [
   { name: "square", m: 1024, n: 1024, k: 1024 },
   { name: "square, both transposed", m: 1024, n: 1024, k: 1024, transposeA: true, transposeB: true },
   { name: "tokens of cards", m: 4200, n: 128, k: 128, transposeB: true },

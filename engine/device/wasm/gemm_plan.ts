@@ -4,16 +4,16 @@
  */
 
 /** A panel of this depth and 8 columns fits the first-level cache beside one of 6 rows. */
-export const MAXIMUM_DEPTH = 384;
+export const MAXIMUM_DEPTH = 512;
 /** Rows (columns) that a task packs for itself: with `MAXIMUM_DEPTH` 150 to 380 KB, for the second-level cache. */
 const MAXIMUM_ROWS = 96;
 const MAXIMUM_COLUMNS = 240;
 /** Tasks per thread that are wanted, so that a late thread does not keep the others waiting for long. */
 const TASKS_PER_THREAD = 6;
 
-/** How much of the depth one part takes: equal parts, of multiples of four. */
+/** How much of the depth one part takes: equal parts, of multiples of eight. */
 export function depthStep(depth: number): number {
-  return splitEvenly(depth, { unit: 4, most: MAXIMUM_DEPTH });
+  return splitEvenly(depth, { unit: 8, most: MAXIMUM_DEPTH });
 }
 
 /** The size of equal parts (the last may be smaller): a multiple of `unit`, at most `most`, into at least `parts` if there are so many units. */
