@@ -10,6 +10,12 @@ import type { Local, WasmFunction } from "../../kernel/wasm_assembler.ts";
 import { namedFunction } from "./gemm_function.ts";
 
 /**
+ * So many panels are copied at once where memory runs along the panel: a row is then read in whole cache lines. One
+ * panel at a time, its lines would be gone before the next comes, where rows lie a multiple of 4 KiB apart.
+ */
+export const WIDE = 4;
+
+/**
  * `pack(scratch, source, target, count, depth, step, depthStep, panelBytes)`: `count` rows that lie `step` bytes apart, of `depth`
  * elements that lie `depthStep` bytes apart, go to panels that start `panelBytes` apart. (A task's scratch is not needed.)
  */
@@ -18,14 +24,11 @@ export function packFunction(name: string, width: number): WasmFunction {
     name,
     ["scratch", "source", "target", "count", "depth", "step", "depthStep", "panelBytes"],
   );
-  const first = f.local("i32");
-  const out = f.local("i32");
-  const left = f.local("i32");
-  const last = f.local("i32");
+  const [first, out, left, last] = f.locals("i32", 4);
   const rows = f.locals("i32", width);
   const vectors = transposeLocals(f, width);
-  f.forRange(first, { start: () => f.i32(0), end: () => f.get(at.count), step: width }, () => {
-    f.get(at.target).set(out).get(at.depth).set(left);
+  const wide = wideCopy(f, width);
+  const single = () => {
     // Rows past the end stand on the last one.
     f.get(at.count).get(first).op("i32.sub").i32(1).op("i32.sub").set(last);
     rows.forEach((row, i) => {
@@ -33,32 +36,61 @@ export function packFunction(name: string, width: number): WasmFunction {
       f.i32(i).get(last).i32(i).get(last).op("i32.lt_s").op("select");
       f.get(at.step).op("i32.mul").op("i32.add").set(row);
     });
-    const along = () => f.get(at.step).i32(4).op("i32.eq").get(last).i32(width - 1).op("i32.ge_s").op("i32.and");
-    along().if(() => {
+    f.get(at.step).i32(4).op("i32.eq").get(last).i32(width - 1).op("i32.ge_s").op("i32.and").if(() => {
       countDown(f, left, 1, () => {
         copyAcross(f, width, { from: rows[0], to: out });
         f.increase(out, width * 4).get(rows[0]).get(at.depthStep).op("i32.add").set(rows[0]);
       });
-    }, () => {
-      f.get(at.depthStep).i32(4).op("i32.eq").if(() => {
-        countDown(f, left, 4, () => {
-          transposeFour(f, width, { ...vectors, out, load: (i) => f.get(rows[i]).memory("v128.load") });
-          rows.forEach((row) => f.increase(row, 16));
-          f.increase(out, width * 16);
-        });
-      });
-      countDown(f, left, 1, () => {
-        rows.forEach((row, i) => {
-          f.get(out).get(row).memory("f32.load").memory("f32.store", i * 4);
-          f.get(row).get(at.depthStep).op("i32.add").set(row);
-        });
-        f.increase(out, width * 4);
+    });
+    f.get(at.depthStep).i32(4).op("i32.eq").if(() => {
+      countDown(f, left, 4, () => {
+        transposeFour(f, width, { ...vectors, out, load: (i) => f.get(rows[i]).memory("v128.load") });
+        rows.forEach((row) => f.increase(row, 16));
+        f.increase(out, width * 16);
       });
     });
+    countDown(f, left, 1, () => {
+      rows.forEach((row, i) => {
+        f.get(out).get(row).memory("f32.load").memory("f32.store", i * 4);
+        f.get(row).get(at.depthStep).op("i32.add").set(row);
+      });
+      f.increase(out, width * 4);
+    });
+  };
+  f.forRange(first, { start: () => f.i32(0), end: () => f.get(at.count), step: width }, () => {
+    f.get(at.target).set(out).get(at.depth).set(left);
+    f.get(at.step).i32(4).op("i32.eq").get(at.count).get(first).op("i32.sub").i32(WIDE * width).op("i32.ge_s");
+    f.op("i32.and").if(() => {
+      wide.start(at.target, at.panelBytes);
+      f.get(at.source).set(rows[0]);
+      countDown(f, left, 1, () => {
+        wide.copy(rows[0]);
+        f.get(rows[0]).get(at.depthStep).op("i32.add").set(rows[0]);
+      });
+      f.increase(first, (WIDE - 1) * width).increase(at.source, (WIDE - 1) * width * 4);
+      f.get(at.panelBytes).i32(WIDE - 1).op("i32.mul").get(at.target).op("i32.add").set(at.target);
+    }, single);
     f.get(at.step).i32(width).op("i32.mul").get(at.source).op("i32.add").set(at.source);
     f.get(at.target).get(at.panelBytes).op("i32.add").set(at.target);
   });
   return f;
+}
+
+/** Copies rows across `WIDE` panels. */
+export function wideCopy(f: WasmFunction, width: number) {
+  const outs = f.locals("i32", WIDE);
+  return {
+    /** Stands on the first row of the panels. */
+    start(target: Local, panelBytes: Local): void {
+      f.get(target).set(outs[0]);
+      outs.slice(1).forEach((out, p) => f.get(outs[p]).get(panelBytes).op("i32.add").set(out));
+    },
+    /** Copies one row and stands on the next. */
+    copy(from: Local): void {
+      outs.forEach((to, p) => copyAcross(f, width, { from, to, offset: p * width * 4 }));
+      outs.forEach((to) => f.increase(to, width * 4));
+    },
+  };
 }
 
 /** While `left` >= `by`: the body, then left -= by. */
@@ -71,15 +103,20 @@ export function countDown(f: WasmFunction, left: Local, by: number, body: () => 
   });
 }
 
-/** Copies `width` neighbouring elements. */
-export function copyAcross(f: WasmFunction, width: number, { from, to }: { from: Local; to: Local }): void {
+/** Copies `width` neighbouring elements, read `offset` bytes behind `from`. */
+export function copyAcross(
+  f: WasmFunction,
+  width: number,
+  { from, to, offset = 0 }: { readonly from: Local; readonly to: Local; readonly offset?: number },
+): void {
   let i = 0;
-  for (; i + 4 <= width; i += 4) f.get(to).get(from).memory("v128.load", i * 4).memory("v128.store", i * 4);
+  for (; i + 4 <= width; i += 4) f.get(to).get(from).memory("v128.load", offset + i * 4).memory("v128.store", i * 4);
   if (i + 2 <= width) {
-    f.get(to).get(from).memory("v128.load64_zero", i * 4).memoryLane("v128.store64_lane", { lane: 0, offset: i * 4 });
+    f.get(to).get(from).memory("v128.load64_zero", offset + i * 4);
+    f.memoryLane("v128.store64_lane", { lane: 0, offset: i * 4 });
     i += 2;
   }
-  if (i < width) f.get(to).get(from).memory("f32.load", i * 4).memory("f32.store", i * 4);
+  if (i < width) f.get(to).get(from).memory("f32.load", offset + i * 4).memory("f32.store", i * 4);
 }
 
 export interface TransposeLocals {

@@ -8,7 +8,7 @@
 
 import type { Local, WasmFunction } from "../../kernel/wasm_assembler.ts";
 import { namedFunction } from "./gemm_function.ts";
-import { countDown, transposeFour, transposeLocals } from "./pack.ts";
+import { countDown, transposeFour, transposeLocals, WIDE, wideCopy } from "./pack.ts";
 
 const PARAMETERS = ["scratch", "source", "target", "across", "count", "down", "depth", "panelBytes"] as const;
 
@@ -34,7 +34,8 @@ export function gatherAcrossFunction(name: string): WasmFunction {
   };
   const source = (i: number) => f.get(origins[i]).get(base).op("i32.add");
 
-  f.forRange(first, { start: () => f.i32(0), end: () => f.get(at.count), step: width }, () => {
+  const wide = wideCopy(f, width);
+  const single = () =>
     f.forRange(half, { start: () => f.i32(0), end: () => f.i32(32), step: 16 }, () => {
       f.get(at.across).get(half).op("i32.add").memory("v128.load").set(offsets);
       origins.forEach((origin, i) =>
@@ -65,6 +66,25 @@ export function gatherAcrossFunction(name: string): WasmFunction {
         });
       });
     });
+  f.forRange(first, { start: () => f.i32(0), end: () => f.get(at.count), step: width }, () => {
+    // The pixels of a table only go up, so many of them are neighbours if the last is as far as that makes it.
+    f.get(at.count).get(first).op("i32.sub").i32(WIDE * width).op("i32.ge_s").set(left);
+    f.get(left).if(() => {
+      f.get(at.across).memory("i32.load", (WIDE * width - 1) * 4).get(at.across).memory("i32.load").op("i32.sub");
+      f.i32((WIDE * width - 1) * 4).op("i32.eq").set(left);
+    });
+    f.get(left).if(() => {
+      wide.start(at.target, at.panelBytes);
+      f.get(at.source).get(at.across).memory("i32.load").op("i32.add").set(origins[0]);
+      f.get(at.depth).set(left).get(at.down).set(down);
+      countDown(f, left, 1, () => {
+        f.get(origins[0]).get(down).memory("i32.load").op("i32.add").set(base);
+        wide.copy(base);
+        f.increase(down, 4);
+      });
+      f.increase(first, (WIDE - 1) * width).increase(at.across, (WIDE - 1) * width * 4);
+      f.get(at.panelBytes).i32(WIDE - 1).op("i32.mul").get(at.target).op("i32.add").set(at.target);
+    }, single);
     f.increase(at.across, width * 4);
     f.get(at.target).get(at.panelBytes).op("i32.add").set(at.target);
   });
