@@ -7,6 +7,7 @@ import { type Bundle, openBundle } from "./bundle_reader.ts";
 import { elementReader, elementWriter, isFloatDType } from "./element_view.ts";
 import type { FileLayer } from "./file_layer.ts";
 import { elementCount, type StoredTensor } from "./stored_tensor.ts";
+import { quote } from "./quote.ts";
 
 /**
  * Averages the tensors that `filter` accepts (all by default). Tensors that are not float (counters) must mean
@@ -66,7 +67,7 @@ function expectSameTensors(
     if (found.get(name) !== expected.get(name)) {
       throw new DinogradError(
         "checkpoint",
-        `average: ${bundle.path}: expected ${JSON.stringify(name)} as ${
+        `average: ${bundle.path}: expected ${quote(name)} as ${
           expected.get(name) ?? "absent"
         } (as in ${like.path}) but found ${found.get(name) ?? "none"}`,
       );

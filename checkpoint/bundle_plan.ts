@@ -8,6 +8,7 @@ import type { BundleContent } from "./bundle_reader.ts";
 import { align } from "./codec_block.ts";
 import { encodeMsgpack, type StateValue } from "./msgpack.ts";
 import { bytesPerElement, checkStoredTensor } from "./stored_tensor.ts";
+import { quote } from "./quote.ts";
 
 /** Raw size at which tensors are cut: a few in flight stay within 64 MB; a multiple of every element's size. */
 export const CHUNK_BYTES = 4 * 1024 * 1024;
@@ -46,7 +47,7 @@ export function planBundle({ tensors, state }: BundleContent): BundlePlan {
   let chunkCount = 0;
   let blockBytes = 0;
   for (const [name, tensor] of tensors) {
-    const bytes = checkStoredTensor(tensor, `tensor ${JSON.stringify(name)}`);
+    const bytes = checkStoredTensor(tensor, `tensor ${quote(name)}`);
     const width = bytesPerElement(tensor.dtype);
     let chunks = 0;
     for (let from = 0; from < bytes; from += CHUNK_BYTES, chunks++) {

@@ -26,6 +26,7 @@ import { decodeMsgpack, type StateValue } from "./msgpack.ts";
 import { crc32, sha256 } from "./native_codec.ts";
 import { nodeFiles } from "./node_files.ts";
 import { bytesPerElement, checkShape, isStoredDType, type StoredDType, type StoredTensor } from "./stored_tensor.ts";
+import { plainOrQuoted, quote } from "./quote.ts";
 
 /** Everything a bundle holds. Names carry their group as a prefix: `model/…`, `optimizer/exp_avg/…`, `ema/…`. */
 export interface BundleContent {
@@ -148,7 +149,7 @@ export class Bundle {
     const tensors = await this.readAll((other) => other === name);
     const tensor = tensors.get(name);
     if (!tensor) {
-      throw new DinogradError("checkpoint", `${this.path}: expected a tensor ${JSON.stringify(name)} but found none`);
+      throw new DinogradError("checkpoint", `${this.path}: expected a tensor ${quote(name)} but found none`);
     }
     return tensor;
   }
@@ -227,7 +228,7 @@ export class Bundle {
 }
 
 function chunkPlace(path: string, { name, index, chunk }: { name: string; index: number; chunk: ChunkRecord }): string {
-  return `${path}, tensor ${JSON.stringify(name)}, chunk ${index} at ${chunk.offset}`;
+  return `${path}, tensor ${quote(name)}, chunk ${index} at ${chunk.offset}`;
 }
 
 /** Decodes the header map and checks that its chunks fill the file from `start` to `end` without gap or overlap. */
@@ -254,9 +255,9 @@ function readHeader(
   for (const row of rows) {
     const { name, dtype, shape, chunks: count } = asMap(row) ?? fail("a map for each tensor", "another value");
     if (typeof name !== "string") return fail("a tensor's name as a string", typeof name);
-    const here = `${place}, tensor ${JSON.stringify(name)}`;
+    const here = `${place}, tensor ${quote(name)}`;
     const refuse = (expected: string, found: unknown): never => {
-      throw new DinogradError("checkpoint", `${here}: expected ${expected} but found ${String(found)}`);
+      throw new DinogradError("checkpoint", `${here}: expected ${expected} but found ${plainOrQuoted(String(found))}`);
     };
     if (tensors.has(name)) return refuse("its name once", "it again");
     if (!isStoredDType(dtype)) return refuse("a known dtype", dtype);

@@ -8,6 +8,7 @@
  * and extension 1 (two's complement, little-endian) are `bigint`. float32 is read, never written.
  */
 import { DinogradError } from "../engine/errors.ts";
+import { plainOrQuoted, quote } from "./quote.ts";
 
 /** What a state tree is made of. Objects are string maps; `undefined`, functions and class instances are refused. */
 export type StateValue =
@@ -170,7 +171,7 @@ class Encoder {
   #refuse(path: string[], expected: string, found: string): never {
     throw new DinogradError(
       "checkpoint",
-      `${path.join("/") || "value"}: expected ${expected} but found ${found}`,
+      `${plainOrQuoted(path.join("/") || "value")}: expected ${expected} but found ${found}`,
     );
   }
 }
@@ -262,7 +263,7 @@ class Decoder {
     for (let index = 0; index < length; index++) {
       const key = this.value(depth + 1);
       if (typeof key !== "string") return this.#fail("a string as key", describe(key));
-      if (Object.hasOwn(map, key)) return this.#fail("each key once", `${JSON.stringify(key)} again`);
+      if (Object.hasOwn(map, key)) return this.#fail("each key once", `${quote(key)} again`);
       const value = this.value(depth + 1);
       // Assigning `__proto__` would set the prototype; defining it makes it a key like any other.
       if (key === "__proto__") {

@@ -6,6 +6,7 @@
 import { DinogradError } from "../engine/errors.ts";
 import { PickleName, PickleObject, PickleTuple, type PickleValue } from "./pickle_values.ts";
 import { attributesOf, isKnownName, reduceKnown } from "./pickle_names.ts";
+import { plainOrQuoted, quote } from "./quote.ts";
 
 /** What a file puts in the place of a persistent id: PyTorch's storages. */
 export type PersistentLoad = (id: PickleValue) => PickleValue;
@@ -114,7 +115,7 @@ class Unpickler {
         const line = this.#line();
         const special: Record<string, number> = { inf: Infinity, "-inf": -Infinity, nan: NaN };
         const value = special[line] ?? Number(line);
-        if (Number.isNaN(value) && line !== "nan") this.#fail("a float", line);
+        if (Number.isNaN(value) && line !== "nan") this.#fail("a float", quote(line));
         stack.push(value);
         return;
       }
@@ -142,7 +143,7 @@ class Unpickler {
       case "S": {
         const line = this.#line();
         const quoted = /^'([^'\\]*)'$|^"([^"\\]*)"$/.exec(line);
-        stack.push(quoted ? quoted[1] ?? quoted[2] : this.#fail("a plain quoted string", line));
+        stack.push(quoted ? quoted[1] ?? quoted[2] : this.#fail("a plain quoted string", quote(line)));
         return;
       }
       case "C":
@@ -269,7 +270,7 @@ class Unpickler {
         return;
       case "i": {
         const module = this.#line();
-        return this.#fail("no instance by name (INST)", `${module}.${this.#line()}`);
+        return this.#fail("no instance by name (INST)", plainOrQuoted(`${module}.${this.#line()}`));
       }
       case "o": {
         const [callee] = this.#popMark();
@@ -280,7 +281,9 @@ class Unpickler {
   }
 
   #name(name: string): PickleValue {
-    if (!isKnownName(name)) this.#fail("only names of plain data and tensors", `${name}, which is refused`);
+    if (!isKnownName(name)) {
+      this.#fail("only names of plain data and tensors", `${plainOrQuoted(name)}, which is refused`);
+    }
     return new PickleName(name);
   }
 
@@ -351,7 +354,7 @@ class Unpickler {
   }
 
   #integer(text: string): number | bigint {
-    if (!/^[+-]?\d{1,1000}$/.test(text)) this.#fail("an integer", JSON.stringify(text.slice(0, 40)));
+    if (!/^[+-]?\d{1,1000}$/.test(text)) this.#fail("an integer", quote(text));
     return narrow(BigInt(text));
   }
 

@@ -5,6 +5,7 @@
 import { DinogradError } from "../engine/errors.ts";
 import type { StateValue } from "./msgpack.ts";
 import type { StoredDType } from "./stored_tensor.ts";
+import { plainOrQuoted, quote } from "./quote.ts";
 
 /** Any unpickled value. Integers beyond 2^53 are `bigint`. */
 export type PickleValue =
@@ -82,7 +83,7 @@ export function stateDictOf(value: PickleValue | undefined, place: string): Map<
   const tensors = new Map<string, PthTensor>();
   for (const [key, tensor] of value) {
     if (typeof key !== "string") {
-      throw new DinogradError("checkpoint", `${place}: expected string keys but found ${key}`);
+      throw new DinogradError("checkpoint", `${place}: expected string keys but found ${quote(keyText(key))}`);
     }
     if (tensor instanceof PthTensor) tensors.set(key, tensor);
   }
@@ -116,7 +117,7 @@ export function toStateValue(
       throw new DinogradError(
         "checkpoint",
         `pickle ${
-          path.slice(0, 3).join("/")
+          plainOrQuoted(path.slice(0, 3).join("/"))
         }: expected at most ${MOST_VALUES} values on ${MOST_LEVELS} levels but found more`,
       );
     }

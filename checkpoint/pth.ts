@@ -14,6 +14,7 @@ import { PickleName, PickleTuple, type PickleValue, PthStorage, type PthTensor }
 import { LEGACY_START, readLegacy } from "./pth_legacy.ts";
 import { locateZipEntry, readZipDirectory, ZIP_SIGNATURE, type ZipEntry } from "./pth_zip.ts";
 import { bytesPerElement, elementCount, storedByteLength, type StoredTensor } from "./stored_tensor.ts";
+import { plainOrQuoted } from "./quote.ts";
 
 /** Where the bytes of a storage are; zip archives also have their checksum. */
 interface StorageLocation {
@@ -76,7 +77,7 @@ export class PthFile {
     const { storage, view: { offset, shape, stride } } = tensor;
     const { dtype } = storage;
     const width = bytesPerElement(dtype);
-    const place = `${this.path}, storage ${storage.key}`;
+    const place = `${this.path}, storage ${plainOrQuoted(storage.key)}`;
     const location = this.#locations.get(storage.key);
     if (!location) throw new DinogradError("checkpoint", `${place}: expected it in this file but found none`);
     const bytes = storedByteLength(dtype, shape);
@@ -125,7 +126,7 @@ export class PthFile {
       const part = window.subarray(0, Math.min(window.length, bytes - at));
       await readFully(this.#handle, part, {
         position: location.position + at,
-        place: `${this.path}, storage ${storage.key}`,
+        place: `${this.path}, storage ${plainOrQuoted(storage.key)}`,
       });
       crc = crc32(part, crc);
     }
@@ -136,7 +137,7 @@ export class PthFile {
     if (found !== expected) {
       throw new DinogradError(
         "checkpoint",
-        `${this.path}, storage ${storage.key}: expected CRC ${hex32(expected)} but found ${
+        `${this.path}, storage ${plainOrQuoted(storage.key)}: expected CRC ${hex32(expected)} but found ${
           hex32(found)
         }; the file is damaged`,
       );
@@ -162,19 +163,19 @@ async function openZip(handle: FileHandle, path: string): Promise<PthFile> {
     if (entry.bytes > MOST_PICKLE_BYTES) {
       throw new DinogradError(
         "checkpoint",
-        `${path}, ${entry.name}: expected at most ${MOST_PICKLE_BYTES} bytes but found ${entry.bytes}`,
+        `${path}, ${plainOrQuoted(entry.name)}: expected at most ${MOST_PICKLE_BYTES} bytes but found ${entry.bytes}`,
       );
     }
     const bytes = new Uint8Array(entry.bytes);
     await readFully(handle, bytes, {
       position: await locateZipEntry(entry, { handle, path }),
-      place: `${path}, ${entry.name}`,
+      place: `${path}, ${plainOrQuoted(entry.name)}`,
     });
     const crc = crc32(bytes);
     if (crc !== entry.crc) {
       throw new DinogradError(
         "checkpoint",
-        `${path}, ${entry.name}: expected CRC ${hex32(entry.crc)} but found ${hex32(crc)}`,
+        `${path}, ${plainOrQuoted(entry.name)}: expected CRC ${hex32(entry.crc)} but found ${hex32(crc)}`,
       );
     }
     return bytes;
@@ -183,7 +184,10 @@ async function openZip(handle: FileHandle, path: string): Promise<PthFile> {
   if (byteOrder) {
     const order = new TextDecoder().decode(await readEntry(byteOrder)).trim();
     if (order !== "little") {
-      throw new DinogradError("checkpoint", `${path}: expected little-endian data but found ${order}-endian`);
+      throw new DinogradError(
+        "checkpoint",
+        `${path}: expected little-endian data but found ${plainOrQuoted(order)}-endian`,
+      );
     }
   }
   const { persistentLoad, storages } = storageLoader(path);
@@ -194,13 +198,16 @@ async function openZip(handle: FileHandle, path: string): Promise<PthFile> {
   for (const storage of storages.values()) {
     const entry = entries.get(`${folder}data/${storage.key}`);
     if (!entry) {
-      throw new DinogradError("checkpoint", `${path}: expected storage ${storage.key} in the archive but found none`);
+      throw new DinogradError(
+        "checkpoint",
+        `${path}: expected storage ${plainOrQuoted(storage.key)} in the archive but found none`,
+      );
     }
     const bytes = storage.elements * bytesPerElement(storage.dtype);
     if (entry.bytes !== bytes) {
       throw new DinogradError(
         "checkpoint",
-        `${path}, storage ${storage.key}: expected ${bytes} bytes but found ${entry.bytes}`,
+        `${path}, storage ${plainOrQuoted(storage.key)}: expected ${bytes} bytes but found ${entry.bytes}`,
       );
     }
     locations.set(storage.key, { position: await locateZipEntry(entry, { handle, path }), crc: entry.crc });
@@ -223,15 +230,15 @@ function storageLoader(path: string): { persistentLoad: PersistentLoad; storages
   const persistentLoad = (id: PickleValue): PickleValue => {
     if (!(id instanceof PickleTuple)) return fail("a persistent id as a tuple", "something else");
     const [kind, type, key, , elements, part] = id.items;
-    if (kind !== "storage") return fail("a persistent id of a storage", String(kind));
+    if (kind !== "storage") return fail("a persistent id of a storage", plainOrQuoted(String(kind)));
     const name = type instanceof PickleName ? type.name : "no name";
     const dtype = storageDType(name);
-    if (!dtype) return fail("a typed storage", name);
+    if (!dtype) return fail("a typed storage", plainOrQuoted(name));
     if (typeof key !== "string") return fail("a storage's key as text", typeof key);
-    if (part !== undefined && part !== null) return fail("whole storages", `a view of storage ${key}`);
+    if (part !== undefined && part !== null) return fail("whole storages", `a view of storage ${plainOrQuoted(key)}`);
     const bytes = typeof elements === "number" ? elements * bytesPerElement(dtype) : NaN;
     if (typeof elements !== "number" || !Number.isInteger(elements) || elements < 0 || !Number.isSafeInteger(bytes)) {
-      return fail(`an element count of storage ${key}`, String(elements));
+      return fail(`an element count of storage ${plainOrQuoted(key)}`, plainOrQuoted(String(elements)));
     }
     const known = storages.get(key);
     if (known) {
@@ -239,7 +246,9 @@ function storageLoader(path: string): { persistentLoad: PersistentLoad; storages
       if (same) return known;
       // Newer versions let tensors of several types view one memory; its size in bytes stays the same.
       const sameBytes = bytes === known.elements * bytesPerElement(known.dtype);
-      return sameBytes ? new PthStorage(key, dtype, elements) : fail(`storage ${key} of one size`, "two");
+      return sameBytes
+        ? new PthStorage(key, dtype, elements)
+        : fail(`storage ${plainOrQuoted(key)} of one size`, "two");
     }
     const storage = new PthStorage(key, dtype, elements);
     storages.set(key, storage);

@@ -8,6 +8,7 @@ import { type FileHandle, readFully } from "./file_layer.ts";
 import { type PersistentLoad, PickleTruncated, readPickle } from "./pickle.ts";
 import { pickleGet, type PickleValue, type PthStorage } from "./pickle_values.ts";
 import { bytesPerElement } from "./stored_tensor.ts";
+import { plainOrQuoted } from "./quote.ts";
 
 const MAGIC_NUMBER = 0x1950a86a20f9469cfc6cn;
 const PROTOCOL_VERSION = 1001;
@@ -80,7 +81,7 @@ function readPickles(
     return value;
   };
   const fail = (expected: string, found: unknown): never => {
-    throw new DinogradError("checkpoint", `${path}: expected ${expected} but found ${String(found)}`);
+    throw new DinogradError("checkpoint", `${path}: expected ${expected} but found ${plainOrQuoted(String(found))}`);
   };
   const magic = next("magic number");
   if (magic !== MAGIC_NUMBER) fail("the magic number of torch.save", magic);
@@ -114,9 +115,9 @@ async function locateStorages(
     const storage = storages.get(key);
     if (!storage || positions.has(key)) {
       const found = storage ? "it again" : "no tensor that uses it";
-      throw new DinogradError("checkpoint", `${path}: expected storage ${key} once but found ${found}`);
+      throw new DinogradError("checkpoint", `${path}: expected storage ${plainOrQuoted(key)} once but found ${found}`);
     }
-    const place = `${path}, storage ${key}`;
+    const place = `${path}, storage ${plainOrQuoted(key)}`;
     await readFully(handle, count, { position: at, place });
     const elements = new DataView(count.buffer).getBigInt64(0, true);
     if (elements !== BigInt(storage.elements)) {
@@ -134,7 +135,10 @@ async function locateStorages(
   }
   for (const key of storages.keys()) {
     if (!positions.has(key)) {
-      throw new DinogradError("checkpoint", `${path}: expected storage ${key} in the file but found none`);
+      throw new DinogradError(
+        "checkpoint",
+        `${path}: expected storage ${plainOrQuoted(key)} in the file but found none`,
+      );
     }
   }
   return positions;

@@ -5,6 +5,7 @@
  */
 import { DinogradError } from "../engine/errors.ts";
 import { type FileHandle, readFully } from "./file_layer.ts";
+import { plainOrQuoted } from "./quote.ts";
 
 /** A stored file of an archive. */
 export interface ZipEntry {
@@ -69,14 +70,17 @@ export async function readZipDirectory(handle: FileHandle, path: string): Promis
       view.getUint32(at + 20, true),
       view.getUint32(at + 42, true),
     ]);
-    if (flags & 1) fail(`${name} unencrypted`, "it encrypted");
+    if (flags & 1) fail(`${plainOrQuoted(name)} unencrypted`, "it encrypted");
     if (method !== 0 || storedBytes !== plainBytes) {
-      fail(`${name} stored without compression, as torch.save does`, `method ${method}`);
+      fail(`${plainOrQuoted(name)} stored without compression, as torch.save does`, `method ${method}`);
     }
     if (headerAt + LOCAL_BYTES + plainBytes > size) {
-      fail(`${name} within the file of ${size} bytes`, `${plainBytes} bytes at ${headerAt}; the file is truncated`);
+      fail(
+        `${plainOrQuoted(name)} within the file of ${size} bytes`,
+        `${plainBytes} bytes at ${headerAt}; the file is truncated`,
+      );
     }
-    if (entries.has(name)) fail(`${name} once`, "it again");
+    if (entries.has(name)) fail(`${plainOrQuoted(name)} once`, "it again");
     entries.set(name, { name, crc: view.getUint32(at + 16, true), bytes: plainBytes, headerAt });
     at = next;
   }
@@ -91,7 +95,7 @@ export async function locateZipEntry(
   entry: ZipEntry,
   { handle, path }: { handle: FileHandle; path: string },
 ): Promise<number> {
-  const place = `${path}, ${entry.name}`;
+  const place = `${path}, ${plainOrQuoted(entry.name)}`;
   const header = new Uint8Array(LOCAL_BYTES);
   await readFully(handle, header, { position: entry.headerAt, place });
   const view = new DataView(header.buffer);

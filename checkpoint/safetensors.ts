@@ -16,6 +16,7 @@ import {
   type StoredDType,
   type StoredTensor,
 } from "./stored_tensor.ts";
+import { quote } from "./quote.ts";
 
 /** The limit of the reference implementation. */
 const MAX_HEADER_BYTES = 100_000_000;
@@ -95,7 +96,7 @@ export class SafetensorsFile {
    */
   async read(name: string): Promise<StoredTensor> {
     const entry = this.tensors.get(name);
-    const place = `${this.path}, tensor ${JSON.stringify(name)}`;
+    const place = `${this.path}, tensor ${quote(name)}`;
     if (!entry) throw new DinogradError("checkpoint", `${place}: expected it in the file but found none`);
     const data = new Uint8Array(entry.bytes);
     await readFully(this.#handle, data, { position: entry.position, place });
@@ -130,7 +131,7 @@ export async function writeSafetensors(
   );
   let end = 0;
   for (const [name, tensor] of ordered) {
-    const place = `${path}, tensor ${JSON.stringify(name)}`;
+    const place = `${path}, tensor ${quote(name)}`;
     if (name === METADATA || !name.isWellFormed()) {
       throw new DinogradError(
         "checkpoint",
@@ -164,7 +165,7 @@ export async function writeSafetensors(
         if (found.data.some((byte, index) => byte !== data[index])) {
           throw new DinogradError(
             "checkpoint",
-            `${temporary}, tensor ${JSON.stringify(name)}: expected what was written but found other bytes`,
+            `${temporary}, tensor ${quote(name)}: expected what was written but found other bytes`,
           );
         }
       }
@@ -187,32 +188,32 @@ function parseHeader(
   } catch {
     fail("JSON in UTF-8", "other bytes");
   }
-  if (!text.startsWith("{")) fail("a JSON object", JSON.stringify(text.slice(0, 1)));
+  if (!text.startsWith("{")) fail("a JSON object", quote(text.slice(0, 1)));
   const twice = duplicateKey(text);
-  if (twice !== null) fail("each key once", `${JSON.stringify(twice)} again`);
+  if (twice !== null) fail("each key once", `${quote(twice)} again`);
   const metadata = new Map<string, string>();
   const entries: [string, SafetensorsEntry][] = [];
   for (const [name, value] of Object.entries(asRecord(json) ?? fail("a JSON object", "another value"))) {
-    const record = asRecord(value) ?? fail(`an object for ${JSON.stringify(name)}`, "another value");
+    const record = asRecord(value) ?? fail(`an object for ${quote(name)}`, "another value");
     if (name === METADATA) {
       for (const [key, item] of Object.entries(record)) {
         metadata.set(
           key,
-          typeof item === "string" ? item : fail(`text as metadata ${JSON.stringify(key)}`, typeof item),
+          typeof item === "string" ? item : fail(`text as metadata ${quote(key)}`, typeof item),
         );
       }
       continue;
     }
-    const place = `${path}, tensor ${JSON.stringify(name)}`;
+    const place = `${path}, tensor ${quote(name)}`;
     const { dtype: dtypeName, shape, data_offsets: offsets } = record;
     const dtype = (typeof dtypeName === "string" ? DTYPES.get(dtypeName) : undefined) ??
-      fail(`a dtype of ${[...DTYPES.keys()].join(", ")} for ${JSON.stringify(name)}`, String(dtypeName));
-    if (!Array.isArray(shape)) return fail(`a shape for ${JSON.stringify(name)}`, typeof shape);
+      fail(`a dtype of ${[...DTYPES.keys()].join(", ")} for ${quote(name)}`, quote(String(dtypeName)));
+    if (!Array.isArray(shape)) return fail(`a shape for ${quote(name)}`, typeof shape);
     const bytes = checkShape(shape, dtype, place);
     const isPair = Array.isArray(offsets) && offsets.length === 2 &&
       offsets.every((offset) => Number.isSafeInteger(offset));
     if (!isPair || offsets[1] - offsets[0] !== bytes) {
-      fail(`offsets that are ${bytes} apart for ${JSON.stringify(name)}`, JSON.stringify(offsets));
+      fail(`offsets that are ${bytes} apart for ${quote(name)}`, quote(String(offsets)));
     }
     // checkShape has shown that every entry is a number, and isPair that the offsets are integers.
     entries.push([name, { dtype, shape: shape as number[], bytes, position: start + (offsets as number[])[0] }]);
@@ -221,7 +222,7 @@ function parseHeader(
   let end = start;
   for (const [name, { position, bytes }] of entries) {
     if (position !== end) {
-      fail(`${JSON.stringify(name)} to begin at ${end - start}, where the one before ends`, `${position - start}`);
+      fail(`${quote(name)} to begin at ${end - start}, where the one before ends`, `${position - start}`);
     }
     end += bytes;
   }

@@ -3,6 +3,7 @@
  * files, whatever their format, and the engine; nothing here knows how to compute with it.
  */
 import { DinogradError } from "../engine/errors.ts";
+import { plainOrQuoted } from "./quote.ts";
 
 /** What an element is. The spelling is that of bundles; every file format maps its own names to these ten. */
 export type StoredDType = "f64" | "f32" | "f16" | "bf16" | "i64" | "i32" | "i16" | "i8" | "u8" | "bool";
@@ -67,7 +68,7 @@ export function checkShape(shape: readonly unknown[], dtype: StoredDType, place:
   let empty = false;
   for (const size of shape) {
     if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0 || Object.is(size, -0)) {
-      fail(`an axis of ${String(size)}`);
+      fail(`an axis of ${plainOrQuoted(String(size))}`);
     } else if (size === 0) {
       empty = true;
     } else {
@@ -86,7 +87,7 @@ export function checkStoredTensor(tensor: StoredTensor, place: string): number {
   if (!isStoredDType(tensor.dtype)) {
     throw new DinogradError(
       "checkpoint",
-      `${place}: expected a dtype of ${STORED_DTYPES.join(", ")} but found ${tensor.dtype}`,
+      `${place}: expected a dtype of ${STORED_DTYPES.join(", ")} but found ${plainOrQuoted(String(tensor.dtype))}`,
     );
   }
   const bytes = checkShape(tensor.shape, tensor.dtype, place);

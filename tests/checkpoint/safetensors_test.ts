@@ -68,7 +68,7 @@ const refused: [string, Uint8Array, string][] = [
     ),
     '"a" again',
   ],
-  ["an unknown dtype", file('{"a":{"dtype":"F8_E4M3","shape":[8],"data_offsets":[0,8]}}', data), "but found F8_E4M3"],
+  ["an unknown dtype", file('{"a":{"dtype":"F8_E4M3","shape":[8],"data_offsets":[0,8]}}', data), 'but found "F8_E4M3"'],
   ["another size", file('{"a":{"dtype":"U8","shape":[7],"data_offsets":[0,8]}}', data), "offsets that are 7 apart"],
   [
     "offsets backwards",
