@@ -52,6 +52,12 @@ const scaleShiftRelu: EpilogueDefinition = {
   operands: ["column", "column", "element"],
 };
 
+const sigmoidOfBias: EpilogueDefinition = {
+  name: "sigmoid of column bias",
+  value: input(0).mul(0.125).add(input(1)).sigmoid(),
+  operands: ["column"],
+};
+
 /** Runs a case on a runtime, checks it against float64 loops and returns the output. */
 function run(runtime: WasmRuntime, gemm: WasmGemm, test: Case): Float32Array {
   const { m, n, k, outerBatch = 1, innerBatch = 1, epilogue } = test;
@@ -85,6 +91,7 @@ function run(runtime: WasmRuntime, gemm: WasmGemm, test: Case): Float32Array {
           if (epilogue === scaleShiftRelu) {
             sum = Math.max(0, sum * operands[0].values[c] + operands[1].values[c] + operands[2].values[place]);
           }
+          if (epilogue === sigmoidOfBias) sum = 1 / (1 + Math.exp(-(sum * 0.125 + operands[0].values[c])));
           expected[place] = sum;
         }
       }
@@ -129,6 +136,7 @@ const epilogues: Case[] = [
   { m: 200, n: 19, k: 500, epilogue: scaleShiftRelu, outerBatch: 2, innerBatch: 2 },
   { m: 19, n: 203, k: 500, epilogue: scaleShiftRelu, gap: 5 },
   { m: 6, n: 8, k: 8, epilogue: scaleShiftRelu },
+  { m: 33, n: 43, k: 20, epilogue: sigmoidOfBias },
 ];
 const empty: Case[] = [
   { m: 5, n: 9, k: 0 },

@@ -12,7 +12,7 @@ import { packPieces } from "./pack_tasks.ts";
 import type { WasmModule, WasmRuntime } from "./runtime.ts";
 
 /** The packed operand may take this many bytes at once; longer depths are done in groups. */
-const SHARED_BYTES = 16 << 20;
+const SHARED_BYTES = 4 << 20;
 
 /** The address in bytes of a buffer's first element. */
 export type AddressOf = (buffer: Buffer) => number;

@@ -51,7 +51,7 @@ export function multiplyFunction(fused: boolean, epilogue?: EpilogueDefinition):
   const { f, at, rest } = namedFunction("multiply", MULTIPLY_PARAMETERS, epilogue?.operands.length ?? 0);
   const height = tileRows(fused);
   const flush = flushFunction();
-  const finishing = epilogue && epilogueFunction(epilogue);
+  const finishing = epilogue && epilogueFunction(epilogue, fused);
   const [i, j, a, b, c, row, left, width, tall, columnOffset] = f.locals("i32", 10);
   const sums = Array.from({ length: height }, () => f.locals("v128", VECTORS));
   const bVectors = f.locals("v128", VECTORS);
