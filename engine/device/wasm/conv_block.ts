@@ -54,7 +54,7 @@ export function convolveFunctions(fused: boolean, epilogue?: EpilogueDefinition)
     f.call(multiply);
     f.get(d).get(at.depth).op("i32.lt_s").branchIf(again);
   });
-  return [f, packFunction("packWeights", height), gatherDownFunction("gatherWeights", height), padFunction()];
+  return [f, packFunction("packWeights", height), gatherDownFunction("gatherWeights", height)];
 }
 
 export const CORRELATE_PARAMETERS = [

@@ -40,6 +40,19 @@ function frame(
   return inPlace ? { top, left, ...inner, inPlace } : { top, left, height, width, inPlace };
 }
 
+/** Byte offsets of `count` elements that lie `step` elements apart. */
+export function sequence(count: number, step = 1): number[] {
+  return Array.from({ length: count }, (_, i) => 4 * i * step);
+}
+
+/** The offsets once for each of several images that lie `bytes` apart. */
+export function repeatOffsets(
+  offsets: readonly number[],
+  { times, bytes }: { readonly times: number; readonly bytes: number },
+): number[] {
+  return Array.from({ length: times }, (_, i) => offsets.map((offset) => offset + i * bytes)).flat();
+}
+
 /** Byte offsets of the windows of all output pixels, row by row. */
 export function pixelOffsets(shape: Conv2dShape, { width }: Frame): number[] {
   const offsets: number[] = [];
