@@ -1,0 +1,41 @@
+/**
+ * How the official code fills parameters before training: uniform after Glorot and Bengio ("Xavier", AISTATS 2010),
+ * normal after He et al. (arXiv:1502.01852), constants, and copies of another module's values.
+ */
+
+import type { Module, Parameter } from "../../engine/nn/module.ts";
+import type { RandomStream } from "../../engine/random.ts";
+import type { Tensor } from "../../engine/tensor.ts";
+
+/** Connections in and out of a weight [out, in, ...kernel]. */
+function fans({ shape }: Tensor): { fanIn: number; fanOut: number } {
+  const kernel = shape.slice(2).reduce((product, size) => product * size, 1);
+  return { fanIn: shape[1] * kernel, fanOut: shape[0] * kernel };
+}
+
+/** Uniform in ±√(6 / (fanIn + fanOut)). */
+export function xavierUniform(parameter: Parameter, random: RandomStream): void {
+  const { fanIn, fanOut } = fans(parameter);
+  const bound = Math.sqrt(6 / (fanIn + fanOut));
+  parameter.assign(Float32Array.from({ length: parameter.size }, () => (2 * random.uniform() - 1) * bound));
+}
+
+/** Normal with variance 2 / fanOut, for convolutions before a ReLU. */
+export function kaimingNormal(parameter: Parameter, random: RandomStream): void {
+  const deviation = Math.sqrt(2 / fans(parameter).fanOut);
+  parameter.assign(Float32Array.from({ length: parameter.size }, () => random.normal() * deviation));
+}
+
+/** Standard normal. */
+export function standardNormal(parameter: Parameter, random: RandomStream): void {
+  parameter.assign(Float32Array.from({ length: parameter.size }, () => random.normal()));
+}
+
+/** Gives a module the values of another one of the same structure. */
+export function copyValues(from: Module, to: Module): void {
+  const target = to.stateDict();
+  for (const [name, source] of from.stateDict()) {
+    const copy = target.get(name)!; // equal structures have equal names
+    source.device.copy({ from: source.buffer, fromOffset: 0, to: copy.buffer, toOffset: 0, length: source.size });
+  }
+}

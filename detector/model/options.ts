@@ -1,0 +1,156 @@
+/**
+ * What a DINO model is made of, in the project's words, and how a configuration (with the official keys) translates.
+ */
+
+import { DinogradError } from "../../engine/errors.ts";
+import type { DinoConfig } from "../config/mod.ts";
+import type { BackboneName, NormName } from "../config/dino_config.ts";
+
+/** One step of a decoder layer: self-attention, deformable cross-attention, feed-forward network. */
+export type DecoderStep = "sa" | "ca" | "ffn";
+
+export interface BackboneOptions {
+  readonly name: BackboneName;
+  readonly norm: NormName;
+  /** Channels per group where `norm` is group norm. */
+  readonly groupChannels: number;
+  /** Stem, stages and depths of `resnet_small`; the named networks have theirs. */
+  readonly stemWidth: number;
+  readonly widths: readonly number[];
+  readonly depths: readonly number[];
+  /** Whether the last stage keeps its resolution and dilates instead. */
+  readonly dilation: boolean;
+  /** How many of the four stages, counted from the last, feed the transformer. */
+  readonly outputs: number;
+  /** Parameters whose name contains one of these are not trained. */
+  readonly freezeKeywords: readonly string[];
+  /** Recompute activations in the backward pass instead of keeping them. */
+  readonly gradientCheckpoint: boolean;
+}
+
+export interface DenoisingOptions {
+  /** The official `dn_number`: how many denoising pairs to aim for (see `denoising.ts`). 0 turns denoising off. */
+  readonly number: number;
+  /** Half of this share of the labels is redrawn. */
+  readonly labelNoiseRatio: number;
+  /** How far corners move, as a share of half the box's width and height. */
+  readonly boxNoiseScale: number;
+}
+
+export interface DinoModelOptions {
+  readonly backbone: BackboneOptions;
+  /** Outputs of the class heads: the largest category id + 1. */
+  readonly classes: number;
+  readonly queries: number;
+  /** Width of the transformer (the official `hidden_dim`). */
+  readonly features: number;
+  readonly heads: number;
+  readonly levels: number;
+  readonly encoderLayers: number;
+  readonly decoderLayers: number;
+  readonly encoderPoints: number;
+  readonly decoderPoints: number;
+  readonly feedforwardFeatures: number;
+  readonly activation: "relu" | "gelu";
+  readonly dropout: number;
+  /** The order of steps in a decoder layer. */
+  readonly decoderSteps: readonly DecoderStep[];
+  /** Temperatures of the image position embedding. */
+  readonly temperatureHeight: number;
+  readonly temperatureWidth: number;
+  /** Learned content queries (mixed query selection) instead of the selected encoder features. */
+  readonly learnedContent: boolean;
+  /** Learn the initial width and height of the encoder's proposals. */
+  readonly learnedProposalSize: boolean;
+  readonly shareDecoderBoxHeads: boolean;
+  readonly shareDecoderClassHeads: boolean;
+  readonly shareEncoderBoxHead: boolean;
+  readonly shareEncoderClassHead: boolean;
+  /** Cut gradients between decoder layers in the boxes that the losses see: no looking forward twice. */
+  readonly detachedBoxes: boolean;
+  /** Rows of the label embedding are one more than this. */
+  readonly labelBookSize: number;
+  readonly denoising: DenoisingOptions;
+  /** Recompute activations of encoder and decoder layers in the backward pass instead of keeping them. */
+  readonly gradientCheckpoint: boolean;
+}
+
+/** The model that a configuration describes. @throws DinogradError("config") where its values do not go together. */
+export function dinoModelOptions(config: DinoConfig): DinoModelOptions {
+  const options: DinoModelOptions = {
+    backbone: {
+      name: config.backbone,
+      norm: config.norm,
+      groupChannels: config.norm_group_channels,
+      stemWidth: config.backbone_stem_width,
+      widths: config.backbone_widths,
+      depths: config.backbone_depths,
+      dilation: config.dilation,
+      outputs: config.return_interm_indices.length,
+      freezeKeywords: config.backbone_freeze_keywords ?? [],
+      gradientCheckpoint: config.use_checkpoint,
+    },
+    classes: config.num_classes,
+    queries: config.num_queries,
+    features: config.hidden_dim,
+    heads: config.nheads,
+    levels: config.num_feature_levels,
+    encoderLayers: config.enc_layers,
+    decoderLayers: config.dec_layers,
+    encoderPoints: config.enc_n_points,
+    decoderPoints: config.dec_n_points,
+    feedforwardFeatures: config.dim_feedforward,
+    activation: config.transformer_activation,
+    dropout: config.dropout,
+    decoderSteps: config.decoder_module_seq.map(decoderStep),
+    temperatureHeight: config.pe_temperatureH,
+    temperatureWidth: config.pe_temperatureW,
+    learnedContent: config.embed_init_tgt,
+    learnedProposalSize: config.two_stage_learn_wh,
+    shareDecoderBoxHeads: config.dec_pred_bbox_embed_share,
+    shareDecoderClassHeads: config.dec_pred_class_embed_share,
+    shareEncoderBoxHead: config.two_stage_bbox_embed_share,
+    shareEncoderClassHead: config.two_stage_class_embed_share,
+    detachedBoxes: config.use_detached_boxes_dec_out,
+    labelBookSize: config.dn_labelbook_size,
+    denoising: {
+      number: config.use_dn ? config.dn_number : 0,
+      labelNoiseRatio: config.dn_label_noise_ratio,
+      boxNoiseScale: config.dn_box_noise_scale,
+    },
+    gradientCheckpoint: config.use_checkpoint,
+  };
+  checkOptions(options);
+  return options;
+}
+
+function decoderStep(name: string): DecoderStep {
+  if (name === "sa" || name === "ca" || name === "ffn") return name;
+  throw new DinogradError("config", `decoder_module_seq: expected "sa", "ca" and "ffn" but found "${name}"`);
+}
+
+function checkOptions(options: DinoModelOptions): void {
+  const { features, heads, levels, backbone, decoderSteps } = options;
+  const require = (holds: boolean, message: string) => {
+    if (!holds) throw new DinogradError("config", message);
+  };
+  require(features % heads === 0, `hidden_dim: expected a multiple of nheads (${heads}) but found ${features}`);
+  require(features % 32 === 0, `hidden_dim: expected a multiple of 32 but found ${features}`);
+  require(
+    levels >= backbone.outputs && levels > 1,
+    `num_feature_levels: expected at least ${Math.max(2, backbone.outputs)} but found ${levels}`,
+  );
+  require(
+    [...decoderSteps].sort().join() === "ca,ffn,sa",
+    `decoder_module_seq: expected "sa", "ca" and "ffn" once each but found ${JSON.stringify(decoderSteps)}`,
+  );
+  require(
+    options.denoising.number === 0 || options.labelBookSize + 1 >= options.classes,
+    `dn_labelbook_size: expected at least num_classes - 1 (${options.classes - 1}) but found ${options.labelBookSize}`,
+  );
+  const decoderShares = options.shareDecoderBoxHeads && options.shareDecoderClassHeads;
+  require(
+    decoderShares || !(options.shareEncoderBoxHead || options.shareEncoderClassHead),
+    "two_stage_bbox_embed_share, two_stage_class_embed_share: expected false where decoder layers have heads of their own",
+  );
+}

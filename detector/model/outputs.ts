@@ -1,0 +1,29 @@
+/** What the model returns: predictions of the last decoder layer, and everything else that the losses look at. */
+
+import type { Tensor } from "../../engine/tensor.ts";
+
+export interface Predictions {
+  /** [N, queries, classes], before the sigmoid. */
+  readonly predLogits: Tensor;
+  /** [N, queries, 4]: centre x, centre y, width, height as fractions of the image (without its padding). */
+  readonly predBoxes: Tensor;
+}
+
+/** Predictions of the denoising queries: groups of `padSize / groups` slots, first the positives, then the negatives. */
+export interface DenoisingOutputs {
+  readonly padSize: number;
+  readonly groups: number;
+  /** Absent where the whole batch holds no object (`padSize` is 0). */
+  readonly predictions?: Predictions & { readonly auxOutputs: readonly Predictions[] };
+}
+
+export interface DinoOutputs extends Predictions {
+  /** The decoder layers before the last, in order; empty where they were not asked for. */
+  readonly auxOutputs: readonly Predictions[];
+  /** The encoder's selected proposals, refined by its box head. */
+  readonly intermOutputs: Predictions;
+  /** The same with the proposals' boxes as they were before refinement. */
+  readonly intermOutputsForMatchingPre: Predictions;
+  /** Only in training with denoising. */
+  readonly denoising?: DenoisingOutputs;
+}
