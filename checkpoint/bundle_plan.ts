@@ -11,7 +11,7 @@ import { bytesPerElement, checkStoredTensor } from "./stored_tensor.ts";
 import { quote } from "./quote.ts";
 
 /** Raw size at which tensors are cut: a few in flight stay within 64 MB; a multiple of every element's size. */
-export const CHUNK_BYTES = 4 * 1024 * 1024;
+export const CHUNK_BYTES = 2 * 1024 * 1024;
 const WRITER = "dinograd 0.1.0";
 
 /** A piece of one tensor's data, still in the tensor's own memory. */

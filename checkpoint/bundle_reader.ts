@@ -154,31 +154,52 @@ export class Bundle {
     return tensor;
   }
 
-  /** Reads all tensors, or those whose name the filter accepts, in the order of the file. */
-  async readAll(filter: (name: string) => boolean = () => true): Promise<Map<string, StoredTensor>> {
-    const wanted = [...this.tensors].filter(([name]) => filter(name));
-    const loader = new ChunkLoader(this.#handle, wanted.flatMap(([, { chunks }]) => chunks));
+  /**
+   * Reads tensors into memory that exists, such as an engine's: fresh memory costs more than the reading.
+   * @throws DinogradError of kind "checkpoint" as `read`, or if memory is not of its tensor's size
+   */
+  async readAllInto(memory: ReadonlyMap<string, Uint8Array>): Promise<void> {
+    const targets = [...memory].map(([name, into]) => {
+      const tensor = this.tensors.get(name);
+      if (tensor && tensor.bytes === into.length) return { name, tensor, into };
+      const found = tensor ? `${tensor.bytes}` : "no such tensor";
+      const place = `${this.path}, tensor ${quote(name)}`;
+      throw new DinogradError("checkpoint", `${place}: expected ${into.length} bytes but found ${found}`);
+    });
+    const loader = new ChunkLoader(this.#handle, targets.flatMap(({ tensor }) => tensor.chunks));
     try {
-      const result = new Map<string, StoredTensor>();
-      for (const [name, { dtype, shape, bytes, chunks }] of wanted) {
-        const data = new Uint8Array(bytes);
-        let at = 0;
-        for (let index = 0; index < chunks.length; index++) {
-          const chunk = chunks[index];
-          const place = chunkPlace(this.path, { name, index, chunk });
-          await loader.load(chunk, {
-            into: data.subarray(at, at + chunk.rawBytes),
-            width: bytesPerElement(dtype),
-            place,
-          });
-          at += chunk.rawBytes;
-        }
-        result.set(name, { dtype, shape, data });
-      }
+      for (const target of targets) await this.#load(target, loader);
       await loader.finish();
-      return result;
     } finally {
       loader.close();
+    }
+  }
+
+  /** Reads all tensors, or those whose name the filter accepts, in the order of the file. */
+  async readAll(filter: (name: string) => boolean = () => true): Promise<Map<string, StoredTensor>> {
+    const result = new Map<string, StoredTensor>();
+    const memory = new Map<string, Uint8Array>();
+    for (const [name, { dtype, shape, bytes }] of this.tensors) {
+      if (!filter(name)) continue;
+      const data = new Uint8Array(bytes);
+      memory.set(name, data);
+      result.set(name, { dtype, shape, data });
+    }
+    await this.readAllInto(memory);
+    return result;
+  }
+
+  async #load(
+    { name, tensor, into }: { name: string; tensor: BundleTensor; into: Uint8Array },
+    loader: ChunkLoader,
+  ): Promise<void> {
+    const width = bytesPerElement(tensor.dtype);
+    let at = 0;
+    for (let index = 0; index < tensor.chunks.length; index++) {
+      const chunk = tensor.chunks[index];
+      const place = chunkPlace(this.path, { name, index, chunk });
+      await loader.load(chunk, { into: into.subarray(at, at + chunk.rawBytes), width, place });
+      at += chunk.rawBytes;
     }
   }
 

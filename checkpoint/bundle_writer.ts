@@ -14,10 +14,11 @@ import {
 } from "./bundle_format.ts";
 import { type BundlePlan, completeHeader, planBundle, type PlannedBlock } from "./bundle_plan.ts";
 import { type BundleContent, openBundle } from "./bundle_reader.ts";
-import { align, type BlockResult } from "./codec_block.ts";
+import { CODEC_RAW } from "./chunk_codec.ts";
+import { align, ALIGNMENT, type BlockResult, type EncodeBlock, NO_SHA256, runBlock } from "./codec_block.ts";
 import { CodecPool } from "./codec_pool.ts";
 import type { FileLayer } from "./file_layer.ts";
-import { sha256 } from "./native_codec.ts";
+import { crc32, sha256 } from "./native_codec.ts";
 import { nodeFiles } from "./node_files.ts";
 import { replaceFile, type WriteAt } from "./replace_file.ts";
 
@@ -36,19 +37,20 @@ export interface BundleSummary {
 
 /**
  * Writes a bundle to `path`. The tensors must not change until the promise settles. `compress` (on by default) deflates
- * byte planes where that pays.
+ * byte planes where that pays, in the workers of `pool` (the caller's, and left open) or of one made for this call.
  * @throws SaveError if the disk is full or writing keeps failing; DinogradError of kind "checkpoint" if the content
  * cannot be stored
  */
 export async function writeBundle(
   path: string,
   content: BundleContent,
-  options: { files?: FileLayer; compress?: boolean } = {},
+  options: { files?: FileLayer; compress?: boolean; pool?: CodecPool } = {},
 ): Promise<BundleSummary> {
   const plan = planBundle(content);
   const files = options.files ?? nodeFiles;
-  const pool = CodecPool.for(plan.rawBytes);
-  const encoder = new BlockEncoder(plan, { pool, compress: options.compress ?? true });
+  const compress = options.compress ?? true;
+  const pool = options.pool ?? CodecPool.for(compress ? plan.rawBytes : 0);
+  const encoder = new BlockEncoder(plan, { pool, compress });
   try {
     const { result: fileBytes, retries } = await replaceFile(path, {
       files,
@@ -58,7 +60,7 @@ export async function writeBundle(
     const { chunkCount: chunks, rawBytes } = plan;
     return { path, tensors: content.tensors.size, chunks, rawBytes, fileBytes, retries };
   } finally {
-    pool.close();
+    if (!options.pool) pool.close();
   }
 }
 
@@ -93,6 +95,12 @@ async function verify(temporary: string, files: FileLayer): Promise<void> {
   if (problems.length > 0) throw new DinogradError("checkpoint", problems[0]);
 }
 
+/** Chunks as they are stored, end to end with their alignment. */
+interface EncodedBlock {
+  readonly chunks: BlockResult["chunks"];
+  readonly bytes: Uint8Array;
+}
+
 /** Encodes the blocks of a plan in order, a bounded number of them ahead. */
 class BlockEncoder {
   readonly #plan: BundlePlan;
@@ -107,7 +115,8 @@ class BlockEncoder {
   }
 
   /** Each block's chunks and stored bytes; the bytes are valid until the next block is asked for. */
-  async *blocks(): AsyncGenerator<{ chunks: BlockResult["chunks"]; bytes: Uint8Array }> {
+  async *blocks(): AsyncGenerator<EncodedBlock> {
+    if (!this.#compress) return yield* this.#rawBlocks();
     const ahead = this.#pool.workers + 2;
     const pending: Promise<BlockResult>[] = [];
     let next = 0;
@@ -126,7 +135,28 @@ class BlockEncoder {
     }
   }
 
+  /** Raw blocks: a large chunk goes to the file from where it is; small ones are packed, to be written together. */
+  *#rawBlocks(): Generator<EncodedBlock> {
+    for (const block of this.#plan.blocks) {
+      const [{ data }] = block;
+      if (block.length === 1 && data.length % ALIGNMENT === 0) {
+        const crc = crc32(data);
+        const sizes = { codec: CODEC_RAW, storedBytes: data.length, rawBytes: data.length };
+        yield { chunks: [{ ...sizes, storedCrc: crc, rawCrc: crc, sha256: NO_SHA256 }], bytes: data };
+      } else {
+        const { chunks, source, target, targetBytes } = runBlock(this.#fill(block));
+        yield { chunks, bytes: new Uint8Array(target, 0, targetBytes) };
+        this.#free.push({ source, target });
+      }
+    }
+  }
+
   #encode(block: PlannedBlock): Promise<BlockResult> {
+    return this.#pool.run(this.#fill(block));
+  }
+
+  /** Copies a block's chunks into a free buffer, ready to be worked on. */
+  #fill(block: PlannedBlock): EncodeBlock {
     const { blockBytes } = this.#plan;
     const slot = this.#free.pop() ?? { source: new ArrayBuffer(blockBytes), target: new ArrayBuffer(blockBytes) };
     const source = new Uint8Array(slot.source);
@@ -137,6 +167,6 @@ class BlockEncoder {
       chunks.push({ rawBytes: data.length, width });
       at += align(data.length);
     }
-    return this.#pool.run({ kind: "encode", ...slot, chunks, compress: this.#compress });
+    return { kind: "encode", ...slot, chunks, compress: this.#compress, hash: this.#compress };
   }
 }

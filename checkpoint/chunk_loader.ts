@@ -5,6 +5,7 @@
 import { DinogradError } from "../engine/errors.ts";
 import { type ChunkRecord, equalBytes, hex32 } from "./bundle_format.ts";
 import { CODEC_RAW, decodeBytePlanes } from "./chunk_codec.ts";
+import { NO_SHA256 } from "./codec_block.ts";
 import { CodecPool } from "./codec_pool.ts";
 import { type FileHandle, readFully } from "./file_layer.ts";
 import { crc32, sha256 } from "./native_codec.ts";
@@ -90,7 +91,9 @@ export class ChunkLoader {
     if (crc !== chunk.storedCrc) return `expected CRC ${hex32(chunk.storedCrc)} but found ${hex32(crc)}`;
     if (padded.subarray(chunk.storedBytes).some((byte) => byte !== 0)) return "expected zeros up to the next chunk";
     if (raw === null) return null;
-    if (!equalBytes(sha256(stored), chunk.sha256)) return "expected the SHA-256 of the header but found another";
+    if (!equalBytes(chunk.sha256, NO_SHA256) && !equalBytes(sha256(stored), chunk.sha256)) {
+      return "expected the SHA-256 of the header but found another";
+    }
     if (chunk.codec === CODEC_RAW) return chunk.rawCrc === crc ? null : "expected equal CRCs of a raw chunk";
     const target = raw.subarray(0, chunk.rawBytes);
     try {

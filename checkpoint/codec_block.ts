@@ -9,6 +9,9 @@ import { crc32, sha256 } from "./native_codec.ts";
 /** Chunks start at multiples of this, in a file and in a block. */
 export const ALIGNMENT = 64;
 
+/** Stands for a SHA-256 that was not computed. */
+export const NO_SHA256: Uint8Array = new Uint8Array(32);
+
 /** Rounds up to the alignment. */
 export function align(position: number): number {
   return Math.ceil(position / ALIGNMENT) * ALIGNMENT;
@@ -21,6 +24,8 @@ export interface EncodeBlock {
   readonly target: ArrayBuffer;
   readonly chunks: readonly { readonly rawBytes: number; readonly width: number }[];
   readonly compress: boolean;
+  /** Whether to compute SHA-256: at a gigabyte a second it costs more than writing, so only where workers do it. */
+  readonly hash: boolean;
 }
 
 /** One chunk of byte planes to decode, from the start of `source` to the start of `target`. */
@@ -40,6 +45,7 @@ export interface ChunkSummary {
   readonly rawBytes: number;
   readonly storedCrc: number;
   readonly rawCrc: number;
+  /** Of the stored bytes; all zeros if it was not computed. */
   readonly sha256: Uint8Array;
 }
 
@@ -60,7 +66,7 @@ export function runBlock(block: EncodeBlock | DecodeBlock): BlockResult {
   return block.kind === "encode" ? encodeBlock(block) : decodeBlock(block);
 }
 
-function encodeBlock({ source, target, chunks, compress }: EncodeBlock): BlockResult {
+function encodeBlock({ source, target, chunks, compress, hash }: EncodeBlock): BlockResult {
   const out = new Uint8Array(target);
   const summaries: ChunkSummary[] = [];
   let from = 0;
@@ -71,7 +77,7 @@ function encodeBlock({ source, target, chunks, compress }: EncodeBlock): BlockRe
     const stored = out.subarray(to, to + storedBytes);
     const storedCrc = crc32(stored);
     const rawCrc = codec === CODEC_RAW ? storedCrc : crc32(raw);
-    summaries.push({ codec, storedBytes, rawBytes, storedCrc, rawCrc, sha256: sha256(stored) });
+    summaries.push({ codec, storedBytes, rawBytes, storedCrc, rawCrc, sha256: hash ? sha256(stored) : NO_SHA256 });
     from = align(from + rawBytes);
     const end = align(to + storedBytes);
     out.fill(0, to + storedBytes, end);

@@ -6,19 +6,22 @@ import { type BlockResult, type DecodeBlock, type EncodeBlock, runBlock } from "
 
 /** Below this many bytes of work no workers are started. */
 const WORTH_A_WORKER = 24 * 1024 * 1024;
-/** More workers than this only wait for the disk, and their buffers would exceed the memory promised. */
-const MOST_WORKERS = 4;
+/** Two keep up with a disk; each more costs the memory of an engine and four megabytes of buffers. */
+const MOST_WORKERS = 2;
 
 interface Waiting {
   readonly resolve: (result: BlockResult) => void;
   readonly reject: (reason: Error) => void;
 }
 
-/** A few workers that share a queue by turns. Close it when done: workers keep a process alive. */
+/**
+ * A few workers that share a queue by turns. Close it when done: workers keep a process alive. Starting one holds the
+ * main thread for some 100 ms, so who saves often makes a pool once and hands it to every `writeBundle`.
+ */
 export class CodecPool {
   readonly #workers: { readonly worker: Worker; readonly waiting: Waiting[] }[] = [];
 
-  constructor(workers: number) {
+  constructor(workers: number = MOST_WORKERS) {
     for (let index = 0; index < workers; index++) this.#workers.push(start());
   }
 

@@ -21,6 +21,7 @@ export {
   readBundle,
   type VerifyReport,
 } from "./bundle_reader.ts";
+export { CodecPool } from "./codec_pool.ts";
 export { type BundleSummary, writeBundle } from "./bundle_writer.ts";
 export { SaveError, type SaveErrorCode } from "./replace_file.ts";
 export { digestOf, digestOfBundle, type Exclude, excludeCircumstances, withoutExcluded } from "./digest.ts";

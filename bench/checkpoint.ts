@@ -1,0 +1,208 @@
+/**
+ * What a checkpoint costs: saving and loading the state of DINO R50 with AdamW (564 MB in float32) as a bundle, against
+ * `torch.save` and `torch.load` of tensors of the same shapes, on the same disk and at the same time.
+ *
+ * Run: `deno run -A bench/checkpoint.ts [folder] [repeats]`. Without a python3 that has PyTorch that side is left out.
+ */
+import {
+  type Bundle,
+  CodecPool,
+  type FileLayer,
+  nodeFiles,
+  openBundle,
+  readBundle,
+  type StoredTensor,
+  writeBundle,
+} from "../checkpoint/mod.ts";
+import { RandomStream } from "../engine/random.ts";
+
+const MEGABYTE = 1e6;
+
+/** Shapes of 47 million parameters in as many and as large tensors as the model has, for weights and both moments. */
+function stateShapes(): [string, number[]][] {
+  const model: number[][] = [];
+  const add = (count: number, shape: number[]) => model.push(...Array.from({ length: count }, () => shape));
+  add(4, [512, 512, 3, 3]);
+  add(10, [256, 256, 3, 3]);
+  add(12, [2048, 512, 1, 1]);
+  add(13, [1024, 256, 1, 1]);
+  add(12, [2048, 256]);
+  add(12, [256, 2048]);
+  add(50, [256, 256]);
+  add(250, [256]);
+  return ["model", "optimizer/exp_avg", "optimizer/exp_avg_sq"].flatMap((group) =>
+    model.map((shape, index): [string, number[]] => [`${group}/${index}`, shape])
+  );
+}
+
+/** Normal values with the deviation that weights and moments have; drawn once and used again, to be quick. */
+function makeTensors(shapes: readonly [string, number[]][]): Map<string, StoredTensor> {
+  const random = RandomStream.named(1, "bench");
+  const pool = Float32Array.from({ length: 3_000_000 }, () => random.normal());
+  const tensors = new Map<string, StoredTensor>();
+  for (const [name, shape] of shapes) {
+    const values = new Float32Array(shape.reduce((product, size) => product * size, 1));
+    const start = random.int(1000);
+    const [scale, square] = name.startsWith("model") ? [0.02, false] : [1e-4, name.includes("sq")];
+    for (let index = 0; index < values.length; index++) {
+      const value = pool[(start + index) % pool.length] * scale;
+      values[index] = square ? value * value : value;
+    }
+    tensors.set(name, { dtype: "f32", shape, data: new Uint8Array(values.buffer) });
+  }
+  return tensors;
+}
+
+/** The most memory this process has had since it was last asked, in bytes (Linux), or NaN. */
+function peakMemory(): number {
+  try {
+    const kilobytes = /VmHWM:\s+(\d+)/.exec(Deno.readTextFileSync("/proc/self/status"))?.[1];
+    Deno.writeTextFileSync("/proc/self/clear_refs", "5");
+    return Number(kilobytes) * 1024;
+  } catch {
+    return NaN;
+  }
+}
+
+interface Measured {
+  /** Quickest of the repeats. */
+  readonly seconds: number;
+  /** Longest time within which the main thread did not get round to a timer. */
+  readonly held: number;
+  /** Most memory beyond what was there before and what was returned, in bytes. */
+  readonly extra: number;
+}
+
+async function measure(repeats: number, operation: () => Promise<number>): Promise<Measured> {
+  let seconds = Infinity;
+  let extra = 0;
+  let held = 0;
+  for (let repeat = 0; repeat < repeats; repeat++) {
+    peakMemory();
+    const before = Deno.memoryUsage().rss;
+    let tick = performance.now();
+    const timer = setInterval(() => {
+      held = Math.max(held, performance.now() - tick);
+      tick = performance.now();
+    }, 1);
+    const start = performance.now();
+    const returned = await operation();
+    seconds = Math.min(seconds, (performance.now() - start) / 1000);
+    clearInterval(timer);
+    extra = Math.max(extra, peakMemory() - before - returned);
+  }
+  return { seconds, held, extra };
+}
+
+interface Reference {
+  readonly version: string;
+  readonly save: number[];
+  readonly synced: number[];
+  readonly load: number[];
+}
+
+/** The quickest python3 that has PyTorch and what it measured, or null. */
+async function reference(
+  shapes: readonly [string, number[]][],
+  options: { folder: string; repeats: number },
+): Promise<Reference | null> {
+  const script = new URL("./checkpoint_reference.py", import.meta.url).pathname;
+  // Without these glibc gives pages back after every tensor, and page faults make PyTorch look slow.
+  const env = { MALLOC_MMAP_THRESHOLD_: "4294967296", MALLOC_TRIM_THRESHOLD_: "8589934592" };
+  const args = [script, JSON.stringify(shapes), `${options.folder}/reference.pth`, String(options.repeats)];
+  for (const python of ["python3", "/usr/bin/python3"]) {
+    try {
+      const { success, stdout } = await new Deno.Command(python, { args, env, stdout: "piped", stderr: "null" })
+        .output();
+      // The script beside this file prints exactly this.
+      if (success) return JSON.parse(new TextDecoder().decode(stdout)) as Reference;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  return null;
+}
+
+/** The real disk without any sync: what `torch.save` does, to compare like with like. */
+const unsynced: FileLayer = {
+  ...nodeFiles,
+  async open(path, mode) {
+    const handle = await nodeFiles.open(path, mode);
+    return {
+      size: () => handle.size(),
+      read: (buffer, position) => handle.read(buffer, position),
+      write: (buffer, position) => handle.write(buffer, position),
+      sync: () => Promise.resolve(),
+      close: () => handle.close(),
+    };
+  },
+  syncFolder: () => Promise.resolve(),
+};
+
+/** The part of a group's raw size that it takes in the file. */
+function storedRatio(bundle: Bundle, group: string): string {
+  const chosen = [...bundle.tensors].filter(([name]) => name.startsWith(group)).map(([, tensor]) => tensor);
+  const [stored, raw] = chosen.reduce(([a, b], tensor) => [a + tensor.storedBytes, b + tensor.bytes], [0, 0]);
+  return (stored / raw).toFixed(3);
+}
+
+function printTable(rows: readonly string[][]): void {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((cells) => cells[column].length)));
+  for (const cells of rows) {
+    console.log(cells.map((cell, at) => at === 0 ? cell.padEnd(widths[at]) : cell.padStart(widths[at])).join("  "));
+  }
+}
+
+if (import.meta.main) {
+  const folder = Deno.args[0] ?? await Deno.makeTempDir();
+  const repeats = Number(Deno.args[1] ?? 5);
+  const path = `${folder}/bench.dino`;
+  const shapes = stateShapes();
+  const python = await reference(shapes, { folder, repeats });
+  const tensors = makeTensors(shapes);
+  const bytes = [...tensors.values()].reduce((sum, { data }) => sum + data.length, 0);
+  const content = { tensors, state: { epoch: 3 } };
+  const size = `${tensors.size} tensors, ${(bytes / MEGABYTE).toFixed(0)} MB`;
+  console.log(`${size}, ${navigator.hardwareConcurrency} cores, quickest of ${repeats}`);
+  console.log(python ? `against PyTorch ${python.version}` : "no python3 with PyTorch: that side is left out");
+
+  const best = (times: readonly number[] | undefined) => times ? Math.min(...times) : NaN;
+  const rows: string[][] = [["", "seconds", "x PyTorch", "MB/s", "held (ms)", "extra (MB)"]];
+  const row = (name: string, measured: Partial<Measured> & { seconds: number }, other: readonly number[] | undefined) =>
+    rows.push([
+      name,
+      measured.seconds.toFixed(2),
+      other ? (measured.seconds / best(other)).toFixed(2) : "-",
+      (bytes / MEGABYTE / measured.seconds).toFixed(0),
+      measured.held?.toFixed(0) ?? "-",
+      measured.extra === undefined ? "-" : (measured.extra / MEGABYTE).toFixed(0),
+    ]);
+  if (python) {
+    row("torch.save", { seconds: best(python.save) }, python.save);
+    row("torch.save, fsync", { seconds: best(python.synced) }, python.synced);
+    row("torch.load", { seconds: best(python.load) }, python.load);
+  }
+  const save = (compress: boolean, options: { files?: FileLayer; pool?: CodecPool } = {}) =>
+    measure(repeats, async () => (await writeBundle(path, content, { compress, ...options }), 0));
+  for (const compress of [false, true]) {
+    const name = compress ? "compressed" : "raw";
+    const pool = compress ? new CodecPool() : undefined;
+    row(`save ${name}, not synced`, await save(compress, { files: unsynced, pool }), python?.save);
+    row(`save ${name}`, await save(compress, { pool }), python?.synced);
+    pool?.close();
+    await using bundle = await openBundle(path);
+    if (compress) {
+      console.log(`stored: weights ${storedRatio(bundle, "model")}, everything ${storedRatio(bundle, "")} of raw`);
+    }
+    const memory = new Map([...bundle.tensors].map(([tensor, { bytes }]) => [tensor, new Uint8Array(bytes).fill(1)]));
+    const into = async () => {
+      await bundle.readAllInto(memory);
+      return 0;
+    };
+    row(`load ${name}, into memory`, await measure(repeats, into), python?.load);
+    memory.clear();
+    row(`load ${name}, fresh`, await measure(repeats, () => readBundle(path).then(() => bytes)), python?.load);
+  }
+  printTable(rows);
+  await Deno.remove(path);
+}
