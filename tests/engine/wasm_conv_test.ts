@@ -1,3 +1,5 @@
+/** Convolutions on the CPU and their gradients against float64 loops, with canaries around every buffer. */
+
 import { assertEquals } from "@std/assert";
 import type { Conv2dShape, EpilogueDefinition } from "../../engine/device/device.ts";
 import { WasmConv } from "../../engine/device/wasm/conv.ts";
@@ -166,6 +168,21 @@ for (const fusedMultiplyAdd of [true, false]) {
     await two.destroy();
   });
 }
+
+Deno.test("conv2d and its gradients take images with padding in groups when they are too large for one", async () => {
+  const runtime = await WasmRuntime.create({ threads: 1 });
+  // 12 MB an image: two of the three make the first group.
+  const test: Case = {
+    batch: 3,
+    channels: [1, 2],
+    size: [1730, 1735],
+    kernel: [3, 3],
+    padding: [1, 1],
+    stride: [4, 4],
+  };
+  run(runtime, new WasmConv(runtime), test);
+  await runtime.destroy();
+});
 
 Deno.test("conv2d and its gradients leave nothing allocated but scratch and kernels", async () => {
   const runtime = await WasmRuntime.create({ threads: 1 });

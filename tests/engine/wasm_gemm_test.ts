@@ -1,3 +1,5 @@
+/** Matrix products on the CPU against float64 loops, with canaries around every buffer. */
+
 import { assertEquals } from "@std/assert";
 import type { EpilogueDefinition, MatmulCall, MatrixLayout } from "../../engine/device/device.ts";
 import { WasmGemm } from "../../engine/device/wasm/gemm.ts";
@@ -162,6 +164,15 @@ for (const fusedMultiplyAdd of [true, false]) {
     await two.destroy();
   });
 }
+
+Deno.test("matmul packs in groups when an operand is too deep, or a batch too large, to be packed at once", async () => {
+  const runtime = await WasmRuntime.create({ threads: 2 });
+  const gemm = new WasmGemm(runtime);
+  run(runtime, gemm, { m: 3, n: 5, k: 150_000 });
+  run(runtime, gemm, { m: 13, n: 7, k: 140_000, epilogue: scaleShiftRelu });
+  run(runtime, gemm, { m: 9, n: 7, k: 4000, outerBatch: 5, innerBatch: 8, transposeB: true });
+  await runtime.destroy();
+});
 
 Deno.test("matmul leaves nothing allocated but its scratch and its kernels", async () => {
   const runtime = await WasmRuntime.create({ threads: 1 });

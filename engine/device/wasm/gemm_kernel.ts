@@ -50,68 +50,22 @@ export const MULTIPLY_PARAMETERS = [
 export function multiplyFunction(fused: boolean, epilogue?: EpilogueDefinition): WasmFunction {
   const { f, at, rest } = namedFunction("multiply", MULTIPLY_PARAMETERS, epilogue?.operands.length ?? 0);
   const height = tileRows(fused);
+  const product = tileFunction(fused);
   const flush = flushFunction();
   const finishing = epilogue && epilogueFunction(epilogue, fused);
-  const [i, j, a, b, c, row, left, width, tall, columnOffset] = f.locals("i32", 10);
-  const sums = Array.from({ length: height }, () => f.locals("v128", VECTORS));
-  const bVectors = f.locals("v128", VECTORS);
-  const aVector = f.local("v128");
-
-  const step = (depth: number, used: number) => {
-    sums.slice(0, used).forEach((sum, r) => {
-      f.get(a).memory("v128.load32_splat", (depth * height + r) * 4).set(aVector);
-      sum.forEach((total, v) => {
-        // Each vector of B is loaded right before its first use: 3 % faster than all of them first.
-        if (r === 0) f.get(b).memory("v128.load", (depth * VECTORS + v) * 16).set(bVectors[v]);
-        if (fused) f.get(aVector).get(bVectors[v]).get(total).op("f32x4.relaxed_madd").set(total);
-        else f.get(aVector).get(bVectors[v]).op("f32x4.mul").get(total).op("f32x4.add").set(total);
-      });
-    });
-  };
-  /** The inner loop for the first `used` rows of a panel. */
-  const inner = (used: number) => {
-    for (const unroll of [UNROLL, 1]) {
-      countDown(f, left, unroll, () => {
-        for (let depth = 0; depth < unroll; depth++) step(depth, used);
-        f.increase(a, unroll * height * 4).increase(b, unroll * TILE_COLUMNS * 4);
-      });
-    }
-  };
-  /** Stores the sums at `row` and below; `pitch` pushes the distance of rows. */
-  const store = (addOld: boolean, nextRow: () => void) =>
-    sums.forEach((sum, r) => {
-      sum.forEach((total, v) => {
-        f.get(row).get(total);
-        if (addOld) f.get(row).memory("v128.load", v * 16).op("f32x4.add");
-        f.memory("v128.store", v * 16);
-      });
-      if (r + 1 < height) nextRow();
-    });
-
+  const [i, j, a, c, width, tall, columnOffset] = f.locals("i32", 7);
   f.forRange(j, { start: () => f.i32(0), end: () => f.get(at.columns), step: TILE_COLUMNS }, () => {
     f.get(j).i32(2).op("i32.shl").set(columnOffset);
     f.get(at.columns).get(j).op("i32.sub").set(width);
     f.get(at.c).get(columnOffset).op("i32.add").set(c);
     f.get(at.a).set(a);
     f.forRange(i, { start: () => f.i32(0), end: () => f.get(at.rows), step: height }, () => {
-      sums.flat().forEach((total) => f.f32x4(0).set(total));
-      f.get(at.b).set(b).get(at.depth).set(left);
-      f.get(at.rows).get(i).op("i32.sub").tee(tall).i32(4).op("i32.gt_s").if(
-        () => inner(height),
-        // The last panel of A may hold few rows; what fills it up need not be multiplied.
-        () => f.get(tall).i32(2).op("i32.gt_s").if(() => inner(4), () => inner(2)),
-      );
-      // `a` has moved on by the panel that was read.
-      f.get(a).get(at.depth).i32(height * 4).op("i32.mul").op("i32.sub").get(at.aPanel).op("i32.add").set(a);
+      f.get(at.rows).get(i).op("i32.sub").set(tall);
       f.get(tall).i32(height).op("i32.ge_s").get(width).i32(TILE_COLUMNS).op("i32.ge_s").op("i32.and");
-      f.get(at.scatter).op("i32.eqz").op("i32.and");
-      f.if(() => {
-        const nextRow = () => f.get(row).get(at.pitch).op("i32.add").set(row);
-        f.get(c).set(row);
-        f.get(at.accumulate).if(() => store(true, nextRow), () => store(false, nextRow));
+      f.get(at.scatter).op("i32.eqz").op("i32.and").if(() => {
+        f.get(a).get(at.b).get(c).get(at.depth).get(tall).get(at.pitch).get(at.accumulate).call(product);
       }, () => {
-        f.get(at.tile).set(row);
-        store(false, () => f.increase(row, TILE_COLUMNS * 4));
+        f.get(a).get(at.b).get(at.tile).get(at.depth).get(tall).i32(TILE_COLUMNS * 4).i32(0).call(product);
         f.get(at.tile);
         // Where a table places the columns, `c` stays at the first one.
         f.get(c).get(c).get(columnOffset).op("i32.sub").get(at.scatter).op("i32.eqz").op("select");
@@ -121,6 +75,7 @@ export function multiplyFunction(fused: boolean, epilogue?: EpilogueDefinition):
         f.get(at.scatter).get(columnOffset).op("i32.add").i32(0).get(at.scatter).op("select");
         f.call(flush);
       });
+      f.get(a).get(at.aPanel).op("i32.add").set(a);
       f.get(at.pitch).i32(height).op("i32.mul").get(c).op("i32.add").set(c);
     });
     f.get(at.b).get(at.bPanel).op("i32.add").set(at.b);
@@ -136,6 +91,53 @@ export function multiplyFunction(fused: boolean, epilogue?: EpilogueDefinition):
       });
     }
   });
+  return f;
+}
+
+/**
+ * `tile(a, b, c, depth, tall, pitch, accumulate)`: one register tile of the output. A function of its own, so that nothing
+ * but the inner loop competes for registers. Where a panel of A holds few rows (`tall`), what fills it up is not multiplied.
+ */
+function tileFunction(fused: boolean): WasmFunction {
+  const { f, at } = namedFunction("tile", ["a", "b", "c", "depth", "tall", "pitch", "accumulate"]);
+  const height = tileRows(fused);
+  const sums = Array.from({ length: height }, () => f.locals("v128", VECTORS));
+  const bVectors = f.locals("v128", VECTORS);
+  const aVector = f.local("v128");
+
+  const step = (depth: number, used: number) => {
+    sums.slice(0, used).forEach((sum, r) => {
+      f.get(at.a).memory("v128.load32_splat", (depth * height + r) * 4).set(aVector);
+      sum.forEach((total, v) => {
+        // Each vector of B is loaded right before its first use: 3 % faster than all of them first.
+        if (r === 0) f.get(at.b).memory("v128.load", (depth * VECTORS + v) * 16).set(bVectors[v]);
+        if (fused) f.get(aVector).get(bVectors[v]).get(total).op("f32x4.relaxed_madd").set(total);
+        else f.get(aVector).get(bVectors[v]).op("f32x4.mul").get(total).op("f32x4.add").set(total);
+      });
+    });
+  };
+  const store = (used: number, addOld: boolean) =>
+    sums.slice(0, used).forEach((sum, r) => {
+      if (r > 0) f.get(at.c).get(at.pitch).op("i32.add").set(at.c);
+      sum.forEach((total, v) => {
+        f.get(at.c).get(total);
+        if (addOld) f.get(at.c).memory("v128.load", v * 16).op("f32x4.add");
+        f.memory("v128.store", v * 16);
+      });
+    });
+  const rows = (used: number) => {
+    for (const unroll of [UNROLL, 1]) {
+      countDown(f, at.depth, unroll, () => {
+        for (let depth = 0; depth < unroll; depth++) step(depth, used);
+        f.increase(at.a, unroll * height * 4).increase(at.b, unroll * TILE_COLUMNS * 4);
+      });
+    }
+    f.get(at.accumulate).if(() => store(used, true), () => store(used, false));
+  };
+  f.get(at.tall).i32(4).op("i32.gt_s").if(
+    () => rows(height),
+    () => f.get(at.tall).i32(2).op("i32.gt_s").if(() => rows(4), () => rows(2)),
+  );
   return f;
 }
 
