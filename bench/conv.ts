@@ -48,7 +48,35 @@ export function shapeOf({ batch = 1, channels, size, kernel, stride = 1 }: Layer
   };
 }
 
+/** The naive twin: six loops, 3x3 with padding 1 on one image. Returns GFLOP/s. */
+function naiveRate({ channels, size }: { readonly channels: number; readonly size: number }): number {
+  const image = new Float32Array(channels * size * size).fill(0.5);
+  const weights = new Float32Array(channels * channels * 9).fill(0.5);
+  const out = new Float32Array(channels * size * size);
+  const time = fastest(() => {
+    for (let o = 0; o < channels; o++) {
+      for (let y = 0; y < size; y++) {
+        for (let x = 0; x < size; x++) {
+          let sum = 0;
+          for (let c = 0; c < channels; c++) {
+            for (let ky = Math.max(0, 1 - y); ky < Math.min(3, size + 1 - y); ky++) {
+              for (let kx = Math.max(0, 1 - x); kx < Math.min(3, size + 1 - x); kx++) {
+                const pixel = image[(c * size + y + ky - 1) * size + x + kx - 1];
+                sum += pixel * weights[((o * channels + c) * 3 + ky) * 3 + kx];
+              }
+            }
+          }
+          out[(o * size + y) * size + x] = sum;
+        }
+      }
+    }
+  }, 100);
+  return 2 * 9 * channels * channels * size * size / time / 1e6;
+}
+
 if (import.meta.main) {
+  const twin = naiveRate({ channels: 32, size: 40 });
+  console.log(`naive loops in TypeScript, 3x3 32->32 on 40x40: ${twin.toFixed(1)} GFLOP/s`);
   const budget = Deno.args.includes("--quick") ? 80 : 300;
   for (const threads of [1, 2]) {
     const runtime = await WasmRuntime.create({ threads });

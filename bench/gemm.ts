@@ -52,7 +52,23 @@ export function block(runtime: WasmRuntime, length: number): Block {
 }
 export const addressOf = (buffer: Buffer): number => (buffer as Block).address; // only these are used here
 
+/** The naive twin: three loops over row-major matrices. Returns GFLOP/s at size x size x size. */
+function naiveRate(size: number): number {
+  const [a, b, out] = [1, 2, 3].map(() => new Float32Array(size * size).fill(0.5));
+  const time = fastest(() => {
+    for (let r = 0; r < size; r++) {
+      for (let c = 0; c < size; c++) {
+        let sum = 0;
+        for (let d = 0; d < size; d++) sum += a[r * size + d] * b[d * size + c];
+        out[r * size + c] = sum;
+      }
+    }
+  }, 100);
+  return 2 * size ** 3 / time / 1e6;
+}
+
 if (import.meta.main) {
+  console.log(`naive loops in TypeScript, 256x256x256: ${naiveRate(256).toFixed(1)} GFLOP/s`);
   const budget = Deno.args.includes("--quick") ? 100 : 400;
   for (const threads of [1, 2]) {
     const runtime = await WasmRuntime.create({ threads });
