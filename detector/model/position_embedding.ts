@@ -99,7 +99,9 @@ class EmbeddingTable {
     let embedding = this.#known.get(key);
     if (!embedding) {
       const angle = (number / (count + LENGTH_EPSILON)) * 2 * Math.PI;
-      embedding = this.#wavelengths.map((length, i) => i % 2 === 0 ? Math.sin(angle / length) : Math.cos(angle / length));
+      embedding = this.#wavelengths.map((length, i) =>
+        i % 2 === 0 ? Math.sin(angle / length) : Math.cos(angle / length)
+      );
       this.#known.set(key, embedding);
     }
     return embedding;

@@ -70,8 +70,11 @@ function fixedProposals(levels: FeatureLevels, { device }: Tensor): Proposals {
 }
 
 /** 1 where a size is out of bounds. Has no useful gradient. */
-const outOfBounds = pointwise("out_of_bounds", { tensors: 1 }, (p) =>
-  select(constant(SMALLEST).lt(p), select(p.lt(LARGEST), 0, 1), 1));
+const outOfBounds = pointwise(
+  "out_of_bounds",
+  { tensors: 1 },
+  (p) => select(constant(SMALLEST).lt(p), select(p.lt(LARGEST), 0, 1), 1),
+);
 const sizeOp = pointwise("proposal_size", { tensors: 2 }, (size, scale) => size.sigmoid().mul(scale));
 const logitOp = pointwise("logit", { tensors: 1 }, (p) => p.div(constant(1).sub(p)).log());
 

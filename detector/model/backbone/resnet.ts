@@ -163,7 +163,11 @@ class ResNet extends Module {
   readonly #pools: boolean;
   readonly #options: BackboneOptions;
 
-  constructor(context: ModuleContext, { block, depths, widths, strides, stem }: Architecture, options: BackboneOptions) {
+  constructor(
+    context: ModuleContext,
+    { block, depths, widths, strides, stem }: Architecture,
+    options: BackboneOptions,
+  ) {
     super();
     this.#options = options;
     this.#pools = stem.kernel === 7;

@@ -1,0 +1,13 @@
+/** The DINO model: built from a configuration, called with images, read through `postprocess`. */
+export { buildDino, Dino, type DinoInputs } from "./dino.ts";
+export { type DenoisingDraws, type DenoisingTarget, planDenoising, randomDraws } from "./denoising.ts";
+export {
+  type BackboneOptions,
+  type DecoderStep,
+  type DenoisingOptions,
+  type DinoModelOptions,
+  dinoModelOptions,
+} from "./options.ts";
+export type { DenoisingOutputs, DinoOutputs, Predictions } from "./outputs.ts";
+export { type Detections, postprocess, type PostprocessOptions } from "./postprocess.ts";
+export type { Trace, TraceName } from "./trace.ts";

@@ -1,0 +1,90 @@
+/**
+ * From predictions to detections: the best (query, class) pairs of each image, boxes in pixels of the original image.
+ */
+
+import { DinogradError } from "../../engine/errors.ts";
+import { topK } from "../../engine/ops/top_k.ts";
+import { scope } from "../../engine/scope.ts";
+import type { Predictions } from "./outputs.ts";
+
+/** What was found in one image, best first. */
+export interface Detections {
+  /** [n], in 0..1. */
+  readonly scores: Float64Array;
+  /** [n]: category ids. */
+  readonly labels: Int32Array;
+  /** [n, 4]: corners x1, y1, x2, y2 in pixels, not clamped to the image (see `boxFormat`). */
+  readonly boxes: Float64Array;
+}
+
+export interface PostprocessOptions {
+  /** Detections per image (before suppression). */
+  readonly numSelect: number;
+  /** Suppress boxes that overlap a better one by more than this, whatever their classes; 0 or less: never. */
+  readonly nmsIouThreshold?: number;
+  /** `xyxy` corners (default), `xywh` corner and size, `cxcywh` centre and size. */
+  readonly boxFormat?: "xyxy" | "xywh" | "cxcywh";
+}
+
+/**
+ * @param sizes [height, width] of each original image, to whose pixels boxes are scaled
+ * @throws DinogradError("config") where fewer than `numSelect` pairs exist
+ */
+export async function postprocess(
+  { predLogits, predBoxes }: Predictions,
+  sizes: readonly (readonly [height: number, width: number])[],
+  options: PostprocessOptions,
+): Promise<Detections[]> {
+  const { numSelect, nmsIouThreshold = -1, boxFormat = "xyxy" } = options;
+  const [batch, queries, classes] = predLogits.shape;
+  if (sizes.length !== batch) throw new RangeError(`postprocess: expected ${batch} sizes but found ${sizes.length}`);
+  if (numSelect > queries * classes) {
+    throw new DinogradError(
+      "config",
+      `num_select: expected at most num_queries x num_classes (${queries * classes}) but found ${numSelect}`,
+    );
+  }
+  using _ = scope();
+  // The sigmoid grows with its argument, so the best logits are the best scores, without its rounding.
+  const best = topK(predLogits.detach().reshape([batch, queries * classes]), numSelect);
+  const [logits, indices, boxes] = await Promise.all([best.values.data(), best.indices.data(), predBoxes.data()]);
+  return sizes.map(([height, width], image) => {
+    const first = image * numSelect;
+    const detections: Detections = {
+      scores: Float64Array.from({ length: numSelect }, (_, k) => 1 / (1 + Math.exp(-logits[first + k]))),
+      labels: Int32Array.from({ length: numSelect }, (_, k) => indices[first + k] % classes),
+      boxes: new Float64Array(numSelect * 4),
+    };
+    for (let k = 0; k < numSelect; k++) {
+      const at = (image * queries + Math.floor(indices[first + k] / classes)) * 4;
+      const [x, y, w, h] = [boxes[at] * width, boxes[at + 1] * height, boxes[at + 2] * width, boxes[at + 3] * height];
+      const [left, top] = [x - w / 2, y - h / 2];
+      const formats = { xyxy: [left, top, x + w / 2, y + h / 2], xywh: [left, top, w, h], cxcywh: [x, y, w, h] };
+      detections.boxes.set(formats[boxFormat], k * 4);
+    }
+    return nmsIouThreshold > 0 ? suppress(detections, nmsIouThreshold) : detections;
+  });
+}
+
+/** Keeps, from the best on, what overlaps nothing kept by more than the threshold. Boxes are corners. */
+function suppress(detections: Detections, threshold: number): Detections {
+  const { scores, labels, boxes } = detections;
+  const corners = (i: number) => boxes.subarray(4 * i, 4 * i + 4);
+  const kept: number[] = [];
+  for (let i = 0; i < scores.length; i++) {
+    if (kept.every((better) => overlap(corners(better), corners(i)) <= threshold)) kept.push(i);
+  }
+  return {
+    scores: Float64Array.from(kept, (i) => scores[i]),
+    labels: Int32Array.from(kept, (i) => labels[i]),
+    boxes: Float64Array.from(kept.flatMap((i) => [...corners(i)])),
+  };
+}
+
+/** Intersection over union of two boxes given by their corners. */
+function overlap(a: Float64Array, b: Float64Array): number {
+  const width = Math.max(0, Math.min(a[2], b[2]) - Math.max(a[0], b[0]));
+  const height = Math.max(0, Math.min(a[3], b[3]) - Math.max(a[1], b[1]));
+  const area = (box: Float64Array) => (box[2] - box[0]) * (box[3] - box[1]);
+  return (width * height) / (area(a) + area(b) - width * height);
+}
