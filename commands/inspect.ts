@@ -3,7 +3,9 @@
  * `--digest` ends with the SHA-256 of the training state, by which anybody can compare two runs.
  */
 import type { Command } from "commander";
-import { type Bundle, digestOfBundle, openBundle } from "../checkpoint/mod.ts";
+import { digestOfBundle } from "../checkpoint/mod.ts";
+import { DinogradError } from "../engine/errors.ts";
+import { type AnyCheckpoint, openAnyCheckpoint } from "./any_checkpoint.ts";
 import {
   describeState,
   formatShape,
@@ -27,7 +29,7 @@ interface InspectFlags {
 export const inspectVerb: Verb<InspectFlags> = {
   define(command: Command): void {
     command
-      .argument("<file>", "a checkpoint")
+      .argument("<file>", "a bundle, a PyTorch file or safetensors")
       .option("--keys <pattern>", "tensors whose name fits alone; * stands for anything, commas separate patterns")
       .option("--stats", "also read the tensors and print minimum, maximum, mean and deviation")
       .option("--state", "print the whole state instead of a line per entry")
@@ -36,23 +38,27 @@ export const inspectVerb: Verb<InspectFlags> = {
   },
 
   async run({ args: [path], flags, terminal }): Promise<void> {
-    await using bundle = await openBundle(path);
+    await using file = await openAnyCheckpoint(path);
+    if (flags.digest && file.bundle === undefined) {
+      throw new DinogradError("usage", `inspect: expected a bundle for --digest but found ${file.about}`);
+    }
     // A digest is asked for to be compared: the long table comes with it only on request.
     const wanted = flags.digest && flags.keys === undefined && !flags.stats && !flags.json ? "" : flags.keys ?? "*";
     const fits = namePattern(wanted);
-    const names = [...bundle.tensors.keys()].filter(fits);
-    const rows = await describeTensors(bundle, names, flags.stats === true);
-    const digest = flags.digest ? await digestOfBundle(bundle) : undefined;
+    const names = [...file.tensors.keys()].filter(fits);
+    const rows = await describeTensors(file, names, flags.stats === true);
+    const digest = flags.digest && file.bundle ? await digestOfBundle(file.bundle) : undefined;
     if (flags.json) {
       return terminal.json({
         path,
-        ...bundle.header,
-        state: stateToJson(bundle.state),
+        format: file.format,
+        ...file.bundle?.header,
+        state: stateToJson(file.state),
         tensors: rows,
         ...(digest === undefined ? {} : { digest }),
       });
     }
-    showHeader(bundle, flags, terminal);
+    showHeader(file, flags, terminal);
     if (rows.length > 0) showTensors(rows, terminal);
     if (digest !== undefined) terminal.say(digest);
   },
@@ -67,31 +73,32 @@ interface TensorRow {
   readonly statistics?: ReturnType<typeof tensorStatistics>;
 }
 
-async function describeTensors(bundle: Bundle, names: readonly string[], statistics: boolean): Promise<TensorRow[]> {
+async function describeTensors(
+  file: AnyCheckpoint,
+  names: readonly string[],
+  statistics: boolean,
+): Promise<TensorRow[]> {
   const rows: TensorRow[] = [];
   for (const name of names) {
-    const tensor = bundle.tensors.get(name);
+    const tensor = file.tensors.get(name);
     if (tensor === undefined) continue;
     const { dtype, shape, bytes, storedBytes } = tensor;
     const row = { name, dtype, shape, bytes, storedBytes };
-    rows.push(statistics ? { ...row, statistics: tensorStatistics(await bundle.read(name)) } : row);
+    rows.push(statistics ? { ...row, statistics: tensorStatistics(await file.read(name)) } : row);
   }
   return rows;
 }
 
-function showHeader(bundle: Bundle, flags: InspectFlags, terminal: Terminal): void {
-  const { version, writer, fileBytes, headerBytes } = bundle.header;
-  terminal.say(
-    `${bundle.path}: bundle ${version} by ${writer}, ${formatBytes(fileBytes)}, header ${formatBytes(headerBytes)}`,
-  );
+function showHeader(file: AnyCheckpoint, flags: InspectFlags, terminal: Terminal): void {
+  terminal.say(`${file.path}: ${file.about}`);
   if (flags.state) {
-    terminal.say(JSON.stringify(stateToJson(bundle.state), null, 2));
+    terminal.say(JSON.stringify(stateToJson(file.state), null, 2));
   } else {
-    terminal.table(["state", ""], describeState(bundle.state));
+    terminal.table(["state", ""], describeState(file.state));
   }
   terminal.say("");
   const groups = new Map<string, { tensors: number; elements: number; bytes: number; stored: number }>();
-  for (const [name, { shape, bytes, storedBytes }] of bundle.tensors) {
+  for (const [name, { shape, bytes, storedBytes }] of file.tensors) {
     const group = name.includes("/") ? name.slice(0, name.lastIndexOf("/") + 1) : "";
     const sum = groups.get(group) ?? { tensors: 0, elements: 0, bytes: 0, stored: 0 };
     groups.set(group, {

@@ -21,6 +21,14 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     about: "read every byte of bundles and compare every checksum",
     load: async () => (await import("./verify.ts")).verifyVerb,
   },
+  convert: {
+    about: "weights from .pth, .safetensors or .dino to .safetensors or .dino",
+    load: async () => (await import("./convert.ts")).convertVerb,
+  },
+  dataset: {
+    about: "make a data set: scenes of playing cards",
+    load: async () => (await import("./dataset.ts")).datasetVerb,
+  },
   diff: {
     about: "which tensors and states of two bundles differ, and by how much",
     load: async () => (await import("./diff.ts")).diffVerb,

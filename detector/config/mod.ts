@@ -20,9 +20,10 @@ export { formatJsonConfig, formatPythonConfig } from "./format.ts";
 export { CONFIG_GROUPS, type ConfigGroup, type KeySpec, type KeyUse } from "./key_spec.ts";
 export { loadConfig, type LoadConfigOptions } from "./load.ts";
 export { didYouMean, nearestName } from "./nearest.ts";
+export { parseOptions } from "./options.ts";
 export { defaultConfig, preset, PRESET_NAMES } from "./presets.ts";
 export { parsePythonConfig } from "./python_config.ts";
-export { describeUnused, resolveConfig, type ResolvedConfig } from "./resolve.ts";
+export { checkConfigKeys, type CheckedKeys, describeUnused, resolveConfig, type ResolvedConfig } from "./resolve.ts";
 export { CONFIG_KEYS, configKeys, groupOf, isConfigKey } from "./schema.ts";
 export type { ConfigObject, ConfigValue } from "./values.ts";
 export type {

@@ -6,7 +6,7 @@ import type { ConfigKey, DinoConfig } from "./dino_config.ts";
 import { didYouMean } from "./nearest.ts";
 import { defaultConfig } from "./presets.ts";
 import { CONFIG_KEYS, configKeys, isConfigKey, SCRIPT_KEYS } from "./schema.ts";
-import { type ConfigObject, configObject, formatPython } from "./values.ts";
+import { type ConfigObject, configObject, type ConfigValue, formatPython } from "./values.ts";
 
 /**
  * Names that the official code takes from the command line, not from a config. They appear in its dumps of everything
@@ -64,20 +64,18 @@ export interface ResolvedConfig {
   readonly flags: readonly string[];
 }
 
+/** Keys and values that each fit, checked one by one. */
+export interface CheckedKeys extends Omit<ResolvedConfig, "config"> {
+  readonly values: ReadonlyMap<ConfigKey, ConfigValue>;
+}
+
 /**
- * Check every given key and complete the rest.
+ * Check every given key by itself, as when the configuration they will be laid over is not known yet.
  *
- * @param options.source names the file or flag in errors.
- * @param options.base what the keys are laid over (default: the official 4-scale configuration).
- * @throws DinogradError("usage") for an unknown key, with the nearest known one, for a value out of range, and for
- * settings that contradict each other.
+ * @throws DinogradError("usage") for an unknown key, with the nearest known one, and for a value out of range.
  */
-export function resolveConfig(
-  given: ConfigObject,
-  options: { readonly source?: string; readonly base?: DinoConfig } = {},
-): ResolvedConfig {
-  const source = options.source ?? "config";
-  const values = new Map(Object.entries(options.base ?? defaultConfig()));
+export function checkConfigKeys(given: ConfigObject, source: string): CheckedKeys {
+  const values = new Map<ConfigKey, ConfigValue>();
   const unused: string[] = [];
   const flags: string[] = [];
   for (const [key, value] of Object.entries(given)) {
@@ -103,14 +101,31 @@ export function resolveConfig(
     if (spec.use === "unused") unused.push(key);
     values.set(key, read);
   }
+  return { values, unused, flags };
+}
+
+/**
+ * Check every given key and complete the rest.
+ *
+ * @param options.source names the file or flag in errors.
+ * @param options.base what the keys are laid over (default: the official 4-scale configuration).
+ * @throws DinogradError("usage") for an unknown key, with the nearest known one, for a value out of range, and for
+ * settings that contradict each other.
+ */
+export function resolveConfig(
+  given: ConfigObject,
+  options: { readonly source?: string; readonly base?: DinoConfig } = {},
+): ResolvedConfig {
+  const source = options.source ?? "config";
+  const { values, unused, flags } = checkConfigKeys(given, source);
   // Every key has passed its own spec's `read` or comes from a checked config.
-  const config = { ...configObject(values) } as unknown as DinoConfig;
+  const config = { ...(options.base ?? defaultConfig()), ...configObject(values) } as DinoConfig;
   checkTogether(config, source);
   return { config, unused, flags };
 }
 
 /** One line about keys without effect, or undefined where there are none. */
-export function describeUnused({ unused, flags }: ResolvedConfig): string | undefined {
+export function describeUnused({ unused, flags }: Pick<ResolvedConfig, "unused" | "flags">): string | undefined {
   const parts: string[] = [];
   if (unused.length > 0) parts.push(`read by no code, here or in the official one: ${unused.join(", ")}`);
   if (flags.length > 0) parts.push(`flags rather than config keys, not taken from here: ${flags.join(", ")}`);

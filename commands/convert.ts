@@ -1,0 +1,99 @@
+/** `convert`: weights from one format of checkpoint to another: .pth (read only), .safetensors, .dino. */
+import type { Command } from "commander";
+import { type StateValue, type StoredTensor, stripPrefix, writeBundle, writeSafetensors } from "../checkpoint/mod.ts";
+import { type ConfigObject, isConfigKey, resolveConfig } from "../detector/config/mod.ts";
+import { DinogradError } from "../engine/errors.ts";
+import { type AnyCheckpoint, openAnyCheckpoint } from "./any_checkpoint.ts";
+import type { Verb } from "./command.ts";
+import { formatBytes } from "./table.ts";
+import type { Terminal } from "./terminal.ts";
+
+interface ConvertFlags {
+  readonly ema?: true;
+}
+
+export const convertVerb: Verb<ConvertFlags> = {
+  define(command: Command): void {
+    command
+      .argument("<from>", "a .pth, .safetensors or .dino file")
+      .argument("<to>", "a .safetensors or .dino file")
+      .option("--ema", "the averaged weights instead of the weights");
+  },
+
+  async run({ args: [from, to], flags, terminal }): Promise<void> {
+    if (!/\.(safetensors|dino)$/i.test(to)) {
+      throw new DinogradError(
+        "usage",
+        `convert: expected a .safetensors or .dino file to write but found ${to} (PyTorch files are read only)`,
+      );
+    }
+    await using source = await openAnyCheckpoint(from);
+    const names = weightNames(source, flags.ema === true);
+    const tensors = new Map<string, StoredTensor>();
+    for (const [key, name] of names) tensors.set(key, await source.read(name));
+    if (tensors.size === 0) throw new DinogradError("checkpoint", `${from}: expected weights but found no tensor`);
+    if (/\.dino$/i.test(to)) {
+      const state = { kind: "dinograd weights", ...knownState(source, terminal) };
+      await writeBundle(to, { tensors: new Map([...tensors].map(([key, value]) => [`model/${key}`, value])), state });
+    } else {
+      await writeSafetensors(to, tensors, { metadata: new Map([["format", "pt"]]) });
+    }
+    const bytes = [...tensors.values()].reduce((sum, { data }) => sum + data.length, 0);
+    terminal.say(`${to}: ${tensors.size} tensors, ${formatBytes(bytes)} of weights from ${from}`);
+    terminal.say("weights alone; optimizer, schedule and random streams stay in the source");
+  },
+};
+
+/** The state-dict key of every weight, and the name under which the source has it. */
+function weightNames(source: AnyCheckpoint, ema: boolean): Map<string, string> {
+  const all = [...source.tensors.keys()];
+  const folders = ema ? ["ema/", "ema_model/"] : ["model/", "state_dict/"];
+  const folder = folders.find((prefix) => all.some((name) => name.startsWith(prefix)));
+  if (folder === undefined && ema) {
+    throw new DinogradError("checkpoint", `${source.path}: expected averaged weights but found none`);
+  }
+  // A file without such a folder is a state dict itself, as torchvision publishes them.
+  const inFolder = folder === undefined ? all : all.filter((name) => name.startsWith(folder));
+  const keys = new Map(inFolder.map((name) => [name.slice(folder?.length ?? 0), name]));
+  for (const [alias, key] of aliasesOf(source)) {
+    const name = keys.get(key);
+    if (name !== undefined) keys.set(alias, name);
+  }
+  return stripPrefix(keys);
+}
+
+/** Bundles hold a tensor with several names once; a state dict lists it under each. */
+function aliasesOf({ state, format }: AnyCheckpoint): [alias: string, key: string][] {
+  const aliases = format === "bundle" ? field(field(state, "model"), "aliases") : undefined;
+  if (!isMap(aliases)) return [];
+  return Object.entries(aliases).flatMap(([alias, key]) => typeof key === "string" ? [[alias, key]] : []);
+}
+
+/** Configuration and class names, where the source has them: enough to build the model and name what it finds. */
+function knownState(source: AnyCheckpoint, terminal: Terminal): { [key: string]: StateValue } {
+  const known: { [key: string]: StateValue } = {};
+  const classes = field(source.state, "classes");
+  if (classes !== undefined) known.classes = classes;
+  const config = field(source.state, "config");
+  if (config !== undefined) return { ...known, config };
+  const args = field(source.state, "args");
+  if (!isMap(args)) return known;
+  try {
+    // The official code keeps flags and settings in one; and states are trees of plain values.
+    const given = Object.fromEntries(Object.entries(args).filter(([key]) => isConfigKey(key))) as ConfigObject;
+    const { config } = resolveConfig(given, { source: `${source.path}, args` });
+    return { ...known, config: { ...config } as unknown as StateValue };
+  } catch (error) {
+    if (!(error instanceof DinogradError)) throw error;
+    terminal.warn(`the configuration is not taken over: ${error.message}`);
+    return known;
+  }
+}
+
+function isMap(value: StateValue | undefined): value is { [key: string]: StateValue } {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
+}
+
+function field(value: StateValue | undefined, key: string): StateValue | undefined {
+  return isMap(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+}
