@@ -1,0 +1,264 @@
+/**
+ * Everything that a training run is made of, in one place: model, optimizer, schedule, average, random streams and how
+ * far it is. `step` trains on one batch; `capture` and `restore` are the whole of exact resuming: what is not in them
+ * is either a pure function of what is, or a circumstance.
+ */
+
+import type { BundleContent, StateValue, StoredTensor } from "../../checkpoint/mod.ts";
+import type { Device } from "../../engine/device/device.ts";
+import { DinogradError } from "../../engine/errors.ts";
+import { AdamW, clipGradNorm, type Optimizer, SGD } from "../../engine/optim/mod.ts";
+import { RandomStream } from "../../engine/random.ts";
+import { scope } from "../../engine/scope.ts";
+import { tensor } from "../../engine/tensor.ts";
+import type { Module } from "../../engine/nn/module.ts";
+import { type ConfigKey, type ConfigValue, type DinoConfig, groupOf } from "../config/mod.ts";
+import type { Batch } from "../data/mod.ts";
+import { Criterion } from "../loss/criterion.ts";
+import { buildDino, type Dino } from "../model/dino.ts";
+import { type Best, NO_BEST } from "./best.ts";
+import { elementsOf, snapshot, StateReader, underPrefix, withoutAliases } from "./bundle_state.ts";
+import { MovingAverage } from "./ema.ts";
+import { planRates, type RatesPlan } from "./learning_rates.ts";
+import { parameterGroups, type RatedGroup } from "./param_groups.ts";
+import { afterStep, BEGINNING, type Progress } from "./progress.ts";
+
+/** How many recent losses a bundle carries. */
+const TRACE_LENGTH = 200;
+
+export interface SessionSetup {
+  readonly device: Device;
+  readonly config: DinoConfig;
+  readonly seed: number;
+  readonly stepsPerEpoch: number;
+  /** Names of the classes by label, where known. */
+  readonly classes: readonly { readonly id: number; readonly name: string }[];
+  /** Parameters whose name contains one of these stay as they are. */
+  readonly freeze: readonly string[];
+}
+
+/** What one step came to. */
+export interface StepOutcome {
+  readonly loss: number;
+  readonly losses: Readonly<Record<string, number>>;
+  readonly gradientNorm: number;
+  readonly learningRate: number;
+}
+
+export class TrainingSession {
+  readonly device: Device;
+  readonly config: DinoConfig;
+  readonly seed: number;
+  readonly classes: SessionSetup["classes"];
+  readonly model: Dino;
+  readonly groups: readonly RatedGroup[];
+  readonly optimizer: Optimizer;
+  readonly rates: RatesPlan;
+  readonly ema: MovingAverage<Dino> | undefined;
+  readonly #criterion: Criterion;
+  /** One stream per use. Each process of a distributed run has its own pair. */
+  readonly #denoising: RandomStream;
+  readonly #noise: RandomStream;
+
+  progress: Progress = BEGINNING;
+  best: { readonly regular: Best; readonly ema: Best } = { regular: NO_BEST, ema: NO_BEST };
+  /** One record per finished epoch, without times. */
+  history: StateValue[] = [];
+  /** The latest losses with their steps. */
+  trace: { readonly step: number; readonly loss: number }[] = [];
+  /** What was changed by hand on a resume, and at which step. */
+  overrides: StateValue[] = [];
+
+  constructor(setup: SessionSetup) {
+    const { device, config, seed } = setup;
+    this.device = device;
+    this.config = config;
+    this.seed = seed;
+    this.classes = setup.classes;
+    this.#denoising = RandomStream.named(seed, "denoising");
+    this.#noise = RandomStream.named(seed, "noise");
+    const random = RandomStream.named(seed, "initialization");
+    this.model = buildDino({ device, random, noise: this.#noise }, config).train();
+    freezeParameters(this.model, setup.freeze);
+    this.groups = parameterGroups(this.model, config);
+    this.optimizer = config.optimizer === "sgd"
+      ? new SGD(this.groups, { momentum: config.momentum })
+      : new AdamW(this.groups);
+    this.rates = planRates(config, {
+      initialRates: this.groups.map(({ learningRate }) => learningRate),
+      stepsPerEpoch: setup.stepsPerEpoch,
+    });
+    if (config.use_ema) {
+      const average = buildDino({ device, random: RandomStream.named(seed, "average") }, config);
+      this.ema = new MovingAverage(this.model, average, config.ema_decay);
+    }
+    this.#criterion = new Criterion(config);
+  }
+
+  /**
+   * Trains on one batch.
+   * @throws DinogradError of kind "nonfinite", before anything has changed, if the loss is not a finite number
+   */
+  async step(batch: Batch): Promise<StepOutcome> {
+    using _ = scope();
+    const rates = this.rates.at(this.progress);
+    const images = tensor(this.device, batch.images, batch.shape);
+    const outputs = this.model.forward({
+      images,
+      mask: batch.mask,
+      denoising: { targets: batch.targets, random: this.#denoising },
+    });
+    const { total, values } = await this.#criterion.losses(outputs, batch.targets);
+    const loss = await total.item();
+    if (!Number.isFinite(loss)) {
+      throw new DinogradError("nonfinite", `step ${this.progress.step}: expected a finite loss but found ${loss}`);
+    }
+    total.backward();
+    const parameters = this.groups.flatMap((group) => group.parameters.map(([, parameter]) => parameter));
+    const { norm, coefficient } = clipGradNorm(parameters, this.config.clip_max_norm);
+    this.optimizer.step({ ...rates, coefficient });
+    this.optimizer.zeroGrad();
+    if (this.progress.epoch >= this.config.ema_epoch) this.ema?.update();
+    const gradientNorm = await norm.item();
+    this.trace = [...this.trace.slice(1 - TRACE_LENGTH), { step: this.progress.step, loss }];
+    this.progress = { ...afterStep(this.progress, 0), samples: batch.nextSample };
+    return { loss, losses: values, gradientNorm, learningRate: rates.learningRates[0] };
+  }
+
+  /** The whole state. Tensors are copies: training may go on while they are written. `runtime` is left out of digests. */
+  async capture(runtime: StateValue): Promise<BundleContent> {
+    const model = withoutAliases(this.model.stateDict());
+    const { tensors: moments, steps } = this.optimizer.state();
+    const ema = this.ema && withoutAliases(this.ema.average.stateDict()).tensors;
+    const tensors = await snapshot([
+      ["model", model.tensors],
+      ["optimizer", moments],
+      ...(ema ? [["ema", ema] as const] : []),
+    ]);
+    const { epoch, step, samples, phase } = this.progress;
+    const [decided, incidental] = splitConfig(this.config);
+    const state: StateValue = {
+      kind: "dinograd training state",
+      epoch,
+      step,
+      phase,
+      seed: this.seed,
+      sampler: { epoch, samples },
+      model: { aliases: { ...model.aliases } },
+      optimizer: {
+        kind: this.config.optimizer,
+        groups: this.groups.map(({ name, parameters, weightDecay, learningRate }) => ({
+          name,
+          parameters: parameters.map(([key]) => key),
+          weight_decay: weightDecay,
+          initial_learning_rate: learningRate,
+        })),
+        steps: Object.fromEntries(steps),
+      },
+      scheduler: { description: this.rates.description, total_steps: this.rates.totalSteps },
+      ema: this.ema ? { updates: this.ema.updates, decay: this.config.ema_decay } : null,
+      // One entry per process; this release trains in one.
+      random: { processes: [{ denoising: randomState(this.#denoising), noise: randomState(this.#noise) }] },
+      best: { regular: { ...this.best.regular }, ema: { ...this.best.ema } },
+      history: this.history,
+      losses: this.trace.map(({ step, loss }) => ({ step, loss })),
+      overrides: this.overrides,
+      config: decided,
+      classes: this.classes.map(({ id, name }) => ({ id, name })),
+      runtime: { ...asMap(runtime), config: incidental },
+    };
+    return { tensors, state };
+  }
+
+  /** Puts a captured state back. The session was made with the bundle's config. */
+  restore(content: BundleContent, place: string): void {
+    const state = new StateReader(content.state, place);
+    const aliases = state.get("model").get("aliases").entries().map(([alias, name]) => [alias, name.text()] as const);
+    this.model.loadStateDict(withElements(underPrefix(content, "model"), aliases, place));
+    const moments = underPrefix(content, "optimizer");
+    this.optimizer.loadState({
+      tensors: new Map([...moments].map(([key, value]) => [key, elementsOf(value, `${place}, optimizer/${key}`)])),
+      steps: new Map(state.get("optimizer").get("steps").entries().map(([key, value]) => [key, value.number()])),
+    });
+    if (this.ema) {
+      this.ema.average.loadStateDict(withElements(underPrefix(content, "ema"), aliases, place));
+      this.ema.updates = state.get("ema").get("updates").number();
+    }
+    const [process] = state.get("random").get("processes").list();
+    this.#denoising.rewind(process.get("denoising").get("counter").number());
+    this.#noise.rewind(process.get("noise").get("counter").number());
+    const phase = state.get("phase").text() === "evaluate" ? "evaluate" : "train";
+    this.progress = {
+      epoch: state.get("epoch").number(),
+      step: state.get("step").number(),
+      samples: state.get("sampler").get("samples").number(),
+      phase,
+    };
+    const [regular, ema] = ["regular", "ema"].map((which) => readBest(state.get("best").get(which)));
+    this.best = { regular, ema };
+    this.history = state.get("history").list().map(({ value }) => value);
+    this.trace = state.get("losses").list().map((entry) => ({
+      step: entry.get("step").number(),
+      loss: entry.get("loss").number(),
+    }));
+    this.overrides = state.get("overrides").list().map(({ value }) => value);
+  }
+
+  dispose(): void {
+    this.optimizer.dispose();
+    this.ema?.average.dispose();
+    this.model.dispose();
+  }
+}
+
+const randomState = (stream: RandomStream): StateValue => ({ key: [...stream.key], counter: stream.counter });
+
+function readBest(state: StateReader): Best {
+  return { ap: state.get("ap").number(), epoch: state.get("epoch").optional((epoch) => epoch.number()) };
+}
+
+const asMap = (value: StateValue): { [key: string]: StateValue } =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array) ? value : {};
+
+/** Stored tensors under all their names, as the engine takes them. */
+function withElements(
+  tensors: ReadonlyMap<string, StoredTensor>,
+  aliases: readonly (readonly [alias: string, name: string])[],
+  place: string,
+) {
+  const values = new Map(
+    [...tensors].map(([name, value]) => [name, { shape: value.shape, data: elementsOf(value, `${place}, ${name}`) }]),
+  );
+  for (const [alias, name] of aliases) {
+    const value = values.get(name);
+    if (!value) throw new DinogradError("checkpoint", `${place}: expected "${name}" for its alias "${alias}"`);
+    values.set(alias, value);
+  }
+  return values;
+}
+
+/** What decides the numbers, and what may differ between equal runs. */
+function splitConfig(config: DinoConfig): [decided: StateValue, incidental: StateValue] {
+  const entries = Object.entries(config) as [ConfigKey, ConfigValue][]; // a config has exactly these keys
+  const part = (runtime: boolean): StateValue =>
+    Object.fromEntries(
+      entries.filter(([key]) => (groupOf(key) === "runtime") === runtime).map(([key, value]) => [key, toState(value)]),
+    );
+  return [part(false), part(true)];
+}
+
+/** Config values are already trees of plain values; this copies the readonly ones. */
+function toState(value: ConfigValue): StateValue {
+  if (Array.isArray(value)) return value.map(toState);
+  if (typeof value === "object" && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, toState(inner)]));
+  }
+  return value;
+}
+
+/** Fixes the parameters whose name contains one of the keywords. */
+export function freezeParameters(model: Module, keywords: readonly string[]): void {
+  for (const [name, parameter] of model.parameters()) {
+    if (keywords.some((keyword) => name.includes(keyword))) parameter.requiresGrad = false;
+  }
+}
