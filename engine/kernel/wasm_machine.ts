@@ -244,9 +244,28 @@ export class WasmMachine extends Machine {
   }
 
   forColumns(_count: Value, body: (j: Value) => void): void {
-    if (!this.#columns) throw new Error("wasm: forColumns belongs into row and column kernels");
-    const begin = this.local("i32", this.#columns.begin);
-    const end = this.local("i32", this.#columns.end);
+    const { begin, end } = this.#columnRange();
+    this.#forVectors(begin, end, body);
+  }
+
+  /** `forColumns` for bodies that take four vectors (a cache line) at once, where there are as many. */
+  forColumnBlocks(body: (js: readonly Value[]) => void): void {
+    const { begin, end } = this.#columnRange();
+    const middle = this.add(begin, this.integer("and", this.sub(end, begin), this.int(-16)));
+    this.#withLanes(4, () => {
+      this.#range({ start: begin, end: middle, step: 16 }, (j) => {
+        body([0, 4, 8, 12].map((offset) => this.add(j, this.int(offset))));
+      });
+    });
+    this.#forVectors(middle, end, (j) => body([j]));
+  }
+
+  #columnRange(): { begin: Value; end: Value } {
+    if (!this.#columns) throw new Error("wasm: columns belong into row and column kernels");
+    return { begin: this.local("i32", this.#columns.begin), end: this.local("i32", this.#columns.end) };
+  }
+
+  #forVectors(begin: Value, end: Value, body: (j: Value) => void): void {
     const middle = this.add(begin, this.integer("and", this.sub(end, begin), this.int(-4)));
     this.#withLanes(4, () => this.#range({ start: begin, end: middle, step: 4 }, body));
     this.#withLanes(1, () => this.#range({ start: middle, end, step: 1 }, body));

@@ -84,7 +84,9 @@ export class VectorCode {
 function exp(v: VectorCode, argument: Local): Local {
   // pmax and pmin hand on a NaN in their first operand.
   const x = v.op("f32x4.pmin", v.op("f32x4.pmax", argument, v.float(-105)), v.float(89));
-  const k = v.op("f32x4.nearest", v.mul(x, v.float(Math.LOG2E)));
+  // Added to 1.5 * 2^23, k moves into the lowest bits of the sum, rounded and as an integer.
+  const shifted = v.multiplyAdd(x, v.float(Math.LOG2E), v.float(ROUNDING));
+  const k = v.sub(shifted, v.float(ROUNDING));
   const r = v.multiplyAdd(k, v.float(LN2_REST), v.multiplyAdd(k, v.float(-LN2_SHORT), x));
   // (e^r - 1 - r) / r², 3e-9 relative to e^r
   const p = v.polynomial(r, [
@@ -95,17 +97,20 @@ function exp(v: VectorCode, argument: Local): Local {
     0.0013813144760206342,
   ]);
   const power = v.add(v.multiplyAdd(p, v.mul(r, r), r), v.float(1));
-  const whole = v.op("i32x4.trunc_sat_f32x4_s", k);
-  const half = v.shift("i32x4.shr_s", whole, 1);
-  const rest = v.op("i32x4.sub", whole, half);
+  // The nine lowest bits of ROUNDING, and of its half, are zero: only k is left when 23 bits are shifted out.
+  const half = v.shift("i32x4.shr_s", shifted, 1);
+  const rest = v.op("i32x4.sub", shifted, half);
   return v.mul(v.mul(power, powerOfTwo(v, half)), powerOfTwo(v, rest));
 }
+
+/** Floats of this size have no bits below 1. */
+const ROUNDING = 1.5 * 2 ** 23;
 
 /** 355/512, whose ten bits times any exponent are exact, and what is missing to ln 2. */
 const LN2_SHORT = 0.693359375;
 const LN2_REST = LN2_SHORT - Math.LN2;
 
-/** 2^n for integers -126 <= n <= 127: the exponent bits of a float. */
+/** 2^n for integers -126 <= n <= 127 in the nine lowest bits: the exponent bits of a float. */
 function powerOfTwo(v: VectorCode, n: Local): Local {
   return v.shift("i32x4.shl", v.op("i32x4.add", n, v.int(127)), 23);
 }
