@@ -12,6 +12,7 @@ export {
   type Sample,
   type SampleRequest,
 } from "./batch.ts";
+export { CARD_CATEGORIES, generateCards, type GenerateCardsOptions, type GeneratedCards } from "./cards.ts";
 export { CocoDataset, type ImageEntry, openDataset, type OpenDatasetOptions, pixelTarget, type Split } from "./coco.ts";
 export { type CocoCategory, type CocoFile, type CocoImage, type CocoObject, parseCocoFile } from "./coco_file.ts";
 export { blankImage, decodeImage, type DecodeOptions, encodeJpeg, encodePng, type Image, readImage } from "./image.ts";

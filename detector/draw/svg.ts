@@ -1,0 +1,77 @@
+/**
+ * From SVG text to pixels with resvg compiled to WebAssembly (`@resvg/resvg-wasm`), which also shapes text in any script
+ * and direction. Only fonts given here are used, never the system's, so the same SVG gives the same pixels everywhere.
+ */
+import { initWasm, Resvg } from "@resvg/resvg-wasm";
+import dejavu from "dejavu-fonts-ttf/package.json" with { type: "json" };
+
+/** A rendered picture: `[height, width, 4]`, red, green, blue (multiplied by alpha) and alpha. */
+export interface Rendering {
+  readonly width: number;
+  readonly height: number;
+  readonly rgba: Uint8Array;
+}
+
+/** Fonts that ship with the project's dependencies, by the names that SVG's `font-family` and `font-weight` ask for. */
+export type FontName = "DejaVu Sans" | "DejaVu Sans Bold" | "DejaVu Serif Bold";
+
+let rendererReady: Promise<void> | undefined;
+const loadedFonts = new Map<FontName, Promise<Uint8Array>>();
+
+export interface RenderOptions {
+  /** Fonts that the SVG's text may use; the first is the default. */
+  readonly fonts: readonly FontName[];
+  /** Further font files (TrueType, OpenType), for scripts that those lack. */
+  readonly extraFonts?: readonly Uint8Array[];
+  /** Scale to this height in pixels; default: the SVG's own size. */
+  readonly height?: number;
+}
+
+/** Renders an SVG document. Throws if it is not well-formed. */
+export async function renderSvg(svg: string, { fonts, extraFonts = [], height }: RenderOptions): Promise<Rendering> {
+  rendererReady ??= startRenderer();
+  const fontBuffers = await Promise.all(fonts.map(loadFont));
+  await rendererReady;
+  const renderer = new Resvg(svg, {
+    font: { fontBuffers: [...fontBuffers, ...extraFonts], defaultFontFamily: "DejaVu Sans" },
+    fitTo: height === undefined ? { mode: "original" } : { mode: "height", value: height },
+  });
+  try {
+    const rendered = renderer.render();
+    const result = { width: rendered.width, height: rendered.height, rgba: rendered.pixels.slice() };
+    rendered.free();
+    return result;
+  } finally {
+    renderer.free();
+  }
+}
+
+/** Text with the characters escaped that mean something in XML; characters that XML forbids become U+FFFD. */
+export function escapeXml(text: string): string {
+  const names: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;" };
+  return text.toWellFormed()
+    // deno-lint-ignore no-control-regex -- control characters are what is looked for
+    .replaceAll(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, "\ufffd")
+    .replaceAll(/[&<>"']/g, (character) => names[character]);
+}
+
+async function startRenderer(): Promise<void> {
+  await initWasm(await fetch(import.meta.resolve("@resvg/resvg-wasm/index_bg.wasm")));
+}
+
+function loadFont(name: FontName): Promise<Uint8Array> {
+  const found = loadedFonts.get(name) ?? readFont(name);
+  loadedFonts.set(name, found);
+  return found;
+}
+
+async function readFont(name: FontName): Promise<Uint8Array> {
+  const urls: Record<FontName, string> = {
+    "DejaVu Sans": import.meta.resolve("dejavu-fonts-ttf/ttf/DejaVuSans.ttf"),
+    "DejaVu Sans Bold": import.meta.resolve("dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf"),
+    "DejaVu Serif Bold": import.meta.resolve("dejavu-fonts-ttf/ttf/DejaVuSerif-Bold.ttf"),
+  };
+  const response = await fetch(urls[name]);
+  if (!response.ok) throw new Error(`font ${name} of ${dejavu.name}@${dejavu.version} cannot be read`);
+  return await response.bytes();
+}
