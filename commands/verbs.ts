@@ -33,6 +33,10 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     about: "which tensors and states of two bundles differ, and by how much",
     load: async () => (await import("./diff.ts")).diffVerb,
   },
+  doctor: {
+    about: "would a resume succeed, and be the same run? with remedies",
+    load: async () => (await import("./doctor.ts")).doctorVerb,
+  },
   average: {
     about: "the mean of the weights of several bundles",
     load: async () => (await import("./average.ts")).averageVerb,
