@@ -1,0 +1,72 @@
+/**
+ * Which rows of class heads and label embeddings carry over to a model with other classes: those of classes with the same
+ * name. A row is a category id, in the file as in the model.
+ */
+
+import { DinogradError } from "../../engine/errors.ts";
+import type { ClassName } from "./weights_file.ts";
+
+/** Names in the file → names in the model, for classes that were renamed. */
+export type ClassMap = Readonly<Record<string, string>>;
+
+/** Row `from` of the file's tensor becomes row `to` of the model's. */
+export interface CarriedRow {
+  readonly from: number;
+  readonly to: number;
+  readonly name: string;
+}
+
+/** Parameters with a row for each class: `class_embed.3.weight`, `transformer.enc_out_class_embed.bias`, `label_enc.weight`. */
+export function hasClassRows(name: string): boolean {
+  return /(^|\.)(class_embed\.\d+|enc_out_class_embed|label_enc)\.(weight|bias)$/.test(name);
+}
+
+/** Reads the text of a class map. @throws DinogradError("config") where it is no object of names. */
+export function parseClassMap(text: string, place: string): ClassMap {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new DinogradError("config", `${place}: expected JSON such as {"old name": "new name"} but found other text`);
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new DinogradError("config", `${place}: expected an object such as {"old name": "new name"}`);
+  }
+  const pairs = Object.entries(value).map(([from, to]): [string, string] => {
+    if (typeof to === "string") return [from, to];
+    throw new DinogradError("config", `${place}: expected a name for "${from}" but found ${JSON.stringify(to)}`);
+  });
+  return Object.fromEntries(pairs);
+}
+
+/**
+ * Pairs the classes of a file with those of a model by name.
+ * @throws DinogradError("config") where the map names a class that its side does not have
+ */
+export function matchClasses(
+  from: readonly ClassName[],
+  to: readonly ClassName[],
+  classMap: ClassMap = {},
+): CarriedRow[] {
+  const targets = new Map(to.map(({ id, name }) => [name, id]));
+  const sources = new Set(from.map(({ name }) => name));
+  for (const [before, after] of Object.entries(classMap)) {
+    if (!sources.has(before)) {
+      throw new DinogradError("config", `class map: expected a class of the checkpoint but found "${before}"`);
+    }
+    if (!targets.has(after)) {
+      throw new DinogradError("config", `class map: expected a class of the data set but found "${after}"`);
+    }
+  }
+  return from.flatMap(({ id, name }) => {
+    const renamed = Object.hasOwn(classMap, name) ? classMap[name] : name;
+    const target = targets.get(renamed);
+    return target === undefined ? [] : [{ from: id, to: target, name: renamed }];
+  });
+}
+
+/** Whether both lists give every label the same name. */
+export function sameClasses(a: readonly ClassName[], b: readonly ClassName[]): boolean {
+  const names = new Map(a.map(({ id, name }) => [id, name]));
+  return a.length === b.length && b.every(({ id, name }) => names.get(id) === name);
+}

@@ -1,0 +1,29 @@
+/** Weights out of checkpoints of any format and into models, with a plan that says what happens to every key. */
+export {
+  type CarriedRow,
+  type ClassMap,
+  hasClassRows,
+  matchClasses,
+  parseClassMap,
+  sameClasses,
+} from "./class_rows.ts";
+export {
+  applyLoad,
+  KEY_OUTCOMES,
+  type KeyOutcome,
+  type KeyPlan,
+  keysWith,
+  type LoadPlan,
+  planLoad,
+  type PlanOptions,
+  showLoad,
+} from "./load_weights.ts";
+export { toTensorData } from "./tensor_data.ts";
+export {
+  type ClassName,
+  type NamedWeight,
+  openWeights,
+  resolveFileConfig,
+  type Weights,
+  type WeightsFile,
+} from "./weights_file.ts";

@@ -1,0 +1,218 @@
+/**
+ * The weights of any checkpoint under one face: bundles, PyTorch files (of the official code, of torchvision, or a bare
+ * state dict) and safetensors. Opening reads no tensor; each is read when it is needed, so that the weights are in memory
+ * once. Names are those of the model's state dict, whatever the file has in front of them.
+ */
+
+import {
+  type Bundle,
+  openBundle,
+  openPth,
+  openSafetensors,
+  pickleGet,
+  type PickleValue,
+  type PthFile,
+  stateDictOf,
+  type StateValue,
+  type StoredDType,
+  type StoredTensor,
+  stripPrefix,
+  toStateValue,
+} from "../../checkpoint/mod.ts";
+import { type FileLayer, openForReading } from "../../checkpoint/file_layer.ts";
+import { nodeFiles } from "../../checkpoint/node_files.ts";
+import { DinogradError } from "../../engine/errors.ts";
+import { type ConfigObject, type ConfigValue, type DinoConfig, isConfigKey, resolveConfig } from "../config/mod.ts";
+
+/** A tensor that is read when asked for. Several names of one tensor share one object. */
+export interface NamedWeight {
+  readonly dtype: StoredDType;
+  readonly shape: readonly number[];
+  read(): Promise<StoredTensor>;
+}
+
+export type Weights = ReadonlyMap<string, NamedWeight>;
+
+/** A class by its label, the index of its row in the class heads. */
+export interface ClassName {
+  readonly id: number;
+  readonly name: string;
+}
+
+/** Weights and what the file knows of them. Close it, or hold it with `await using`; tensors are read before that. */
+export interface WeightsFile extends AsyncDisposable {
+  readonly path: string;
+  readonly kind: "bundle" | "pth" | "safetensors";
+  readonly tensors: Weights;
+  /** The averaged weights, where the file has them beside the others. */
+  readonly ema: Weights | null;
+  /** Names of the classes, where the file has them. */
+  readonly classes: readonly ClassName[] | null;
+  /** The configuration's keys as they stand in the file, where it has one; `resolveFileConfig` checks and completes them. */
+  readonly config: ConfigObject | null;
+}
+
+/**
+ * Opens the weights of a checkpoint, whose format is told by its first bytes.
+ * @throws DinogradError of kind "checkpoint" where it is none, is damaged or holds no weights
+ */
+export async function openWeights(path: string, options: { files?: FileLayer } = {}): Promise<WeightsFile> {
+  const start = await firstBytes(path, options.files ?? nodeFiles);
+  const isZip = start[0] === 0x50 && start[1] === 0x4B;
+  const isPickle = start[0] === 0x80; // the older format of torch.save begins with a pickle
+  if (isZip || isPickle || /\.(pth|pt)$/i.test(path)) {
+    return await closingOnError(await openPth(path, options), fromPth);
+  }
+  if (start[8] === 0x7B || /\.safetensors$/i.test(path)) { // "{" opens the header
+    const file = await openSafetensors(path, options);
+    return await closingOnError(file, () => ({
+      ...{ path, kind: "safetensors" as const, ema: null, classes: null, config: null },
+      tensors: modelNames(weightsOf(file.tensors, (name) => file.read(name)), path),
+      [Symbol.asyncDispose]: () => file.close(),
+    }));
+  }
+  return await closingOnError(await openBundle(path, options), fromBundle);
+}
+
+/**
+ * The configuration that a file was made with, complete; null where it has none.
+ * @throws DinogradError of kind "config" where it describes nothing that can be built here
+ */
+export function resolveFileConfig({ config, path }: Pick<WeightsFile, "config" | "path">): DinoConfig | null {
+  if (config === null) return null;
+  try {
+    return resolveConfig(config, { source: `${path}, configuration` }).config;
+  } catch (error) {
+    if (!(error instanceof DinogradError)) throw error;
+    throw new DinogradError("config", error.message, { cause: error });
+  }
+}
+
+async function firstBytes(path: string, files: FileLayer): Promise<Uint8Array> {
+  const handle = await openForReading(path, files);
+  try {
+    const buffer = new Uint8Array(16);
+    return buffer.subarray(0, await handle.read(buffer, 0).catch(() => 0)); // the reader that is tried next says why
+  } finally {
+    await handle.close();
+  }
+}
+
+async function closingOnError<F extends { close(): Promise<void> }>(
+  file: F,
+  read: (file: F) => WeightsFile,
+): Promise<WeightsFile> {
+  try {
+    return read(file);
+  } catch (error) {
+    await file.close().catch(() => {}); // the first error is the one to tell
+    throw error;
+  }
+}
+
+interface TensorInfo {
+  readonly dtype: StoredDType;
+  readonly shape: readonly number[];
+}
+
+function weightsOf(
+  entries: ReadonlyMap<string, TensorInfo>,
+  read: (name: string) => Promise<StoredTensor>,
+): Map<string, NamedWeight> {
+  return new Map(
+    [...entries].map(([name, { dtype, shape }]) => [name, { dtype, shape, read: () => read(name) }]),
+  );
+}
+
+function fromBundle(bundle: Bundle): WeightsFile {
+  const { state, path } = bundle;
+  const all = weightsOf(bundle.tensors, (name) => bundle.read(name));
+  const aliases = Object.entries(asMap(asMap(asMap(state).model).aliases));
+  const under = (prefix: string): Map<string, NamedWeight> => {
+    const found = new Map<string, NamedWeight>();
+    for (const [name, weight] of all) if (name.startsWith(prefix)) found.set(name.slice(prefix.length), weight);
+    for (const [alias, name] of aliases) {
+      const weight = typeof name === "string" ? found.get(name) : undefined;
+      if (weight) found.set(alias, weight);
+    }
+    return found;
+  };
+  const ema = under("ema/");
+  const decided = asMap(state).config;
+  const incidental = asMap(asMap(asMap(state).runtime).config);
+  return {
+    path,
+    kind: "bundle",
+    tensors: modelNames(under("model/"), path),
+    ema: ema.size > 0 ? modelNames(ema, path) : null,
+    classes: classesOf(asMap(state).classes),
+    config: decided === undefined ? null : configKeysOf({ ...asMap(decided), ...incidental }),
+    [Symbol.asyncDispose]: () => bundle.close(),
+  };
+}
+
+/** The official code files `model`, `ema_model` and `args`; others `state_dict`; torchvision the tensors themselves. */
+function fromPth(file: PthFile): WeightsFile {
+  const { root, path } = file;
+  const read = (dict: PickleValue | undefined, place: string): Weights => {
+    // Tensors that are one object in the file stay one.
+    const known = new Map<unknown, NamedWeight>();
+    const weights = new Map<string, NamedWeight>();
+    for (const [name, tensor] of stateDictOf(dict, place)) {
+      const { dtype, shape } = tensor;
+      const weight = known.get(tensor) ?? { dtype, shape, read: () => file.read(tensor) };
+      known.set(tensor, weight);
+      weights.set(name, weight);
+    }
+    return modelNames(weights, path);
+  };
+  const key = ["model", "state_dict"].find((name) => pickleGet(root, name) instanceof Map);
+  const average = pickleGet(root, "ema_model");
+  const args = pickleGet(root, "args");
+  return {
+    path,
+    kind: "pth",
+    tensors: key === undefined ? read(root, path) : read(pickleGet(root, key), `${path}, ${key}`),
+    ema: average instanceof Map ? read(average, `${path}, ema_model`) : null,
+    classes: null,
+    config: args === undefined || args === null ? null : configKeysOf(asMap(toStateValue(args))),
+    [Symbol.asyncDispose]: () => file.close(),
+  };
+}
+
+/** Layers that classify whole images: a detector has none. */
+const CLASSIFIER = /^(fc|head|norm)\./;
+
+/** Takes prefixes off, and puts the names of backbones that were published alone where the model has its backbone. */
+function modelNames(weights: Weights, path: string): Weights {
+  if (weights.size === 0) throw new DinogradError("checkpoint", `${path}: expected weights but found no tensor`);
+  const plain = stripPrefix(weights);
+  const prefix = plain.has("conv1.weight") && plain.has("layer1.0.conv1.weight")
+    ? "backbone.0.body." // a ResNet of torchvision
+    : plain.has("patch_embed.proj.weight") || plain.has("downsample_layers.0.0.weight")
+    ? "backbone.0." // a Swin transformer or a ConvNeXt
+    : undefined;
+  if (prefix === undefined) return plain;
+  const kept = [...plain].filter(([name]) => !CLASSIFIER.test(name) && !name.endsWith(".attn_mask"));
+  return new Map(kept.map(([name, weight]) => [prefix + name, weight]));
+}
+
+function asMap(value: StateValue | undefined): { readonly [key: string]: StateValue } {
+  const isMap = typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
+  return isMap ? value : {};
+}
+
+function classesOf(value: StateValue | undefined): ClassName[] | null {
+  if (!Array.isArray(value) || value.length === 0) return null;
+  return value.flatMap((entry) => {
+    const { id, name } = asMap(entry);
+    return typeof id === "number" && typeof name === "string" ? [{ id, name }] : [];
+  });
+}
+
+/** The keys that are settings here; the official `args` hold the flags of a run and whatever else was set by hand. */
+function configKeysOf(values: { readonly [key: string]: StateValue }): ConfigObject {
+  const entries = Object.entries(values).filter(([key]) => isConfigKey(key));
+  // What is no plain value (a big integer, bytes) does not pass the key's own check later.
+  return Object.fromEntries(entries) as { [key: string]: ConfigValue };
+}
