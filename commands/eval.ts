@@ -7,35 +7,96 @@ import {
   parseCocoDetections,
 } from "../detector/eval/mod.ts";
 import { DinogradError } from "../engine/errors.ts";
-import type { Verb } from "./command.ts";
+import type { EvalOptions, RunUi } from "../detector/config/mod.ts";
+import {
+  addComputeFlags,
+  addConfigFlags,
+  type ComputeFlags,
+  computeOptions,
+  type ConfigFlags,
+  type Verb,
+} from "./command.ts";
+import { chooseConfig } from "./config_choice.ts";
+import { EXIT_CODES } from "./exit_codes.ts";
 import { readText } from "./files.ts";
 import type { Terminal } from "./terminal.ts";
 
-interface EvalFlags {
+interface EvalFlags extends ConfigFlags, ComputeFlags {
   readonly gt?: string;
   readonly dt?: string;
+  readonly checkpoint?: string;
+  readonly coco_path?: string;
+  readonly output_dir?: string;
+  readonly ema?: true;
+  readonly test?: true;
+  readonly save_results?: true;
+  readonly debug?: true;
   readonly per_class?: true;
   readonly json?: true;
 }
 
-export const evalVerb: Verb<EvalFlags> = {
-  define(command: Command): void {
-    command
-      .option("--gt <file>", "annotations, for evaluating two files alone")
-      .option("--dt <file>", "detections as a COCO results file")
-      .option("--per_class", "also a table by class")
-      .option("--json", "print the numbers as JSON");
-  },
+/** What evaluates a checkpoint and shows the result. */
+export interface EvalActions {
+  evaluate(options: EvalOptions, ui: RunUi): Promise<unknown>;
+}
 
-  async run({ flags, terminal }): Promise<void> {
-    if (flags.gt === undefined || flags.dt === undefined) {
-      throw new DinogradError("usage", "eval: expected both --gt and --dt");
-    }
-    const truth = parseCocoAnnotations(await readText(flags.gt), flags.gt);
-    const detections = parseCocoDetections(await readText(flags.dt), flags.dt);
-    showResult(evaluateDetections(truth, detections), flags, terminal);
-  },
-};
+/** The verb; without `actions` it knows only the evaluation of two files. */
+export function evalVerb(actions?: EvalActions): Verb<EvalFlags> {
+  return {
+    define(command: Command): void {
+      command
+        .option("--gt <file>", "annotations, for evaluating two files alone")
+        .option("--dt <file>", "detections as a COCO results file")
+        .option("--per_class", "also a table by class")
+        .option("--json", "print the numbers as JSON");
+      if (actions) defineCheckpointFlags(command);
+    },
+
+    async run({ flags, terminal }): Promise<number | void> {
+      if (actions && flags.checkpoint !== undefined) {
+        await actions.evaluate(await checkpointOptions(flags, flags.checkpoint, terminal), terminal);
+        return terminal.stop.aborted ? EXIT_CODES.interrupted : 0;
+      }
+      if (flags.gt === undefined || flags.dt === undefined) {
+        const other = actions ? ", or --checkpoint and --coco_path" : "";
+        throw new DinogradError("usage", `eval: expected both --gt and --dt${other}`);
+      }
+      const truth = parseCocoAnnotations(await readText(flags.gt), flags.gt);
+      const detections = parseCocoDetections(await readText(flags.dt), flags.dt);
+      showResult(evaluateDetections(truth, detections), flags, terminal);
+    },
+  };
+}
+
+function defineCheckpointFlags(command: Command): void {
+  command
+    .option("--checkpoint <file>", "evaluate this .dino, .pth or .safetensors file on a data set")
+    .option("--coco_path <dir>", "folder with val2017 and annotations")
+    .option("--output_dir <dir>", "folder for results")
+    .option("--ema", "evaluate the averaged weights")
+    .option("--test", "detect on test2017 and write results0.json")
+    .option("--save_results", "write truth and detections of every image")
+    .option("--debug", "stop after 15 batches");
+  addConfigFlags(command);
+  addComputeFlags(command);
+}
+
+async function checkpointOptions(flags: EvalFlags, checkpoint: string, terminal: Terminal): Promise<EvalOptions> {
+  if (flags.coco_path === undefined) throw new DinogradError("usage", "eval: expected --coco_path with --checkpoint");
+  return {
+    ...await chooseConfig(flags, terminal),
+    ...computeOptions(flags),
+    checkpoint,
+    cocoPath: flags.coco_path,
+    outputDir: flags.output_dir ?? "",
+    useEma: flags.ema ?? false,
+    test: flags.test ?? false,
+    saveResults: flags.save_results ?? false,
+    debug: flags.debug ?? false,
+    perClass: flags.per_class ?? false,
+    json: flags.json ?? false,
+  };
+}
 
 const DESCRIPTIONS: Readonly<Record<string, string>> = {
   AP: "IoU 0.50:0.95, all sizes, 100 detections",

@@ -11,7 +11,7 @@ export interface VerbEntry {
 export const VERBS: Readonly<Record<string, VerbEntry>> = {
   eval: {
     about: "COCO average precision of a checkpoint, or of two files",
-    load: async () => (await import("./eval.ts")).evalVerb,
+    load: async () => (await import("./eval.ts")).evalVerb(),
   },
   inspect: {
     about: "what a checkpoint holds; --digest for the SHA-256 of its training state",

@@ -1,0 +1,30 @@
+/** `train`: trains, resumes or fine-tunes; with `--eval`, in the official spelling, evaluates a checkpoint. */
+import type { Command } from "commander";
+import type { EvalOptions, RunUi, TrainOptions } from "../detector/config/mod.ts";
+import { DinogradError } from "../engine/errors.ts";
+import type { Verb } from "./command.ts";
+import { EXIT_CODES } from "./exit_codes.ts";
+import { defineTrainFlags, officialEvalOptions, type TrainFlags, trainOptions } from "./train_options.ts";
+
+/** What does the work. */
+export interface TrainActions {
+  train(options: TrainOptions, ui: RunUi): Promise<unknown>;
+  evaluate(options: EvalOptions, ui: RunUi): Promise<unknown>;
+}
+
+export function trainVerb(actions: TrainActions): Verb<TrainFlags> {
+  return {
+    define(command: Command): void {
+      defineTrainFlags(command);
+    },
+
+    async run({ flags, terminal }): Promise<number> {
+      if (flags.test && !flags.eval) {
+        throw new DinogradError("usage", "train: expected --eval with --test but found --test alone");
+      }
+      if (flags.eval) await actions.evaluate(await officialEvalOptions(flags, terminal), terminal);
+      else await actions.train(await trainOptions(flags, terminal), terminal);
+      return terminal.stop.aborted ? EXIT_CODES.interrupted : 0;
+    },
+  };
+}
