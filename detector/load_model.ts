@@ -1,0 +1,98 @@
+/** From a checkpoint of any format to a model that is ready to detect. */
+
+import type { Device } from "../engine/device/device.ts";
+import { DinogradError } from "../engine/errors.ts";
+import { RandomStream } from "../engine/random.ts";
+import { type ConfigObject, type DinoConfig, resolveConfig, type RunUi } from "./config/mod.ts";
+import { buildDino, type Dino } from "./model/mod.ts";
+import {
+  applyLoad,
+  type ClassName,
+  keysWith,
+  type LoadPlan,
+  openWeights,
+  planLoad,
+  resolveFileConfig,
+  type WeightsFile,
+} from "./weights/mod.ts";
+
+export interface LoadModelOptions {
+  readonly device: Device;
+  /** The complete configuration, or null to take the checkpoint's. */
+  readonly config: DinoConfig | null;
+  /** Keys laid over the checkpoint's configuration where `config` is null. */
+  readonly configChanges?: ConfigObject;
+  /** Take the averaged weights. */
+  readonly useEma?: boolean;
+  /** Told about keys of the file that the model has no use for. */
+  readonly ui?: Pick<RunUi, "warn">;
+}
+
+export interface LoadedModel {
+  /** In evaluation mode. Dispose of it when done. */
+  readonly model: Dino;
+  readonly config: DinoConfig;
+  /** Names of the classes by label; empty where the checkpoint names none. */
+  readonly classes: readonly ClassName[];
+}
+
+/**
+ * Builds the model of a checkpoint and loads its weights.
+ * @throws DinogradError of kind "checkpoint" where the file is damaged, has no such weights or no configuration; "config"
+ * where its weights do not fit the configuration
+ */
+export async function loadModel(checkpoint: string, options: LoadModelOptions): Promise<LoadedModel> {
+  await using file = await openWeights(checkpoint);
+  const config = chooseConfig(file, options);
+  const weights = options.useEma ? file.ema : file.tensors;
+  if (weights === null) {
+    throw new DinogradError("checkpoint", `${checkpoint}: expected averaged weights but found none`);
+  }
+  // Fresh values are overwritten, every one; the stream only has to be there.
+  const model = buildDino({ device: options.device, random: RandomStream.named(0, "overwritten") }, config).evaluate();
+  try {
+    const plan = planLoad(model, weights);
+    requireComplete(plan, checkpoint);
+    const unexpected = keysWith(plan, "unexpected");
+    if (unexpected.length > 0) {
+      options.ui?.warn(`${checkpoint}: passed over ${namesOf(unexpected)}, which the model does not have`);
+    }
+    await applyLoad(plan);
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+  return { model, config, classes: file.classes ?? [] };
+}
+
+function chooseConfig(file: WeightsFile, { config, configChanges = {} }: LoadModelOptions): DinoConfig {
+  if (config) return config;
+  const own = resolveFileConfig(file);
+  if (own) return resolveConfig(configChanges, { source: "--options", base: own }).config;
+  throw new DinogradError(
+    "config",
+    `${file.path}: expected a checkpoint with its configuration but found weights alone; choose one with -c`,
+  );
+}
+
+/** @throws DinogradError("config") unless every key of the model is loaded */
+function requireComplete(plan: LoadPlan, checkpoint: string): void {
+  const [differing] = keysWith(plan, "shape mismatch");
+  if (differing) {
+    throw new DinogradError(
+      "config",
+      `${checkpoint}: expected weights of the configured model but found ${differing.name} with ${differing.note}`,
+    );
+  }
+  const missing = keysWith(plan, "missing");
+  if (missing.length === 0) return;
+  throw new DinogradError(
+    "config",
+    `${checkpoint}: expected weights of the configured model but found none for ${namesOf(missing)}`,
+  );
+}
+
+function namesOf(keys: readonly { readonly name: string }[]): string {
+  const more = keys.length > 3 ? ` and ${keys.length - 3} more` : "";
+  return keys.slice(0, 3).map(({ name }) => name).join(", ") + more;
+}
