@@ -1,0 +1,397 @@
+/**
+ * Multi-scale deformable attention (Zhu et al., "Deformable DETR", arXiv:2010.04159, equation 3): each query looks at a
+ * few points per head and level, found by itself, instead of at every pixel.
+ *
+ *     output[n, q, m] = Σ_l Σ_p weight[n, q, m, l, p] · bilinear(value_l[n, m], location[n, q, m, l, p])
+ *
+ * Locations are (x, y) in 0..1 of each level's image; a pixel's centre is at (i + 0.5) / size, and outside is zero
+ * (PyTorch's `grid_sample` with align_corners = false). All three kernels share `corners`, which finds the four
+ * pixels around a point and their weights.
+ */
+
+import type { Machine, Value } from "../kernel/machine.ts";
+import type { IndexedKernel, KernelBuffer } from "../kernel/recipes.ts";
+import { defineOp } from "../op.ts";
+import { formatShape, sameShape } from "../shape.ts";
+import { type Tensor } from "../tensor.ts";
+import type { Device } from "../device/device.ts";
+
+/** Height and width of each level's image. */
+export type SpatialShapes = readonly (readonly [height: number, width: number])[];
+
+/** Heads, channels per head in chunks, tokens, queries, levels, points, in the order in which kernels get them. */
+const SIZES = ["heads", "channels", "chunks", "tokens", "queries", "levels", "points"];
+
+const read = (name: string, dtype: "f32" | "i32" = "f32"): KernelBuffer => ({ name, dtype, access: "read" });
+const written = (name: string): KernelBuffer => ({ name, dtype: "f32", access: "write" });
+
+/** One of the four pixels around a point: its element offset in `value` (clamped inside), and its weight (0 outside). */
+interface Corner {
+  readonly offset: Value;
+  readonly row: Value;
+  readonly inside: Value;
+  readonly weight: Value;
+}
+
+interface Point {
+  /** Top left, top right, bottom left, bottom right. */
+  readonly corners: readonly Corner[];
+  /** How far the point is past the top left pixel's centre, 0..1. */
+  readonly fractionX: Value;
+  readonly fractionY: Value;
+  readonly width: Value;
+  readonly height: Value;
+}
+
+/** A level's height, width and first token. */
+function levelAt(m: Machine, levels: Parameters<Machine["load"]>[0], level: Value) {
+  const base = m.mul(level, m.int(3));
+  return {
+    height: m.load(levels, base),
+    width: m.load(levels, m.add(base, m.int(1))),
+    start: m.load(levels, m.add(base, m.int(2))),
+  };
+}
+
+/** The pixels around location (x, y) of a level; `stride` is the distance of neighbouring tokens in `value`. */
+function pointAt(
+  m: Machine,
+  location: { readonly x: Value; readonly y: Value },
+  level: ReturnType<typeof levelAt>,
+  { base, stride }: { readonly base: Value; readonly stride: Value },
+): Point {
+  const [width, height] = [m.toFloat(level.width), m.toFloat(level.height)];
+  const half = m.float(0.5);
+  // Points far outside are brought to just outside, so that their integers cannot overflow.
+  const limited = (value: Value, size: Value) =>
+    m.arithmetic("min", m.arithmetic("max", m.sub(m.mul(value, size), half), m.float(-2)), m.add(size, m.float(1)));
+  const [x, y] = [limited(location.x, width), limited(location.y, height)];
+  const [left, top] = [m.math("floor", x), m.math("floor", y)];
+  const [fractionX, fractionY] = [m.sub(x, left), m.sub(y, top)];
+  const one = m.float(1);
+  const columns = [m.toInt(left), m.add(m.toInt(left), m.int(1))];
+  const rows = [m.toInt(top), m.add(m.toInt(top), m.int(1))];
+  const weightsX = [m.sub(one, fractionX), fractionX];
+  const weightsY = [m.sub(one, fractionY), fractionY];
+  const within = (i: Value, size: Value) => m.both(m.le(m.int(0), i), m.lt(i, size));
+  const clamp = (i: Value, size: Value) => m.arithmetic("min", m.arithmetic("max", i, m.int(0)), m.sub(size, m.int(1)));
+  const corners = rows.flatMap((row, j) =>
+    columns.map((column, i): Corner => {
+      const inside = m.both(within(row, level.height), within(column, level.width));
+      const token = m.add(
+        level.start,
+        m.add(m.mul(clamp(row, level.height), level.width), clamp(column, level.width)),
+      );
+      return {
+        offset: m.add(base, m.mul(token, stride)),
+        row,
+        inside,
+        weight: m.select(inside, m.mul(weightsY[j], weightsX[i]), m.float(0)),
+      };
+    })
+  );
+  return { corners, fractionX, fractionY, width, height };
+}
+
+/** Splits an item number into coordinates, the last size fastest. */
+function coordinates(m: Machine, item: Value, sizes: readonly Value[]): Value[] {
+  const result: Value[] = [];
+  let rest = item;
+  for (let axis = sizes.length - 1; axis >= 0; axis--) {
+    result[axis + 1] = m.rem(rest, sizes[axis]);
+    rest = m.div(rest, sizes[axis]);
+  }
+  result[0] = rest;
+  return result;
+}
+
+/** Kernels for one vector length and `quads` vectors of channels per item. */
+interface DeformableKernels {
+  readonly forward: IndexedKernel;
+  readonly pointGradient: IndexedKernel;
+  readonly valueGradient: IndexedKernel;
+}
+
+const variants = new Map<string, DeformableKernels>();
+
+function kernelsFor(lanes: 1 | 4, quads: number): DeformableKernels {
+  const key = `${lanes}x${quads}`;
+  let kernels = variants.get(key);
+  if (!kernels) {
+    kernels = {
+      forward: forwardKernel(lanes, quads),
+      pointGradient: pointGradientKernel(lanes),
+      valueGradient: valueGradientKernel(lanes, quads),
+    };
+    variants.set(key, kernels);
+  }
+  return kernels;
+}
+
+/** An item is one query, head and chunk of channels. */
+function forwardKernel(lanes: 1 | 4, quads: number): IndexedKernel {
+  return {
+    kind: "indexed",
+    name: `deformable_attention_${lanes}x${quads}`,
+    buffers: [read("value"), read("locations"), read("weights"), read("levels", "i32"), written("output")],
+    sizes: SIZES,
+    lanes,
+    body: (m, item, { buffers: [value, locations, weights, levels, output], sizes }) => {
+      const [heads, channels, chunks, tokens, queries, levelCount, points] = sizes;
+      const [batch, query, head, chunk] = coordinates(m, item, [queries, heads, chunks]);
+      const stride = m.mul(heads, channels);
+      const channel = m.add(m.mul(head, channels), m.mul(chunk, m.int(lanes * quads)));
+      const base = m.add(m.mul(m.mul(batch, tokens), stride), channel);
+      const flatQuery = m.add(m.mul(batch, queries), query);
+      const firstPoint = m.mul(m.mul(m.add(m.mul(flatQuery, heads), head), levelCount), points);
+      const totals = Array.from({ length: quads }, () => m.variable(m.splat(0)));
+      m.loop(levelCount, (l) => {
+        const level = levelAt(m, levels, l);
+        m.loop(points, (p) => {
+          const at = m.add(firstPoint, m.add(m.mul(l, points), p));
+          const where = m.mul(at, m.int(2));
+          const location = { x: m.load(locations, where), y: m.load(locations, m.add(where, m.int(1))) };
+          const weight = m.load(weights, at);
+          const { corners } = pointAt(m, location, level, { base, stride });
+          for (const corner of corners) {
+            const share = m.splat(m.mul(corner.weight, weight));
+            totals.forEach((total, quad) => {
+              const pixel = m.loadVec(value, m.add(corner.offset, m.int(quad * lanes)));
+              total.set(m.add(total.get(), m.mul(pixel, share)));
+            });
+          }
+        });
+      });
+      const target = m.add(m.mul(flatQuery, stride), channel);
+      totals.forEach((total, quad) => m.store(output, m.add(target, m.int(quad * lanes)), total.get()));
+    },
+  };
+}
+
+/**
+ * Gradients of locations and weights; an item is one query and head. With g_c = ⟨dy, pixel_c⟩ per corner:
+ * d weight = Σ_c w_c g_c, and d x = weight · width · ((g_1 − g_0)(1 − f_y) + (g_3 − g_2) f_y), likewise for y.
+ */
+function pointGradientKernel(lanes: 1 | 4): IndexedKernel {
+  return {
+    kind: "indexed",
+    name: `deformable_attention_point_gradient_${lanes}`,
+    buffers: [
+      read("value"),
+      read("locations"),
+      read("weights"),
+      read("levels", "i32"),
+      read("gradOutput"),
+      written("gradLocations"),
+      written("gradWeights"),
+    ],
+    sizes: SIZES,
+    lanes,
+    body: (m, item, { buffers, sizes }) => {
+      const [value, locations, weights, levels, gradOutput, gradLocations, gradWeights] = buffers;
+      const [heads, channels, , tokens, queries, levelCount, points] = sizes;
+      const [batch, query, head] = coordinates(m, item, [queries, heads]);
+      const stride = m.mul(heads, channels);
+      const channel = m.mul(head, channels);
+      const base = m.add(m.mul(m.mul(batch, tokens), stride), channel);
+      const flatQuery = m.add(m.mul(batch, queries), query);
+      const firstPoint = m.mul(m.mul(m.add(m.mul(flatQuery, heads), head), levelCount), points);
+      const gradient = m.add(m.mul(flatQuery, stride), channel);
+      const vectors = m.div(channels, m.int(lanes));
+      m.loop(levelCount, (l) => {
+        const level = levelAt(m, levels, l);
+        m.loop(points, (p) => {
+          const at = m.add(firstPoint, m.add(m.mul(l, points), p));
+          const where = m.mul(at, m.int(2));
+          const location = { x: m.load(locations, where), y: m.load(locations, m.add(where, m.int(1))) };
+          const point = pointAt(m, location, level, { base, stride });
+          const dots = point.corners.map(() => m.variable(m.splat(0)));
+          m.loop(vectors, (vector) => {
+            const offset = m.mul(vector, m.int(lanes));
+            const dy = m.loadVec(gradOutput, m.add(gradient, offset));
+            point.corners.forEach((corner, c) => {
+              const pixel = m.loadVec(value, m.add(corner.offset, offset));
+              dots[c].set(m.add(dots[c].get(), m.mul(pixel, dy)));
+            });
+          });
+          const g = dots.map((dot, c) =>
+            m.select(point.corners[c].inside, m.reduceLanes("sum", dot.get()), m.float(0))
+          );
+          const weightGradient = point.corners
+            .map((corner, c) => m.mul(corner.weight, g[c]))
+            .reduce((a, b) => m.add(a, b));
+          m.store(gradWeights, at, weightGradient);
+          const { fractionX: fx, fractionY: fy, width, height } = point;
+          const [restX, restY] = [m.sub(m.float(1), fx), m.sub(m.float(1), fy)];
+          const alongX = m.add(m.mul(m.sub(g[1], g[0]), restY), m.mul(m.sub(g[3], g[2]), fy));
+          const alongY = m.add(m.mul(m.sub(g[2], g[0]), restX), m.mul(m.sub(g[3], g[1]), fx));
+          const weight = m.load(weights, at);
+          m.store(gradLocations, where, m.mul(m.mul(alongX, width), weight));
+          m.store(gradLocations, m.add(where, m.int(1)), m.mul(m.mul(alongY, height), weight));
+        });
+      });
+    },
+  };
+}
+
+/**
+ * The gradient of the values, without atomics: an item owns a band of rows of one level, head and chunk of channels, goes
+ * through all queries' points in order and adds what falls into its band. `bands` trades scanning for parallelism.
+ * The output starts as zeros.
+ */
+function valueGradientKernel(lanes: 1 | 4, quads: number): IndexedKernel {
+  return {
+    kind: "indexed",
+    name: `deformable_attention_value_gradient_${lanes}x${quads}`,
+    buffers: [
+      read("locations"),
+      read("weights"),
+      read("levels", "i32"),
+      read("gradOutput"),
+      { name: "gradValue", dtype: "f32", access: "read_write" },
+    ],
+    sizes: [...SIZES, "bands"],
+    lanes,
+    body: (m, item, { buffers: [locations, weights, levels, gradOutput, gradValue], sizes }) => {
+      const [heads, channels, chunks, tokens, queries, levelCount, points, bands] = sizes;
+      const [batch, l, band, head, chunk] = coordinates(m, item, [levelCount, bands, heads, chunks]);
+      const level = levelAt(m, levels, l);
+      const bandRows = m.div(m.add(level.height, m.sub(bands, m.int(1))), bands);
+      const firstRow = m.mul(band, bandRows);
+      const endRow = m.add(firstRow, bandRows);
+      const stride = m.mul(heads, channels);
+      const channel = m.add(m.mul(head, channels), m.mul(chunk, m.int(lanes * quads)));
+      const base = m.add(m.mul(m.mul(batch, tokens), stride), channel);
+      m.loop(queries, (query) => {
+        const flatQuery = m.add(m.mul(batch, queries), query);
+        const firstPoint = m.mul(m.add(m.mul(m.add(m.mul(flatQuery, heads), head), levelCount), l), points);
+        const gradient = m.add(m.mul(flatQuery, stride), channel);
+        m.loop(points, (p) => {
+          const at = m.add(firstPoint, p);
+          const where = m.mul(at, m.int(2));
+          const location = { x: m.load(locations, where), y: m.load(locations, m.add(where, m.int(1))) };
+          const weight = m.load(weights, at);
+          const { corners } = pointAt(m, location, level, { base, stride });
+          for (const corner of corners) {
+            const mine = m.both(m.le(firstRow, corner.row), m.lt(corner.row, endRow));
+            m.when(m.both(corner.inside, mine), () => {
+              const share = m.splat(m.mul(corner.weight, weight));
+              for (let quad = 0; quad < quads; quad++) {
+                const offset = m.int(quad * lanes);
+                const dy = m.loadVec(gradOutput, m.add(gradient, offset));
+                const target = m.add(corner.offset, offset);
+                m.store(gradValue, target, m.add(m.loadVec(gradValue, target), m.mul(dy, share)));
+              }
+            });
+          }
+        });
+      });
+    },
+  };
+}
+
+/** Vectors of channels per item: many on the CPU, where finding the corners is dear; one on a GPU, which wants items. */
+function layoutFor(device: Device, channels: number): { lanes: 1 | 4; quads: number; chunks: number; bands: number } {
+  const lanes = channels % 4 === 0 ? 4 : 1;
+  const vectors = channels / lanes;
+  const quads = device.kind === "webgpu" ? 1 : [8, 4, 2].find((count) => vectors % count === 0) ?? 1;
+  return { lanes, quads, chunks: vectors / quads, bands: device.kind === "webgpu" ? 16 : 1 };
+}
+
+type Inputs = readonly [value: Tensor, locations: Tensor, weights: Tensor];
+
+interface Options {
+  readonly spatialShapes: SpatialShapes;
+  /** [levels, 3] as integers: height, width, first token. */
+  readonly levels: Tensor;
+}
+
+interface Saved extends Record<string, Tensor> {
+  readonly value: Tensor;
+  readonly locations: Tensor;
+  readonly weights: Tensor;
+  readonly levels: Tensor;
+}
+
+function sizesOf([value, locations]: readonly [Tensor, Tensor], chunks: number) {
+  const [batch, tokens, heads, channels] = value.shape;
+  const [, queries, , levels, points] = locations.shape;
+  return { batch, queries, heads, levels, sizes: [heads, channels, chunks, tokens, queries, levels, points] };
+}
+
+const deformableAttentionOp = defineOp<Inputs, Options, Saved>({
+  name: "deformableAttention",
+  output: ([value, locations, weights], { spatialShapes }) => {
+    const [batch, tokens, heads, channels] = value.shape;
+    const [, queries, , levels, points] = locations.shape;
+    const total = spatialShapes.reduce((sum, [height, width]) => sum + height * width, 0);
+    const fits = value.rank === 4 && locations.rank === 6 && tokens === total && levels === spatialShapes.length &&
+      sameShape(locations.shape, [batch, queries, heads, levels, points, 2]) &&
+      sameShape(weights.shape, [batch, queries, heads, levels, points]);
+    if (!fits) {
+      const found = [value, locations, weights].map(({ shape }) => formatShape(shape)).join(", ");
+      throw new RangeError(
+        "deformableAttention: expected value [N, S, M, D], locations [N, Q, M, L, P, 2] and weights [N, Q, M, L, P] " +
+          `with S = ${total} and L = ${spatialShapes.length} but found ${found}`,
+      );
+    }
+    return { shape: [batch, queries, heads * channels] };
+  },
+  run: ({ inputs: [value, locations, weights], options: { levels }, output, device }) => {
+    const { lanes, quads, chunks } = layoutFor(device, value.shape[3]);
+    const { batch, queries, heads, sizes } = sizesOf([value, locations], chunks);
+    device.indexed({
+      kernel: kernelsFor(lanes, quads).forward,
+      buffers: [value, locations, weights, levels, output].map(({ buffer }) => buffer),
+      sizes,
+      items: batch * queries * heads * chunks,
+    });
+  },
+  save: ({ inputs: [value, locations, weights], options: { levels } }) => ({ value, locations, weights, levels }),
+  gradient: ({ gradOutput, saved: { value, locations, weights, levels }, needs, device }) => {
+    const { lanes, quads, chunks, bands } = layoutFor(device, value.shape[3]);
+    const { batch, queries, heads, levels: levelCount, sizes } = sizesOf([value, locations], chunks);
+    const kernels = kernelsFor(lanes, quads);
+    const result: [Tensor | undefined, Tensor | undefined, Tensor | undefined] = [undefined, undefined, undefined];
+    if (needs[0]) {
+      result[0] = value.empty(value.shape).fill(0);
+      device.indexed({
+        kernel: kernels.valueGradient,
+        buffers: [locations, weights, levels, gradOutput, result[0]].map(({ buffer }) => buffer),
+        sizes: [...sizes, bands],
+        items: batch * levelCount * bands * heads * chunks,
+      });
+    }
+    if (needs[1] || needs[2]) {
+      result[1] = locations.empty(locations.shape);
+      result[2] = weights.empty(weights.shape);
+      device.indexed({
+        kernel: kernels.pointGradient,
+        buffers: [value, locations, weights, levels, gradOutput, result[1], result[2]].map(({ buffer }) => buffer),
+        sizes,
+        items: batch * queries * heads,
+      });
+    }
+    return result;
+  },
+});
+
+/**
+ * value [N, S, M, D], with S the tokens of all levels one after the other; samplingLocations [N, Q, M, L, P, 2] as (x, y);
+ * attentionWeights [N, Q, M, L, P]: [N, Q, M·D].
+ */
+export function deformableAttention(
+  value: Tensor,
+  points: { readonly samplingLocations: Tensor; readonly attentionWeights: Tensor },
+  options: { readonly spatialShapes: SpatialShapes },
+): Tensor {
+  const { spatialShapes } = options;
+  let start = 0;
+  const rows = spatialShapes.flatMap(([height, width]) => {
+    const row = [height, width, start];
+    start += height * width;
+    return row;
+  });
+  const levels = value.empty([spatialShapes.length, 3], "i32").assign(Int32Array.from(rows));
+  return deformableAttentionOp([value, points.samplingLocations, points.attentionWeights], { spatialShapes, levels });
+}

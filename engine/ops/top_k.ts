@@ -1,0 +1,28 @@
+/** The largest elements of each row. */
+
+import { formatShape } from "../shape.ts";
+import type { Tensor } from "../tensor.ts";
+
+export interface TopK {
+  /** f32 [rows, k], largest first. */
+  readonly values: Tensor;
+  /** i32 [rows, k]: where they stand in their row. */
+  readonly indices: Tensor;
+}
+
+/**
+ * The k largest of each row of x [rows, length], largest first; of equal ones the one with the lower index first, and NaN
+ * before all. Has no gradient: gather with the indices where one is wanted.
+ */
+export function topK(x: Tensor, k: number): TopK {
+  if (x.rank !== 2 || !Number.isInteger(k) || k < 1 || k > x.shape[1]) {
+    throw new RangeError(
+      `topK: expected [rows, length] and 1 ≤ k ≤ length but found ${formatShape(x.shape)} and k = ${k}`,
+    );
+  }
+  const [rows, length] = x.shape;
+  const values = x.empty([rows, k]);
+  const indices = x.empty([rows, k], "i32");
+  x.device.topK({ rows, length, k, input: x.buffer, values: values.buffer, indices: indices.buffer });
+  return { values, indices };
+}
