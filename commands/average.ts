@@ -1,7 +1,8 @@
 /** `average`: the mean of the weights of several bundles, as a bundle to evaluate, detect with or fine-tune from. */
 import type { Command } from "commander";
-import { averageBundles, openBundle, type StateValue, writeBundle } from "../checkpoint/mod.ts";
+import { averageBundles, openBundle, writeBundle } from "../checkpoint/mod.ts";
 import { DinogradError } from "../engine/errors.ts";
+import { weightsState } from "./checkpoint_view.ts";
 import type { Verb } from "./command.ts";
 import { formatBytes } from "./table.ts";
 
@@ -9,9 +10,6 @@ interface AverageFlags {
   readonly out: string;
   readonly ema?: true;
 }
-
-/** What a bundle of weights alone keeps of its source's state: what is needed to build and name the model. */
-const KEPT_STATE = ["config", "classes", "classNames", "categories", "format", "kind"];
 
 export const averageVerb: Verb<AverageFlags> = {
   define(command: Command): void {
@@ -39,8 +37,3 @@ export const averageVerb: Verb<AverageFlags> = {
     );
   },
 };
-
-function weightsState(state: StateValue): { [key: string]: StateValue } {
-  if (typeof state !== "object" || state === null || Array.isArray(state) || state instanceof Uint8Array) return {};
-  return Object.fromEntries(Object.entries(state).filter(([key]) => KEPT_STATE.includes(key)));
-}

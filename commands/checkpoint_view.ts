@@ -89,3 +89,28 @@ export function tensorStatistics(tensor: StoredTensor): TensorStatistics {
 export function shortNumber(value: number): string {
   return Number.isFinite(value) ? String(Number(value.toPrecision(6))) : "-";
 }
+
+/**
+ * What a bundle of weights alone keeps of a training state: what is needed to build the model and to name what it finds.
+ * The configuration stays in the two parts in which training states hold it.
+ */
+export function weightsState(state: StateValue): { [key: string]: StateValue } {
+  const config = stateField(state, "config");
+  const classes = stateField(state, "classes");
+  return {
+    kind: "dinograd weights",
+    ...(classes === undefined ? {} : { classes }),
+    ...(config === undefined
+      ? {}
+      : { config, runtime: { config: stateField(stateField(state, "runtime"), "config") ?? {} } }),
+  };
+}
+
+export function isStateMap(value: StateValue | undefined): value is { [key: string]: StateValue } {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
+}
+
+/** The value under a key, or undefined where there is none. */
+export function stateField(value: StateValue | undefined, key: string): StateValue | undefined {
+  return isStateMap(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+}

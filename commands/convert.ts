@@ -4,6 +4,7 @@ import { type StateValue, type StoredTensor, stripPrefix, writeBundle, writeSafe
 import { type ConfigObject, isConfigKey, resolveConfig } from "../detector/config/mod.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { type AnyCheckpoint, openAnyCheckpoint } from "./any_checkpoint.ts";
+import { isStateMap, stateField, weightsState } from "./checkpoint_view.ts";
 import type { Verb } from "./command.ts";
 import { formatBytes } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
@@ -33,7 +34,7 @@ export const convertVerb: Verb<ConvertFlags> = {
     for (const [key, name] of names) tensors.set(key, await source.read(name));
     if (tensors.size === 0) throw new DinogradError("checkpoint", `${from}: expected weights but found no tensor`);
     if (/\.dino$/i.test(to)) {
-      const state = { kind: "dinograd weights", ...knownState(source, terminal) };
+      const state = knownState(source, terminal);
       await writeBundle(to, { tensors: new Map([...tensors].map(([key, value]) => [`model/${key}`, value])), state });
     } else {
       await writeSafetensors(to, tensors, { metadata: new Map([["format", "pt"]]) });
@@ -64,36 +65,25 @@ function weightNames(source: AnyCheckpoint, ema: boolean): Map<string, string> {
 
 /** Bundles hold a tensor with several names once; a state dict lists it under each. */
 function aliasesOf({ state, format }: AnyCheckpoint): [alias: string, key: string][] {
-  const aliases = format === "bundle" ? field(field(state, "model"), "aliases") : undefined;
-  if (!isMap(aliases)) return [];
+  const aliases = format === "bundle" ? stateField(stateField(state, "model"), "aliases") : undefined;
+  if (!isStateMap(aliases)) return [];
   return Object.entries(aliases).flatMap(([alias, key]) => typeof key === "string" ? [[alias, key]] : []);
 }
 
 /** Configuration and class names, where the source has them: enough to build the model and name what it finds. */
 function knownState(source: AnyCheckpoint, terminal: Terminal): { [key: string]: StateValue } {
-  const known: { [key: string]: StateValue } = {};
-  const classes = field(source.state, "classes");
-  if (classes !== undefined) known.classes = classes;
-  const config = field(source.state, "config");
-  if (config !== undefined) return { ...known, config };
-  const args = field(source.state, "args");
-  if (!isMap(args)) return known;
+  const known = weightsState(source.state);
+  if (known.config !== undefined) return known;
+  const args = stateField(source.state, "args");
+  if (!isStateMap(args)) return known;
   try {
     // The official code keeps flags and settings in one; and states are trees of plain values.
     const given = Object.fromEntries(Object.entries(args).filter(([key]) => isConfigKey(key))) as ConfigObject;
     const { config } = resolveConfig(given, { source: `${source.path}, args` });
-    return { ...known, config: { ...config } as unknown as StateValue };
+    return { ...known, config: { ...config } as unknown as StateValue, runtime: { config: {} } };
   } catch (error) {
     if (!(error instanceof DinogradError)) throw error;
     terminal.warn(`the configuration is not taken over: ${error.message}`);
     return known;
   }
-}
-
-function isMap(value: StateValue | undefined): value is { [key: string]: StateValue } {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
-}
-
-function field(value: StateValue | undefined, key: string): StateValue | undefined {
-  return isMap(value) && Object.hasOwn(value, key) ? value[key] : undefined;
 }

@@ -8,6 +8,7 @@ import {
   type PruneRules,
   type StateValue,
 } from "../checkpoint/mod.ts";
+import { stateField } from "./checkpoint_view.ts";
 import { integerFlag, type Verb } from "./command.ts";
 
 interface PruneFlags {
@@ -51,17 +52,11 @@ async function pruneLocked(folder: string, rules: PruneRules) {
   return await pruneFolder(folder, rules);
 }
 
-/** AP of the epoch a bundle was written after: the last entry of its metric history. */
+/** AP of the epoch a bundle was written after: the first of the twelve numbers in the last entry of its history. */
 export function latestAp(state: StateValue): number | undefined {
-  const history = child(state, "history");
+  const history = stateField(state, "history");
   const last = Array.isArray(history) ? history.at(-1) : undefined;
-  const ap = last === undefined ? child(state, "ap") : child(last, "ap") ?? child(last, "AP");
+  const numbers = stateField(last, "test_coco_eval_bbox");
+  const ap = Array.isArray(numbers) ? numbers[0] : undefined;
   return typeof ap === "number" ? ap : undefined;
-}
-
-function child(value: StateValue, key: string): StateValue | undefined {
-  if (typeof value !== "object" || value === null || Array.isArray(value) || value instanceof Uint8Array) {
-    return undefined;
-  }
-  return Object.hasOwn(value, key) ? value[key] : undefined;
 }
