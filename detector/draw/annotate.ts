@@ -1,0 +1,118 @@
+/**
+ * An image with its detections drawn on it: a box, the class and the score of each. Small images are enlarged so that
+ * names can be read; line widths and letters grow with large ones. Boxes that reach beyond the image are cut at its border.
+ */
+
+import { encodeJpeg, type Image } from "../data/image.ts";
+import { resizeBilinear } from "../data/resize.ts";
+import { escapeXml, renderSvg } from "./svg.ts";
+
+/** What is drawn of a detection. */
+export interface DrawnDetection {
+  readonly label: number;
+  readonly name: string;
+  readonly score: number;
+  /** Left, top, right, bottom in pixels of the image. */
+  readonly box: readonly [number, number, number, number];
+}
+
+/** Images whose long side is shorter are enlarged to it. */
+const LEAST_LONG_SIDE = 640;
+/** Letters as a share of the long side. */
+const FONT_SHARE = 1 / 46;
+/** Width of a letter of DejaVu Sans Bold as a share of its height, on the safe side; ideographs are square. */
+const LETTER = 0.72;
+
+interface Rectangle {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Draws detections, the best on top, and encodes the result. */
+export async function annotateImage(
+  image: Image,
+  detections: readonly DrawnDetection[],
+): Promise<{ readonly bytes: Uint8Array; readonly extension: "jpg" }> {
+  const drawn = await drawDetections(image, detections);
+  return { bytes: await encodeJpeg(drawn), extension: "jpg" };
+}
+
+/** The same as pixels. */
+export async function drawDetections(image: Image, detections: readonly DrawnDetection[]): Promise<Image> {
+  const scale = Math.max(1, LEAST_LONG_SIDE / Math.max(image.width, image.height));
+  const [width, height] = [Math.round(image.width * scale), Math.round(image.height * scale)];
+  const base = scale === 1 ? image : resizeBilinear(image, { width, height });
+  if (detections.length === 0) return base;
+  const { rgba } = await renderSvg(detectionsSvg(detections, { width, height, scale }), {
+    fonts: ["DejaVu Sans Bold"],
+  });
+  const data = Uint8Array.from(base.data);
+  for (let pixel = 0; pixel < width * height; pixel++) {
+    const cover = 255 - rgba[4 * pixel + 3];
+    if (cover === 255) continue;
+    for (let channel = 0; channel < 3; channel++) {
+      // The drawing's colours are multiplied by its alpha already.
+      const under = data[3 * pixel + channel] * cover / 255;
+      data[3 * pixel + channel] = Math.min(255, Math.round(rgba[4 * pixel + channel] + under));
+    }
+  }
+  return { width, height, data };
+}
+
+/** Boxes and labels as an SVG document of the given size; `scale` brings boxes to it. */
+export function detectionsSvg(
+  detections: readonly DrawnDetection[],
+  { width, height, scale }: { readonly width: number; readonly height: number; readonly scale: number },
+): string {
+  const font = Math.max(12, Math.max(width, height) * FONT_SHARE);
+  const line = Math.max(2, font / 7);
+  const placed: Rectangle[] = [];
+  const parts = detections.map(({ label, name, score, box }) => {
+    const [left, top, right, bottom] = box.map((value, i) => clamp(value * scale, i % 2 === 0 ? width : height));
+    const text = `${name} ${score.toFixed(2)}`;
+    const size = { width: Math.min(width, textWidth(text, font) + font * 0.5), height: font * 1.3 };
+    const place = placeLabel({ left, top, bottom }, { size, placed, within: { width, height } });
+    placed.push(place);
+    const colour = colourOf(label);
+    return `<rect x="${left}" y="${top}" width="${right - left}" height="${bottom - top}" fill="none" ` +
+      `stroke="${colour}" stroke-width="${line}"/>` +
+      `<rect x="${place.x}" y="${place.y}" width="${place.width}" height="${place.height}" fill="${colour}"/>` +
+      `<text x="${place.x + font * 0.25}" y="${place.y + font * 0.98}" font-size="${font}" ` +
+      `font-family="DejaVu Sans" font-weight="bold" fill="#000">${escapeXml(text)}</text>`;
+  });
+  const body = parts.reverse().join("");
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${body}</svg>`;
+}
+
+const clamp = (value: number, limit: number) => Math.max(0, Math.min(limit, value));
+
+/** Above the box, inside it, below it, or at its foot: the first place in the image that no other label has. */
+function placeLabel(
+  { left, top, bottom }: { readonly left: number; readonly top: number; readonly bottom: number },
+  { size, placed, within }: {
+    readonly size: { readonly width: number; readonly height: number };
+    readonly placed: readonly Rectangle[];
+    readonly within: { readonly width: number; readonly height: number };
+  },
+): Rectangle {
+  const x = clamp(left, within.width - size.width);
+  const places = [top - size.height, top, bottom, bottom - size.height].map((y) => ({ x, y, ...size }))
+    .filter(({ y }) => y >= 0 && y + size.height <= within.height);
+  const free = places.find((place) => !placed.some((other) => overlap(place, other)));
+  return free ?? places[0] ?? { x, y: clamp(top, Math.max(0, within.height - size.height)), ...size };
+}
+
+function overlap(a: Rectangle, b: Rectangle): boolean {
+  return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+}
+
+function textWidth(text: string, font: number): number {
+  return [...text].reduce((sum, letter) => sum + (letter > "\u2e7f" ? 1 : LETTER), 0) * font;
+}
+
+/** Light colours, far apart for neighbouring labels: hues step by the golden angle. */
+function colourOf(label: number): string {
+  return `hsl(${(label * 137.508) % 360}, 90%, 65%)`;
+}

@@ -1,0 +1,141 @@
+/**
+ * The whole of `eval` for a checkpoint: model, data set, numbers, and the files that keep them. Images go one by one, as
+ * in the official evaluation: no number depends on what else is in a batch.
+ */
+
+import type { Device } from "../engine/device/device.ts";
+import type { EvalOptions, RunUi } from "./config/mod.ts";
+import { writeBytes } from "./data/data_files.ts";
+import { type CocoDataset, Loader, openDataset } from "./data/mod.ts";
+import type { CocoDetection } from "./eval/mod.ts";
+import { detectDataset } from "./detect_dataset.ts";
+import { type LoadedModel, loadModel } from "./load_model.ts";
+import { openDevice } from "./open_device.ts";
+import { evaluateModel, type Evaluation } from "./train/evaluate.ts";
+import { RunLog } from "./train/run_log.ts";
+import { transformsOf } from "./train/transforms.ts";
+
+/** Batches after which `--debug` stops, as in the official code. */
+const DEBUG_BATCHES = 15;
+/** Workers that load images while the model computes, unless told otherwise. */
+const DEFAULT_WORKERS = 1;
+
+/**
+ * Evaluates a checkpoint on the validation images of a data set, or, with `test`, detects on its test images. Results
+ * are kept in the output folder: `eval.json` (numbers and losses), `results.json` (`saveResults`: truth and detections of
+ * every image), `results0.json` (`test`: a COCO results file), and a line in `log.txt`.
+ * @returns the numbers; null with `test` or where it was asked to stop
+ */
+export async function evaluateCheckpoint(options: EvalOptions, ui: RunUi): Promise<Evaluation | null> {
+  const dataset = await openDataset(options.cocoPath, options.test ? "test" : "val");
+  const device = await openDevice(options);
+  try {
+    return await evaluateOn(device, { options, ui, dataset });
+  } finally {
+    await device.destroy();
+  }
+}
+
+async function evaluateOn(
+  device: Device,
+  { options, ui, dataset }: { readonly options: EvalOptions; readonly ui: RunUi; readonly dataset: CocoDataset },
+): Promise<Evaluation | null> {
+  const loaded = await loadModel(options.checkpoint, { ...options, device, ui });
+  const { model, config } = loaded;
+  if (!options.test) dataset.requireClasses(config.num_classes);
+  using loader = new Loader(dataset, {
+    batchSize: 1,
+    seed: 0,
+    workers: options.numWorkers ?? DEFAULT_WORKERS,
+    transforms: transformsOf(config, false),
+    training: false,
+  });
+  const run = {
+    dataset,
+    loader,
+    config,
+    progress: ui.progress(options.test ? "detect" : "evaluate", dataset.length),
+    shouldStop: () => ui.stop.aborted,
+    ...(options.debug ? { maxBatches: DEBUG_BATCHES } : {}),
+  };
+  try {
+    if (options.test) {
+      await saveTest(await detectDataset(model, run), { options, ui });
+      return null;
+    }
+    const evaluation = await evaluateModel(model, run);
+    if (!evaluation) return null;
+    await saveEvaluation(evaluation, { options, ui, dataset, loaded });
+    return evaluation;
+  } finally {
+    model.dispose();
+  }
+}
+
+async function saveTest(
+  detections: readonly CocoDetection[] | undefined,
+  { options, ui }: { readonly options: EvalOptions; readonly ui: RunUi },
+): Promise<void> {
+  if (!detections) return; // asked to stop
+  if (options.json) ui.json(detections);
+  const { outputDir } = options;
+  if (outputDir === "") {
+    if (!options.json) ui.warn(`${detections.length} detections are not kept: there is no output folder`);
+    return;
+  }
+  await writeJson(`${outputDir}/results0.json`, detections);
+  ui.say(`${detections.length} detections are in ${outputDir}/results0.json`);
+}
+
+async function saveEvaluation(
+  { stats, losses, perCategory, detections }: Evaluation,
+  { options, ui, dataset, loaded }: {
+    readonly options: EvalOptions;
+    readonly ui: RunUi;
+    readonly dataset: CocoDataset;
+    readonly loaded: LoadedModel;
+  },
+): Promise<void> {
+  const { outputDir, checkpoint, useEma } = options;
+  if (outputDir === "") return;
+  const about = { checkpoint, ema: useEma, images: options.debug ? DEBUG_BATCHES : dataset.length };
+  await writeJson(`${outputDir}/eval.json`, { ...about, stats, losses, perCategory });
+  const parameters = [...loaded.model.parameters()].reduce((sum, [, { size }]) => sum + size, 0);
+  const logged = Object.fromEntries(Object.entries(losses).map(([name, value]) => [`test_${name}`, value]));
+  new RunLog(outputDir).append({
+    ...logged,
+    test_coco_eval_bbox: Object.values(stats),
+    epoch: -1, // a checkpoint on its own belongs to no epoch of a run
+    n_parameters: parameters,
+  });
+  if (options.saveResults) {
+    await writeJson(`${outputDir}/results.json`, resultsByImage(dataset, detections));
+    ui.say(`truth and detections of every image are in ${outputDir}/results.json`);
+  }
+  ui.say(`the numbers are in ${outputDir}/eval.json`);
+}
+
+/** Truth beside detections; boxes as left, top, right, bottom in pixels of the original image, best first. */
+function resultsByImage(dataset: CocoDataset, detections: readonly CocoDetection[]) {
+  const found = Map.groupBy(detections, ({ image_id }) => image_id);
+  const described = (label: number, [x, y, width, height]: readonly number[]) => ({
+    label,
+    name: dataset.categoryName(label),
+    box: [x, y, x + width, y + height],
+  });
+  return dataset.imageIds.flatMap((imageId, index) => {
+    const listed = found.get(imageId);
+    if (!listed) return []; // not reached with `debug`
+    const { path, objects } = dataset.entry(index);
+    return [{
+      image_id: imageId,
+      image: path,
+      truth: objects.map(({ category_id, bbox }) => described(category_id, bbox)),
+      detections: listed.map(({ category_id, bbox, score }) => ({ ...described(category_id, bbox), score })),
+    }];
+  });
+}
+
+async function writeJson(path: string, value: unknown): Promise<void> {
+  await writeBytes(path, new TextEncoder().encode(JSON.stringify(value) + "\n"));
+}

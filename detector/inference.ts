@@ -1,0 +1,178 @@
+/**
+ * Detection in image files and in images that are in memory: the whole of `detect`, and what a program needs that wants
+ * boxes and no files.
+ */
+
+import { withoutGradient } from "../engine/autograd.ts";
+import type { Device } from "../engine/device/device.ts";
+import { DinogradError } from "../engine/errors.ts";
+import { scope } from "../engine/scope.ts";
+import { tensor } from "../engine/tensor.ts";
+import type { DetectOptions, DinoConfig, RunUi } from "./config/mod.ts";
+import { parseCocoFile } from "./data/coco_file.ts";
+import { readBytes, writeBytes } from "./data/data_files.ts";
+import { type Image, prepareForInference, readImage, type TransformSpec } from "./data/mod.ts";
+import { annotateImage } from "./draw/annotate.ts";
+import { expandImagePaths } from "./image_paths.ts";
+import { loadModel } from "./load_model.ts";
+import { type Detections, type Dino, postprocess } from "./model/mod.ts";
+import { openDevice } from "./open_device.ts";
+import { transformsOf } from "./train/transforms.ts";
+import type { ClassName } from "./weights/mod.ts";
+
+/** One found object. */
+export interface Detection {
+  /** The category id. */
+  readonly label: number;
+  readonly name: string;
+  /** In 0..1. */
+  readonly score: number;
+  /** Left, top, right, bottom in pixels of the original image, not clamped to it. */
+  readonly box: readonly [number, number, number, number];
+}
+
+/** What was found in one image file, best first. */
+export interface ImageDetections {
+  readonly image: string;
+  readonly width: number;
+  readonly height: number;
+  readonly detections: readonly Detection[];
+}
+
+export interface DetectImageOptions {
+  readonly config: Pick<DinoConfig, "num_select" | "nms_iou_threshold">;
+  /** How the image is prepared: `transformsOf(config, false)`. */
+  readonly transforms: TransformSpec;
+}
+
+/**
+ * Finds objects in an image that is in memory. The model is in evaluation mode.
+ * @returns all `num_select` detections, best first, in pixels of the given image
+ */
+export async function detectImage(model: Dino, image: Image, options: DetectImageOptions): Promise<Detections> {
+  const { config, transforms } = options;
+  using _ = scope();
+  const { pixels, shape: [channels, height, width], originalSize } = prepareForInference(image, transforms);
+  const images = tensor(model.device, pixels, [1, channels, height, width]);
+  const mask = new Uint8Array(height * width);
+  const outputs = withoutGradient(() => model.forward({ images, mask, auxiliary: false }));
+  const [found] = await postprocess(outputs, [originalSize], {
+    numSelect: config.num_select,
+    nmsIouThreshold: config.nms_iou_threshold,
+  });
+  return found;
+}
+
+/** Detections of at least a score as plain objects; a class without a name is called by its id. */
+export function describeDetections(
+  { scores, labels, boxes }: Detections,
+  { threshold, classes }: { readonly threshold: number; readonly classes: readonly ClassName[] },
+): Detection[] {
+  const names = new Map(classes.map(({ id, name }) => [id, name]));
+  return Array.from(scores, (score, i): Detection => {
+    const [x1, y1, x2, y2] = boxes.subarray(4 * i, 4 * i + 4);
+    return { label: labels[i], name: names.get(labels[i]) ?? String(labels[i]), score, box: [x1, y1, x2, y2] };
+  }).filter(({ score }) => score >= threshold);
+}
+
+/**
+ * Detects in files, folders and patterns. An image that cannot be read is told and does not stop the rest.
+ * @returns how many arguments or images could not be read
+ * @throws DinogradError where model, device or output folder are not to be had
+ */
+export async function detect(options: DetectOptions, ui: RunUi): Promise<{ readonly unreadable: number }> {
+  const paths = await expandImagePaths(options.images);
+  if (paths.length === 0) throw new DinogradError("data", "detect: expected images but found none");
+  const classNames = options.classNames === null ? null : await readClassNames(options.classNames);
+  const device = await openDevice(options);
+  try {
+    return await detectOn(device, { options, ui, paths, classNames });
+  } finally {
+    await device.destroy();
+  }
+}
+
+async function detectOn(
+  device: Device,
+  { options, ui, paths, classNames }: {
+    readonly options: DetectOptions;
+    readonly ui: RunUi;
+    readonly paths: Awaited<ReturnType<typeof expandImagePaths>>;
+    readonly classNames: readonly ClassName[] | null;
+  },
+): Promise<{ readonly unreadable: number }> {
+  const { checkpoint, out, threshold, exifOrientation } = options;
+  const { model, config, classes } = await loadModel(checkpoint, { ...options, device, ui });
+  const naming = { threshold, classes: classNames ?? classes };
+  const transforms = transformsOf({ ...config, exif_orientation: exifOrientation || config.exif_orientation }, false);
+  const names = new UniqueNames();
+  const results: ImageDetections[] = [];
+  let unreadable = 0;
+  const progress = ui.progress("detect", paths.length);
+  for (const [done, { path, problem }] of paths.entries()) {
+    if (ui.stop.aborted) break;
+    const image = problem === undefined ? await readOrTell(path, { transforms, ui }) : ui.warn(problem);
+    if (!image) {
+      unreadable++;
+      continue;
+    }
+    const detections = describeDetections(await detectImage(model, image, { config, transforms }), naming);
+    results.push({ image: path, width: image.width, height: image.height, detections });
+    if (out !== null) {
+      const annotated = await annotateImage(image, detections);
+      await writeBytes(`${out}/${names.of(path, annotated.extension)}`, annotated.bytes);
+    }
+    progress.update(done + 1, { text: `${detections.length} in ${path}` });
+  }
+  progress.finish();
+  model.dispose();
+  if (out !== null) {
+    await writeBytes(`${out}/detections.json`, new TextEncoder().encode(JSON.stringify(results, null, 1) + "\n"));
+    ui.say(`${results.length} images and detections.json are in ${out}`);
+  }
+  if (options.json) ui.json(results);
+  else if (out === null) showDetections(results, ui);
+  return { unreadable };
+}
+
+async function readOrTell(
+  path: string,
+  { transforms, ui }: { readonly transforms: TransformSpec; readonly ui: RunUi },
+): Promise<Image | undefined> {
+  try {
+    return await readImage(path, { exifOrientation: transforms.exifOrientation });
+  } catch (error) {
+    if (!(error instanceof DinogradError)) throw error;
+    ui.warn(error.message);
+    return undefined;
+  }
+}
+
+async function readClassNames(path: string): Promise<ClassName[]> {
+  return parseCocoFile(await readBytes(path), path).categories.map(({ id, name }) => ({ id, name }));
+}
+
+function showDetections(results: readonly ImageDetections[], ui: RunUi): void {
+  const rows = results.flatMap(({ image, detections }) =>
+    detections.map(({ name, score, box }) => [image, name, score.toFixed(3), box.map((x) => x.toFixed(1)).join(" ")])
+  );
+  if (rows.length > 0) ui.table(["image", "class", "score", "left top right bottom"], rows);
+  else ui.say(`nothing found in ${results.length} images`);
+}
+
+/** File names for results: images of the same name in several folders do not overwrite each other. */
+export class UniqueNames {
+  readonly #taken = new Set<string>();
+
+  /** `a/b.jpg` → `b.jpg`, then `b_2.jpg`; the extension is that of the result. */
+  of(path: string, extension: string): string {
+    const stem = path.slice(path.lastIndexOf("/") + 1).replace(/\.[^.]*$/, "");
+    for (let n = 1;; n++) {
+      const name = `${stem}${n === 1 ? "" : `_${n}`}.${extension}`;
+      const key = name.toLowerCase(); // some file systems do not tell case
+      if (this.#taken.has(key)) continue;
+      this.#taken.add(key);
+      return name;
+    }
+  }
+}
