@@ -116,8 +116,8 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
 /** Prints the twelve numbers, and on request those of every class. */
 export function showResult(
   result: CocoEvalResult,
-  flags: Pick<EvalFlags, "json" | "per_class">,
-  terminal: Terminal,
+  flags: { readonly json?: boolean; readonly per_class?: boolean },
+  terminal: RunUi,
 ): void {
   for (const note of result.notes) terminal.warn(note);
   if (flags.json) {

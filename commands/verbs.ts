@@ -11,7 +11,19 @@ export interface VerbEntry {
 export const VERBS: Readonly<Record<string, VerbEntry>> = {
   eval: {
     about: "COCO average precision of a checkpoint, or of two files",
-    load: async () => (await import("./eval.ts")).evalVerb(),
+    load: async () => {
+      const { evaluateAndShow } = await import("./evaluate.ts");
+      return (await import("./eval.ts")).evalVerb({ evaluate: evaluateAndShow });
+    },
+  },
+  detect: {
+    about: "objects in images, as annotated images and JSON",
+    load: async () => {
+      const { detectVerb } = await import("./detect.ts");
+      return detectVerb({
+        detect: async (options, ui) => (await import("../detector/inference.ts")).detect(options, ui),
+      });
+    },
   },
   inspect: {
     about: "what a checkpoint holds; --digest for the SHA-256 of its training state",
