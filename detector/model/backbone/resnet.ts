@@ -209,7 +209,7 @@ class ResNet extends Module {
       for (const block of blocks) {
         const before = x;
         x = this.#options.gradientCheckpoint && isRecording()
-          ? gradientCheckpoint((input) => block.forward(input), [before])
+          ? gradientCheckpoint(([input]) => block.forward(input), [before])
           : tidy(() => block.forward(before));
         if (!features.includes(before)) before.dispose();
       }
