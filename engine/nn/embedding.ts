@@ -1,20 +1,21 @@
-/** A table of learned rows. */
+/** A table of learned vectors. */
 
 import { embedding } from "../ops/gather.ts";
 import type { Tensor } from "../tensor.ts";
+import { normal } from "./initial.ts";
 import { Module, type ModuleContext, Parameter } from "./module.ts";
 
 export class Embedding extends Module {
-  /** [rows, features], standard normal at first. */
+  /** [rows, features] */
   readonly weight: Parameter;
 
-  constructor(context: ModuleContext, { rows, features }: { rows: number; features: number }) {
+  constructor(context: ModuleContext, options: { readonly rows: number; readonly features: number }) {
     super();
-    const values = Float32Array.from({ length: rows * features }, () => context.random.normal());
-    this.weight = new Parameter(context, [rows, features], values);
+    const shape = [options.rows, options.features];
+    this.weight = new Parameter(context, shape, normal(context, shape));
   }
 
-  /** Indices (i32) of any shape [...]: [..., features]. */
+  /** Integers [...] in 0..rows-1 to [..., features]. */
   forward(indices: Tensor): Tensor {
     return embedding(this.weight, indices);
   }

@@ -1,17 +1,27 @@
-/** PyTorch's default initial values of linear layers, convolutions and embeddings. */
+/** The distributions that layers fill their parameters from, PyTorch's defaults. */
 
-import type { RandomStream } from "../random.ts";
+import { type Shape, sizeOf } from "../shape.ts";
+import type { ModuleContext } from "./module.ts";
 
-/** Uniform in ±1/√fanIn. */
-export function uniformFanIn(random: RandomStream, size: number, fanIn: number): Float32Array {
-  const bound = 1 / Math.sqrt(fanIn);
-  return Float32Array.from({ length: size }, () => (2 * random.uniform() - 1) * bound);
+/** Uniform in ±bound. */
+export function uniform({ random }: ModuleContext, shape: Shape, bound: number): Float32Array {
+  return Float32Array.from({ length: sizeOf(shape) }, () => (2 * random.uniform() - 1) * bound);
 }
 
-/** Uniform in ±√(6 / (fanIn + fanOut)), after Glorot and Bengio. */
-export function xavier(random: RandomStream, fanOut: number, fanIn: number, size = fanIn * fanOut): Float32Array {
-  const bound = Math.sqrt(6 / (fanIn + fanOut));
-  return Float32Array.from({ length: size }, () => (2 * random.uniform() - 1) * bound);
+/** Standard normal. */
+export function normal({ random }: ModuleContext, shape: Shape): Float32Array {
+  return Float32Array.from({ length: sizeOf(shape) }, () => random.normal());
 }
 
-export const constants = (size: number, value: number): Float32Array => new Float32Array(size).fill(value);
+export function constant(shape: Shape, value: number): Float32Array {
+  return new Float32Array(sizeOf(shape)).fill(value);
+}
+
+/**
+ * The bound of weights and biases of linear layers and convolutions, 1 / √fanIn: He et al.'s (arXiv:1502.01852) uniform
+ * initialisation for a leaky ReLU of slope √5.
+ */
+export const defaultBound = (fanIn: number): number => fanIn > 0 ? 1 / Math.sqrt(fanIn) : 0;
+
+/** Glorot and Bengio's bound, √(6 / (fanIn + fanOut)). */
+export const xavierBound = (fanIn: number, fanOut: number): number => Math.sqrt(6 / (fanIn + fanOut));

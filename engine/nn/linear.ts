@@ -1,27 +1,29 @@
-/** A fully connected layer: y = x·Wᵀ + b. */
+/** The linear layer. */
 
 import { linear, type LinearOptions } from "../ops/linear.ts";
 import type { Tensor } from "../tensor.ts";
-import { uniformFanIn } from "./initial.ts";
+import { defaultBound, uniform } from "./initial.ts";
 import { Module, type ModuleContext, Parameter } from "./module.ts";
 
 export class Linear extends Module {
   /** [outFeatures, inFeatures] */
   readonly weight: Parameter;
+  /** [outFeatures] */
   readonly bias: Parameter | undefined;
 
   constructor(
     context: ModuleContext,
-    { inFeatures, outFeatures, bias = true }: { inFeatures: number; outFeatures: number; bias?: boolean },
+    options: { readonly inFeatures: number; readonly outFeatures: number; readonly bias?: boolean },
   ) {
     super();
-    const { random } = context;
-    const size = inFeatures * outFeatures;
-    this.weight = new Parameter(context, [outFeatures, inFeatures], uniformFanIn(random, size, inFeatures));
-    this.bias = bias ? new Parameter(context, [outFeatures], uniformFanIn(random, outFeatures, inFeatures)) : undefined;
+    const { inFeatures, outFeatures, bias = true } = options;
+    const bound = defaultBound(inFeatures);
+    const shape = [outFeatures, inFeatures];
+    this.weight = new Parameter(context, shape, uniform(context, shape, bound));
+    this.bias = bias ? new Parameter(context, [outFeatures], uniform(context, [outFeatures], bound)) : undefined;
   }
 
-  /** x [..., inFeatures]: [..., outFeatures]. */
+  /** [..., inFeatures] to [..., outFeatures]. */
   forward(x: Tensor, options: LinearOptions = {}): Tensor {
     return linear(x, { weight: this.weight, bias: this.bias }, options);
   }

@@ -1,21 +1,25 @@
-/** Linear layers with ReLU between them. */
+/** Linear layers with a ReLU in between. */
 
+import { tidy } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
 import { Linear } from "./linear.ts";
 import { Module, type ModuleContext } from "./module.ts";
 
-export interface MLPOptions {
-  readonly inFeatures: number;
-  readonly hiddenFeatures: number;
-  readonly outFeatures: number;
-  readonly layers: number;
-}
-
 export class MLP extends Module {
   readonly layers: readonly Linear[];
 
-  constructor(context: ModuleContext, { inFeatures, hiddenFeatures, outFeatures, layers }: MLPOptions) {
+  constructor(
+    context: ModuleContext,
+    options: {
+      readonly inFeatures: number;
+      readonly hiddenFeatures: number;
+      readonly outFeatures: number;
+      /** How many linear layers. */
+      readonly layers: number;
+    },
+  ) {
     super();
+    const { inFeatures, hiddenFeatures, outFeatures, layers } = options;
     this.layers = Array.from({ length: layers }, (_, i) =>
       new Linear(context, {
         inFeatures: i === 0 ? inFeatures : hiddenFeatures,
@@ -23,8 +27,11 @@ export class MLP extends Module {
       }));
   }
 
+  /** [..., inFeatures] to [..., outFeatures]. */
   forward(x: Tensor): Tensor {
     const last = this.layers.length - 1;
-    return this.layers.reduce((y, layer, i) => layer.forward(y, i < last ? { activation: "relu" } : {}), x);
+    return tidy(() =>
+      this.layers.reduce((y, layer, i) => layer.forward(y, { activation: i < last ? "relu" : undefined }), x)
+    );
   }
 }

@@ -1,65 +1,73 @@
-/** Multi-head attention with projections, its parameters as PyTorch keeps them: one matrix for query, key and value. */
+/**
+ * Multi-head attention (Vaswani et al., arXiv:1706.03762) with PyTorch's parameters: the projections of queries, keys and
+ * values are one stacked matrix.
+ */
 
 import { attention } from "../ops/attention.ts";
-import { dropout } from "../ops/dropout.ts";
+import { dropoutNoise } from "../ops/dropout.ts";
 import { linear } from "../ops/linear.ts";
 import type { RandomStream } from "../random.ts";
 import { tidy } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
-import { constants, xavier } from "./initial.ts";
+import { constant, uniform, xavierBound } from "./initial.ts";
 import { Linear } from "./linear.ts";
 import { Module, type ModuleContext, Parameter } from "./module.ts";
 
 export class MultiheadAttention extends Module {
-  /** [3 · features, features]: query, key, value. */
+  /** [3 · features, features]: for queries, keys and values. */
   readonly inProjWeight: Parameter;
+  /** [3 · features] */
   readonly inProjBias: Parameter;
   readonly outProj: Linear;
-  readonly heads: number;
+  readonly #features: number;
+  readonly #heads: number;
   readonly #dropout: number;
-  readonly #stream: RandomStream;
+  readonly #noise: RandomStream;
 
   constructor(
     context: ModuleContext,
-    { features, heads, dropout = 0 }: { features: number; heads: number; dropout?: number },
+    options: { readonly features: number; readonly heads: number; readonly dropout?: number },
   ) {
     super();
-    this.inProjWeight = new Parameter(
-      context,
-      [3 * features, features],
-      xavier(context.random, 3 * features, features),
-    );
-    this.inProjBias = new Parameter(context, [3 * features], constants(3 * features, 0));
+    const { features, heads, dropout = 0 } = options;
+    const shape = [3 * features, features];
+    this.inProjWeight = new Parameter(context, shape, uniform(context, shape, xavierBound(features, 3 * features)));
+    this.inProjBias = new Parameter(context, [3 * features], constant([3 * features], 0));
     this.outProj = new Linear(context, { inFeatures: features, outFeatures: features });
     this.outProj.bias?.fill(0);
-    this.heads = heads;
+    this.#features = features;
+    this.#heads = heads;
     this.#dropout = dropout;
-    this.#stream = context.noise ?? context.random;
+    this.#noise = context.noise ?? context.random;
   }
 
-  /** One of the three projections: 0 query, 1 key, 2 value. */
-  project(x: Tensor, which: 0 | 1 | 2): Tensor {
-    const features = x.shape[x.rank - 1];
-    const [begin, end] = [which * features, (which + 1) * features];
-    const part = { weight: this.inProjWeight.slice(0, begin, end), bias: this.inProjBias.slice(0, begin, end) };
-    return linear(x, part);
-  }
-
-  /** query [N, L, C], key and value [N, S, C], mask [1 or N · heads, L, S] with 1 where blocked: [N, L, C]. */
+  /**
+   * query [N, L, C], key and value [N, S, C] to [N, L, C]. Masks are 1 where attention is forbidden: `mask` [1, L, S] or
+   * [N · heads, L, S], `keyPadding` [N, S].
+   */
   forward(
-    { query, key, value }: { readonly query: Tensor; readonly key: Tensor; readonly value: Tensor },
-    { mask }: { readonly mask?: Tensor } = {},
+    ...[query, key, value, options = {}]: [
+      query: Tensor,
+      key: Tensor,
+      value: Tensor,
+      options?: { readonly mask?: Tensor; readonly keyPadding?: Tensor },
+    ]
   ): Tensor {
     return tidy(() => {
-      const projected = {
-        query: this.project(query, 0),
-        key: this.project(key, 1),
-        value: this.project(value, 2),
-      };
-      const weightDropout = this.training && this.#dropout > 0
-        ? (weights: Tensor) => dropout(weights, this.#dropout, this.#stream)
-        : undefined;
-      return this.outProj.forward(attention(projected, { heads: this.heads, mask, weightDropout }));
+      const [q, k, v] = [query, key, value].map((x, part) => this.#project(x, part));
+      const entries = query.shape[0] * this.#heads * query.shape[1] * key.shape[1];
+      const seen = attention(q, { k, v }, {
+        heads: this.#heads,
+        mask: options.mask,
+        keyPadding: options.keyPadding,
+        dropout: this.training && this.#dropout > 0 ? dropoutNoise(this.#noise, entries, this.#dropout) : undefined,
+      });
+      return this.outProj.forward(seen);
     });
+  }
+
+  #project(x: Tensor, part: number): Tensor {
+    const [begin, end] = [part * this.#features, (part + 1) * this.#features];
+    return linear(x, { weight: this.inProjWeight.slice(0, begin, end), bias: this.inProjBias.slice(0, begin, end) });
   }
 }

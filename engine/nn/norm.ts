@@ -1,113 +1,153 @@
-/** Normalising layers. */
+/** Normalisation layers. */
 
-import { withoutGradient } from "../autograd.ts";
-import { blend } from "../ops/elementwise.ts";
-import { batchNorm2d, groupNorm, layerNorm, scaleAndShift } from "../ops/normalize.ts";
-import { tidy } from "../scope.ts";
+import { input, scalar } from "../kernel/expr.ts";
+import { batchNorm2d, groupNorm, layerNorm } from "../ops/normalize.ts";
+import type { IndexedKernel } from "../kernel/recipes.ts";
+import { PointwiseKernel } from "../ops/pointwise_kernel.ts";
 import type { Tensor } from "../tensor.ts";
-import { constants } from "./initial.ts";
+import { constant } from "./initial.ts";
 import { BufferTensor, Module, type ModuleContext, Parameter } from "./module.ts";
 
-const EPSILON = 1e-5;
-
+/** Over the last axis. */
 export class LayerNorm extends Module {
+  /** [features] each. */
   readonly weight: Parameter;
   readonly bias: Parameter;
+  readonly #epsilon: number;
 
-  constructor(context: ModuleContext, { features }: { features: number }) {
+  constructor(context: ModuleContext, options: { readonly features: number; readonly epsilon?: number }) {
     super();
-    this.weight = new Parameter(context, [features], constants(features, 1));
-    this.bias = new Parameter(context, [features], constants(features, 0));
+    const shape = [options.features];
+    this.weight = new Parameter(context, shape, constant(shape, 1));
+    this.bias = new Parameter(context, shape, constant(shape, 0));
+    this.#epsilon = options.epsilon ?? 1e-5;
   }
 
+  /** [..., features] */
   forward(x: Tensor): Tensor {
-    return tidy(() => layerNorm(x, this, { epsilon: EPSILON }));
+    return layerNorm(x, { weight: this.weight, bias: this.bias }, { epsilon: this.#epsilon });
   }
 }
 
+/** Over groups of neighbouring channels. */
 export class GroupNorm extends Module {
+  /** [channels] each. */
   readonly weight: Parameter;
   readonly bias: Parameter;
-  readonly groups: number;
+  readonly #groups: number;
+  readonly #epsilon: number;
 
-  constructor(context: ModuleContext, { groups, channels }: { groups: number; channels: number }) {
+  constructor(
+    context: ModuleContext,
+    options: { readonly groups: number; readonly channels: number; readonly epsilon?: number },
+  ) {
     super();
-    this.groups = groups;
-    this.weight = new Parameter(context, [channels], constants(channels, 1));
-    this.bias = new Parameter(context, [channels], constants(channels, 0));
+    const shape = [options.channels];
+    this.weight = new Parameter(context, shape, constant(shape, 1));
+    this.bias = new Parameter(context, shape, constant(shape, 0));
+    this.#groups = options.groups;
+    this.#epsilon = options.epsilon ?? 1e-5;
   }
 
+  /** [N, channels, ...] */
   forward(x: Tensor): Tensor {
-    return tidy(() => groupNorm(x, this, { groups: this.groups, epsilon: EPSILON }));
+    return groupNorm(x, { weight: this.weight, bias: this.bias }, { groups: this.#groups, epsilon: this.#epsilon });
   }
 }
 
-/** Batch norm whose statistics and parameters are all fixed buffers. */
+/** Over the batch while training, by running statistics otherwise. */
+export class BatchNorm2d extends Module {
+  /** [channels] each. */
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+  readonly runningMean: BufferTensor;
+  readonly runningVar: BufferTensor;
+  /** How many batches the running statistics have seen; an integer. */
+  readonly numBatchesTracked: BufferTensor;
+  readonly #momentum: number;
+  readonly #epsilon: number;
+
+  constructor(
+    context: ModuleContext,
+    options: { readonly channels: number; readonly momentum?: number; readonly epsilon?: number },
+  ) {
+    super();
+    const shape = [options.channels];
+    this.weight = new Parameter(context, shape, constant(shape, 1));
+    this.bias = new Parameter(context, shape, constant(shape, 0));
+    this.runningMean = new BufferTensor(context, shape, constant(shape, 0));
+    this.runningVar = new BufferTensor(context, shape, constant(shape, 1));
+    this.numBatchesTracked = new BufferTensor(context, [], Int32Array.of(0));
+    this.#momentum = options.momentum ?? 0.1;
+    this.#epsilon = options.epsilon ?? 1e-5;
+  }
+
+  /** [N, channels, H, W] */
+  forward(x: Tensor): Tensor {
+    const { weight, bias, runningMean, runningVar, training } = this;
+    if (training) countUp(this.numBatchesTracked);
+    return batchNorm2d(x, { weight, bias, runningMean, runningVar }, {
+      training,
+      momentum: this.#momentum,
+      epsilon: this.#epsilon,
+    });
+  }
+}
+
+/** Adds one to an integer; one item. */
+const countKernel: IndexedKernel = {
+  kind: "indexed",
+  name: "count_up",
+  buffers: [{ name: "count", dtype: "i32", access: "read_write" }],
+  sizes: [],
+  lanes: 1,
+  body: (m, item, { buffers: [count] }) => m.store(count, item, m.add(m.load(count, item), m.int(1))),
+};
+const countUp = (count: Tensor) =>
+  count.device.indexed({ kernel: countKernel, buffers: [count.buffer], sizes: [], items: 1 });
+
+/** A batch norm whose statistics and parameters are constants: a scale and a shift per channel. */
 export class FrozenBatchNorm2d extends Module {
+  /** [channels] each. */
   readonly weight: BufferTensor;
   readonly bias: BufferTensor;
   readonly runningMean: BufferTensor;
   readonly runningVar: BufferTensor;
+  readonly #epsilon: number;
 
-  constructor(context: ModuleContext, { channels }: { channels: number }) {
+  constructor(context: ModuleContext, options: { readonly channels: number; readonly epsilon?: number }) {
     super();
-    const buffer = (value: number) => new BufferTensor(context, [channels], constants(channels, value));
-    this.weight = buffer(1);
-    this.bias = buffer(0);
-    this.runningMean = buffer(0);
-    this.runningVar = buffer(1);
+    const shape = [options.channels];
+    this.weight = new BufferTensor(context, shape, constant(shape, 1));
+    this.bias = new BufferTensor(context, shape, constant(shape, 0));
+    this.runningMean = new BufferTensor(context, shape, constant(shape, 0));
+    this.runningVar = new BufferTensor(context, shape, constant(shape, 1));
+    this.#epsilon = options.epsilon ?? 1e-5;
   }
 
-  /** What a convolution applies in its epilogue, [channels] each. */
+  /** [channels] each; what a convolution's epilogue takes. */
   scaleAndShift(): { scale: Tensor; shift: Tensor } {
-    return scaleAndShift(this, { mean: this.runningMean, variance: this.runningVar, epsilon: EPSILON });
+    const { weight, bias, runningMean, runningVar } = this;
+    const [scale, shift] = [weight.empty(weight.shape), weight.empty(weight.shape)];
+    foldKernel.launch(weight.device, {
+      shape: weight.shape,
+      operands: [weight, bias, runningMean, runningVar],
+      results: [scale, shift],
+      scalars: [this.#epsilon],
+    });
+    return { scale, shift };
   }
 
+  /** [N, channels, H, W] */
   forward(x: Tensor): Tensor {
-    return tidy(() => {
-      const { scale, shift } = this.scaleAndShift();
-      const perChannel = [x.shape[1], 1, 1];
-      return x.mul(scale.reshape(perChannel)).add(shift.reshape(perChannel));
-    });
+    const { scale, shift } = this.scaleAndShift();
+    return x.mul(scale.reshape([-1, 1, 1])).add(shift.reshape([-1, 1, 1]));
   }
 }
 
-/** Batch norm that is trained: by the batch's statistics in training, by their moving average (momentum 0.1) elsewhere. */
-export class BatchNorm2d extends Module {
-  readonly weight: Parameter;
-  readonly bias: Parameter;
-  readonly runningMean: BufferTensor;
-  readonly runningVar: BufferTensor;
-  readonly numBatchesTracked: BufferTensor;
-  #batches = 0;
-
-  constructor(context: ModuleContext, { channels }: { channels: number }) {
-    super();
-    this.weight = new Parameter(context, [channels], constants(channels, 1));
-    this.bias = new Parameter(context, [channels], constants(channels, 0));
-    this.runningMean = new BufferTensor(context, [channels], constants(channels, 0));
-    this.runningVar = new BufferTensor(context, [channels], constants(channels, 1));
-    this.numBatchesTracked = new BufferTensor(context, [], Int32Array.of(0));
-  }
-
-  forward(x: Tensor): Tensor {
-    if (!this.training) {
-      return tidy(() => {
-        const statistics = { mean: this.runningMean, variance: this.runningVar, epsilon: EPSILON };
-        const { scale, shift } = scaleAndShift(this, statistics);
-        const perChannel = [x.shape[1], 1, 1];
-        return x.mul(scale.reshape(perChannel)).add(shift.reshape(perChannel));
-      });
-    }
-    return tidy(() => {
-      const { output, mean, variance } = batchNorm2d(x, this, { epsilon: EPSILON });
-      const count = x.size / x.shape[1];
-      withoutGradient(() => {
-        blend(this.runningMean, mean.detach().reshape([-1]), 0.9);
-        blend(this.runningVar, variance.detach().mul(count / Math.max(1, count - 1)).reshape([-1]), 0.9);
-        this.numBatchesTracked.assign(Int32Array.of(++this.#batches));
-      });
-      return output;
-    });
-  }
-}
+const scale = input(0).mul(input(3).add(scalar(0)).sqrt().reciprocal());
+/** weight, bias, running mean and variance to scale and shift. */
+const foldKernel = new PointwiseKernel("fold_batch_norm", [
+  { per: "element", value: scale },
+  { per: "element", value: input(1).sub(input(2).mul(scale)) },
+], 1);

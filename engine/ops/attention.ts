@@ -1,44 +1,229 @@
 /**
- * Scaled dot-product attention with several heads (Vaswani et al., arXiv:1706.03762):
- * softmax(q·kᵀ / √d)·v per head.
+ * Scaled dot-product attention with several heads (Vaswani et al., arXiv:1706.03762). Heads are read where they lie, by
+ * strides, so nothing is permuted; scaling and masks are part of the softmax, which overwrites the scores.
  */
 
-import { maskedFill } from "./elementwise.ts";
+import type { MatrixLayout } from "../device/device.ts";
+import { constant, type Expr, input, reduced, scalar, select } from "../kernel/expr.ts";
+import type { RowRecipe } from "../kernel/recipes.ts";
+import { defineOp } from "../op.ts";
+import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
+import { applyDropout, type DropoutNoise } from "./dropout.ts";
+import { launchRowRecipe } from "./rows.ts";
 
 export interface AttentionOptions {
   readonly heads: number;
-  /** [1, L, S] for all, or [N·heads, L, S]: 1 where a query may not see a key. */
+  /** [1, L, S] or [N·heads, L, S], 1 where query l may not see key s. */
   readonly mask?: Tensor;
-  /** Changes the weights before they are used. */
-  readonly weightDropout?: (weights: Tensor) => Tensor;
+  /** [N, S], 1 where nobody may see key s. */
+  readonly keyPadding?: Tensor;
+  /** Drops entries of the attention map. */
+  readonly dropout?: DropoutNoise;
 }
 
-/** Blocked scores: finite, and so low that their exponential is exactly 0. */
-const BLOCKED = -1e30;
+/** Softmax of scalar(0) · scores, -∞ where a mask is set, written over the scores. */
+function softmaxRecipe(masks: number): RowRecipe {
+  let score: Expr = input(0).mul(scalar(0));
+  for (let i = 1; i <= masks; i++) score = select(constant(0).lt(input(i)), -Infinity, score);
+  const exponential = score.sub(reduced("largest")).exp();
+  return {
+    kind: "row",
+    name: `attention_softmax_${masks}`,
+    rank: 3,
+    inputs: [1, ...Array.from({ length: masks }, () => 1 as const)],
+    scalars: 1,
+    reductions: [
+      { name: "largest", op: "max", value: score },
+      { name: "total", op: "sum", value: exponential },
+    ],
+    outputs: [{ per: "element", value: exponential.div(reduced("total")), into: 0 }],
+  };
+}
+const softmaxRecipes = [softmaxRecipe(0), softmaxRecipe(1), softmaxRecipe(2)];
 
-/** x [N, L, C] as [N, heads, L, C / heads] (or with the last two axes swapped). */
-const split = (x: Tensor, heads: number, axes: readonly number[]) =>
-  x.reshape([x.shape[0], x.shape[1], heads, x.shape[2] / heads]).permute(axes);
+/** d score = scale · p (dp - Σ p dp), written over dp. */
+const backward: RowRecipe = {
+  kind: "row",
+  name: "attention_softmax_gradient",
+  rank: 1,
+  inputs: [1, 1],
+  scalars: 1,
+  reductions: [{ name: "dot", op: "sum", value: input(0).mul(input(1)) }],
+  outputs: [{ per: "element", value: input(0).mul(input(1).sub(reduced("dot"))).mul(scalar(0)), into: 1 }],
+};
 
-/** How much each query looks at each key: [N, heads, L, S]. */
-export function attentionWeights(query: Tensor, key: Tensor, { heads, mask }: AttentionOptions): Tensor {
-  const [batch, length, features] = query.shape;
-  if (features % heads !== 0) throw new RangeError(`attention: expected ${heads} heads to divide ${features} features`);
-  const scaled = query.mul(1 / Math.sqrt(features / heads));
-  const scores = split(scaled, heads, [0, 2, 1, 3]).matmul(split(key, heads, [0, 2, 3, 1]));
-  if (!mask) return scores.softmax();
-  const [count] = mask.shape;
-  const shape = count === 1 ? [1, 1, length, key.shape[1]] : [batch, heads, length, key.shape[1]];
-  return maskedFill(scores, mask.reshape(shape), BLOCKED).softmax();
+interface Sizes {
+  readonly batch: number;
+  readonly heads: number;
+  readonly queries: number;
+  readonly keys: number;
+  readonly features: number;
 }
 
-/** q [N, L, C], k and v [N, S, C]: [N, L, C]. */
-export function attention(
-  { query, key, value }: { readonly query: Tensor; readonly key: Tensor; readonly value: Tensor },
-  options: AttentionOptions,
+function sizesOf([q, k]: readonly [Tensor, Tensor], heads: number): Sizes {
+  return { batch: q.shape[0], heads, queries: q.shape[1], keys: k.shape[1], features: q.shape[2] };
+}
+
+/** A matrix of a batch and head; transposed by `flip`. */
+interface Operand {
+  readonly tensor: Tensor;
+  /** `heads`: [N, tokens, heads · D]. `map`: [N, heads, L, S]. */
+  readonly kind: "heads" | "map";
+  readonly tokens: number;
+  readonly flip?: boolean;
+}
+
+function layoutOf({ kind, tokens, flip }: Operand, { heads, features, keys }: Sizes): MatrixLayout {
+  const depth = features / heads;
+  const [row, column] = kind === "heads" ? [features, 1] : [keys, 1];
+  const [outer, inner] = kind === "heads" ? [tokens * features, depth] : [heads * tokens * keys, tokens * keys];
+  return flip ? { row: column, column: row, outer, inner } : { row, column, outer, inner };
+}
+
+/** out = a · b for every batch and head. */
+function multiplyHeads(
+  { a, b, out }: { readonly a: Operand; readonly b: Operand; readonly out: Operand },
+  dimensions: { readonly m: number; readonly n: number; readonly k: number },
+  sizes: Sizes,
 ): Tensor {
-  const weights = attentionWeights(query, key, options);
-  const seen = (options.weightDropout?.(weights) ?? weights).matmul(split(value, options.heads, [0, 2, 1, 3]));
-  return seen.permute([0, 2, 1, 3]).reshape(query.shape);
+  out.tensor.device.matmul({
+    ...dimensions,
+    outerBatch: sizes.batch,
+    innerBatch: sizes.heads,
+    a: a.tensor.buffer,
+    aLayout: layoutOf(a, sizes),
+    b: b.tensor.buffer,
+    bLayout: layoutOf(b, sizes),
+    out: out.tensor.buffer,
+    outLayout: layoutOf(out, sizes),
+  });
+  return out.tensor;
 }
+
+/** softmax(scale · q kᵀ), masked: [N, heads, L, S]. */
+function attentionMap([q, k]: readonly [Tensor, Tensor], options: AttentionOptions, sizes: Sizes): Tensor {
+  const { batch, heads, queries, keys, features } = sizes;
+  const { mask, keyPadding } = options;
+  const depth = features / heads;
+  const map = q.empty([batch, heads, queries, keys]);
+  multiplyHeads(
+    {
+      a: { tensor: q, kind: "heads", tokens: queries },
+      b: { tensor: k, kind: "heads", tokens: keys, flip: true },
+      out: { tensor: map, kind: "map", tokens: queries },
+    },
+    { m: queries, n: keys, k: depth },
+    sizes,
+  );
+  const perMap = queries * keys;
+  const masks: [Tensor, number[]][] = [];
+  if (mask) masks.push([mask, mask.shape[0] === 1 ? [0, 0, keys] : [heads * perMap, perMap, keys]]);
+  if (keyPadding) masks.push([keyPadding, [keys, 0, 0]]);
+  q.device.row({
+    recipe: softmaxRecipes[masks.length],
+    inputs: [map.buffer, ...masks.map(([tensor]) => tensor.buffer)],
+    outputs: [],
+    outer: [batch, heads, queries],
+    columns: keys,
+    strides: [[heads * perMap, perMap, keys], ...masks.map(([, strides]) => strides)],
+    scalars: [1 / Math.sqrt(depth)],
+  });
+  return map;
+}
+
+type Inputs = readonly [q: Tensor, k: Tensor, v: Tensor];
+interface Saved extends Record<string, Tensor> {
+  readonly q: Tensor;
+  readonly k: Tensor;
+  readonly v: Tensor;
+  readonly map: Tensor;
+}
+
+const attentionOp = defineOp<Inputs, AttentionOptions, Saved>({
+  name: "attention",
+  output: ([q, k, v], { heads, mask, keyPadding }) => {
+    const [batch, queries, features] = q.shape;
+    const keys = k.shape[1];
+    const fits = [q, k, v].every(({ rank, shape }) => rank === 3 && shape[0] === batch && shape[2] === features) &&
+      v.shape[1] === keys && features % heads === 0 &&
+      (!mask || (mask.size === mask.shape[0] * queries * keys && [1, batch * heads].includes(mask.shape[0]))) &&
+      (!keyPadding || keyPadding.size === batch * keys);
+    if (!fits) {
+      const found = [q, k, v, mask, keyPadding].flatMap((each) => each ? [formatShape(each.shape)] : []).join(", ");
+      throw new RangeError(
+        `attention: expected q [N, L, C], k and v [N, S, C], a mask [1 or N·heads, L, S] and padding [N, S] with ` +
+          `${heads} heads but found ${found}`,
+      );
+    }
+    return { shape: q.shape };
+  },
+  run: ({ inputs: [q, k, v], options, output }) => {
+    const sizes = sizesOf([q, k], options.heads);
+    const { queries, keys, features, heads } = sizes;
+    const map = attentionMap([q, k], options, sizes);
+    multiplyHeads(
+      {
+        a: { tensor: options.dropout ? applyDropout(map, options.dropout) : map, kind: "map", tokens: queries },
+        b: { tensor: v, kind: "heads", tokens: keys },
+        out: { tensor: output, kind: "heads", tokens: queries },
+      },
+      { m: queries, n: features / heads, k: keys },
+      sizes,
+    );
+    return { map };
+  },
+  save: ({ inputs: [q, k, v], extra: { map } }) => ({ q, k, v, map }),
+  gradient: ({ gradOutput, saved: { q, k, v, map }, options: { heads, dropout }, needs }) => {
+    const sizes = sizesOf([q, k], heads);
+    const { queries, keys, features } = sizes;
+    const depth = features / heads;
+    const dy: Operand = { tensor: gradOutput, kind: "heads", tokens: queries };
+    const ofMap = (tensor: Tensor, flip = false): Operand => ({ tensor, kind: "map", tokens: queries, flip });
+    const ofKeys = (tensor: Tensor, flip = false): Operand => ({ tensor, kind: "heads", tokens: keys, flip });
+    const gradV = needs[2]
+      ? multiplyHeads(
+        {
+          a: ofMap(dropout ? applyDropout(map, dropout) : map, true),
+          b: dy,
+          out: ofKeys(v.empty(v.shape)),
+        },
+        { m: keys, n: depth, k: queries },
+        sizes,
+      )
+      : undefined;
+    if (!needs[0] && !needs[1]) return [undefined, undefined, gradV];
+    const gradMap = multiplyHeads(
+      { a: dy, b: ofKeys(v, true), out: ofMap(map.empty(map.shape)) },
+      { m: queries, n: keys, k: depth },
+      sizes,
+    );
+    const scores = dropout ? applyDropout(gradMap, dropout) : gradMap;
+    launchRowRecipe(backward, { rows: [map, scores], results: [], scalars: [1 / Math.sqrt(depth)] });
+    const gradQ = needs[0]
+      ? multiplyHeads(
+        { a: ofMap(scores), b: ofKeys(k), out: { tensor: q.empty(q.shape), kind: "heads", tokens: queries } },
+        { m: queries, n: depth, k: keys },
+        sizes,
+      )
+      : undefined;
+    const gradK = needs[1]
+      ? multiplyHeads(
+        { a: ofMap(scores, true), b: { tensor: q, kind: "heads", tokens: queries }, out: ofKeys(k.empty(k.shape)) },
+        { m: keys, n: depth, k: queries },
+        sizes,
+      )
+      : undefined;
+    return [gradQ, gradK, gradV];
+  },
+});
+
+/**
+ * q [N, L, C], k and v [N, S, C], with C the heads' features one after the other: Σ_s softmax_s(q·k / √D) v per head,
+ * [N, L, C]. A query that may see no key gives NaN, as in PyTorch.
+ */
+export const attention = (
+  q: Tensor,
+  others: { readonly k: Tensor; readonly v: Tensor },
+  options: AttentionOptions,
+): Tensor => attentionOp([q, others.k, others.v], options);
