@@ -99,7 +99,7 @@ export class DeformableDecoderLayer extends Module {
     switch (step) {
       case "sa": {
         const query = x.add(context.queryPositions);
-        const seen = this.selfAttn.forward({ query, key: query, value: x }, { mask: context.attentionMask });
+        const seen = this.selfAttn.forward(query, query, x, { mask: context.attentionMask });
         return this.norm2.forward(x.add(this.dropout2.forward(seen)));
       }
       case "ca": {
