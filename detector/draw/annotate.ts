@@ -112,7 +112,20 @@ function textWidth(text: string, font: number): number {
   return [...text].reduce((sum, letter) => sum + (letter > "\u2e7f" ? 1 : LETTER), 0) * font;
 }
 
-/** Light colours, far apart for neighbouring labels: hues step by the golden angle. */
-function colourOf(label: number): string {
-  return `hsl(${(label * 137.508) % 360}, 90%, 65%)`;
-}
+/** Light enough for black letters, and neighbours far apart. */
+const COLOURS = [
+  "#ff7f7f",
+  "#5fd3ff",
+  "#a8e05f",
+  "#ffb347",
+  "#d59bff",
+  "#5fe3c0",
+  "#ff8fd0",
+  "#ffe14d",
+  "#8fb4ff",
+  "#7fe57f",
+  "#ffc2a1",
+  "#c9d6df",
+];
+
+const colourOf = (label: number) => COLOURS[label % COLOURS.length];
