@@ -39,7 +39,7 @@ export function tinySession(
   } = {},
 ): TrainingSession {
   const session = new TrainingSession({ device, config, seed, stepsPerEpoch: 10, classes, freeze: [] });
-  session.ema?.average.labelEnc.weight.fill(0.25);
+  session.ema?.average.classEmbed[0].bias?.fill(0.25);
   return session;
 }
 
