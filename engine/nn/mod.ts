@@ -1,0 +1,10 @@
+/** Layers. */
+export { Conv2d, type Conv2dLayerOptions } from "./conv2d.ts";
+export { MSDeformAttn, type MSDeformAttnOptions } from "./deformable_attention.ts";
+export { Dropout, DropPath } from "./dropout.ts";
+export { Embedding } from "./embedding.ts";
+export { Linear } from "./linear.ts";
+export { MLP } from "./mlp.ts";
+export { BufferTensor, Module, type ModuleContext, Parameter, snakeCase } from "./module.ts";
+export { MultiheadAttention } from "./multihead_attention.ts";
+export { BatchNorm2d, FrozenBatchNorm2d, GroupNorm, LayerNorm } from "./norm.ts";
