@@ -9,7 +9,7 @@ import { writeBytes } from "./data/data_files.ts";
 import { type CocoDataset, Loader, openDataset } from "./data/mod.ts";
 import type { CocoDetection } from "./eval/mod.ts";
 import { detectDataset } from "./detect_dataset.ts";
-import { type LoadedModel, loadModel } from "./load_model.ts";
+import { checkCheckpoint, type LoadedModel, loadModel } from "./load_model.ts";
 import { openDevice } from "./open_device.ts";
 import { evaluateModel, type Evaluation } from "./train/evaluate.ts";
 import { RunLog } from "./train/run_log.ts";
@@ -28,6 +28,7 @@ const DEFAULT_WORKERS = 1;
  */
 export async function evaluateCheckpoint(options: EvalOptions, ui: RunUi): Promise<Evaluation | null> {
   const dataset = await openDataset(options.cocoPath, options.test ? "test" : "val");
+  await checkCheckpoint(options.checkpoint, options);
   const device = await openDevice(options);
   try {
     return await evaluateOn(device, { options, ui, dataset });

@@ -14,7 +14,7 @@ import { readBytes, writeBytes } from "./data/data_files.ts";
 import { type Image, prepareForInference, readImage, type TransformSpec } from "./data/mod.ts";
 import { annotateImage } from "./draw/annotate.ts";
 import { expandImagePaths } from "./image_paths.ts";
-import { loadModel } from "./load_model.ts";
+import { checkCheckpoint, loadModel } from "./load_model.ts";
 import { type Detections, type Dino, postprocess } from "./model/mod.ts";
 import { openDevice } from "./open_device.ts";
 import { transformsOf } from "./train/transforms.ts";
@@ -84,6 +84,7 @@ export async function detect(options: DetectOptions, ui: RunUi): Promise<{ reado
   const paths = await expandImagePaths(options.images);
   if (paths.length === 0) throw new DinogradError("data", "detect: expected images but found none");
   const classNames = options.classNames === null ? null : await readClassNames(options.classNames);
+  await checkCheckpoint(options.checkpoint, options);
   const device = await openDevice(options);
   try {
     return await detectOn(device, { options, ui, paths, classNames });

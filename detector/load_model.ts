@@ -13,6 +13,7 @@ import {
   openWeights,
   planLoad,
   resolveFileConfig,
+  type Weights,
   type WeightsFile,
 } from "./weights/mod.ts";
 
@@ -44,10 +45,7 @@ export interface LoadedModel {
 export async function loadModel(checkpoint: string, options: LoadModelOptions): Promise<LoadedModel> {
   await using file = await openWeights(checkpoint);
   const config = chooseConfig(file, options);
-  const weights = options.useEma ? file.ema : file.tensors;
-  if (weights === null) {
-    throw new DinogradError("checkpoint", `${checkpoint}: expected averaged weights but found none`);
-  }
+  const weights = chooseWeights(file, options);
   // Fresh values are overwritten, every one; the stream only has to be there.
   const model = buildDino({ device: options.device, random: RandomStream.named(0, "overwritten") }, config).evaluate();
   try {
@@ -65,7 +63,27 @@ export async function loadModel(checkpoint: string, options: LoadModelOptions): 
   return { model, config, classes: file.classes ?? [] };
 }
 
-function chooseConfig(file: WeightsFile, { config, configChanges = {} }: LoadModelOptions): DinoConfig {
+/**
+ * Finds out whether `loadModel` can begin: the file is a checkpoint, has the weights asked for, and a configuration is
+ * known. Costs little, and comes before a device is opened or images are looked for.
+ * @throws DinogradError as `loadModel`
+ */
+export async function checkCheckpoint(
+  checkpoint: string,
+  options: Omit<LoadModelOptions, "device" | "ui">,
+): Promise<void> {
+  await using file = await openWeights(checkpoint);
+  chooseConfig(file, options);
+  chooseWeights(file, options);
+}
+
+function chooseWeights({ ema, tensors, path }: WeightsFile, { useEma }: Pick<LoadModelOptions, "useEma">): Weights {
+  const weights = useEma ? ema : tensors;
+  if (weights) return weights;
+  throw new DinogradError("checkpoint", `${path}: expected averaged weights but found none`);
+}
+
+function chooseConfig(file: WeightsFile, { config, configChanges = {} }: Omit<LoadModelOptions, "device">): DinoConfig {
   if (config) return config;
   const own = resolveFileConfig(file);
   if (own) return resolveConfig(configChanges, { source: "--options", base: own }).config;
