@@ -34,7 +34,10 @@ function uniforms(name: string): (i: number) => number {
 }
 
 /** A number that a kind needs. */
-function need(spec: Spec, field: "scale" | "offset" | "lo" | "hi" | "p" | "wmin" | "wmax" | "block" | "a" | "b"): number {
+function need(
+  spec: Spec,
+  field: "scale" | "offset" | "lo" | "hi" | "p" | "wmin" | "wmax" | "block" | "a" | "b",
+): number {
   const value = spec[field];
   if (value === undefined) throw new Error(`formula: expected "${field}" in ${spec.name} of kind ${spec.kind}`);
   return value;

@@ -8,7 +8,7 @@ import { describeLevels } from "../../detector/model/levels.ts";
 import type { Dino } from "../../detector/model/dino.ts";
 import { type DinoOutputs, postprocess, type Predictions } from "../../detector/model/mod.ts";
 import { compareTensor, type Expected, Worst } from "./compare.ts";
-import { batchOf, modelOf, type ModelGolden } from "./golden_models.ts";
+import { batchOf, type ModelGolden, modelOf } from "./golden_models.ts";
 
 interface ExpectedPredictions {
   readonly pred_logits: Expected;

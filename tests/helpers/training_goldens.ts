@@ -80,7 +80,10 @@ export async function runCdnCase(golden: CdnCase, device: Device): Promise<Worst
   };
   compareTensor(worst, "attn_mask", { got: mask, expected: expected.attn_mask });
   compareTensor(worst, "attn_mask rows", { got: sums((row) => row), expected: expected.attn_mask_row_sums });
-  compareTensor(worst, "attn_mask columns", { got: sums((_, column) => column), expected: expected.attn_mask_col_sums });
+  compareTensor(worst, "attn_mask columns", {
+    got: sums((_, column) => column),
+    expected: expected.attn_mask_col_sums,
+  });
   if (plan.padSize === 0) {
     worst.equal("input_query_label", [], [...expected.input_query_label.shape.filter((d) => d === 0).slice(1)]);
     return worst;
@@ -125,17 +128,21 @@ const LOSS_TOLERANCE = 1e-5;
 export async function runCriterionCase(golden: CriterionCase, device: Device): Promise<Worst> {
   using _ = scope();
   const worst = new Worst();
-  const inputs = new Map(Object.entries(golden.inputs).map(([name, spec]) => {
-    const input = tensor(device, formula(spec), spec.shape);
-    input.requiresGrad = true;
-    return [name, input];
-  }));
+  const inputs = new Map(
+    Object.entries(golden.inputs).map(([name, spec]) => {
+      const input = tensor(device, formula(spec), spec.shape);
+      input.requiresGrad = true;
+      return [name, input];
+    }),
+  );
   const set = (name: string): Predictions | undefined => {
     const [predLogits, predBoxes] = [inputs.get(`${name}.pred_logits`), inputs.get(`${name}.pred_boxes`)];
     return predLogits && predBoxes && { predLogits, predBoxes };
   };
   const sets = (prefix: string) =>
-    Array.from({ length: golden.dec_layers - 1 }, (_, i) => set(`${prefix}aux${i}`)).filter((found) => found !== undefined);
+    Array.from({ length: golden.dec_layers - 1 }, (_, i) => set(`${prefix}aux${i}`)).filter((found) =>
+      found !== undefined
+    );
   const [final, interm, noised] = [set("final"), set("interm"), set("dn.final")];
   if (!final || !interm) throw new Error("criterion: expected final and interm inputs");
   const outputs: DinoOutputs = {
@@ -292,7 +299,11 @@ export async function runTrainGolden(golden: TrainGolden, device: Device): Promi
       step.dn_meta.pad_size,
       step.dn_meta.num_dn_group,
     ]);
-    const pairs = [["outputs", outputs, step.outputs], ["dn_outputs", denoising?.predictions, step.dn_outputs]] as const;
+    const pairs = [["outputs", outputs, step.outputs], [
+      "dn_outputs",
+      denoising?.predictions,
+      step.dn_outputs,
+    ]] as const;
     for (const [name, got, expected] of pairs) {
       if (!got) worst.add(`step ${index} ${name} missing`, Infinity);
       else {
