@@ -55,6 +55,15 @@ export class Bench {
   }
 }
 
+/**
+ * The scale for sums of `count` products of numbers in -1..1 that are added one by one: the partial sums have size
+ * sqrt(count) / 3 and each addition is off by up to 6e-8 of them, so errors, as random as the numbers, reach a few
+ * times count * 1e-8.
+ */
+export function serialSum(count: number): number {
+  return 1 + count / 20;
+}
+
 export type Scenario = (bench: Bench) => Promise<readonly TensorData[]>;
 
 /**

@@ -58,10 +58,10 @@ fn k_state(k: i32) -> vec4<i32> {
 }
 fn load_a(k: vec4<i32>, row: i32) -> f32 { return b0[row + k.w]; }
 fn load_b(k: vec4<i32>, column: vec4<i32>) -> f32 { return input_at(column.x + k.x, column.y + k.y, column.z + k.z); }
-fn out_at(row: i32, column: i32) -> i32 {
-  let image = column / out_pixels();
-  return (image * params.out_channels + row) * out_pixels() + column % out_pixels();
+fn out_column(column: i32) -> i32 {
+  return column / out_pixels() * params.out_channels * out_pixels() + column % out_pixels();
 }
+fn out_row() -> i32 { return out_pixels(); }
 fn epilogue_column(column: i32) -> i32 { return column % out_pixels(); }`,
   loops: {
     headers: [
@@ -71,6 +71,7 @@ fn epilogue_column(column: i32) -> i32 { return column % out_pixels(); }`,
     ],
     state: "k_at(channel, y, x)",
   },
+  shareK: true,
   aFast: "k",
   bFast: "outer",
 };
@@ -114,10 +115,10 @@ fn load_b(k: vec4<i32>, column: vec4<i32>) -> f32 {
     y < params.out_height && x < params.out_width;
   return select(0.0, b1[select(0, column.x + k.x + y * params.out_width + x, inside)], inside);
 }
-fn out_at(row: i32, column: i32) -> i32 {
-  let image = column / in_pixels();
-  return (image * params.in_channels + row) * in_pixels() + column % in_pixels();
+fn out_column(column: i32) -> i32 {
+  return column / in_pixels() * params.in_channels * in_pixels() + column % in_pixels();
 }
+fn out_row() -> i32 { return in_pixels(); }
 fn epilogue_column(column: i32) -> i32 { return column % in_pixels(); }`,
   loops: {
     headers: [
@@ -127,6 +128,7 @@ fn epilogue_column(column: i32) -> i32 { return column % in_pixels(); }`,
     ],
     state: "k_at(channel, y, x)",
   },
+  shareK: true,
   aFast: "k",
   bFast: "outer",
 };
@@ -162,7 +164,8 @@ fn k_state(k: i32) -> vec4<i32> {
 }
 fn load_a(k: vec4<i32>, row: i32) -> f32 { return b0[row + k.x]; }
 fn load_b(k: vec4<i32>, column: vec4<i32>) -> f32 { return input_at(column.x + k.y, column.y + k.z, column.z + k.w); }
-fn out_at(row: i32, column: i32) -> i32 { return row * params.n + column; }
+fn out_column(column: i32) -> i32 { return column; }
+fn out_row() -> i32 { return params.n; }
 fn epilogue_column(column: i32) -> i32 { return column; }`,
   loops: {
     headers: [
@@ -172,6 +175,7 @@ fn epilogue_column(column: i32) -> i32 { return column; }`,
     ],
     state: "k_at(image, y, x)",
   },
+  shareK: true,
   aFast: "k",
   bFast: "k",
 };

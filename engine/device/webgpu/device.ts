@@ -113,7 +113,8 @@ export class WebGpuDevice implements Device {
     }, () => {});
     this.#ring = new UniformRing(gpu);
     this.#pool = new BufferPool(gpu, fail);
-    this.pipelines = new Pipelines(gpu, this.#ring, fail);
+    // A program that does not compile makes errors wherever it is used: it is the one to tell of.
+    this.pipelines = new Pipelines(gpu, this.#ring, (error) => this.#failure = error);
     this.#recorder = new Recorder(gpu, this.#ring, this.pipelines);
     this.#staging = new Staging(gpu);
   }

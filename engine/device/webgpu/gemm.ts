@@ -30,10 +30,13 @@ export interface GemmSource {
   /**
    * `fn start_batch(batch: i32)`, `fn row_state(row: i32) -> i32`, `fn column_state(column: i32) -> vec4<i32>`,
    * `fn k_state(k: i32) -> vec4<i32>`, `fn load_a(k: vec4<i32>, row: i32) -> f32`,
-   * `fn load_b(k: vec4<i32>, column: vec4<i32>) -> f32`, `fn out_at(row: i32, column: i32) -> i32`,
-   * `fn epilogue_column(column: i32) -> i32`; the states are what the loads need to know of an index.
+   * `fn load_b(k: vec4<i32>, column: vec4<i32>) -> f32`; the states are what the loads need to know of an index.
+   * And for the output, which is at out_column(column) + row * out_row(): `fn out_column(column: i32) -> i32`,
+   * `fn out_row() -> i32`, `fn epilogue_column(column: i32) -> i32`.
    */
   readonly functions: string;
+  /** Whether `k_state` divides, so that it is worth working out once for all threads. */
+  readonly shareK: boolean;
   /** The loops over k as nested headers, and the `k_state` inside them: no divisions. */
   readonly loops: { readonly headers: readonly string[]; readonly state: string };
   readonly aFast: Fast;
@@ -80,18 +83,23 @@ export function gemmProgram(
   const name = [source.name, parts ? "in parts" : "", epilogue ? `with ${epilogue.name}` : ""].filter(Boolean).join(
     " ",
   );
-  const finish = epilogue ? EPILOGUE_FUNCTION : "";
-  const stored = (value: string) => epilogue ? `${finish}(${value}, row, epilogue_column(column), at)` : value;
+  const value = epilogue ? `${EPILOGUE_FUNCTION}(value, row, column.z, at)` : "value";
   const text = `// ${name}: a product tiled in ${tiles === "shared" ? "shared memory" : "registers"}
 struct Params { ${names.map((param) => `${param}: i32`).join(", ")} }
 @group(0) @binding(0) var<uniform> params: Params;
 ${access.map((mode, i) => `@group(0) @binding(${i + 1}) var<storage, ${mode}> b${i}: array<f32>;`).join("\n")}
 ${source.functions}
 ${epilogue?.text ?? ""}
-fn put(row: i32, column: i32, split: i32, value: f32) {
-  if (row >= params.m || column >= params.n) { return; }
-  let at = ${parts ? "(split * params.m + row) * params.n + column" : "out_at(row, column)"};
-  b2[at] = ${stored("value")};
+// What is the same for all outputs of a column: its number, where it starts, and its number for the epilogue.
+fn target_column(column: i32, split: i32) -> vec3<i32> {
+  let start = ${parts ? "split * params.m * params.n + column" : "out_column(column)"};
+  return vec3<i32>(column, start, epilogue_column(column));
+}
+fn put(row: i32, column: vec3<i32>, value: f32) {
+  if (column.x < params.n) {
+    let at = column.y + row * ${parts ? "params.n" : "out_row()"};
+    b2[at] = ${value};
+  }
 }
 ${tiles === "shared" ? sharedMain(source) : registersMain(source)}`;
   return { name, text, access, params: names.length };
@@ -113,19 +121,41 @@ const MAIN = `fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_work
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 const lines = (count: number, line: (i: number) => string) => range(count).map((i) => `  ${line(i)}`).join("\n");
 
+/** Stores rows of sums, four columns each, in a loop: written out they would be most of the program. */
+function stores(rows: number): string {
+  return range(rows).map((i) =>
+    `  if (row + ${i} < params.m) {\n${lines(4, (j) => `put(row + ${i}, target${j}, sum${i}.${"xyzw"[j]});`)}\n }`
+  ).join("\n");
+}
+
 function sharedMain(source: GemmSource): string {
   // Thread t fills elements (k, outer): along the fast index first, four of them a thread.
   const place = (fast: Fast, i: number) =>
     fast === "k"
       ? { k: "(t & 15)", outer: `((t >> 4u) + ${16 * i})` }
       : { k: `((t >> 6u) + ${4 * i})`, outer: "(t & 63)" };
-  const a = (i: number) => place(source.aFast, i);
-  const b = (i: number) => place(source.bFast, i);
   // With the outer index fast all four elements are of one row (or column), whose state is then worked out once.
-  const state = (fast: Fast, i: number) => fast === "k" ? i : 0;
+  const states = (fast: Fast) => fast === "k" ? 4 : 1;
+  const stateOfK = (k: string) => source.shareK ? `table[slot + ${k}]` : `k_state(min(k0 + ${k}, k_end - 1))`;
+  const fill = (tile: "a" | "b", i: number) => {
+    const fast = tile === "a" ? source.aFast : source.bFast;
+    const { k, outer } = place(fast, i);
+    const state = `${tile === "a" ? "row" : "column"}${i % states(fast)}_state`;
+    return `  tile_${tile}[${k} * 17 + (${outer} >> 2u)][${outer} & 3] = select(0.0, ` +
+      `load_${tile}(${stateOfK(k)}, ${state}), k0 + ${k} < k_end);`;
+  };
+  const row = (i: number) => `row_state(min(row0 + ${place(source.aFast, i).outer}, params.m - 1))`;
+  const column = (i: number) => `column_state(min(column0 + ${place(source.bFast, i).outer}, params.n - 1))`;
+  const fillTable = (slot: string, k: string) =>
+    source.shareK ? `if (t < 16) { table[${slot} + t] = k_state(min(${k} + t, k_end - 1)); }` : "";
   return `// Tiles [k, outer] of vectors of 4 along outer; 17 instead of 16 to a step of k spreads a column over the banks.
 var<workgroup> tile_a: array<vec4<f32>, 272>;
 var<workgroup> tile_b: array<vec4<f32>, 272>;
+${
+    source.shareK
+      ? "// The states of 16 steps of k, and of the next 16.\nvar<workgroup> table: array<vec4<i32>, 32>;"
+      : ""
+  }
 @compute @workgroup_size(256)
 ${MAIN}
 ${DECODE}
@@ -134,38 +164,33 @@ ${DECODE}
   let column0 = tile_n * 64;
   let k_begin = split * params.k_part;
   let k_end = min(k_begin + params.k_part, params.k);
-${lines(source.aFast === "k" ? 4 : 1, (i) => `let row${i}_state = row_state(min(row0 + ${a(i).outer}, params.m - 1));`)}
-${
-    lines(source.bFast === "k" ? 4 : 1, (i) =>
-      `let column${i}_state = column_state(min(column0 + ${b(i).outer}, params.n - 1));`)
-  }
+${lines(states(source.aFast), (i) => `let row${i}_state = ${row(i)};`)}
+${lines(states(source.bFast), (i) => `let column${i}_state = ${column(i)};`)}
 ${lines(4, (i) => `var sum${i} = vec4<f32>(0.0);`)}
+  ${fillTable("0", "k_begin")}
+  ${source.shareK ? "workgroupBarrier();" : ""}
   for (var k0 = k_begin; k0 < k_end; k0 += 16) {
-${
-    lines(4, (i) => {
-      const { k, outer } = a(i);
-      return `  { let k = k0 + ${k}; let x = load_a(k_state(min(k, k_end - 1)), row${state(source.aFast, i)}_state);
-      tile_a[${k} * 17 + (${outer} >> 2u)][${outer} & 3] = select(0.0, x, k < k_end); }`;
-    })
-  }
-${
-    lines(4, (i) => {
-      const { k, outer } = b(i);
-      return `  { let k = k0 + ${k}; let x = load_b(k_state(min(k, k_end - 1)), column${state(source.bFast, i)}_state);
-      tile_b[${k} * 17 + (${outer} >> 2u)][${outer} & 3] = select(0.0, x, k < k_end); }`;
-    })
-  }
+    let slot = (k0 - k_begin) & 16;
+${lines(4, (i) => fill("a", i))}
+${lines(4, (i) => fill("b", i))}
+    ${fillTable("(slot ^ 16)", "k0 + 16")}
     workgroupBarrier();
-    for (var k = 0; k < 16; k++) {
-      let a = tile_a[k * 17 + (t >> 4u)];
-      let b = tile_b[k * 17 + (t & 15)];
-${lines(4, (i) => `    sum${i} += a.${"xyzw"[i]} * b;`)}
+    // Past k_end the tiles hold zeros, so whole fours may be added.
+    let steps = min(16, k_end - k0);
+    for (var k = 0; k < steps; k += 4) {
+${
+    lines(4, (step) =>
+      `  let a${step} = tile_a[(k + ${step}) * 17 + (t >> 4u)]; let b${step} = tile_b[(k + ${step}) * 17 + (t & 15)];
+${
+        lines(4, (i) => `    sum${i} += a${step}.${"xyzw"[i]} * b${step};`)
+      }`)
+  }
     }
     workgroupBarrier();
   }
   let row = row0 + (t >> 4u) * 4;
-  let column = column0 + (t & 15) * 4;
-${range(4).map((i) => lines(4, (j) => `put(row + ${i}, column + ${j}, split, sum${i}.${"xyzw"[j]});`)).join("\n")}
+${lines(4, (j) => `let target${j} = target_column(column0 + (t & 15) * 4 + ${j}, split);`)}
+${stores(4)}
 }`;
 }
 
@@ -184,6 +209,7 @@ ${headers.map((header) => `  ${header} {`).join("\n")}
     let b = vec4<f32>(${range(4).map((j) => `load_b(k, column${j}_state)`).join(", ")});
 ${lines(8, (i) => `  sum${i} += load_a(k, row${i}_state) * b;`)}
   ${headers.map(() => "}").join(" ")}
-${range(8).map((i) => lines(4, (j) => `put(row + ${i}, column + ${8 * j}, split, sum${i}.${"xyzw"[j]});`)).join("\n")}
+${lines(4, (j) => `let target${j} = target_column(column + ${8 * j}, split);`)}
+${stores(8)}
 }`;
 }

@@ -15,7 +15,8 @@ fn column_state(column: i32) -> vec4<i32> { return vec4<i32>(base.y + column * p
 fn k_state(k: i32) -> vec4<i32> { return vec4<i32>(k, 0, 0, 0); }
 fn load_a(k: vec4<i32>, row: i32) -> f32 { return b0[row + k.x * params.a_column]; }
 fn load_b(k: vec4<i32>, column: vec4<i32>) -> f32 { return b1[column.x + k.x * params.b_row]; }
-fn out_at(row: i32, column: i32) -> i32 { return base.z + row * params.out_row + column; }
+fn out_column(column: i32) -> i32 { return base.z + column; }
+fn out_row() -> i32 { return params.out_row; }
 fn epilogue_column(column: i32) -> i32 { return column; }`;
 
 const PARAMS = [
@@ -30,6 +31,7 @@ function source(aFast: Fast, bFast: Fast): GemmSource {
     name: `matmul${aFast === "k" ? "" : " a^T"}${bFast === "k" ? " b^T" : ""}`,
     params: PARAMS,
     functions: FUNCTIONS,
+    shareK: false,
     loops: { headers: ["for (var step = 0; step < params.k; step++)"], state: "k_state(step)" },
     aFast,
     bFast,

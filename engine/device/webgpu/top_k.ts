@@ -42,7 +42,7 @@ ${MAIN}
   if (item >= params.rows * params.length) { return; }
   let start = item / params.length * params.length;
   let own_index = item - start;
-  let begin = own_index >> ${FIRST_RUN_BITS}u << ${FIRST_RUN_BITS}u;
+  let begin = (own_index >> ${FIRST_RUN_BITS}u) << ${FIRST_RUN_BITS}u;
   let end = min(begin + ${1 << FIRST_RUN_BITS}, params.length);
   let own = key(item);
   var before = 0;
