@@ -52,7 +52,8 @@ export class Scope implements Disposable {
 
   /** The outermost scope around this one: where the tape belongs. */
   get root(): Scope {
-    let at: Scope = this; // deno-lint-ignore no-this-alias -- a walk outwards has to start somewhere
+    // deno-lint-ignore no-this-alias -- a walk outwards has to start somewhere
+    let at: Scope = this;
     while (at.#parent) at = at.#parent;
     return at;
   }

@@ -2,7 +2,7 @@
  * The transformer of DINO: encoder, selection of queries among the encoder's tokens, decoder.
  */
 
-import { MLP } from "../../engine/nn/mlp.ts";
+import type { MLP } from "../../engine/nn/mlp.ts";
 import { Linear } from "../../engine/nn/linear.ts";
 import { Embedding } from "../../engine/nn/embedding.ts";
 import { MSDeformAttn } from "../../engine/nn/deformable_attention.ts";

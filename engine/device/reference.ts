@@ -4,7 +4,7 @@
 
 import { DinogradError } from "../errors.ts";
 import type { DType, TensorData } from "../dtype.ts";
-import { type Expr } from "../kernel/expr.ts";
+import type { Expr } from "../kernel/expr.ts";
 import { emitColumn, emitExpr, emitRow } from "../kernel/emit.ts";
 import type { BufferRef } from "../kernel/machine.ts";
 import { NumbersMachine } from "../kernel/numbers.ts";

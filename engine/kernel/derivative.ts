@@ -4,7 +4,7 @@
  * detector can meet them: relu'(0) = 0, |x|'(0) = 0; ties of `max` and `min` give half to each side.
  */
 
-import { constant, Expr, input, select } from "./expr.ts";
+import { constant, type Expr, input, select } from "./expr.ts";
 
 const TWO_OVER_SQRT_PI = 2 / Math.sqrt(Math.PI);
 

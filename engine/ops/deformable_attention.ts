@@ -13,7 +13,7 @@ import type { Machine, Value } from "../kernel/machine.ts";
 import type { IndexedKernel, KernelBuffer } from "../kernel/recipes.ts";
 import { defineOp } from "../op.ts";
 import { formatShape, sameShape } from "../shape.ts";
-import { type Tensor } from "../tensor.ts";
+import type { Tensor } from "../tensor.ts";
 import type { Device } from "../device/device.ts";
 
 /** Height and width of each level's image. */

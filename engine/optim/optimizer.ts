@@ -5,7 +5,7 @@
 
 import { withoutGradient } from "../autograd.ts";
 import type { Parameter } from "../nn/module.ts";
-import { PointwiseKernel } from "../ops/pointwise_kernel.ts";
+import type { PointwiseKernel } from "../ops/pointwise_kernel.ts";
 import { outsideScopes } from "../scope.ts";
 import { full, type Tensor, tensor, zeros } from "../tensor.ts";
 import type { TensorData } from "../dtype.ts";

@@ -3,7 +3,7 @@
  * applies while its result is still in registers, together with a residual and a ReLU.
  */
 
-import { Conv2d } from "../../../engine/nn/conv2d.ts";
+import type { Conv2d } from "../../../engine/nn/conv2d.ts";
 import type { ModuleContext } from "../../../engine/nn/module.ts";
 import { BatchNorm2d, FrozenBatchNorm2d, GroupNorm } from "../../../engine/nn/norm.ts";
 import { conv2d } from "../../../engine/ops/conv.ts";

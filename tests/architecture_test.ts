@@ -1,0 +1,86 @@
+/**
+ * The layout's rules, read from the sources themselves: imports point one way, nothing below `commands/` knows Deno, and
+ * no file grows beyond what is read in one sitting. `docs/architecture.md` says why.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { fromFileUrl } from "@std/path";
+
+const ROOT = fromFileUrl(new URL("../", import.meta.url));
+
+/** A folder may import from itself and from those before it. */
+const LAYERS = ["engine", "checkpoint", "detector", "commands"] as const;
+const MAX_LINES = 450;
+
+interface Source {
+  /** Path from the root, with slashes. */
+  readonly path: string;
+  readonly text: string;
+}
+
+function sourcesIn(folder: string): Source[] {
+  return [...Deno.readDirSync(ROOT + folder)].flatMap((entry) => {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory) return sourcesIn(path);
+    return entry.name.endsWith(".ts") ? [{ path, text: Deno.readTextFileSync(ROOT + path) }] : [];
+  });
+}
+
+/** The source without its comments; a comment that a string contains goes too, which the rules here do not mind. */
+function withoutComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/(^|\s)\/\/.*$/gm, "$1");
+}
+
+/** Relative imports of a file, static, dynamic, of types or as the URL of a worker, as paths from the root. */
+function importsOf({ path, text }: Source): string[] {
+  const specifiers = withoutComments(text).matchAll(/(?:from|import\(|import|new URL\()\s*"(\.{1,2}\/[^"]+\.ts)"/g);
+  return [...specifiers].map(([, specifier]) => new URL(specifier, `file:///${path}`).pathname.slice(1));
+}
+
+const sources = LAYERS.map((layer) => sourcesIn(layer));
+
+Deno.test("imports point one way: engine, checkpoint, detector, commands, and the command line last", () => {
+  const wrong = LAYERS.flatMap((layer, level) => {
+    const allowed: readonly string[] = LAYERS.slice(0, level + 1);
+    return sources[level].flatMap((source) =>
+      importsOf(source)
+        .filter((target) => !allowed.includes(target.split("/")[0]))
+        .map((target) => `${layer}: ${source.path} imports ${target}`)
+    );
+  });
+  assertEquals(wrong, []);
+});
+
+Deno.test("the reading of imports finds the ones that exist", () => {
+  const text = 'import { a } from "../engine/a.ts";\nexport * from "./b.ts";\nawait import("./c.ts");\n' +
+    'import "./d.ts"; // import "./not.ts"\nnew Worker(new URL("./e.ts", import.meta.url));\n';
+  assertEquals(
+    importsOf({ path: "detector/x.ts", text }),
+    ["engine/a.ts", "b", "c", "d", "e"].map((name, i) => i === 0 ? name : `detector/${name}.ts`),
+  );
+  for (const [level, layer] of LAYERS.entries()) {
+    assert(sources[level].some((source) => importsOf(source).length > 0), `no import was found in ${layer}`);
+  }
+});
+
+Deno.test("nothing below the commands uses Deno, so that a browser can load it", () => {
+  const users = sources.slice(0, LAYERS.indexOf("commands")).flat()
+    .filter(({ text }) => /\bDeno\s*[.[]/.test(withoutComments(text)))
+    .map(({ path }) => path);
+  assertEquals(users, []);
+});
+
+Deno.test("no source file is longer than 450 lines", () => {
+  const all = [...sources.flat(), ...["bench", "examples", "tests"].flatMap(sourcesIn)];
+  const long = all.map(({ path, text }) => ({ path, lines: text.split("\n").length - 1 }))
+    .filter(({ lines }) => lines > MAX_LINES);
+  assertEquals(long, []);
+});
+
+Deno.test("the kernels and devices of the engine know neither tensors nor operations", () => {
+  const wrong = sources[0].filter(({ path }) => /^engine\/(kernel|device)\//.test(path)).flatMap((source) =>
+    importsOf(source)
+      .filter((target) => /^engine\/(ops|nn|optim)\/|^engine\/(tensor|autograd)\.ts$/.test(target))
+      .map((target) => `${source.path} imports ${target}`)
+  );
+  assertEquals(wrong, []);
+});
