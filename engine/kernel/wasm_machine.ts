@@ -42,6 +42,9 @@ const COMPARE_OPS: Record<CompareOp, Record<"i32" | "f32" | "vec", PlainOp>> = {
   eq: { i32: "i32.eq", f32: "f32.eq", vec: "f32x4.eq" },
 };
 
+/** Columns that are summed up by themselves before they join the row's sum. */
+const COLUMNS_AT_ONCE = 4096;
+
 export interface WasmMachineOptions {
   readonly fusedMultiplyAdd: boolean;
   /** The local that holds each buffer's address. */
@@ -272,12 +275,14 @@ export class WasmMachine extends Machine {
   }
 
   /**
-   * Two vectors of partial results, so that additions need not wait for each other, then ((0,1),(2,3)) over their lanes, then
-   * the up to three numbers at the end of the row.
+   * Two vectors of partial results, so that additions need not wait for each other, gathered in blocks, so that rounding
+   * errors grow with the length of a block and the number of blocks instead of their product; then ((0,1),(2,3)) over
+   * their lanes, then the up to three numbers at the end of the row.
    */
   reduceColumns(op: ReduceOp, count: Value, body: (j: Value) => Value): Value {
     const neutral = op === "sum" ? 0 : op === "max" ? -Infinity : Infinity;
     const combine = (a: Value, b: Value) => this.arithmetic(op === "sum" ? "add" : op, a, b);
+    const total = this.variable(this.splat(neutral));
     const even = this.variable(this.splat(neutral));
     const odd = this.variable(this.splat(neutral));
     const tail = this.variable(this.float(neutral));
@@ -285,12 +290,18 @@ export class WasmMachine extends Machine {
     const vectors = this.integer("and", count, this.int(-4));
     let result: Value | undefined;
     this.#withLanes(4, () => {
-      this.#range({ start: this.int(0), end: pairs, step: 8 }, (j) => {
-        even.set(combine(even.get(), body(j)));
-        odd.set(combine(odd.get(), body(this.add(j, this.int(4)))));
+      this.#range({ start: this.int(0), end: pairs, step: COLUMNS_AT_ONCE }, (begin) => {
+        even.set(this.splat(neutral));
+        odd.set(this.splat(neutral));
+        const end = this.arithmetic("min", this.add(begin, this.int(COLUMNS_AT_ONCE)), pairs);
+        this.#range({ start: begin, end, step: 8 }, (j) => {
+          even.set(combine(even.get(), body(j)));
+          odd.set(combine(odd.get(), body(this.add(j, this.int(4)))));
+        });
+        total.set(combine(total.get(), combine(even.get(), odd.get())));
       });
-      this.#range({ start: pairs, end: vectors, step: 4 }, (j) => even.set(combine(even.get(), body(j))));
-      result = this.reduceLanes(op, combine(even.get(), odd.get()));
+      this.#range({ start: pairs, end: vectors, step: 4 }, (j) => total.set(combine(total.get(), body(j))));
+      result = this.reduceLanes(op, total.get());
     });
     this.#withLanes(1, () => {
       this.#range({ start: vectors, end: count, step: 1 }, (j) => {
