@@ -1,0 +1,256 @@
+/**
+ * Curves over a common axis as an SVG document: losses, average precision, learning rates. Self-contained text in fonts
+ * that every viewer has; `renderSvg` turns it into pixels where those are wanted.
+ */
+import { escapeXml } from "./svg.ts";
+
+/** One curve; points whose coordinates are not finite (or not positive on a logarithmic axis) leave a gap. */
+export interface Series {
+  readonly name: string;
+  /** In the order of x. */
+  readonly points: readonly (readonly [x: number, y: number])[];
+}
+
+export interface PlotOptions {
+  readonly title?: string;
+  readonly xLabel?: string;
+  readonly yLabel?: string;
+  /** Powers of ten instead of equal steps along y. Default false. */
+  readonly logarithmic?: boolean;
+  /** Fixed limits of y, for example [0, 1] for average precision. Default: what the points span, rounded outwards. */
+  readonly yRange?: readonly [number, number];
+  /** In pixels. Default 800 by 480. */
+  readonly width?: number;
+  readonly height?: number;
+}
+
+/** Colours that stay apart for the colour-blind (Okabe and Ito), on white. */
+const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
+const DASHES = ["", "7 4", "2 3"];
+const MARGIN = { left: 76, right: 20, top: 46, bottom: 54 };
+const LEGEND_ROW = 20;
+const FONT = `font-family="DejaVu Sans, Verdana, Helvetica, sans-serif"`;
+/** More points than this many per pixel column cannot be seen. */
+const POINTS_PER_COLUMN = 4;
+
+/** One axis: where a value lies in pixels, and the values to write beside it. */
+interface Axis {
+  readonly ticks: readonly number[];
+  readonly at: (value: number) => number;
+}
+
+/** Draws the curves with axes, grid, title and a legend below the title. Without any point, an empty frame that says so. */
+export function linePlot(series: readonly Series[], options: PlotOptions = {}): string {
+  const { width = 800, height = 480, logarithmic = false, title = "" } = options;
+  const rows = legendRows(series, width);
+  const frame = {
+    left: MARGIN.left,
+    right: width - MARGIN.right,
+    top: MARGIN.top + rows.length * LEGEND_ROW,
+    bottom: height - MARGIN.bottom,
+  };
+  const shown = ([x, y]: readonly [number, number]) => {
+    return Number.isFinite(x) && Number.isFinite(y) && (!logarithmic || y > 0);
+  };
+  const points = series.flatMap((one) => one.points.filter(shown));
+  const parts = [`<rect width="${width}" height="${height}" fill="#fff"/>`];
+  parts.push(text(title, { x: width / 2, y: 28, size: 17, anchor: "middle" }));
+  if (points.length === 0) {
+    parts.push(text("no data", { x: width / 2, y: (frame.top + frame.bottom) / 2, size: 15, anchor: "middle" }));
+  } else {
+    const xAxis = linearAxis(rangeOf(points.map(([x]) => x)), { from: frame.left, to: frame.right, rounded: false });
+    const yValues = options.yRange ?? rangeOf(points.map(([, y]) => y));
+    const yPixels = { from: frame.bottom, to: frame.top, rounded: options.yRange === undefined };
+    const yAxis = logarithmic ? logarithmicAxis(yValues, yPixels) : linearAxis(yValues, yPixels);
+    parts.push(grid({ xAxis, yAxis }, frame));
+    parts.push(
+      `<clipPath id="frame"><rect x="${frame.left}" y="${frame.top}" width="${frame.right - frame.left}" ` +
+        `height="${frame.bottom - frame.top}"/></clipPath><g clip-path="url(#frame)" fill="none" stroke-width="1.8" ` +
+        `stroke-linejoin="round">`,
+    );
+    series.forEach(({ points: own }, at) => parts.push(curve(own, { at, xAxis, yAxis, shown })));
+    parts.push("</g>");
+  }
+  parts.push(
+    `<rect x="${frame.left}" y="${frame.top}" width="${frame.right - frame.left}" ` +
+      `height="${frame.bottom - frame.top}" fill="none" stroke="#333"/>`,
+  );
+  const middle = (frame.top + frame.bottom) / 2;
+  parts.push(
+    text(options.xLabel ?? "", { x: (frame.left + frame.right) / 2, y: height - 12, size: 13, anchor: "middle" }),
+  );
+  parts.push(
+    `<g transform="rotate(-90 18 ${middle})">` +
+      text(options.yLabel ?? "", { x: 18, y: middle, size: 13, anchor: "middle" }) + "</g>",
+  );
+  rows.forEach((row, line) => parts.push(legend(row, MARGIN.top + line * LEGEND_ROW)));
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" ` +
+    `viewBox="0 0 ${width} ${height}">${parts.join("\n")}</svg>\n`;
+}
+
+function rangeOf(values: readonly number[]): [number, number] {
+  let low = Infinity, high = -Infinity;
+  for (const value of values) {
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  return [low, high];
+}
+
+interface Pixels {
+  readonly from: number;
+  readonly to: number;
+  /** Whether the axis may begin and end at round values beyond the given ones. */
+  readonly rounded: boolean;
+}
+
+function linearAxis([first, last]: readonly [number, number], { from, to, rounded }: Pixels): Axis {
+  // A single value gets some room around it.
+  const room = first === last ? Math.abs(first) / 2 || 1 : 0;
+  const step = roundStep((last - first + 2 * room) / 6);
+  const low = rounded ? Math.floor((first - room) / step) * step : first - room;
+  const high = rounded ? Math.ceil((last + room) / step) * step : last + room;
+  const ticks: number[] = [];
+  // Multiples of the step, so that no rounding error adds up.
+  for (let count = Math.ceil(low / step - 1e-9); count * step <= high + step * 1e-9; count++) ticks.push(count * step);
+  return {
+    ticks,
+    at: (value) => from + (value - low) / (high - low) * (to - from),
+  };
+}
+
+/** Whole powers of ten, and where there are few of them also 2 and 5 times each. */
+function logarithmicAxis([first, last]: readonly [number, number], { from, to, rounded }: Pixels): Axis {
+  const low = rounded || first <= 0
+    ? Math.floor(Math.log10(Math.max(first, Number.MIN_VALUE)) + 1e-9)
+    : Math.log10(first);
+  const reach = rounded ? Math.ceil(Math.log10(last) - 1e-9) : Math.log10(last);
+  const high = reach > low ? reach : low + 1;
+  const every = Math.ceil((high - low) / 8);
+  const ticks: number[] = [];
+  for (let power = Math.ceil(low); power <= high; power += every) {
+    for (const factor of high - low <= 3 ? [1, 2, 5] : [1]) {
+      const value = factor * 10 ** power;
+      if (Math.log10(value) <= high + 1e-9) ticks.push(value);
+    }
+  }
+  return {
+    ticks,
+    at: (value) => from + (Math.log10(value) - low) / (high - low) * (to - from),
+  };
+}
+
+/** 1, 2 or 5 times a power of ten, not below `least`. */
+function roundStep(least: number): number {
+  const power = 10 ** Math.floor(Math.log10(least));
+  return (([1, 2, 5].find((factor) => factor * power >= least * (1 - 1e-9))) ?? 10) * power;
+}
+
+interface Frame {
+  readonly left: number;
+  readonly right: number;
+  readonly top: number;
+  readonly bottom: number;
+}
+
+function grid({ xAxis, yAxis }: { xAxis: Axis; yAxis: Axis }, { left, right, top, bottom }: Frame): string {
+  const lines: string[] = [], labels: string[] = [];
+  for (const tick of xAxis.ticks) {
+    const x = round(xAxis.at(tick));
+    lines.push(`M${x} ${top}V${bottom}`);
+    labels.push(text(formatTick(tick), { x, y: bottom + 18, size: 12, anchor: "middle" }));
+  }
+  for (const tick of yAxis.ticks) {
+    const y = round(yAxis.at(tick));
+    lines.push(`M${left} ${y}H${right}`);
+    labels.push(text(formatTick(tick), { x: left - 7, y: y + 4, size: 12, anchor: "end" }));
+  }
+  return `<path d="${lines.join("")}" stroke="#ddd" fill="none"/>\n${labels.join("\n")}`;
+}
+
+function curve(
+  points: Series["points"],
+  { at, xAxis, yAxis, shown }: {
+    at: number;
+    xAxis: Axis;
+    yAxis: Axis;
+    shown: (point: readonly [number, number]) => boolean;
+  },
+): string {
+  const commands: string[] = [];
+  let joined = false, column = NaN, inColumn = 0;
+  for (const point of points) {
+    if (!shown(point)) {
+      joined = false;
+      continue;
+    }
+    const x = round(xAxis.at(point[0])), y = round(yAxis.at(point[1]));
+    inColumn = Math.floor(x) === column ? inColumn + 1 : 0;
+    column = Math.floor(x);
+    if (joined && inColumn >= POINTS_PER_COLUMN) continue;
+    commands.push(`${joined ? "L" : "M"}${x} ${y}`);
+    joined = true;
+  }
+  const style = strokeOf(at);
+  // A lone point has no line to be seen by.
+  if (commands.length === 1) {
+    const [x, y] = commands[0].slice(1).split(" ");
+    return `<circle cx="${x}" cy="${y}" r="3" ${style}/>`;
+  }
+  return `<path d="${commands.join("")}" ${style}/>`;
+}
+
+function strokeOf(at: number): string {
+  const dash = DASHES[Math.floor(at / COLOURS.length) % DASHES.length];
+  return `stroke="${COLOURS[at % COLOURS.length]}"` + (dash === "" ? "" : ` stroke-dasharray="${dash}"`);
+}
+
+interface LegendEntry {
+  readonly name: string;
+  readonly at: number;
+  readonly x: number;
+}
+
+/** Places names side by side, in as many rows as they need. */
+function legendRows(series: readonly Series[], width: number): LegendEntry[][] {
+  const rows: LegendEntry[][] = [];
+  let x = Infinity;
+  series.forEach(({ name }, at) => {
+    const needed = 50 + [...name].length * 8;
+    if (x + needed > width - MARGIN.right) {
+      rows.push([]);
+      x = MARGIN.left;
+    }
+    rows[rows.length - 1].push({ name, at, x });
+    x += needed;
+  });
+  return rows;
+}
+
+function legend(row: readonly LegendEntry[], y: number): string {
+  return row.map(({ name, at, x }) =>
+    `<path d="M${x} ${y}h24" stroke-width="2.5" ${strokeOf(at)}/>` +
+    text(name, { x: x + 30, y: y + 4, size: 12, anchor: "start" })
+  ).join("\n");
+}
+
+function text(
+  content: string,
+  { x, y, size, anchor }: { x: number; y: number; size: number; anchor: "start" | "middle" | "end" },
+): string {
+  if (content === "") return "";
+  return `<text x="${round(x)}" y="${round(y)}" font-size="${size}" ${FONT} fill="#222" ` +
+    `text-anchor="${anchor}">${escapeXml(content)}</text>`;
+}
+
+function formatTick(value: number): string {
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  if (size >= 1e6 || size < 1e-4) return value.toExponential().replace("e+", "e");
+  return String(Number(value.toPrecision(10)));
+}
+
+/** Two decimals of a pixel are enough and keep files small. */
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}
