@@ -1,0 +1,299 @@
+/**
+ * A training run from its first line to its last: find where to start, open data and device, train epoch by epoch, save,
+ * evaluate, and stop cleanly when asked. All that decides the numbers is in the session; this file is the order of
+ * events around it.
+ */
+
+import { lockFolder, type StateValue } from "../../checkpoint/mod.ts";
+import { DinogradError } from "../../engine/errors.ts";
+import { type DinoConfig, formatJsonConfig, type RunUi, type TrainOptions } from "../config/mod.ts";
+import { type Batch, Loader, openDataset } from "../data/mod.ts";
+import { openDevice } from "../open_device.ts";
+import { better } from "./best.ts";
+import { evaluateModel } from "./evaluate.ts";
+import { probeDigest } from "./probe.ts";
+import { afterEvaluation, afterTraining } from "./progress.ts";
+import { findResumePath, readResumePoint, type ResumePoint } from "./resume.ts";
+import { RunCheck } from "./run_check.ts";
+import { runFiles } from "./run_files.ts";
+import { RunLog } from "./run_log.ts";
+import { Saver } from "./saver.ts";
+import { TrainingSession } from "./session.ts";
+import { startFromWeights } from "./start_weights.ts";
+import { imagesHash, StepTrace } from "./step_trace.ts";
+import { transformsOf } from "./transforms.ts";
+
+/** Batches per epoch with `--debug`, as in the official code. */
+const DEBUG_BATCHES = 15;
+
+/** How a run ended. */
+export interface TrainingResult {
+  readonly epoch: number;
+  readonly step: number;
+  /** False if it was asked to stop before its end. */
+  readonly finished: boolean;
+}
+
+/**
+ * Trains. The output folder is locked meanwhile.
+ * @throws DinogradError for whatever the user can mend; the last bundle is intact then
+ */
+export async function train(options: TrainOptions, ui: RunUi): Promise<TrainingResult> {
+  const { outputDir } = options;
+  if (outputDir === "") throw new DinogradError("usage", "train: expected --output_dir but found none");
+  runFiles.makeFolder(outputDir);
+  await using lock = await lockFolder(outputDir);
+  if (lock.message !== null) ui.say(lock.message);
+  const path = options.resume === null ? null : await findResumePath(options.resume, outputDir, ui);
+  const point = path === null
+    ? null
+    : await readResumePoint(path, { given: options.config, override: options.override, ui });
+  const config = point?.config ?? options.config;
+  if (!config) throw new DinogradError("usage", "train: expected -c with a preset or a config file but found none");
+  const run = await Run.open(options, { config, point, ui });
+  try {
+    return await run.train();
+  } finally {
+    await run.close();
+  }
+}
+
+class Run {
+  readonly #options: TrainOptions;
+  readonly #ui: RunUi;
+  readonly #session: TrainingSession;
+  readonly #loaders: { readonly train: Loader; readonly val: Loader };
+  readonly #valSet: Awaited<ReturnType<typeof openDataset>>;
+  readonly #saver: Saver;
+  readonly #log: RunLog;
+  readonly #trace: StepTrace;
+  readonly #check: RunCheck;
+
+  private constructor(parts: {
+    options: TrainOptions;
+    ui: RunUi;
+    session: TrainingSession;
+    loaders: { train: Loader; val: Loader };
+    valSet: Awaited<ReturnType<typeof openDataset>>;
+    check: RunCheck;
+  }) {
+    this.#options = parts.options;
+    this.#ui = parts.ui;
+    this.#session = parts.session;
+    this.#loaders = parts.loaders;
+    this.#valSet = parts.valSet;
+    this.#check = parts.check;
+    this.#log = new RunLog(parts.options.outputDir);
+    this.#trace = new StepTrace(parts.options.outputDir);
+    this.#saver = new Saver({
+      folder: parts.options.outputDir,
+      compress: true,
+      interval: parts.session.config.save_checkpoint_interval,
+      runtime: () => this.#runtime(),
+      warn: (line) => parts.ui.warn(line),
+    });
+  }
+
+  static async open(
+    options: TrainOptions,
+    { config, point, ui }: { config: DinoConfig; point: ResumePoint | null; ui: RunUi },
+  ): Promise<Run> {
+    if (options.cocoPath === null) throw new DinogradError("usage", "train: expected --coco_path but found none");
+    const trainSet = await openDataset(options.cocoPath, "train", { numClasses: config.num_classes });
+    const valSet = await openDataset(options.cocoPath, "val", { numClasses: config.num_classes });
+    const seed = point?.seed ?? options.seed;
+    const workers = options.numWorkers ?? 1;
+    const loaders = {
+      train: new Loader(trainSet, {
+        batchSize: config.batch_size,
+        seed,
+        workers,
+        transforms: transformsOf(config, true),
+        training: true,
+      }),
+      val: new Loader(valSet, {
+        batchSize: config.batch_size,
+        seed,
+        workers,
+        transforms: transformsOf(config, false),
+        training: false,
+      }),
+    };
+    const device = await openDevice(options);
+    const session = new TrainingSession({
+      device,
+      config,
+      seed,
+      stepsPerEpoch: loaders.train.batchesPerEpoch(),
+      classes: trainSet.categories.map(({ id, name }) => ({ id, name })),
+      freeze: [...options.freeze, ...(config.backbone_freeze_keywords ?? [])],
+    });
+    if (point) {
+      session.restore(point.content, point.path);
+      const { epoch, step } = session.progress;
+      ui.say(`resumed from ${point.path}: epoch ${epoch}, step ${step}`);
+    } else await startFromWeights(session, options, ui);
+    ui.say(`device: ${device.description}`);
+    ui.say(`learning rate: ${session.rates.description}`);
+    runFiles.writeText(runFiles.join(options.outputDir, "config.json"), formatJsonConfig(config));
+    const check = await RunCheck.prepare({ session, point, options, ui });
+    return new Run({ options, ui, session, loaders, valSet, check });
+  }
+
+  async train(): Promise<TrainingResult> {
+    const session = this.#session;
+    const { epochs } = session.config;
+    this.#check.start(this.#trace.takeFrom(session.progress.step));
+    this.#log.rewindTo(session.progress.epoch);
+    if (session.progress.step > 0) this.#saver.restoreNames(session);
+    const isOver = () => session.progress.step >= session.rates.totalSteps;
+    while (session.progress.epoch < epochs && !(isOver() && session.progress.phase === "train")) {
+      if (session.progress.phase === "train") {
+        if (!await this.#trainEpoch(isOver)) return await this.#stop();
+        session.progress = afterTraining(session.progress);
+        await this.#saver.save(session);
+      }
+      if (!await this.#evaluateEpoch()) return await this.#stop();
+      session.progress = afterEvaluation(session.progress);
+      await this.#saver.save(session, { wait: true });
+    }
+    await this.#saver.finish();
+    const { epoch, step } = session.progress;
+    const { ap, epoch: best } = session.best.regular;
+    this.#ui.say(`training is over after ${epoch} epochs and ${step} steps: ${this.#saver.path}`);
+    if (best !== null) this.#ui.say(`best AP ${ap.toFixed(4)} after epoch ${best}`);
+    return { epoch, step, finished: true };
+  }
+
+  /** Trains what is left of the epoch. False if it was asked to stop. */
+  async #trainEpoch(isOver: () => boolean): Promise<boolean> {
+    const session = this.#session;
+    const { epoch } = session.progress;
+    const steps = this.#loaders.train.batchesPerEpoch();
+    let done = steps - this.#loaders.train.batchesPerEpoch(session.progress.samples);
+    const bar = this.#ui.progress(`epoch ${epoch}`, steps);
+    let clock = performance.now();
+    let last: Batch | undefined;
+    try {
+      for await (const batch of this.#loaders.train.epoch(epoch, { fromSample: session.progress.samples })) {
+        last = batch;
+        const { loss, learningRate } = await this.#step(batch);
+        const now = performance.now();
+        const text = `lr ${learningRate.toExponential(1)}`;
+        bar.update(++done, { loss, imagesPerSecond: batch.targets.length / (now - clock) * 1000, text });
+        clock = now;
+        // A signal is only seen when the event loop turns.
+        await new Promise((resolve) => setTimeout(resolve, 0));
+        if (this.#ui.stop.aborted) return false;
+        if (isOver() || (this.#options.debug && done >= DEBUG_BATCHES)) break;
+        if (this.#isTimeToSave()) await this.#saver.save(session);
+      }
+    } catch (error) {
+      if (error instanceof DinogradError && error.kind === "nonfinite" && last) {
+        throw await this.#nonfinite(error, last);
+      }
+      throw error;
+    } finally {
+      bar.finish();
+    }
+    return true;
+  }
+
+  async #step(batch: Batch): Promise<{ loss: number; learningRate: number }> {
+    const { step } = this.#session.progress;
+    const outcome = await this.#session.step(batch);
+    const record = { step, loss: outcome.loss, images: imagesHash(batch.targets.map(({ imageId }) => imageId)) };
+    this.#trace.append(record);
+    this.#check.add(record);
+    return outcome;
+  }
+
+  #isTimeToSave(): boolean {
+    const { saveEverySteps, saveEveryMinutes } = this.#options;
+    if (saveEverySteps !== null && this.#session.progress.step % saveEverySteps === 0) return true;
+    return saveEveryMinutes !== null && Date.now() - this.#saver.lastSave >= saveEveryMinutes * 60_000;
+  }
+
+  /** Evaluates and files the result. False if it was asked to stop. */
+  async #evaluateEpoch(): Promise<boolean> {
+    const session = this.#session;
+    const { epoch, step } = session.progress;
+    const evaluate = (model: typeof session.model, label: string) =>
+      evaluateModel(model, {
+        dataset: this.#valSet,
+        loader: this.#loaders.val,
+        config: session.config,
+        progress: this.#ui.progress(label, this.#valSet.length),
+        maxBatches: this.#options.debug ? DEBUG_BATCHES : undefined,
+        shouldStop: () => this.#ui.stop.aborted,
+      });
+    const regular = await evaluate(session.model, `evaluate epoch ${epoch}`);
+    if (!regular) return false;
+    const average = session.ema && session.ema.updates > 0 ? session.ema.average : undefined;
+    const ema = average && await evaluate(average, `evaluate the average of epoch ${epoch}`);
+    if (average && !ema) return false;
+    session.best = {
+      regular: better(session.best.regular, regular.stats.AP, epoch),
+      ema: ema ? better(session.best.ema, ema.stats.AP, epoch) : session.best.ema,
+    };
+    const losses = session.trace.filter((entry) => entry.step < step).slice(-this.#loaders.train.batchesPerEpoch());
+    const record = {
+      epoch,
+      step,
+      train_loss: losses.reduce((sum, { loss }) => sum + loss, 0) / Math.max(1, losses.length),
+      ...Object.fromEntries(Object.entries(regular.losses).map(([name, value]) => [`test_${name}`, value])),
+      test_coco_eval_bbox: Object.values(regular.stats),
+      ...(ema ? { ema_test_coco_eval_bbox: Object.values(ema.stats) } : {}),
+    };
+    session.history = [...session.history, record];
+    this.#log.append({ ...record, now_time: new Date().toISOString() });
+    const { AP, AP50 } = regular.stats;
+    this.#ui.say(`epoch ${epoch}: step ${step}, AP ${AP.toFixed(4)}, AP50 ${AP50.toFixed(4)}`);
+    return true;
+  }
+
+  /** Saves and says how to go on. */
+  async #stop(): Promise<TrainingResult> {
+    await this.#saver.save(this.#session, { wait: true });
+    const { epoch, step } = this.#session.progress;
+    this.#ui.say(`stopped at epoch ${epoch}, step ${step}: go on with --resume ${this.#saver.path}`);
+    return { epoch, step, finished: false };
+  }
+
+  /** Writes down which images made the loss non-finite. */
+  async #nonfinite(error: DinogradError, batch: Batch): Promise<DinogradError> {
+    await this.#saver.finish();
+    const { outputDir } = this.#options;
+    const { epoch, step } = this.#session.progress;
+    const file = runFiles.join(outputDir, `nonfinite_step${step}.json`);
+    const images = batch.targets.map(({ imageId }) => imageId);
+    runFiles.writeText(file, JSON.stringify({ epoch, step, images }));
+    const bundle = runFiles.exists(this.#saver.path) ? this.#saver.path : "none yet";
+    const message = `${error.message}; image ids ${
+      images.join(", ")
+    } are in ${file}; the last sound bundle is ${bundle}`;
+    return new DinogradError("nonfinite", message, { cause: error });
+  }
+
+  /** Circumstances: noted in bundles, left out of digests. */
+  async #runtime(): Promise<StateValue> {
+    const { device, model, config } = this.#session;
+    return {
+      saved: new Date().toISOString(),
+      device: device.description,
+      device_kind: device.kind,
+      fused_multiply_add: device.fusedMultiplyAdd,
+      workers: this.#options.numWorkers,
+      note: this.#options.note,
+      probe: await probeDigest(model, config),
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#saver.finish().catch(() => {}); // the first error is the one to tell
+    this.#loaders.train.close();
+    this.#loaders.val.close();
+    this.#session.dispose();
+    await this.#session.device.destroy();
+  }
+}
