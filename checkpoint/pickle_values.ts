@@ -30,7 +30,7 @@ export class PickleTuple {
 
 /** An object of a class that is known to be mere data, such as `argparse.Namespace`: its class name and attributes. */
 export class PickleObject {
-  readonly attributes = new Map<string, PickleValue>();
+  readonly attributes: Map<string, PickleValue> = new Map();
 
   constructor(readonly className: string) {}
 }

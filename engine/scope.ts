@@ -42,6 +42,7 @@ export class Scope implements Disposable {
 
   /** Forgets an item in this scope and all enclosing ones: it lives until it is disposed of by hand. */
   forget(item: Disposes): void {
+    // deno-lint-ignore no-this-alias -- a walk outwards has to start somewhere
     for (let at: Scope | undefined = this; at; at = at.#parent) if (at.#owned.delete(item)) return;
   }
 

@@ -139,26 +139,26 @@ function checkTogether(config: DinoConfig, source: string): void {
     throw new DinogradError("usage", `${source}: expected ${expected} but found ${key}=${formatPython(config[key])}`);
   };
   const heads = config.nheads;
-  require(config.hidden_dim % heads === 0, `hidden_dim to be a multiple of nheads=${heads}`, "hidden_dim");
+  demand(config.hidden_dim % heads === 0, `hidden_dim to be a multiple of nheads=${heads}`, "hidden_dim");
   // 32 groups normalise the projected features; the sine embedding needs hidden_dim / 2 even.
-  require(config.hidden_dim % 32 === 0, "hidden_dim to be a multiple of 32", "hidden_dim");
+  demand(config.hidden_dim % 32 === 0, "hidden_dim to be a multiple of 32", "hidden_dim");
   const stages = config.return_interm_indices.length;
-  require(
+  demand(
     config.num_feature_levels >= stages,
     `num_feature_levels to be at least the ${stages} levels of return_interm_indices`,
     "num_feature_levels",
   );
-  require(
+  demand(
     !config.use_dn || config.dn_labelbook_size + 1 >= config.num_classes,
     `dn_labelbook_size to be at least num_classes - 1 = ${config.num_classes - 1}`,
     "dn_labelbook_size",
   );
-  require(
+  demand(
     config.num_select <= config.num_queries * config.num_classes,
     `num_select to be at most num_queries x num_classes = ${config.num_queries * config.num_classes}`,
     "num_select",
   );
-  require(config.backbone_widths.length === 4, "backbone_widths to have 4 items", "backbone_widths");
-  require(config.backbone_depths.length === 4, "backbone_depths to have 4 items", "backbone_depths");
-  require(!(config.onecyclelr && config.multi_step_lr), "one of onecyclelr and multi_step_lr", "multi_step_lr");
+  demand(config.backbone_widths.length === 4, "backbone_widths to have 4 items", "backbone_widths");
+  demand(config.backbone_depths.length === 4, "backbone_depths to have 4 items", "backbone_depths");
+  demand(!(config.onecyclelr && config.multi_step_lr), "one of onecyclelr and multi_step_lr", "multi_step_lr");
 }

@@ -134,22 +134,22 @@ function checkOptions(options: DinoModelOptions): void {
   const require = (holds: boolean, message: string) => {
     if (!holds) throw new DinogradError("config", message);
   };
-  require(features % heads === 0, `hidden_dim: expected a multiple of nheads (${heads}) but found ${features}`);
-  require(features % 32 === 0, `hidden_dim: expected a multiple of 32 but found ${features}`);
-  require(
+  demand(features % heads === 0, `hidden_dim: expected a multiple of nheads (${heads}) but found ${features}`);
+  demand(features % 32 === 0, `hidden_dim: expected a multiple of 32 but found ${features}`);
+  demand(
     levels >= backbone.outputs && levels > 1,
     `num_feature_levels: expected at least ${Math.max(2, backbone.outputs)} but found ${levels}`,
   );
-  require(
+  demand(
     [...decoderSteps].sort().join() === "ca,ffn,sa",
     `decoder_module_seq: expected "sa", "ca" and "ffn" once each but found ${JSON.stringify(decoderSteps)}`,
   );
-  require(
+  demand(
     options.denoising.number === 0 || options.labelBookSize + 1 >= options.classes,
     `dn_labelbook_size: expected at least num_classes - 1 (${options.classes - 1}) but found ${options.labelBookSize}`,
   );
   const decoderShares = options.shareDecoderBoxHeads && options.shareDecoderClassHeads;
-  require(
+  demand(
     decoderShares || !(options.shareEncoderBoxHead || options.shareEncoderClassHead),
     "two_stage_bbox_embed_share, two_stage_class_embed_share: expected false where decoder layers have heads of their own",
   );

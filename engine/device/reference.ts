@@ -17,6 +17,7 @@ import type {
   Conv2dWeightGradientCall,
   CopyCall,
   Device,
+  DeviceMemory,
   Epilogue,
   MatmulCall,
   TopKCall,
@@ -41,7 +42,7 @@ export class ReferenceDevice implements Device {
   #used = 0;
   #peak = 0;
 
-  get memory() {
+  get memory(): DeviceMemory {
     return { used: this.#used, peak: this.#peak, reserved: this.#used };
   }
   resetPeak(): void {

@@ -5,40 +5,45 @@ import type { Tensor } from "../tensor.ts";
 import { pointwise } from "./pointwise.ts";
 import { PointwiseKernel } from "./pointwise_kernel.ts";
 
+/** An op on two tensors, or on a tensor and a number. */
+export type BinaryFunction = (x: Tensor, y: Tensor | number) => Tensor;
+/** An op on every element of one tensor. */
+export type UnaryFunction = (x: Tensor) => Tensor;
+
 /** A binary op in its two forms: with a tensor, and with a number that changes without compiling anything. */
-function binary(name: string, define: (x: Expr, y: Expr) => Expr): (x: Tensor, y: Tensor | number) => Tensor {
+function binary(name: string, define: (x: Expr, y: Expr) => Expr): BinaryFunction {
   const tensors = pointwise(name, { tensors: 2 }, define);
   const number = pointwise(`${name}_number`, { tensors: 1, scalars: 1 }, define);
   return (x, y) => typeof y === "number" ? number([x], [y]) : tensors([x, y]);
 }
 
-function unary(name: string, define: (x: Expr) => Expr): (x: Tensor) => Tensor {
+function unary(name: string, define: (x: Expr) => Expr): UnaryFunction {
   const op = pointwise(name, { tensors: 1 }, define);
   return (x) => op([x]);
 }
 
-export const add = binary("add", (x, y) => x.add(y));
-export const sub = binary("sub", (x, y) => x.sub(y));
-export const mul = binary("mul", (x, y) => x.mul(y));
-export const div = binary("div", (x, y) => x.div(y));
-export const maximum = binary("maximum", (x, y) => x.max(y));
-export const minimum = binary("minimum", (x, y) => x.min(y));
+export const add: BinaryFunction = binary("add", (x, y) => x.add(y));
+export const sub: BinaryFunction = binary("sub", (x, y) => x.sub(y));
+export const mul: BinaryFunction = binary("mul", (x, y) => x.mul(y));
+export const div: BinaryFunction = binary("div", (x, y) => x.div(y));
+export const maximum: BinaryFunction = binary("maximum", (x, y) => x.max(y));
+export const minimum: BinaryFunction = binary("minimum", (x, y) => x.min(y));
 
-export const neg = unary("neg", (x) => x.neg());
-export const exp = unary("exp", (x) => x.exp());
-export const log = unary("log", (x) => x.log());
-export const sqrt = unary("sqrt", (x) => x.sqrt());
-export const square = unary("square", (x) => x.square());
-export const abs = unary("abs", (x) => x.abs());
-export const sin = unary("sin", (x) => x.sin());
-export const cos = unary("cos", (x) => x.cos());
-export const floor = unary("floor", (x) => x.floor());
-export const relu = unary("relu", (x) => x.max(0));
-export const sigmoid = unary("sigmoid", (x) => x.sigmoid());
+export const neg: UnaryFunction = unary("neg", (x) => x.neg());
+export const exp: UnaryFunction = unary("exp", (x) => x.exp());
+export const log: UnaryFunction = unary("log", (x) => x.log());
+export const sqrt: UnaryFunction = unary("sqrt", (x) => x.sqrt());
+export const square: UnaryFunction = unary("square", (x) => x.square());
+export const abs: UnaryFunction = unary("abs", (x) => x.abs());
+export const sin: UnaryFunction = unary("sin", (x) => x.sin());
+export const cos: UnaryFunction = unary("cos", (x) => x.cos());
+export const floor: UnaryFunction = unary("floor", (x) => x.floor());
+export const relu: UnaryFunction = unary("relu", (x) => x.max(0));
+export const sigmoid: UnaryFunction = unary("sigmoid", (x) => x.sigmoid());
 /** tanh(x) = 2 sigmoid(2x) - 1. */
-export const tanh = unary("tanh", (x) => x.mul(2).sigmoid().mul(2).sub(1));
+export const tanh: UnaryFunction = unary("tanh", (x) => x.mul(2).sigmoid().mul(2).sub(1));
 /** The exact GELU (Hendrycks and Gimpel, arXiv:1606.08415): x Φ(x). */
-export const gelu = unary("gelu", (x) => x.mul(0.5).mul(x.mul(Math.SQRT1_2).erf().add(1)));
+export const gelu: UnaryFunction = unary("gelu", (x) => x.mul(0.5).mul(x.mul(Math.SQRT1_2).erf().add(1)));
 
 const clampOp = pointwise("clamp", { tensors: 1, scalars: 2 }, (x, low, high) => x.max(low).min(high));
 /** Limits to low..high; no gradient flows where the limit is reached. */

@@ -7,6 +7,7 @@ export { dropout, dropPath } from "./dropout.ts";
 export {
   abs,
   add,
+  type BinaryFunction,
   clamp,
   cos,
   div,
@@ -27,6 +28,7 @@ export {
   square,
   sub,
   tanh,
+  type UnaryFunction,
   where,
 } from "./elementwise.ts";
 export { embedding, gatherRows } from "./gather.ts";

@@ -50,7 +50,7 @@ export class UniformRing {
 
 /** The numbers of one launch, in the order in which the program names them. */
 export class Params {
-  readonly ints = new Int32Array(1024);
+  readonly ints: Int32Array = new Int32Array(1024);
   readonly #floats = new Float32Array(this.ints.buffer);
   count = 0;
 
