@@ -116,6 +116,21 @@ export class DeformableDecoderLayer extends Module {
   }
 }
 
+/** The layer, its activations computed again in the backward pass. Whatever it reads goes in as an input, so it lives on. */
+function checkpointed(layer: DeformableDecoderLayer, queries: Tensor, context: DecoderLayerContext): Tensor {
+  const { queryPositions, referencePoints, memory, padding, attentionMask, spatialShapes } = context;
+  const optional = [padding, attentionMask].filter((tensor) => tensor !== undefined);
+  return gradientCheckpoint(
+    ([x, positions, points, seen, ...rest]) =>
+      layer.forward(x, {
+        ...{ queryPositions: positions, referencePoints: points, memory: seen, spatialShapes },
+        padding: padding && rest[0],
+        attentionMask: attentionMask && rest[rest.length - 1],
+      }),
+    [queries, queryPositions, referencePoints, memory, ...optional],
+  );
+}
+
 export interface DecoderInputs {
   /** [N, queries, C] */
   readonly content: Tensor;
@@ -198,14 +213,10 @@ export class DeformableDecoder extends Module {
           const finest = referencePoints.slice(2, 0, 1).reshape([batch, count, coordinates]);
           return this.refPointHead.forward(boxEmbedding(finest, this.#options.features / 2));
         });
-        const run = (x: Tensor, positions: Tensor, seen: Tensor) =>
-          layer.forward(x, {
-            ...{ queryPositions: positions, referencePoints, memory: seen, spatialShapes: shapes },
-            ...{ padding, attentionMask },
-          });
+        const layerContext = { queryPositions, referencePoints, memory, spatialShapes: shapes, padding, attentionMask };
         const output = this.#options.gradientCheckpoint && isRecording()
-          ? gradientCheckpoint(([x, positions, seen]) => run(x, positions, seen), [queries, queryPositions, memory])
-          : run(queries, queryPositions, memory);
+          ? checkpointed(layer, queries, layerContext)
+          : layer.forward(queries, layerContext);
         const refinement = refineBoxes(this.bboxEmbed[i].forward(output), boxes.detach());
         return [output, this.norm.forward(output), refinement];
       });

@@ -107,10 +107,12 @@ export class DeformableEncoder extends Module {
     for (const layer of this.layers) {
       const before = tokens;
       tokens = this.#checkpoint && isRecording()
-        ? gradientCheckpoint(([x, positions]) => layer.forward(x, { ...context, positions }), [
-          before,
-          context.positions,
-        ])
+        // Whatever the layer reads goes in as an input: it must live until the gradient is due.
+        ? gradientCheckpoint(
+          ([x, positions, referencePoints, padding]) =>
+            layer.forward(x, { ...context, positions, referencePoints, padding }),
+          [before, context.positions, context.referencePoints, ...(context.padding ? [context.padding] : [])],
+        )
         : tidy(() => layer.forward(before, context));
       if (before !== source) before.dispose();
     }

@@ -131,7 +131,7 @@ function decoderStep(name: string): DecoderStep {
 
 function checkOptions(options: DinoModelOptions): void {
   const { features, heads, levels, backbone, decoderSteps } = options;
-  const require = (holds: boolean, message: string) => {
+  const demand = (holds: boolean, message: string) => {
     if (!holds) throw new DinogradError("config", message);
   };
   demand(features % heads === 0, `hidden_dim: expected a multiple of nheads (${heads}) but found ${features}`);
