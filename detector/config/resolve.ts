@@ -134,7 +134,7 @@ export function describeUnused({ unused, flags }: Pick<ResolvedConfig, "unused" 
 
 /** Settings that are each possible but not together. */
 function checkTogether(config: DinoConfig, source: string): void {
-  const require = (fits: boolean, expected: string, key: ConfigKey) => {
+  const demand = (fits: boolean, expected: string, key: ConfigKey) => {
     if (fits) return;
     throw new DinogradError("usage", `${source}: expected ${expected} but found ${key}=${formatPython(config[key])}`);
   };
