@@ -69,20 +69,28 @@ export function detectionsSvg(
   const font = Math.max(12, Math.max(width, height) * FONT_SHARE);
   const line = Math.max(2, font / 7);
   const placed: Rectangle[] = [];
-  const parts = detections.map(({ label, name, score, box }) => {
+  const boxes: string[] = [], labels: string[] = [];
+  for (const { label, name, score, box } of detections) {
     const [left, top, right, bottom] = box.map((value, i) => clamp(value * scale, i % 2 === 0 ? width : height));
     const text = `${name} ${score.toFixed(2)}`;
     const size = { width: Math.min(width, textWidth(text, font) + font * 0.5), height: font * 1.3 };
     const place = placeLabel({ left, top, bottom }, { size, placed, within: { width, height } });
     placed.push(place);
     const colour = colourOf(label);
-    return `<rect x="${left}" y="${top}" width="${right - left}" height="${bottom - top}" fill="none" ` +
-      `stroke="${colour}" stroke-width="${line}"/>` +
+    const outline = `<rect x="${left}" y="${top}" width="${right - left}" height="${bottom - top}" fill="none" `;
+    // A dark rim keeps a line visible on a background of its own colour.
+    boxes.push(
+      `${outline}stroke="#000" stroke-opacity="0.55" stroke-width="${line * 1.8}"/>` +
+        `${outline}stroke="${colour}" stroke-width="${line}"/>`,
+    );
+    labels.push(
       `<rect x="${place.x}" y="${place.y}" width="${place.width}" height="${place.height}" fill="${colour}"/>` +
-      `<text x="${place.x + font * 0.25}" y="${place.y + font * 0.98}" font-size="${font}" ` +
-      `font-family="DejaVu Sans" font-weight="bold" fill="#000">${escapeXml(text)}</text>`;
-  });
-  const body = parts.reverse().join("");
+        `<text x="${place.x + font * 0.25}" y="${place.y + font * 0.98}" font-size="${font}" ` +
+        `font-family="DejaVu Sans" font-weight="bold" fill="#000">${escapeXml(text)}</text>`,
+    );
+  }
+  // Labels lie over all boxes, so that no line crosses a name.
+  const body = [...boxes.reverse(), ...labels.reverse()].join("");
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${body}</svg>`;
 }
 

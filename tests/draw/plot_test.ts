@@ -1,0 +1,68 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { linePlot, renderSvg } from "../../detector/draw/mod.ts";
+
+/** The coordinates of each curve: the paths and circles inside the clipped group. */
+function curves(svg: string): [number, number][][] {
+  const group = svg.slice(svg.indexOf("<g clip-path"), svg.indexOf("</g>"));
+  return [...group.matchAll(/<path d="([^"]*)"/g)].map(([, commands]) =>
+    [...commands.matchAll(/[ML](\S+) (\d+(?:\.\d+)?)/g)].map(([, x, y]): [number, number] => [Number(x), Number(y)])
+  );
+}
+
+const labels = (svg: string) => [...svg.matchAll(/<text[^>]*>([^<]*)</g)].map(([, text]) => text);
+
+Deno.test("a straight line stays straight, rises to the right, and fills the width", () => {
+  const svg = linePlot([{ name: "a", points: [[0, 0], [5, 50], [10, 100]] }]);
+  const [[first, middle, last]] = curves(svg);
+  assert(last[0] > first[0] && last[1] < first[1]);
+  assertEquals(middle, [(first[0] + last[0]) / 2, (first[1] + last[1]) / 2]);
+});
+
+Deno.test("on a logarithmic axis equal ratios are equal steps, and values that are not positive leave a gap", () => {
+  const points: [number, number][] = [[0, 1000], [1, 100], [2, 10], [3, 1], [4, 0], [5, 10]];
+  const svg = linePlot([{ name: "a", points }], { logarithmic: true });
+  const [curve] = curves(svg);
+  assertEquals(curve.length, 5);
+  const steps = [1, 2, 3].map((at) => Math.round(curve[at][1] - curve[at - 1][1]));
+  assertEquals(new Set(steps).size, 1);
+  assert(steps[0] > 0);
+  for (const tick of ["1", "10", "100", "1000"]) assert(labels(svg).includes(tick), tick);
+});
+
+Deno.test("numbers that are not finite leave a gap", () => {
+  const svg = linePlot([{ name: "a", points: [[0, 1], [1, 2], [2, NaN], [3, 4], [4, Infinity], [5, 3]] }]);
+  assertEquals(svg.match(/<path d="(M[^"]*L[^"]*)"/)?.[1].match(/M/g)?.length, 3);
+});
+
+Deno.test("title, axis labels and the names of all curves are written, with their characters escaped", () => {
+  const series = Array.from(
+    { length: 12 },
+    (_, at) => ({ name: `curve <${at}> ♠`, points: [[0, at], [1, at]] as const }),
+  );
+  const svg = linePlot(series, { title: "A & B", xLabel: "step", yLabel: "loss" });
+  for (const text of ["A &amp; B", "step", "loss", "curve &lt;11&gt; ♠"]) assert(labels(svg).includes(text), text);
+  const styles = [...svg.matchAll(/<path d="M[^"]*L[^"]*" (stroke="[^/]*)\/>/g)].map(([, style]) => style);
+  assertEquals(new Set(styles).size, 12);
+});
+
+Deno.test("a fixed range of y is kept", () => {
+  const svg = linePlot([{ name: "AP", points: [[0, 0.2], [1, 0.3]] }], { yRange: [0, 1] });
+  for (const tick of ["0", "0.2", "0.4", "0.6", "0.8", "1"]) assert(labels(svg).includes(tick), tick);
+});
+
+Deno.test("no points, one point and equal points are drawn sensibly and render", async () => {
+  assertStringIncludes(linePlot([]), "no data");
+  assertStringIncludes(linePlot([{ name: "a", points: [[3, 7]] }]), "<circle");
+  for (const logarithmic of [false, true]) {
+    const svg = linePlot([{ name: "a", points: [[3, 7], [4, 7]] }, { name: "b", points: [] }], { logarithmic });
+    assert(!/NaN|Infinity|undefined/.test(svg));
+    const { width, height, rgba } = await renderSvg(svg, { fonts: ["DejaVu Sans"] });
+    assertEquals([width, height], [800, 480]);
+    assert(rgba.some((value) => value < 50));
+  }
+});
+
+Deno.test("long curves are thinned to what can be seen", () => {
+  const svg = linePlot([{ name: "a", points: Array.from({ length: 100_000 }, (_, x) => [x, Math.sin(x)] as const) }]);
+  assert(svg.length < 100_000, `${svg.length}`);
+});
