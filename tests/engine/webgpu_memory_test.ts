@@ -1,0 +1,117 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { DinogradError } from "../../engine/errors.ts";
+import { input, scalar } from "../../engine/kernel/expr.ts";
+import type { IndexedKernel, RowRecipe } from "../../engine/kernel/recipes.ts";
+import { createWebGpuDevice, type WebGpuDevice } from "../../engine/device/webgpu/device.ts";
+import { sizeClass } from "../../engine/device/webgpu/pool.ts";
+import { gpuTest, numbers } from "./webgpu_support.ts";
+
+const addScalar: RowRecipe = {
+  kind: "row",
+  name: "add a scalar in place",
+  rank: 1,
+  inputs: [1],
+  scalars: 1,
+  reductions: [],
+  outputs: [{ per: "element", value: input(0).add(scalar(0)), into: 0 }],
+};
+
+function addTo(gpu: WebGpuDevice, buffer: ReturnType<WebGpuDevice["allocate"]>, value: number): void {
+  gpu.row({
+    recipe: addScalar,
+    inputs: [buffer],
+    outputs: [],
+    outer: [1],
+    columns: 4,
+    strides: [[0]],
+    scalars: [value],
+  });
+}
+
+Deno.test("size classes hold what they are for and waste at most a quarter", () => {
+  for (let bytes = 1; bytes < 1e9; bytes = Math.ceil(bytes * 1.37)) {
+    const size = sizeClass(bytes);
+    assert(size >= bytes && size % 256 === 0 && size <= Math.max(bytes + 256, bytes * 1.25), `${bytes} in ${size}`);
+  }
+});
+
+gpuTest("steps that ask alike get the same buffers, bind groups and memory", async (gpu) => {
+  const made: number[][] = [];
+  for (let step = 0; step < 3; step++) {
+    const buffers = [100, 3000, 100, 5].map((length) => gpu.allocate(length));
+    gpu.upload(buffers[0], numbers(100));
+    buffers.forEach((buffer) => addTo(gpu, buffer, 1));
+    await gpu.download(buffers[0], "f32", 4);
+    for (const index of [2, 0, 3, 1]) gpu.free(buffers[index]);
+    made.push([gpu.memory.reserved, gpu.pipelines.made.groups, gpu.pipelines.made.programs, gpu.memory.used]);
+  }
+  assertEquals(made[1], made[0]);
+  assertEquals(made[2], made[0]);
+  assertEquals(gpu.memory.used, 0);
+  gpu.resetPeak();
+  assertEquals(gpu.memory.peak, 0);
+});
+
+gpuTest("more launches than the ring has slots each see their own numbers", async (gpu) => {
+  const buffer = gpu.allocate(4);
+  gpu.fill(buffer, 0, 4);
+  let expected = 0;
+  for (let i = 0; i < 9000; i++) {
+    addTo(gpu, buffer, i % 7);
+    expected += i % 7;
+  }
+  assertEquals([...await gpu.download(buffer, "f32", 4)], [expected, expected, expected, expected]);
+});
+
+gpuTest("uploads, copies and launches take effect in the order of the calls", async (gpu) => {
+  const [a, b] = [gpu.allocate(8), gpu.allocate(8)];
+  gpu.upload(a, Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8));
+  addTo(gpu, a, 10);
+  gpu.copy({ from: a, fromOffset: 1, to: b, toOffset: 2, length: 3 });
+  gpu.upload(a, Float32Array.of(100, 200, 300, 400));
+  addTo(gpu, a, 1);
+  gpu.copy({ from: a, fromOffset: 0, to: a, toOffset: 2, length: 3 });
+  assertEquals([...(await gpu.download(b, "f32", 5)).slice(2)], [12, 13, 14]);
+  assertEquals([...await gpu.download(a, "f32", 5)], [101, 201, 101, 201, 301]);
+});
+
+gpuTest("a launch that reads and writes one buffer through two bindings is refused", (gpu) => {
+  const buffer = gpu.allocate(4);
+  const kernel: IndexedKernel = {
+    kind: "indexed",
+    name: "copy one",
+    buffers: [{ name: "from", dtype: "f32", access: "read" }, { name: "to", dtype: "f32", access: "write" }],
+    sizes: [],
+    lanes: 1,
+    body: (m, item, { buffers: [from, to] }) => m.store(to, item, m.load(from, item)),
+  };
+  const launch = { kernel, buffers: [buffer, buffer], sizes: [], items: 1 };
+  assertThrows(() => gpu.indexed(launch), Error, "copy one: expected the buffer that is written");
+  return Promise.resolve();
+});
+
+gpuTest("what a device cannot do is said by name: sizes, freed buffers, faulty kernels", async (gpu) => {
+  assertThrows(() => gpu.allocate(2 ** 40), DinogradError, "expected buffers of at most");
+  const buffer = gpu.allocate(4);
+  gpu.free(buffer);
+  assertThrows(() => gpu.free(buffer), Error, "was freed");
+  assertThrows(() => gpu.fill(buffer, 1, 1), Error, "was freed");
+  const faulty: IndexedKernel = {
+    kind: "indexed",
+    name: "faulty",
+    buffers: [{ name: "out", dtype: "i32", access: "write" }],
+    sizes: [],
+    lanes: 1,
+    body: (m, item, { buffers: [out] }) => m.store(out, item, m.float(1)),
+  };
+  gpu.indexed({ kernel: faulty, buffers: [gpu.allocate(4)], sizes: [], items: 1 });
+  const error = await assertRejects(() => gpu.finish(), DinogradError, "faulty: the kernel does not compile: line");
+  assertEquals(error.kind, "device");
+});
+
+gpuTest("a destroyed device refuses work, and a software GPU is not taken unless allowed", async (gpu) => {
+  if (gpu.info.software) await assertRejects(() => createWebGpuDevice(), DinogradError, "expected a hardware GPU");
+  const buffer = gpu.allocate(4);
+  await gpu.destroy();
+  assertThrows(() => gpu.fill(buffer, 1, 4), DinogradError, "was destroyed");
+});
