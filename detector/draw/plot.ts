@@ -30,8 +30,6 @@ const DASHES = ["", "7 4", "2 3"];
 const MARGIN = { left: 76, right: 20, top: 46, bottom: 54 };
 const LEGEND_ROW = 20;
 const FONT = `font-family="DejaVu Sans, Verdana, Helvetica, sans-serif"`;
-/** More points than this many per pixel column cannot be seen. */
-const POINTS_PER_COLUMN = 4;
 
 /** One axis: where a value lies in pixels, and the values to write beside it. */
 interface Axis {
@@ -178,19 +176,16 @@ function curve(
   },
 ): string {
   const commands: string[] = [];
-  let joined = false, column = NaN, inColumn = 0;
+  let run: [number, number][] = [];
+  const finish = () => {
+    thinned(run).forEach(([x, y], index) => commands.push(`${index === 0 ? "M" : "L"}${x} ${y}`));
+    run = [];
+  };
   for (const point of points) {
-    if (!shown(point)) {
-      joined = false;
-      continue;
-    }
-    const x = round(xAxis.at(point[0])), y = round(yAxis.at(point[1]));
-    inColumn = Math.floor(x) === column ? inColumn + 1 : 0;
-    column = Math.floor(x);
-    if (joined && inColumn >= POINTS_PER_COLUMN) continue;
-    commands.push(`${joined ? "L" : "M"}${x} ${y}`);
-    joined = true;
+    if (shown(point)) run.push([round(xAxis.at(point[0])), round(yAxis.at(point[1]))]);
+    else finish();
   }
+  finish();
   const style = strokeOf(at);
   // A lone point has no line to be seen by.
   if (commands.length === 1) {
@@ -198,6 +193,24 @@ function curve(
     return `<circle cx="${x}" cy="${y}" r="3" ${style}/>`;
   }
   return `<path d="${commands.join("")}" ${style}/>`;
+}
+
+/** Of each column of pixels only the first, lowest, highest and last point: the curve looks the same, spikes included. */
+function thinned(points: readonly [number, number][]): [number, number][] {
+  const kept: [number, number][] = [];
+  for (let first = 0; first < points.length;) {
+    const column = Math.floor(points[first][0]);
+    let last = first, lowest = first, highest = first;
+    for (let at = first; at < points.length && Math.floor(points[at][0]) === column; at++) {
+      last = at;
+      if (points[at][1] < points[lowest][1]) lowest = at;
+      if (points[at][1] > points[highest][1]) highest = at;
+    }
+    const indices = new Set([first, lowest, highest, last].sort((a, b) => a - b));
+    for (const at of indices) kept.push(points[at]);
+    first = last + 1;
+  }
+  return kept;
 }
 
 function strokeOf(at: number): string {

@@ -62,7 +62,10 @@ Deno.test("no points, one point and equal points are drawn sensibly and render",
   }
 });
 
-Deno.test("long curves are thinned to what can be seen", () => {
-  const svg = linePlot([{ name: "a", points: Array.from({ length: 100_000 }, (_, x) => [x, Math.sin(x)] as const) }]);
+Deno.test("long curves are thinned to what can be seen, and no spike is lost", () => {
+  const points = Array.from({ length: 100_000 }, (_, x): [number, number] => [x, x === 70_007 ? 50 : Math.sin(x)]);
+  const svg = linePlot([{ name: "a", points }]);
   assert(svg.length < 100_000, `${svg.length}`);
+  const heights = curves(svg)[0].map(([, y]) => y).sort((a, b) => a - b);
+  assert(heights[1] - heights[0] > 200);
 });
