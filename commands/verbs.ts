@@ -9,6 +9,17 @@ export interface VerbEntry {
 }
 
 export const VERBS: Readonly<Record<string, VerbEntry>> = {
+  train: {
+    about: "train, resume or fine-tune a detector",
+    load: async () => {
+      const [{ trainVerb }, { evaluateAndShow }] = await Promise.all([import("./train.ts"), import("./evaluate.ts")]);
+      return trainVerb({
+        // The engine is loaded when there is work for it: help and usage errors come at once.
+        train: async (options, ui) => (await import("../detector/train/trainer.ts")).train(options, ui),
+        evaluate: evaluateAndShow,
+      });
+    },
+  },
   eval: {
     about: "COCO average precision of a checkpoint, or of two files",
     load: async () => {
