@@ -101,6 +101,10 @@ export abstract class Machine {
   div(a: Value, b: Value): Value {
     return this.arithmetic("div", a, b);
   }
+  /** a · b + c for f32 and vec; a machine may round once instead of twice, and then does so always. */
+  multiplyAdd(...[a, b, c]: readonly [a: Value, b: Value, c: Value]): Value {
+    return this.add(this.mul(a, b), c);
+  }
   rem(a: Value, b: Value): Value {
     return this.integer("rem", a, b);
   }

@@ -24,6 +24,9 @@ import type { PlainOp } from "./wasm_opcodes.ts";
 
 /** A value of this machine. Literals are remembered also for vectors, whose constants live in locals. */
 class WasmValue implements Value {
+  /** For a sum with a literal: this value is `base` + `plus`, and memory instructions add `plus` for nothing. */
+  base: WasmValue | undefined;
+  plus = 0;
   constructor(readonly type: ValueType, readonly ref: Local | undefined, readonly literal?: number) {}
 }
 
@@ -101,6 +104,11 @@ export class WasmMachine extends Machine {
     return this.#push(a, b).#take(`f32x4.${op}`, "vec");
   }
 
+  override multiplyAdd(...[a, b, c]: readonly [a: Value, b: Value, c: Value]): Value {
+    if (a.type !== "vec") return super.multiplyAdd(a, b, c);
+    return new WasmValue("vec", this.#code.multiplyAdd(expectLocal(a), expectLocal(b), expectLocal(c)));
+  }
+
   /** Beside a literal, the one-instruction pmax and pmin do: they hand on a NaN in their first operand. */
   #extremum(op: "max" | "min", a: WasmValue, b: WasmValue): Value {
     const [first, second] = a.literal === undefined ? [a, b] : [b, a];
@@ -119,7 +127,12 @@ export class WasmMachine extends Machine {
       this.#push(a, b, a, b).#f.op(op === "min" ? "i32.lt_s" : "i32.gt_s");
       return this.#take("select", "i32");
     }
-    return this.#push(a, b).#take(`i32.${op}`, "i32");
+    const result = this.#push(a, b).#take(`i32.${op}`, "i32");
+    if (op === "add" && b.literal !== undefined && b.literal >= 0) {
+      result.base = a.base ?? a;
+      result.plus = a.plus + b.literal;
+    }
+    return result;
   }
 
   #quotient(a: WasmValue, b: WasmValue): WasmValue {
@@ -216,11 +229,11 @@ export class WasmMachine extends Machine {
   /** Pushes the address of an element, all but the constant offset that it returns. */
   #address(buffer: BufferRef, index: Value): number {
     const pointer = this.#pointers[buffer.index];
-    const { literal } = own(index);
+    const { literal, base, plus } = own(index);
     this.#f.get(pointer);
     if (literal !== undefined && literal >= 0) return 4 * literal;
-    this.#push(index).#f.i32(2).op("i32.shl").op("i32.add");
-    return 0;
+    this.#push(base ?? index).#f.i32(2).op("i32.shl").op("i32.add");
+    return 4 * plus;
   }
 
   loop(count: Value, body: (i: Value) => void): void {

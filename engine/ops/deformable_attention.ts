@@ -53,6 +53,20 @@ function levelAt(m: Machine, levels: Parameters<Machine["load"]>[0], level: Valu
   };
 }
 
+/**
+ * The two pixels around a coordinate along one axis. Outside the image they weigh nothing and are read at its edge. (Numbers
+ * too large for an integer become the largest one, and the pixel after that the smallest: both are outside.)
+ */
+function neighbours(m: Machine, first: Value, { fraction, size }: { readonly fraction: Value; readonly size: Value }) {
+  const [zero, last] = [m.int(0), m.sub(size, m.int(1))];
+  const weights = [m.sub(m.float(1), fraction), fraction];
+  return [first, m.add(first, m.int(1))].map((at, i) => {
+    const inside = m.both(m.le(zero, at), m.lt(at, size));
+    const clamped = m.arithmetic("min", m.arithmetic("max", at, zero), last);
+    return { at, inside, clamped, weight: m.select(inside, weights[i], m.float(0)) };
+  });
+}
+
 /** The pixels around location (x, y) of a level; `stride` is the distance of neighbouring tokens in `value`. */
 function pointAt(
   m: Machine,
@@ -61,35 +75,21 @@ function pointAt(
   { base, stride }: { readonly base: Value; readonly stride: Value },
 ): Point {
   const [width, height] = [m.toFloat(level.width), m.toFloat(level.height)];
-  const half = m.float(0.5);
-  // Points far outside are brought to just outside, so that their integers cannot overflow.
-  const limited = (value: Value, size: Value) =>
-    m.arithmetic("min", m.arithmetic("max", m.sub(m.mul(value, size), half), m.float(-2)), m.add(size, m.float(1)));
-  const [x, y] = [limited(location.x, width), limited(location.y, height)];
+  const x = m.sub(m.mul(location.x, width), m.float(0.5));
+  const y = m.sub(m.mul(location.y, height), m.float(0.5));
   const [left, top] = [m.math("floor", x), m.math("floor", y)];
   const [fractionX, fractionY] = [m.sub(x, left), m.sub(y, top)];
-  const one = m.float(1);
-  const columns = [m.toInt(left), m.add(m.toInt(left), m.int(1))];
-  const rows = [m.toInt(top), m.add(m.toInt(top), m.int(1))];
-  const weightsX = [m.sub(one, fractionX), fractionX];
-  const weightsY = [m.sub(one, fractionY), fractionY];
-  const within = (i: Value, size: Value) => m.both(m.le(m.int(0), i), m.lt(i, size));
-  const clamp = (i: Value, size: Value) => m.arithmetic("min", m.arithmetic("max", i, m.int(0)), m.sub(size, m.int(1)));
-  const corners = rows.flatMap((row, j) =>
-    columns.map((column, i): Corner => {
-      const inside = m.both(within(row, level.height), within(column, level.width));
-      const token = m.add(
-        level.start,
-        m.add(m.mul(clamp(row, level.height), level.width), clamp(column, level.width)),
-      );
-      return {
-        offset: m.add(base, m.mul(token, stride)),
-        row,
-        inside,
-        weight: m.select(inside, m.mul(weightsY[j], weightsX[i]), m.float(0)),
-      };
-    })
-  );
+  const columns = neighbours(m, m.toInt(left), { fraction: fractionX, size: level.width });
+  const rows = neighbours(m, m.toInt(top), { fraction: fractionY, size: level.height });
+  const corners = rows.flatMap((row): Corner[] => {
+    const token = m.add(level.start, m.mul(row.clamped, level.width));
+    return columns.map((column) => ({
+      offset: m.add(base, m.mul(m.add(token, column.clamped), stride)),
+      row: row.at,
+      inside: m.both(row.inside, column.inside),
+      weight: m.mul(row.weight, column.weight),
+    }));
+  });
   return { corners, fractionX, fractionY, width, height };
 }
 
@@ -157,7 +157,7 @@ function forwardKernel(lanes: 1 | 4, quads: number): IndexedKernel {
             const share = m.splat(m.mul(corner.weight, weight));
             totals.forEach((total, quad) => {
               const pixel = m.loadVec(value, m.add(corner.offset, m.int(quad * lanes)));
-              total.set(m.add(total.get(), m.mul(pixel, share)));
+              total.set(m.multiplyAdd(pixel, share, total.get()));
             });
           }
         });
@@ -211,7 +211,7 @@ function pointGradientKernel(lanes: 1 | 4): IndexedKernel {
             const dy = m.loadVec(gradOutput, m.add(gradient, offset));
             point.corners.forEach((corner, c) => {
               const pixel = m.loadVec(value, m.add(corner.offset, offset));
-              dots[c].set(m.add(dots[c].get(), m.mul(pixel, dy)));
+              dots[c].set(m.multiplyAdd(pixel, dy, dots[c].get()));
             });
           });
           const g = dots.map((dot, c) =>
@@ -280,7 +280,7 @@ function valueGradientKernel(lanes: 1 | 4, quads: number): IndexedKernel {
                 const offset = m.int(quad * lanes);
                 const dy = m.loadVec(gradOutput, m.add(gradient, offset));
                 const target = m.add(corner.offset, offset);
-                m.store(gradValue, target, m.add(m.loadVec(gradValue, target), m.mul(dy, share)));
+                m.store(gradValue, target, m.multiplyAdd(dy, share, m.loadVec(gradValue, target)));
               }
             });
           }
