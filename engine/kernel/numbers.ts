@@ -130,7 +130,8 @@ export class NumbersMachine extends Machine {
     return make("vec", Array.from({ length: this.lanes }, (_, lane) => lanesOf(first)[0] + lane));
   }
   reduceLanes(op: ReduceOp, a: Value): Value {
-    return make("f32", [lanesOf(a).reduce(arithmetic[op === "sum" ? "add" : op])]);
+    const combine = arithmetic[op === "sum" ? "add" : op];
+    return make("f32", [lanesOf(a).reduce((x, y) => combine(x, y))]); // `reduce` passes more than two arguments
   }
 
   load(buffer: BufferRef, index: Value): Value {
