@@ -50,7 +50,7 @@ export async function postprocess(
   const [logits, indices, boxes] = await Promise.all([best.values.data(), best.indices.data(), predBoxes.data()]);
   return sizes.map(([height, width], image) => {
     const first = image * numSelect;
-    const detections: Detections = {
+    const corners: Detections = {
       scores: Float64Array.from({ length: numSelect }, (_, k) => 1 / (1 + Math.exp(-logits[first + k]))),
       labels: Int32Array.from({ length: numSelect }, (_, k) => indices[first + k] % classes),
       boxes: new Float64Array(numSelect * 4),
@@ -58,12 +58,26 @@ export async function postprocess(
     for (let k = 0; k < numSelect; k++) {
       const at = (image * queries + Math.floor(indices[first + k] / classes)) * 4;
       const [x, y, w, h] = [boxes[at] * width, boxes[at + 1] * height, boxes[at + 2] * width, boxes[at + 3] * height];
-      const [left, top] = [x - w / 2, y - h / 2];
-      const formats = { xyxy: [left, top, x + w / 2, y + h / 2], xywh: [left, top, w, h], cxcywh: [x, y, w, h] };
-      detections.boxes.set(formats[boxFormat], k * 4);
+      corners.boxes.set([x - w / 2, y - h / 2, x + w / 2, y + h / 2], k * 4);
     }
-    return nmsIouThreshold > 0 ? suppress(detections, nmsIouThreshold) : detections;
+    const kept = nmsIouThreshold > 0 ? suppress(corners, nmsIouThreshold) : corners;
+    return { ...kept, boxes: inFormat(kept.boxes, boxFormat) };
   });
+}
+
+/** Corners in another format; overlaps are always those of corners. */
+function inFormat(corners: Float64Array, format: NonNullable<PostprocessOptions["boxFormat"]>): Float64Array {
+  if (format === "xyxy") return corners;
+  const boxes = new Float64Array(corners.length);
+  for (let at = 0; at < corners.length; at += 4) {
+    const [left, top, right, bottom] = corners.subarray(at, at + 4);
+    const [width, height] = [right - left, bottom - top];
+    boxes.set(
+      format === "xywh" ? [left, top, width, height] : [left + width / 2, top + height / 2, width, height],
+      at,
+    );
+  }
+  return boxes;
 }
 
 /** Keeps, from the best on, what overlaps nothing kept by more than the threshold. Boxes are corners. */
