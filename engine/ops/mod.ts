@@ -41,3 +41,5 @@ export { max, mean, sum } from "./reduce.ts";
 export { samplingLocations } from "./sampling_locations.ts";
 export { softmax } from "./softmax.ts";
 export { type TopK, topK } from "./top_k.ts";
+export { windowAttention, type WindowAttentionOptions } from "./window_attention.ts";
+export { cutWindows, joinWindows, type WindowGrid, windowRegions } from "./windows.ts";
