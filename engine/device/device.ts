@@ -13,7 +13,7 @@ import type { DType, TensorData } from "../dtype.ts";
 import type { Expr } from "../kernel/expr.ts";
 import type { ColumnLaunch, IndexedLaunch, RowLaunch } from "../kernel/recipes.ts";
 
-export type DeviceKind = "cpu" | "webgpu" | "reference";
+export type DeviceKind = "cpu" | "webgpu" | "reference" | "dry";
 
 /** A piece of device memory. Only the device that made it knows what is behind it. */
 export interface Buffer {

@@ -1,0 +1,54 @@
+/**
+ * A device that computes nothing and holds nothing: it counts. A model built on it has names, shapes and groups, and a
+ * training step that runs through it touches as much memory as a real one, so that a plan can say beforehand what a run
+ * will need. What is read back from it is made up: 0.5 for floats (a possible box, probability and loss), 0 for integers.
+ */
+
+import type { DType, TensorData } from "../dtype.ts";
+import type { Buffer, Device, DeviceMemory } from "./device.ts";
+
+export class DryDevice implements Device {
+  readonly kind = "dry";
+  readonly description = "none (a dry run)";
+  readonly fusedMultiplyAdd = false;
+  #used = 0;
+  #peak = 0;
+
+  get memory(): DeviceMemory {
+    return { used: this.#used, peak: this.#peak, reserved: this.#used };
+  }
+  resetPeak(): void {
+    this.#peak = this.#used;
+  }
+
+  allocate(length: number): Buffer {
+    this.#used += 4 * length;
+    this.#peak = Math.max(this.#peak, this.#used);
+    return { length };
+  }
+  free(buffer: Buffer): void {
+    this.#used -= 4 * buffer.length;
+  }
+  download(_: Buffer, dtype: DType, length: number): Promise<TensorData> {
+    return Promise.resolve(dtype === "i32" ? new Int32Array(length) : new Float32Array(length).fill(0.5));
+  }
+
+  upload(): void {}
+  copy(): void {}
+  fill(): void {}
+  row(): void {}
+  column(): void {}
+  indexed(): void {}
+  matmul(): void {}
+  conv2d(): void {}
+  conv2dInputGradient(): void {}
+  conv2dWeightGradient(): void {}
+  topK(): void {}
+
+  finish(): Promise<void> {
+    return Promise.resolve();
+  }
+  destroy(): Promise<void> {
+    return Promise.resolve();
+  }
+}
