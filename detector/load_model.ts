@@ -2,7 +2,7 @@
 
 import type { Device } from "../engine/device/device.ts";
 import { DinogradError } from "../engine/errors.ts";
-import { RandomStream } from "../engine/random.ts";
+import { ZeroStream } from "../engine/random.ts";
 import { type ConfigObject, type DinoConfig, resolveConfig, type RunUi } from "./config/mod.ts";
 import { buildDino, type Dino } from "./model/mod.ts";
 import {
@@ -46,7 +46,7 @@ export async function loadModel(checkpoint: string, options: LoadModelOptions): 
   await using file = await openWeights(checkpoint);
   const config = chooseConfig(file, options);
   const weights = chooseWeights(file, options);
-  const model = buildDino({ device: options.device, random: new NoNumbers([0, 0]) }, config).evaluate();
+  const model = buildDino({ device: options.device, random: new ZeroStream() }, config).evaluate();
   try {
     const plan = planLoad(model, weights);
     requireComplete(plan, checkpoint);
@@ -60,19 +60,6 @@ export async function loadModel(checkpoint: string, options: LoadModelOptions): 
     throw error;
   }
   return { model, config, classes: file.classes ?? [] };
-}
-
-/** Draws nothing but zeros: initial values that are overwritten, every one, are not worth seconds of drawing. */
-class NoNumbers extends RandomStream {
-  override uniform(): number {
-    return 0;
-  }
-  override normal(): number {
-    return 0;
-  }
-  override int(): number {
-    return 0;
-  }
 }
 
 /**

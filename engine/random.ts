@@ -1,30 +1,13 @@
 /**
- * Random numbers by counting: Threefry-2x32 with 20 rounds (Salmon et al., "Parallel random numbers: as easy as 1, 2,
- * 3", SC 2011). A number is a pure function of a key and a counter, so a stream's whole state is three integers, every
- * use can have a stream of its own, and a GPU kernel draws the same numbers as this file (see `ops/dropout.ts`).
+ * Random numbers by counting (`threefry.ts`). A number is a pure function of a key and a counter, so a stream's whole
+ * state is three integers, every use can have a stream of its own, and a GPU kernel draws the same numbers as this file
+ * (see `ops/dropout.ts`).
  */
 
-/** How far each of the eight rounds of a cycle rotates its second word. */
-export const THREEFRY_ROTATIONS: readonly number[] = [13, 15, 26, 6, 17, 29, 16, 24];
-/** The parity constant that makes an all-zero key harmless. */
-export const THREEFRY_PARITY = 0x1bd11bda;
+import { threefryWords } from "./threefry.ts";
 
-/** Encrypts a 64-bit counter with a 64-bit key: two independent uniform 32-bit words (unsigned). */
-export function threefry2x32(key: readonly [number, number], counter: readonly [number, number]): [number, number] {
-  const schedule = [key[0], key[1], THREEFRY_PARITY ^ key[0] ^ key[1]];
-  let x = (counter[0] + schedule[0]) | 0;
-  let y = (counter[1] + schedule[1]) | 0;
-  for (let group = 0; group < 5; group++) {
-    for (let round = 0; round < 4; round++) {
-      const rotation = THREEFRY_ROTATIONS[(group % 2) * 4 + round];
-      x = (x + y) | 0;
-      y = ((y << rotation) | (y >>> (32 - rotation))) ^ x;
-    }
-    x = (x + schedule[(group + 1) % 3]) | 0;
-    y = (y + schedule[(group + 2) % 3] + group + 1) | 0;
-  }
-  return [x >>> 0, y >>> 0];
-}
+/** Words that are made at a time where many numbers are drawn: they stay in the first-level cache. */
+const BLOCK = 1024;
 
 /** FNV-1a over the UTF-8 bytes of a name: turns names of streams into key words. */
 export function hashName(name: string): number {
@@ -43,6 +26,7 @@ export interface RandomState {
 export class RandomStream {
   readonly key: readonly [number, number];
   #counter: number;
+  readonly #one = new Uint32Array(1);
 
   constructor(key: readonly [number, number], counter = 0) {
     this.key = [key[0] >>> 0, key[1] >>> 0];
@@ -81,8 +65,14 @@ export class RandomStream {
 
   /** The next 32 uniform bits, unsigned. */
   word(): number {
-    const at = this.#counter++;
-    return threefry2x32(this.key, [at >>> 0, Math.floor(at / 2 ** 32)])[0];
+    threefryWords(this.#one, this.key, this.#counter++);
+    return this.#one[0];
+  }
+
+  /** Fills an array with the next words, as so many calls of `word` would. */
+  words(target: Uint32Array): Uint32Array {
+    threefryWords(target, this.key, this.skip(target.length));
+    return target;
   }
 
   /** Uniform in [0, 1) with 24 bits, so exact in float32 too. */
@@ -90,12 +80,24 @@ export class RandomStream {
     return (this.word() >>> 8) * 2 ** -24;
   }
 
-  /** Uniform integer in 0..n-1 by Lemire's rejection, so without bias. */
+  /** Fills an array with what so many calls of `uniform` would give. */
+  uniforms(target: Float32Array): Float32Array {
+    this.#inBlocks(target.length, 1, (words, at) => {
+      for (let i = 0; i < words.length; i++) target[at + i] = (words[i] >>> 8) * 2 ** -24;
+    });
+    return target;
+  }
+
+  /** Uniform integer in 0..n-1 by Lemire's rejection, so without bias; n is at most 2^32. */
   int(n: number): number {
     const threshold = (2 ** 32 - n) % n;
     for (;;) {
-      const product = BigInt(this.word()) * BigInt(n);
-      if (Number(product & 0xffffffffn) >= threshold) return Number(product >> 32n);
+      // word · n has up to 64 bits: in two parts of 48, which float64 holds exactly, it is high · 2^32 + low.
+      const word = this.word();
+      const small = word * (n % 65536);
+      const large = word * Math.floor(n / 65536) + Math.floor(small / 65536);
+      const low = (large % 65536) * 65536 + small % 65536;
+      if (low >= threshold) return Math.floor(large / 65536);
     }
   }
 
@@ -103,6 +105,17 @@ export class RandomStream {
   normal(): number {
     const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()));
     return radius * Math.cos(2 * Math.PI * this.uniform());
+  }
+
+  /** Fills an array with what so many calls of `normal` would give, each times `deviation`. */
+  normals(target: Float32Array, deviation = 1): Float32Array {
+    this.#inBlocks(2 * target.length, 2, (words, at) => {
+      for (let i = 0; i < words.length; i += 2) {
+        const radius = Math.sqrt(-2 * Math.log(1 - (words[i] >>> 8) * 2 ** -24));
+        target[at + i / 2] = radius * Math.cos(2 * Math.PI * ((words[i + 1] >>> 8) * 2 ** -24)) * deviation;
+      }
+    });
+    return target;
   }
 
   /** A random order of 0..n-1 (Fisher and Yates). */
@@ -113,5 +126,38 @@ export class RandomStream {
       [order[i], order[j]] = [order[j], order[i]];
     }
     return order;
+  }
+
+  /** Draws `count` words block by block; `at` is how many results of `each` words came before a block. */
+  #inBlocks(count: number, each: number, use: (words: Uint32Array, at: number) => void): void {
+    const block = new Uint32Array(Math.min(count, BLOCK));
+    for (let at = 0; at < count; at += BLOCK) {
+      use(this.words(block.subarray(0, Math.min(BLOCK, count - at))), at / each);
+    }
+  }
+}
+
+/** Gives zeros: for models whose initial values are overwritten, every one, and not worth seconds of drawing. */
+export class ZeroStream extends RandomStream {
+  constructor() {
+    super([0, 0]);
+  }
+  override words(target: Uint32Array): Uint32Array {
+    return target.fill(0);
+  }
+  override word(): number {
+    return 0;
+  }
+  override int(_n: number): number {
+    return 0;
+  }
+  override normal(): number {
+    return 0;
+  }
+  override uniforms(target: Float32Array): Float32Array {
+    return target.fill(0);
+  }
+  override normals(target: Float32Array): Float32Array {
+    return target.fill(0);
   }
 }

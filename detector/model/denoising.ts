@@ -34,10 +34,10 @@ export interface DenoisingDraws {
 /** Noise from a random stream. */
 export function randomDraws(random: RandomStream): DenoisingDraws {
   return {
-    labelNoise: (count) => Float32Array.from({ length: count }, () => random.uniform()),
+    labelNoise: (count) => random.uniforms(new Float32Array(count)),
     newLabels: (count, classes) => Int32Array.from({ length: count }, () => random.int(classes)),
     signs: (count) => Uint8Array.from({ length: count }, () => random.int(2)),
-    parts: (count) => Float32Array.from({ length: count }, () => random.uniform()),
+    parts: (count) => random.uniforms(new Float32Array(count)),
   };
 }
 

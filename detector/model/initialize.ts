@@ -3,6 +3,7 @@
  * normal after He et al. (arXiv:1502.01852), constants, and copies of another module's values.
  */
 
+import { uniform, xavierBound } from "../../engine/nn/initial.ts";
 import type { Module, Parameter } from "../../engine/nn/module.ts";
 import type { RandomStream } from "../../engine/random.ts";
 import type { Tensor } from "../../engine/tensor.ts";
@@ -16,19 +17,18 @@ function fans({ shape }: Tensor): { fanIn: number; fanOut: number } {
 /** Uniform in ±√(6 / (fanIn + fanOut)). */
 export function xavierUniform(parameter: Parameter, random: RandomStream): void {
   const { fanIn, fanOut } = fans(parameter);
-  const bound = Math.sqrt(6 / (fanIn + fanOut));
-  parameter.assign(Float32Array.from({ length: parameter.size }, () => (2 * random.uniform() - 1) * bound));
+  parameter.assign(uniform({ random }, parameter.shape, xavierBound(fanIn, fanOut)));
 }
 
 /** Normal with variance 2 / fanOut, for convolutions before a ReLU. */
 export function kaimingNormal(parameter: Parameter, random: RandomStream): void {
   const deviation = Math.sqrt(2 / fans(parameter).fanOut);
-  parameter.assign(Float32Array.from({ length: parameter.size }, () => random.normal() * deviation));
+  parameter.assign(random.normals(new Float32Array(parameter.size), deviation));
 }
 
 /** Standard normal. */
 export function standardNormal(parameter: Parameter, random: RandomStream): void {
-  parameter.assign(Float32Array.from({ length: parameter.size }, () => random.normal()));
+  parameter.assign(random.normals(new Float32Array(parameter.size)));
 }
 
 /** Gives a module the values of another one of the same structure. */

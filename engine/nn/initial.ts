@@ -4,13 +4,15 @@ import { type Shape, sizeOf } from "../shape.ts";
 import type { ModuleContext } from "./module.ts";
 
 /** Uniform in ±bound. */
-export function uniform({ random }: ModuleContext, shape: Shape, bound: number): Float32Array {
-  return Float32Array.from({ length: sizeOf(shape) }, () => (2 * random.uniform() - 1) * bound);
+export function uniform({ random }: Pick<ModuleContext, "random">, shape: Shape, bound: number): Float32Array {
+  const values = random.uniforms(new Float32Array(sizeOf(shape)));
+  for (let i = 0; i < values.length; i++) values[i] = (2 * values[i] - 1) * bound;
+  return values;
 }
 
 /** Standard normal. */
 export function normal({ random }: ModuleContext, shape: Shape): Float32Array {
-  return Float32Array.from({ length: sizeOf(shape) }, () => random.normal());
+  return random.normals(new Float32Array(sizeOf(shape)));
 }
 
 export function constant(shape: Shape, value: number): Float32Array {

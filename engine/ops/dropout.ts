@@ -8,10 +8,11 @@ import type { Machine, Value } from "../kernel/machine.ts";
 import type { IndexedKernel } from "../kernel/recipes.ts";
 import { claimNoise } from "../noise.ts";
 import { defineOp } from "../op.ts";
-import { type RandomStream, THREEFRY_PARITY, THREEFRY_ROTATIONS } from "../random.ts";
+import type { RandomStream } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
+import { THREEFRY_PARITY, THREEFRY_ROTATIONS } from "../threefry.ts";
 
-/** Threefry-2x32-20 on the machine: the first word for the counter (low, high). See `random.ts`. */
+/** Threefry-2x32-20 on the machine: the first word for the counter (low, high). See `threefry.ts`. */
 function threefryWord(m: Machine, key: readonly [Value, Value], counter: readonly [Value, Value]): Value {
   const schedule = [
     key[0],
