@@ -12,7 +12,8 @@ import { quote } from "./quote.ts";
 
 /** Raw size at which tensors are cut: a few in flight stay within 64 MB; a multiple of every element's size. */
 export const CHUNK_BYTES = 2 * 1024 * 1024;
-const WRITER = "dinograd 0.1.0";
+/** Named in every bundle; a difference explains why a resumed run may compute other numbers. */
+export const WRITER = "dinograd 0.1.0";
 
 /** A piece of one tensor's data, still in the tensor's own memory. */
 export interface PlannedChunk {

@@ -23,6 +23,8 @@ export {
 } from "./bundle_reader.ts";
 export { CodecPool } from "./codec_pool.ts";
 export { type BundleSummary, writeBundle } from "./bundle_writer.ts";
+export { WRITER } from "./bundle_plan.ts";
+export { crc32, Sha256 } from "./native_codec.ts";
 export { SaveError, type SaveErrorCode } from "./replace_file.ts";
 export { digestOf, digestOfBundle, type Exclude, excludeCircumstances, withoutExcluded } from "./digest.ts";
 export {

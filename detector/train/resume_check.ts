@@ -1,6 +1,7 @@
 /**
  * Is a resumed run the same run? The first losses are compared with what the earlier run recorded for the same steps,
- * bit by bit; where it had recorded none (it stopped right after saving), with the spread of its recent losses.
+ * bit by bit where equal bits are promised; where it had recorded none (it stopped right after saving), with the spread
+ * of its recent losses.
  */
 
 import type { StepRecord } from "./step_trace.ts";
@@ -13,13 +14,16 @@ export interface ResumeVerdict {
 
 /** Differences that explain unequal losses, in words; found by whoever resumes. */
 export interface ResumeCircumstances {
+  /** Each begins with what differs: model, data, config, device or version. */
   readonly differences: readonly string[];
-  /** Whether equal bits are promised: same device class, same arithmetic, same version. */
+  /** Whether equal bits are promised: same device, same arithmetic, same version. */
   readonly exact: boolean;
 }
 
 /** How far beyond the recent losses' spread a new one is suspicious. */
 const SPREADS = 6;
+/** Relative difference that other rounding explains in the first steps, where equal bits are not promised. */
+const ROUNDING = 0.01;
 
 export class ResumeCheck {
   readonly #recorded: ReadonlyMap<number, StepRecord>;
@@ -32,6 +36,7 @@ export class ResumeCheck {
   #compared = 0;
   #equal = 0;
   #strange = 0;
+  #told = false;
 
   constructor(options: {
     readonly recorded: ReadonlyMap<number, StepRecord>;
@@ -56,34 +61,43 @@ export class ResumeCheck {
     const earlier = this.#recorded.get(record.step);
     if (earlier) this.#compare(record, earlier);
     else if (!this.#isUsual(record.loss)) this.#strange++;
-    return this.#seen === this.#steps ? this.verdict() : undefined;
+    return this.#seen === this.#steps ? this.finish() : undefined;
   }
 
-  /** The verdict over what has been seen; nothing if no step has been. */
-  verdict(): ResumeVerdict | undefined {
-    if (this.#seen === 0) return undefined;
+  /** The verdict over what has been seen, once; nothing if no step has been, or it was given already. */
+  finish(): ResumeVerdict | undefined {
+    if (this.#seen === 0 || this.#told) return undefined;
+    this.#told = true;
     if (this.#compared === 0) return this.#verdictFromSpread();
     const { differences, exact } = this.#circumstances;
-    const count = `${this.#equal}/${this.#compared} losses equal to the recorded ones`;
-    if (this.#equal === this.#compared) return { ok: true, line: `resume check: ${count}` };
-    const reasons = [...this.#differences.slice(0, 1), ...differences];
-    const why = reasons.length > 0
-      ? reasons.join("; ")
-      : exact
-      ? "model, data, config, device and version are the recorded ones, so the state itself must differ"
-      : "bits are not promised across devices";
-    return { ok: false, line: `resume check: only ${count}: ${why}` };
+    const kind = exact ? "equal to the recorded ones" : `within ${ROUNDING * 100} % of the recorded ones`;
+    const count = `${this.#equal}/${this.#compared} losses ${kind}`;
+    const note = exact ? "" : " (bits are not promised across devices and versions)";
+    if (this.#equal === this.#compared) return { ok: true, line: `resume check: ${count}${note}` };
+    const why = differences.length > 0
+      ? differences.join("; ")
+      : this.#differences.some((text) => text.startsWith("data"))
+      ? "model, config, device and version are the recorded ones"
+      : "model, data, config, device and version are the recorded ones, so the state itself must differ";
+    return { ok: false, line: `resume check: only ${count}: ${this.#differences[0]}; ${why}` };
   }
 
   #compare(record: StepRecord, earlier: StepRecord): void {
     this.#compared++;
-    if (Object.is(record.loss, earlier.loss) && record.images === earlier.images) return void this.#equal++;
     const place = `step ${record.step} (${record.step - this.#firstStep + 1} after the resume)`;
-    this.#differences.push(
-      record.images === earlier.images
-        ? `first difference at ${place}: loss ${record.loss} where ${earlier.loss} was recorded`
-        : `data differ: ${place} saw other images than recorded`,
-    );
+    const sameContent = record.content === undefined || earlier.content === undefined ||
+      record.content === earlier.content;
+    if (record.images !== earlier.images) {
+      this.#differences.push(`data differ: ${place} saw other images than recorded`);
+    } else if (!sameContent) {
+      this.#differences.push(`data differ: ${place} saw the recorded images with other pixels or boxes`);
+    } else if (this.#agree(record.loss, earlier.loss)) this.#equal++;
+    else this.#differences.push(`first difference at ${place}: loss ${record.loss} where ${earlier.loss} was recorded`);
+  }
+
+  #agree(loss: number, recorded: number): boolean {
+    if (this.#circumstances.exact) return Object.is(loss, recorded);
+    return Math.abs(loss - recorded) <= ROUNDING * Math.abs(recorded);
   }
 
   #verdictFromSpread(): ResumeVerdict {

@@ -33,6 +33,8 @@ export interface SessionSetup {
   readonly stepsPerEpoch: number;
   /** Names of the classes by label, where known. */
   readonly classes: readonly { readonly id: number; readonly name: string }[];
+  /** What is recorded of the data (see `data_record.ts`). */
+  readonly data?: StateValue;
   /** Parameters whose name contains one of these stay as they are. */
   readonly freeze: readonly string[];
 }
@@ -50,6 +52,7 @@ export class TrainingSession {
   readonly config: DinoConfig;
   readonly seed: number;
   readonly classes: SessionSetup["classes"];
+  readonly data: StateValue;
   readonly model: Dino;
   readonly groups: readonly RatedGroup[];
   readonly optimizer: Optimizer;
@@ -75,6 +78,7 @@ export class TrainingSession {
     this.config = config;
     this.seed = seed;
     this.classes = setup.classes;
+    this.data = setup.data ?? null;
     this.#denoising = RandomStream.named(seed, "denoising");
     this.#noise = RandomStream.named(seed, "noise");
     const random = RandomStream.named(seed, "initialization");
@@ -165,6 +169,7 @@ export class TrainingSession {
       overrides: this.overrides,
       config: decided,
       classes: this.classes.map(({ id, name }) => ({ id, name })),
+      data: this.data,
       runtime: { ...asMap(runtime), config: incidental },
     };
     return { tensors, state };

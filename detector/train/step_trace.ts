@@ -1,9 +1,11 @@
 /**
- * A line per training step in `trace.jsonl`: the step, its loss and which images it saw. A run that is killed has
+ * A line per training step in `trace.jsonl`: the step, its loss and what it was trained on. A run that is killed has
  * usually gone on past its last bundle; these lines are what a resumed run is compared with, step by step.
  */
 
+import { crc32 } from "../../checkpoint/mod.ts";
 import { hashName } from "../../engine/random.ts";
+import type { Batch } from "../data/mod.ts";
 import { type RunFiles, runFiles } from "./run_files.ts";
 
 export interface StepRecord {
@@ -13,11 +15,25 @@ export interface StepRecord {
   readonly loss: number;
   /** A hash of the ids of the batch's images, in order. */
   readonly images: number;
+  /** CRC of the batch itself, pixels, boxes and labels; traces of earlier versions have none. */
+  readonly content?: number;
 }
 
-/** The hash by which two batches are recognised as the same. */
-export function imagesHash(ids: readonly number[]): number {
-  return hashName(ids.join());
+/** A step and its loss, as bundles carry them. */
+export interface StepLoss {
+  readonly step: number;
+  readonly loss: number;
+}
+
+/** The record of a step that was trained on `batch`. */
+export function stepRecord({ step, loss }: StepLoss, batch: Pick<Batch, "images" | "targets">): StepRecord {
+  const images = hashName(batch.targets.map(({ imageId }) => imageId).join());
+  const parts = [batch.images, ...batch.targets.flatMap(({ boxes, labels }) => [boxes, labels])];
+  const content = parts.reduce(
+    (crc, { buffer, byteOffset, byteLength }) => crc32(new Uint8Array(buffer, byteOffset, byteLength), crc),
+    0,
+  );
+  return { step, loss, images, content };
 }
 
 export class StepTrace {
@@ -34,31 +50,47 @@ export class StepTrace {
   }
 
   /**
-   * What an earlier run recorded from a step on; where steps were run more than once, the last time. Then forgets it:
-   * from here on this run's lines are the record. A torn last line (a kill while writing) is passed over.
+   * What an earlier run recorded from a step on; where steps were run more than once, the last time. A torn last line (a
+   * kill while writing) is passed over. Nothing if the file is of another run: `known` are losses before that step, as
+   * the bundle carries them, and the file must not contradict them.
    */
-  takeFrom(step: number): Map<number, StepRecord> {
-    const earlier = new Map<number, StepRecord>();
-    if (!this.#files.exists(this.#file)) return earlier;
-    const kept: string[] = [];
-    for (const line of this.#files.readText(this.#file).split("\n")) {
-      const record = parseRecord(line);
-      if (!record) continue;
-      if (record.step < step) kept.push(line + "\n");
-      else earlier.set(record.step, record);
-    }
-    this.#files.writeText(this.#file, kept.join(""));
-    return earlier;
+  readFrom(step: number, known: readonly StepLoss[] = []): Map<number, StepRecord> {
+    const { before, after } = this.#split(step);
+    return contradicts(before, known) ? new Map() : after;
   }
+
+  /** The same, and forgets it: from here on this run's lines are the record. */
+  takeFrom(step: number, known: readonly StepLoss[] = []): Map<number, StepRecord> {
+    if (!this.#files.exists(this.#file)) return new Map();
+    const { before, after } = this.#split(step);
+    const isOther = contradicts(before, known);
+    const kept = isOther ? [] : [...before.values()];
+    this.#files.writeText(this.#file, kept.map((record) => JSON.stringify(record) + "\n").join(""));
+    return isOther ? new Map() : after;
+  }
+
+  #split(step: number): { before: Map<number, StepRecord>; after: Map<number, StepRecord> } {
+    const [before, after] = [new Map<number, StepRecord>(), new Map<number, StepRecord>()];
+    const text = this.#files.exists(this.#file) ? this.#files.readText(this.#file) : "";
+    for (const line of text.split("\n")) {
+      const record = parseRecord(line);
+      if (record) (record.step < step ? before : after).set(record.step, record);
+    }
+    return { before, after };
+  }
+}
+
+function contradicts(records: ReadonlyMap<number, StepRecord>, known: readonly StepLoss[]): boolean {
+  return known.some(({ step, loss }) => !Object.is(records.get(step)?.loss ?? loss, loss));
 }
 
 function parseRecord(line: string): StepRecord | undefined {
   try {
     const value: unknown = JSON.parse(line);
     if (typeof value !== "object" || value === null) return undefined;
-    const { step, loss, images } = value as Record<string, unknown>; // an object: any key may be asked for
-    if (typeof step !== "number" || typeof images !== "number") return undefined;
-    return { step, loss: typeof loss === "number" ? loss : NaN, images };
+    const { step, loss, images, content } = value as Record<string, unknown>; // an object: any key may be asked for
+    if (typeof step !== "number" || typeof loss !== "number" || typeof images !== "number") return undefined;
+    return { step, loss, images, ...(typeof content === "number" ? { content } : {}) };
   } catch {
     return undefined;
   }

@@ -10,17 +10,18 @@ import { type DinoConfig, formatJsonConfig, type RunUi, type TrainOptions } from
 import { type Batch, Loader, openDataset } from "../data/mod.ts";
 import { openDevice } from "../open_device.ts";
 import { better } from "./best.ts";
+import { dataRecord } from "./data_record.ts";
 import { evaluateModel } from "./evaluate.ts";
 import { probeDigest } from "./probe.ts";
 import { afterEvaluation, afterTraining } from "./progress.ts";
 import { findResumePath, readResumePoint, type ResumePoint } from "./resume.ts";
-import { RunCheck } from "./run_check.ts";
+import { arithmeticOf, RunCheck } from "./run_check.ts";
 import { runFiles } from "./run_files.ts";
 import { RunLog } from "./run_log.ts";
 import { Saver } from "./saver.ts";
 import { TrainingSession } from "./session.ts";
 import { startFromWeights } from "./start_weights.ts";
-import { imagesHash, StepTrace } from "./step_trace.ts";
+import { stepRecord, StepTrace } from "./step_trace.ts";
 import { transformsOf } from "./transforms.ts";
 
 /** Batches per epoch with `--debug`, as in the official code. */
@@ -126,6 +127,7 @@ class Run {
       seed,
       stepsPerEpoch: loaders.train.batchesPerEpoch(),
       classes: trainSet.categories.map(({ id, name }) => ({ id, name })),
+      data: dataRecord({ train: trainSet, val: valSet }),
       freeze: [...options.freeze, ...(config.backbone_freeze_keywords ?? [])],
     });
     if (point) {
@@ -136,21 +138,20 @@ class Run {
     ui.say(`device: ${device.description}`);
     ui.say(`learning rate: ${session.rates.description}`);
     runFiles.writeText(runFiles.join(options.outputDir, "config.json"), formatJsonConfig(config));
-    const check = await RunCheck.prepare({ session, point, options, ui });
+    const check = await RunCheck.prepare({ session, point, data: { train: trainSet, val: valSet }, options, ui });
     return new Run({ options, ui, session, loaders, valSet, check });
   }
 
   async train(): Promise<TrainingResult> {
     const session = this.#session;
     const { epochs } = session.config;
-    this.#check.start(this.#trace.takeFrom(session.progress.step));
+    this.#check.start(this.#trace.takeFrom(session.progress.step, session.trace));
     this.#log.rewindTo(session.progress.epoch);
     if (session.progress.step > 0) this.#saver.restoreNames(session);
-    const isOver = () => session.progress.step >= session.rates.totalSteps;
-    while (session.progress.epoch < epochs && !(isOver() && session.progress.phase === "train")) {
+    while (session.progress.epoch < epochs && (session.progress.phase === "evaluate" || !this.#isOver())) {
       if (session.progress.phase === "train") {
-        if (!await this.#trainEpoch(isOver)) return await this.#stop();
-        session.progress = afterTraining(session.progress);
+        await this.#trainEpoch();
+        if (this.#ui.stop.aborted) return await this.#stop();
         await this.#saver.save(session);
       }
       if (!await this.#evaluateEpoch()) return await this.#stop();
@@ -165,12 +166,20 @@ class Run {
     return { epoch, step, finished: true };
   }
 
-  /** Trains what is left of the epoch. False if it was asked to stop. */
-  async #trainEpoch(isOver: () => boolean): Promise<boolean> {
+  #isOver(): boolean {
+    return this.#session.progress.step >= this.#session.rates.totalSteps;
+  }
+
+  /**
+   * Trains what is left of the epoch, or up to the step after which it was asked to stop. After the epoch's last step
+   * the session's phase is "evaluate", so that no bundle tells of an epoch that is over and yet to be trained.
+   */
+  async #trainEpoch(): Promise<void> {
     const session = this.#session;
     const { epoch } = session.progress;
     const steps = this.#loaders.train.batchesPerEpoch();
     let done = steps - this.#loaders.train.batchesPerEpoch(session.progress.samples);
+    const isComplete = () => done >= steps || this.#isOver() || (this.#options.debug && done >= DEBUG_BATCHES);
     const bar = this.#ui.progress(`epoch ${epoch}`, steps);
     let clock = performance.now();
     let last: Batch | undefined;
@@ -184,10 +193,11 @@ class Run {
         clock = now;
         // A signal is only seen when the event loop turns.
         await new Promise((resolve) => setTimeout(resolve, 0));
-        if (this.#ui.stop.aborted) return false;
-        if (isOver() || (this.#options.debug && done >= DEBUG_BATCHES)) break;
+        if (isComplete()) break;
+        if (this.#ui.stop.aborted) return;
         if (this.#isTimeToSave()) await this.#saver.save(session);
       }
+      session.progress = afterTraining(session.progress);
     } catch (error) {
       if (error instanceof DinogradError && error.kind === "nonfinite" && last) {
         throw await this.#nonfinite(error, last);
@@ -196,13 +206,12 @@ class Run {
     } finally {
       bar.finish();
     }
-    return true;
   }
 
   async #step(batch: Batch): Promise<{ loss: number; learningRate: number }> {
     const { step } = this.#session.progress;
     const outcome = await this.#session.step(batch);
-    const record = { step, loss: outcome.loss, images: imagesHash(batch.targets.map(({ imageId }) => imageId)) };
+    const record = stepRecord({ step, loss: outcome.loss }, batch);
     this.#trace.append(record);
     this.#check.add(record);
     return outcome;
@@ -280,9 +289,7 @@ class Run {
     const { device, model, config } = this.#session;
     return {
       saved: new Date().toISOString(),
-      device: device.description,
-      device_kind: device.kind,
-      fused_multiply_add: device.fusedMultiplyAdd,
+      ...arithmeticOf(device),
       workers: this.#options.numWorkers,
       note: this.#options.note,
       probe: await probeDigest(model, config),
