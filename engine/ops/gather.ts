@@ -3,6 +3,7 @@
  * and goes through all rows in order, so the sum has one order on every device.
  */
 
+import type { Device } from "../device/device.ts";
 import type { IndexedKernel } from "../kernel/recipes.ts";
 import { defineOp } from "../op.ts";
 import { formatShape } from "../shape.ts";
@@ -65,7 +66,7 @@ const gathers = { 1: gatherKernel(1), 4: gatherKernel(4) };
 const scatters = { 1: scatterKernel(1), 4: scatterKernel(4) };
 
 /** Vectors that an item of the scatter owns: whole cache lines on a CPU, one on a GPU, which wants many items. */
-const SCATTER_WIDTH = { cpu: 8, reference: 8, webgpu: 1 };
+const scatterWidth = (device: Device) => device.kind === "webgpu" ? 1 : 8;
 
 const gatherOp = defineOp<readonly [Tensor, Tensor], void, { indices: Tensor }>({
   name: "gatherRows",
@@ -93,7 +94,7 @@ const gatherOp = defineOp<readonly [Tensor, Tensor], void, { indices: Tensor }>(
     const [batch, rows, columns] = shape;
     const lanes = columns % 4 === 0 ? 4 : 1;
     const vectors = columns / lanes;
-    const width = Math.min(SCATTER_WIDTH[device.kind], Math.max(1, vectors));
+    const width = Math.min(scatterWidth(device), Math.max(1, vectors));
     const parts = Math.ceil(vectors / width);
     const gradient = gradOutput.empty(shape).fill(0);
     device.indexed({
