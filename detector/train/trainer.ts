@@ -16,7 +16,7 @@ import { probeDigest } from "./probe.ts";
 import { afterEvaluation, afterTraining } from "./progress.ts";
 import { findResumePath, readResumePoint, type ResumePoint } from "./resume.ts";
 import { arithmeticOf, RunCheck } from "./run_check.ts";
-import { runFiles } from "./run_files.ts";
+import { patientFiles, runFiles } from "./run_files.ts";
 import { RunLog } from "./run_log.ts";
 import { Saver } from "./saver.ts";
 import { TrainingSession } from "./session.ts";
@@ -69,6 +69,7 @@ class Run {
   readonly #log: RunLog;
   readonly #trace: StepTrace;
   readonly #check: RunCheck;
+  readonly #resumedFrom: string | null;
 
   private constructor(parts: {
     options: TrainOptions;
@@ -77,6 +78,7 @@ class Run {
     loaders: { train: Loader; val: Loader };
     valSet: Awaited<ReturnType<typeof openDataset>>;
     check: RunCheck;
+    resumedFrom: string | null;
   }) {
     this.#options = parts.options;
     this.#ui = parts.ui;
@@ -84,12 +86,15 @@ class Run {
     this.#loaders = parts.loaders;
     this.#valSet = parts.valSet;
     this.#check = parts.check;
-    this.#log = new RunLog(parts.options.outputDir);
-    this.#trace = new StepTrace(parts.options.outputDir);
+    this.#resumedFrom = parts.resumedFrom;
+    const records = patientFiles(runFiles, (line) => parts.ui.warn(line));
+    this.#log = new RunLog(parts.options.outputDir, records);
+    this.#trace = new StepTrace(parts.options.outputDir, records);
     this.#saver = new Saver({
       folder: parts.options.outputDir,
       compress: true,
       interval: parts.session.config.save_checkpoint_interval,
+      keep: parts.options.keepCheckpoints,
       runtime: () => this.#runtime(),
       warn: (line) => parts.ui.warn(line),
     });
@@ -139,7 +144,7 @@ class Run {
     ui.say(`learning rate: ${session.rates.description}`);
     runFiles.writeText(runFiles.join(options.outputDir, "config.json"), formatJsonConfig(config));
     const check = await RunCheck.prepare({ session, point, data: { train: trainSet, val: valSet }, options, ui });
-    return new Run({ options, ui, session, loaders, valSet, check });
+    return new Run({ options, ui, session, loaders, valSet, check, resumedFrom: point?.path ?? null });
   }
 
   async train(): Promise<TrainingResult> {
@@ -147,7 +152,8 @@ class Run {
     const { epochs } = session.config;
     this.#check.start(this.#trace.takeFrom(session.progress.step, session.trace));
     this.#log.rewindTo(session.progress.epoch);
-    if (session.progress.step > 0) this.#saver.restoreNames(session);
+    await this.#saver.clean();
+    if (this.#resumedFrom !== null) await this.#saver.restoreNames(session, this.#resumedFrom);
     while (session.progress.epoch < epochs && (session.progress.phase === "evaluate" || !this.#isOver())) {
       if (session.progress.phase === "train") {
         await this.#trainEpoch();
@@ -158,7 +164,14 @@ class Run {
       session.progress = afterEvaluation(session.progress);
       await this.#saver.save(session, { wait: true });
     }
-    await this.#saver.finish();
+    this.#check.finish();
+    if (!await this.#saver.finish()) {
+      const { path } = this.#saver;
+      throw new DinogradError(
+        "checkpoint",
+        `${path}: expected to save the end of the training but could not; resume from it`,
+      );
+    }
     const { epoch, step } = session.progress;
     const { ap, epoch: best } = session.best.regular;
     this.#ui.say(`training is over after ${epoch} epochs and ${step} steps: ${this.#saver.path}`);
@@ -219,6 +232,7 @@ class Run {
 
   #isTimeToSave(): boolean {
     const { saveEverySteps, saveEveryMinutes } = this.#options;
+    if (this.#saver.retryIsDue) return true;
     if (saveEverySteps !== null && this.#session.progress.step % saveEverySteps === 0) return true;
     return saveEveryMinutes !== null && Date.now() - this.#saver.lastSave >= saveEveryMinutes * 60_000;
   }
@@ -263,9 +277,16 @@ class Run {
 
   /** Saves and says how to go on. */
   async #stop(): Promise<TrainingResult> {
-    await this.#saver.save(this.#session, { wait: true });
+    const isSaved = await this.#saver.save(this.#session, { wait: true });
+    this.#check.finish();
     const { epoch, step } = this.#session.progress;
-    this.#ui.say(`stopped at epoch ${epoch}, step ${step}: go on with --resume ${this.#saver.path}`);
+    const { path } = this.#saver;
+    if (isSaved) this.#ui.say(`stopped at epoch ${epoch}, step ${step}: go on with --resume ${path}`);
+    else if (runFiles.exists(path)) {
+      this.#ui.warn(
+        `stopped at epoch ${epoch}, step ${step}, without saving it: --resume ${path} goes on from the last save`,
+      );
+    } else this.#ui.warn(`stopped at epoch ${epoch}, step ${step}, without saving it: there is nothing to resume from`);
     return { epoch, step, finished: false };
   }
 
@@ -297,7 +318,7 @@ class Run {
   }
 
   async close(): Promise<void> {
-    await this.#saver.finish().catch(() => {}); // the first error is the one to tell
+    await this.#saver.close().catch(() => {}); // the first error is the one to tell
     this.#loaders.train.close();
     this.#loaders.val.close();
     this.#session.dispose();

@@ -1,0 +1,101 @@
+/**
+ * The promise of this project: a run that is stopped and resumed, at every step and in different circumstances, is the
+ * same run. "Straight = resumed ≠ cold start": the third part shows that the comparison can fail.
+ */
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import type { DinoConfig, TrainOptions } from "../../detector/config/mod.ts";
+import {
+  digestIn,
+  runTraining,
+  tinyTrainingConfig,
+  tinyTrainOptions,
+  writeTinyCoco,
+} from "../helpers/tiny_training.ts";
+
+const STEPS = 6; // two epochs of three
+
+/** Trains to the end in one go, and again stopped after every single step. Returns both digests. */
+async function straightAndStopped(
+  config: DinoConfig,
+  { circumstances, changes = {} }: {
+    /** What the run has in its first, second, third … part. */
+    readonly circumstances: readonly Partial<TrainOptions>[];
+    readonly changes?: Partial<TrainOptions>;
+  },
+): Promise<{ straight: string; resumed: string; parts: number }> {
+  const root = await Deno.makeTempDir();
+  try {
+    const cocoPath = await writeTinyCoco(`${root}/coco`);
+    const run = (outputDir: string, more: Partial<TrainOptions> = {}) =>
+      tinyTrainOptions({ outputDir, cocoPath, config }, { ...changes, ...more });
+    await runTraining(run(`${root}/straight`));
+    let parts = 0;
+    for (let finished = false; !finished; parts++) {
+      const resume = parts === 0 ? null : "auto";
+      const part = circumstances[parts % circumstances.length];
+      const { result, ui } = await runTraining(run(`${root}/stopped`, { resume, ...part }), { stopAfter: 1 });
+      assertEquals(ui.warnings, []);
+      finished = result.finished;
+    }
+    return { straight: await digestIn(`${root}/straight`), resumed: await digestIn(`${root}/stopped`), parts };
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+}
+
+const CIRCUMSTANCES: readonly Partial<TrainOptions>[] = [
+  { threads: 1, numWorkers: 0 },
+  { threads: 2, numWorkers: 1 },
+  { threads: 1, numWorkers: 4 },
+];
+
+Deno.test("a run with dropout and a moving average that stops after every step, on other threads and workers each time, ends with the bits of the straight run", async () => {
+  const { straight, resumed, parts } = await straightAndStopped(tinyTrainingConfig(), { circumstances: CIRCUMSTANCES });
+  assertEquals(parts, STEPS + 1);
+  assertEquals(resumed, straight);
+});
+
+Deno.test("so does one with OneCycleLR, SGD and gradient checkpointing", async () => {
+  const config = tinyTrainingConfig({ onecyclelr: true, optimizer: "sgd", use_checkpoint: true });
+  const { straight, resumed } = await straightAndStopped(config, { circumstances: CIRCUMSTANCES });
+  assertEquals(resumed, straight);
+});
+
+Deno.test("so does one on WebGPU", async () => {
+  const { straight, resumed } = await straightAndStopped(tinyTrainingConfig(), {
+    circumstances: [{ numWorkers: 0 }, { numWorkers: 1 }],
+    changes: { device: "webgpu" },
+  });
+  assertEquals(resumed, straight);
+});
+
+Deno.test("a run that starts again from the weights of the middle alone ends elsewhere", async () => {
+  const root = await Deno.makeTempDir();
+  try {
+    const cocoPath = await writeTinyCoco(`${root}/coco`);
+    const config = tinyTrainingConfig();
+    const run = (outputDir: string, changes: Partial<TrainOptions> = {}) =>
+      tinyTrainOptions({ outputDir, cocoPath, config }, changes);
+    await runTraining(run(`${root}/straight`));
+    const { result } = await runTraining(run(`${root}/half`), { stopAfter: STEPS / 2 });
+    assert(!result.finished);
+    await runTraining(run(`${root}/cold`, { pretrainModelPath: `${root}/half/checkpoint.dino` }));
+    assertNotEquals(await digestIn(`${root}/cold`), await digestIn(`${root}/straight`));
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+});
+
+Deno.test("the digest tells runs of different seeds apart", async () => {
+  const root = await Deno.makeTempDir();
+  try {
+    const cocoPath = await writeTinyCoco(`${root}/coco`);
+    const config = tinyTrainingConfig({ epochs: 1 });
+    for (const seed of [5, 6]) {
+      await runTraining(tinyTrainOptions({ outputDir: `${root}/${seed}`, cocoPath, config }, { seed }));
+    }
+    assertNotEquals(await digestIn(`${root}/5`), await digestIn(`${root}/6`));
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+});
