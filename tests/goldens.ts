@@ -7,9 +7,9 @@
 import type { Device } from "../engine/device/device.ts";
 import { ReferenceDevice } from "../engine/device/reference.ts";
 import { createCpuDevice } from "../engine/device/wasm/device.ts";
-import { createWebGpuDevice } from "../engine/device/webgpu/device.ts";
 import { fromFileUrl } from "@std/path";
 import { runGoldens } from "./helpers/goldens.ts";
+import { openTestGpu } from "./helpers/webgpu.ts";
 
 const flag = (name: string): string | undefined => {
   const at = Deno.args.findIndex((argument) => argument === name || argument.startsWith(`${name}=`));
@@ -21,7 +21,7 @@ async function open(kind: string): Promise<Device> {
     case "cpu":
       return await createCpuDevice({});
     case "webgpu":
-      return await createWebGpuDevice({ allowSoftware: true });
+      return await openTestGpu();
     case "reference":
       return new ReferenceDevice();
     default:

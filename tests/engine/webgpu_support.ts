@@ -1,6 +1,7 @@
 /**
  * Runs a scenario on the float64 oracle and on the GPU and compares. Where there is no adapter at all (not even a
- * software one), the tests that need one are skipped and say so; `wgsl_null_backend_test.ts` runs everywhere.
+ * software one), the tests that need one are skipped and say so, or fail where `helpers/webgpu.ts` requires one;
+ * `wgsl_null_backend_test.ts` runs everywhere.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -8,29 +9,25 @@ import type { TensorData } from "../../engine/dtype.ts";
 import type { Buffer, Device } from "../../engine/device/device.ts";
 import { ReferenceDevice } from "../../engine/device/reference.ts";
 import { webGpuAdapterInfo } from "../../engine/device/webgpu/adapter.ts";
-import { createWebGpuDevice, type WebGpuDevice, type WebGpuOptions } from "../../engine/device/webgpu/device.ts";
+import type { WebGpuDevice, WebGpuOptions } from "../../engine/device/webgpu/device.ts";
+import { openTestGpu, pollGently, webGpuRequired } from "../helpers/webgpu.ts";
 
 /** A few roundings of float32 (6e-8 each) per result. */
 export const FLOAT32 = 1e-6;
 
-// While a promise of Dawn's is pending it polls by `setImmediate`, a million times a second; the test runner slows down
-// by ever more for each of them, and a software rasterizer takes seconds to compile. A thousand times a second will do.
-Object.assign(globalThis, {
-  setImmediate: (run: (...args: unknown[]) => void, ...args: unknown[]) => setTimeout(() => run(...args), 1),
-});
-
-const adapter = await webGpuAdapterInfo();
+pollGently();
+const skipped = await webGpuAdapterInfo() === undefined && !webGpuRequired();
 
 /** A test with a WebGPU device of its own, which is destroyed afterwards. */
 export function gpuTest(name: string, run: (gpu: WebGpuDevice) => Promise<void>, options: WebGpuOptions = {}): void {
   Deno.test({
-    name: adapter ? name : `${name} (skipped: no WebGPU adapter)`,
-    ignore: !adapter,
+    name: skipped ? `${name} (skipped: no WebGPU adapter)` : name,
+    ignore: skipped,
     // Dawn's native callbacks are no resources of Deno's.
     sanitizeOps: false,
     sanitizeResources: false,
     fn: async () => {
-      const gpu = await createWebGpuDevice({ allowSoftware: true, ...options });
+      const gpu = await openTestGpu(options);
       try {
         await run(gpu);
       } finally {

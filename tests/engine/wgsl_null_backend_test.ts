@@ -7,6 +7,7 @@ import { epilogueText } from "../../engine/device/webgpu/epilogue.ts";
 import { gemmProgram } from "../../engine/device/webgpu/gemm.ts";
 import { matmulSource } from "../../engine/device/webgpu/matmul.ts";
 import { mergeRunsProgram, sortRunsProgram, takeProgram } from "../../engine/device/webgpu/top_k.ts";
+import { pollGently } from "../helpers/webgpu.ts";
 import type { Buffer, MatmulCall } from "../../engine/device/device.ts";
 import { column, constant, input, reduced, scalar, select } from "../../engine/kernel/expr.ts";
 import type { MathOp } from "../../engine/kernel/machine.ts";
@@ -95,8 +96,8 @@ function* programs(): Generator<WgslProgram> {
   for (const lanes of [1, 4] as const) yield indexedProgram(indexed(lanes));
   yield* [sortRunsProgram, mergeRunsProgram, takeProgram];
   const products = [[1, 1], [1, 3], [3, 1], [3, 3]].map(([a, b]) => matmulSource(call(a, b)));
-  const { conv2dForward, conv2dInputGradient, conv2dWeightGradient } = conv2d;
-  for (const source of [...products, conv2dForward, conv2dInputGradient, conv2dWeightGradient]) {
+  const convolutions = [conv2d.forward, conv2d.inputGradient, conv2d.weightGradient].map(({ source }) => source);
+  for (const source of [...products, ...convolutions]) {
     for (const tiles of ["registers", "shared"] as const) {
       yield gemmProgram(source, { tiles, parts: false });
       yield gemmProgram(source, { tiles, parts: true });
@@ -110,6 +111,7 @@ Deno.test({
   sanitizeOps: false,
   sanitizeResources: false,
   fn: async () => {
+    pollGently();
     const found = await findAdapter("null");
     assertEquals(found !== undefined, true, "Dawn has its null backend everywhere");
     const device = await found!.adapter.requestDevice(); // asserted just above

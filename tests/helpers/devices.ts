@@ -6,7 +6,7 @@
 import type { Device } from "../../engine/device/device.ts";
 import { ReferenceDevice } from "../../engine/device/reference.ts";
 import { createCpuDevice } from "../../engine/device/wasm/device.ts";
-import { createWebGpuDevice } from "../../engine/device/webgpu/device.ts";
+import { openTestGpu, webGpuRequired } from "./webgpu.ts";
 
 /** The devices of one test file. */
 export interface TestDevices {
@@ -52,9 +52,9 @@ async function create(): Promise<TestDevices> {
 
 async function webgpuIfPresent(): Promise<Device | undefined> {
   try {
-    return await createWebGpuDevice({ allowSoftware: true });
+    return await openTestGpu();
   } catch (error) {
-    if (Deno.env.get("DINOGRAD_REQUIRE_WEBGPU") === "1") throw error;
+    if (webGpuRequired()) throw error;
     console.warn(`webgpu left out: ${error instanceof Error ? error.message : error}`);
     return undefined;
   }

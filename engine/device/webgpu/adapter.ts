@@ -38,6 +38,16 @@ export async function findAdapter(backend?: string): Promise<FoundAdapter | unde
   return own && await request(own, "navigator");
 }
 
+/**
+ * What the platform's own `navigator.gpu` calls its best GPU, without loading Dawn: null where it has none, undefined
+ * where there is no `navigator.gpu` to ask. Enough to rule out hardware, and quiet: Dawn writes warnings about a
+ * driver's limits to standard error as soon as it looks at an adapter, and has no switch for that.
+ */
+export async function platformGpu(): Promise<WebGpuAdapterInfo | null | undefined> {
+  if (!globalThis.navigator?.gpu) return undefined;
+  return (await findAdapter("navigator"))?.info ?? null;
+}
+
 /** What `createWebGpuDevice` would run on, or undefined if there is no adapter at all. */
 export async function webGpuAdapterInfo(options: { readonly backend?: string } = {}): Promise<
   WebGpuAdapterInfo | undefined
@@ -52,8 +62,10 @@ async function dawn(backend: string | undefined): Promise<GPU | undefined> {
   if ("document" in globalThis) return undefined;
   try {
     const { create } = await import("webgpu");
-    // The package is typed by its own copy of the WebGPU types; the objects are the standard's.
-    const gpu = create(backend === undefined ? [] : [`backend=${backend}`]) as unknown as GPU;
+    const instance = create(backend === undefined ? [] : [`backend=${backend}`]);
+    // By way of `unknown`: the package brings its own copy of the WebGPU types, which differs from Deno's in details (of
+    // textures, above all) that no compute pass touches; the object is the standard's `GPU`.
+    const gpu = instance as unknown as GPU;
     dawnInstances.set(key, gpu);
     return gpu;
   } catch (error) {
@@ -75,6 +87,13 @@ async function request(gpu: GPU, through: WebGpuAdapterInfo["through"]): Promise
   };
 }
 
+/** What an error says, in one line: Dawn tells the story of a call over several. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const message = error instanceof Error || isGpuError(error) ? error.message : String(error);
+  return message.trim().replaceAll(/\s*\n[\s-]*/g, "; ");
+}
+
+/** WebGPU's own errors are no `Error`s. */
+function isGpuError(error: unknown): error is GPUError {
+  return typeof error === "object" && error !== null && "message" in error && typeof error.message === "string";
 }

@@ -10,6 +10,12 @@
 import type { Conv2dCall, Conv2dShape, MatmulCall } from "../device.ts";
 import type { GemmShape, GemmSource } from "./gemm.ts";
 
+/** A convolution or one of its gradients as a product. */
+export interface Conv2dProduct {
+  readonly source: GemmSource;
+  readonly shape: (shape: Conv2dShape) => GemmShape;
+}
+
 /** The numbers for the params of all three sources. */
 export function conv2dParams(s: Conv2dShape): number[] {
   return [
@@ -34,10 +40,33 @@ const LOAD_INPUT = `fn input_at(base: i32, y: i32, x: i32) -> f32 {
   return select(0.0, b1[select(0, base + y * params.in_width + x, inside)], inside);
 }`;
 
-export const conv2dForward: GemmSource = {
-  name: "conv2d",
-  params: PARAMS,
-  functions: `${SIZES}
+/** k is (channel, tap), channels innermost, so that neighbouring steps share a tap. `k_at` is each product's own. */
+const K_STATE = `fn k_state(k: i32) -> vec4<i32> {
+  let tap = k % taps();
+  return k_at(k / taps(), tap / params.kernel_width, tap % params.kernel_width);
+}`;
+const overTaps = (channels: "in_channels" | "out_channels"): GemmSource["loops"] => ({
+  headers: [
+    "for (var y = 0; y < params.kernel_height; y++)",
+    "for (var x = 0; x < params.kernel_width; x++)",
+    `for (var channel = 0; channel < params.${channels}; channel++)`,
+  ],
+  state: "k_at(channel, y, x)",
+});
+
+/** Columns are the pixels of all images, rows their channels: writes [image, channel, pixel]. */
+const writesImages = (side: "in" | "out"): string =>
+  `fn out_column(column: i32) -> i32 {
+  return column / ${side}_pixels() * params.${side}_channels * ${side}_pixels() + column % ${side}_pixels();
+}
+fn out_row() -> i32 { return ${side}_pixels(); }
+fn epilogue_column(column: i32) -> i32 { return column % ${side}_pixels(); }`;
+
+export const forward: Conv2dProduct = {
+  source: {
+    name: "conv2d",
+    params: PARAMS,
+    functions: `${SIZES}
 ${LOAD_INPUT}
 fn row_state(row: i32) -> i32 { return row * params.in_channels * taps(); }
 fn column_state(column: i32) -> vec4<i32> {
@@ -52,43 +81,28 @@ fn k_at(channel: i32, y: i32, x: i32) -> vec4<i32> {
   return vec4<i32>(channel * in_pixels(), y * params.dilation_y, x * params.dilation_x,
     channel * taps() + y * params.kernel_width + x);
 }
-fn k_state(k: i32) -> vec4<i32> {
-  let tap = k % taps();
-  return k_at(k / taps(), tap / params.kernel_width, tap % params.kernel_width);
-}
+${K_STATE}
 fn load_a(k: vec4<i32>, row: i32) -> f32 { return b0[row + k.w]; }
 fn load_b(k: vec4<i32>, column: vec4<i32>) -> f32 { return input_at(column.x + k.x, column.y + k.y, column.z + k.z); }
-fn out_column(column: i32) -> i32 {
-  return column / out_pixels() * params.out_channels * out_pixels() + column % out_pixels();
-}
-fn out_row() -> i32 { return out_pixels(); }
-fn epilogue_column(column: i32) -> i32 { return column % out_pixels(); }`,
-  loops: {
-    headers: [
-      "for (var y = 0; y < params.kernel_height; y++)",
-      "for (var x = 0; x < params.kernel_width; x++)",
-      "for (var channel = 0; channel < params.in_channels; channel++)",
-    ],
-    state: "k_at(channel, y, x)",
+${writesImages("out")}`,
+    loops: overTaps("in_channels"),
+    shareK: true,
+    aFast: "k",
+    bFast: "outer",
   },
-  shareK: true,
-  aFast: "k",
-  bFast: "outer",
-};
-
-export function conv2dForwardShape(s: Conv2dShape): GemmShape {
-  return {
+  shape: (s) => ({
     m: s.outChannels,
     n: s.batch * s.outHeight * s.outWidth,
     k: s.inChannels * s.kernelHeight * s.kernelWidth,
     batches: 1,
-  };
-}
+  }),
+};
 
-export const conv2dInputGradient: GemmSource = {
-  name: "conv2d gradient of the input",
-  params: PARAMS,
-  functions: `${SIZES}
+export const inputGradient: Conv2dProduct = {
+  source: {
+    name: "conv2d gradient of the input",
+    params: PARAMS,
+    functions: `${SIZES}
 fn row_state(row: i32) -> i32 { return row * taps(); }
 fn column_state(column: i32) -> vec4<i32> {
   let image = column / in_pixels();
@@ -100,10 +114,7 @@ fn k_at(channel: i32, y: i32, x: i32) -> vec4<i32> {
   return vec4<i32>(channel * out_pixels(), y * params.dilation_y, x * params.dilation_x,
     channel * params.in_channels * taps() + y * params.kernel_width + x);
 }
-fn k_state(k: i32) -> vec4<i32> {
-  let tap = k % taps();
-  return k_at(k / taps(), tap / params.kernel_width, tap % params.kernel_width);
-}
+${K_STATE}
 fn load_a(k: vec4<i32>, row: i32) -> f32 { return b0[row + k.w]; }
 fn load_b(k: vec4<i32>, column: vec4<i32>) -> f32 {
   // An output pixel saw this input through this tap if the distance is a whole number of strides.
@@ -115,37 +126,25 @@ fn load_b(k: vec4<i32>, column: vec4<i32>) -> f32 {
     y < params.out_height && x < params.out_width;
   return select(0.0, b1[select(0, column.x + k.x + y * params.out_width + x, inside)], inside);
 }
-fn out_column(column: i32) -> i32 {
-  return column / in_pixels() * params.in_channels * in_pixels() + column % in_pixels();
-}
-fn out_row() -> i32 { return in_pixels(); }
-fn epilogue_column(column: i32) -> i32 { return column % in_pixels(); }`,
-  loops: {
-    headers: [
-      "for (var y = 0; y < params.kernel_height; y++)",
-      "for (var x = 0; x < params.kernel_width; x++)",
-      "for (var channel = 0; channel < params.out_channels; channel++)",
-    ],
-    state: "k_at(channel, y, x)",
+${writesImages("in")}`,
+    loops: overTaps("out_channels"),
+    shareK: true,
+    aFast: "k",
+    bFast: "outer",
   },
-  shareK: true,
-  aFast: "k",
-  bFast: "outer",
-};
-
-export function conv2dInputGradientShape(s: Conv2dShape): GemmShape {
-  return {
+  shape: (s) => ({
     m: s.inChannels,
     n: s.batch * s.inHeight * s.inWidth,
     k: s.outChannels * s.kernelHeight * s.kernelWidth,
     batches: 1,
-  };
-}
+  }),
+};
 
-export const conv2dWeightGradient: GemmSource = {
-  name: "conv2d gradient of the weight",
-  params: PARAMS,
-  functions: `${SIZES}
+export const weightGradient: Conv2dProduct = {
+  source: {
+    name: "conv2d gradient of the weight",
+    params: PARAMS,
+    functions: `${SIZES}
 ${LOAD_INPUT}
 fn row_state(row: i32) -> i32 { return row * out_pixels(); }
 fn column_state(column: i32) -> vec4<i32> {
@@ -167,27 +166,25 @@ fn load_b(k: vec4<i32>, column: vec4<i32>) -> f32 { return input_at(column.x + k
 fn out_column(column: i32) -> i32 { return column; }
 fn out_row() -> i32 { return params.n; }
 fn epilogue_column(column: i32) -> i32 { return column; }`,
-  loops: {
-    headers: [
-      "for (var image = 0; image < params.batch; image++)",
-      "for (var y = 0; y < params.out_height; y++)",
-      "for (var x = 0; x < params.out_width; x++)",
-    ],
-    state: "k_at(image, y, x)",
+    loops: {
+      headers: [
+        "for (var image = 0; image < params.batch; image++)",
+        "for (var y = 0; y < params.out_height; y++)",
+        "for (var x = 0; x < params.out_width; x++)",
+      ],
+      state: "k_at(image, y, x)",
+    },
+    shareK: true,
+    aFast: "k",
+    bFast: "k",
   },
-  shareK: true,
-  aFast: "k",
-  bFast: "k",
-};
-
-export function conv2dWeightGradientShape(s: Conv2dShape): GemmShape {
-  return {
+  shape: (s) => ({
     m: s.outChannels,
     n: s.inChannels * s.kernelHeight * s.kernelWidth,
     k: s.batch * s.outHeight * s.outWidth,
     batches: 1,
-  };
-}
+  }),
+};
 
 /** Whether a convolution is a product of matrices as it stands: one tap, unit stride, no padding. */
 export function isPointwise(s: Conv2dShape): boolean {

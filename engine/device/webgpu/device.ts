@@ -21,6 +21,7 @@ import type {
   Buffer,
   Conv2dCall,
   Conv2dInputGradientCall,
+  Conv2dShape,
   Conv2dWeightGradientCall,
   CopyCall,
   Device,
@@ -29,7 +30,7 @@ import type {
   MatmulCall,
   TopKCall,
 } from "../device.ts";
-import { findAdapter, messageOf, type WebGpuAdapterInfo } from "./adapter.ts";
+import { findAdapter, messageOf, platformGpu, type WebGpuAdapterInfo } from "./adapter.ts";
 import { checkBindings, checkLength, own } from "./checks.ts";
 import * as conv2d from "./conv2d.ts";
 import { epilogueText } from "./epilogue.ts";
@@ -55,12 +56,11 @@ export interface WebGpuOptions {
 
 /** Throws `DinogradError("device")` when there is no usable GPU. */
 export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<WebGpuDevice> {
+  if (!options.allowSoftware && options.backend === undefined) refuseSoftware(await platformGpu());
   const found = await findAdapter(options.backend);
   if (!found) throw new DinogradError("device", "webgpu: expected a GPU adapter but found none");
   const { adapter, info } = found;
-  if (info.software && !options.allowSoftware) {
-    throw new DinogradError("device", `webgpu: expected a hardware GPU but found only a software one (${info.name})`);
-  }
+  if (!options.allowSoftware) refuseSoftware(info);
   const { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage } = adapter.limits;
   let gpu: GPUDevice;
   try {
@@ -73,6 +73,13 @@ export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<W
   const device = new WebGpuDevice(gpu, info, options.tiles ?? (info.software ? "registers" : "shared"));
   await device.probe();
   return device;
+}
+
+/** Throws unless this is hardware, or not known to be none. */
+function refuseSoftware(info: WebGpuAdapterInfo | null | undefined): void {
+  if (info === null) throw new DinogradError("device", "webgpu: expected a hardware GPU but found no GPU");
+  if (!info?.software) return;
+  throw new DinogradError("device", `webgpu: expected a hardware GPU but found only a software one (${info.name})`);
 }
 
 export class WebGpuDevice implements Device {
@@ -106,10 +113,12 @@ export class WebGpuDevice implements Device {
       event.preventDefault();
       // Deno's types name this event plainly; the standard says it is one with an error.
       const { error } = event as GPUUncapturedErrorEvent;
-      fail(new DinogradError("device", `webgpu: ${error.message}`));
+      fail(new DinogradError("device", `webgpu: ${messageOf(error)}`));
     });
     gpu.lost.then(({ message, reason }) => {
-      if (!this.#destroyed) fail(new DinogradError("device", `webgpu: the GPU was lost (${reason}): ${message}`));
+      if (!this.#destroyed) {
+        fail(new DinogradError("device", `webgpu: the GPU was lost (${reason}): ${messageOf(message)}`));
+      }
     }, () => {});
     this.#ring = new UniformRing(gpu);
     this.#pool = new BufferPool(gpu, fail);
@@ -242,37 +251,16 @@ export class WebGpuDevice implements Device {
   conv2d(call: Conv2dCall): void {
     const { shape, input, weight, output, epilogue } = call;
     if (conv2d.isPointwise(shape)) return this.matmul(conv2d.pointwiseMatmul(call));
-    this.#gemm({
-      source: conv2d.conv2dForward,
-      shape: conv2d.conv2dForwardShape(shape),
-      params: conv2d.conv2dParams(shape),
-      splits: 1,
-      buffers: [weight, input, output],
-      epilogue,
-    });
+    this.#convolution(conv2d.forward, shape, { buffers: [weight, input, output], epilogue });
   }
 
-  conv2dInputGradient(call: Conv2dInputGradientCall): void {
-    const { shape, gradOutput, weight, gradInput } = call;
-    this.#gemm({
-      source: conv2d.conv2dInputGradient,
-      shape: conv2d.conv2dInputGradientShape(shape),
-      params: conv2d.conv2dParams(shape),
-      splits: 1,
-      buffers: [weight, gradOutput, gradInput],
-    });
+  conv2dInputGradient({ shape, gradOutput, weight, gradInput }: Conv2dInputGradientCall): void {
+    this.#convolution(conv2d.inputGradient, shape, { buffers: [weight, gradOutput, gradInput] });
   }
 
-  conv2dWeightGradient(call: Conv2dWeightGradientCall): void {
-    const { shape, input, gradOutput, gradWeight } = call;
-    const product = conv2d.conv2dWeightGradientShape(shape);
-    this.#gemm({
-      source: conv2d.conv2dWeightGradient,
-      shape: product,
-      params: conv2d.conv2dParams(shape),
-      splits: this.#tiles === "shared" ? gemmSplits(product) : 1,
-      buffers: [gradOutput, input, gradWeight],
-    });
+  conv2dWeightGradient({ shape, input, gradOutput, gradWeight }: Conv2dWeightGradientCall): void {
+    const splits = this.#tiles === "shared" ? gemmSplits(conv2d.weightGradient.shape(shape)) : 1;
+    this.#convolution(conv2d.weightGradient, shape, { buffers: [gradOutput, input, gradWeight], splits });
   }
 
   topK(call: TopKCall): void {
@@ -363,6 +351,19 @@ export class WebGpuDevice implements Device {
     const recipe = joinColumns[call.op];
     const strides = [[parts * inner, inner]] as const;
     this.#columns({ recipe, inputs: [from], output: to, outer, reduced: parts, inner, strides }, to, parts, 1);
+  }
+
+  /** `buffers`: a, b, out of the product. */
+  #convolution(
+    { source, shape }: conv2d.Conv2dProduct,
+    sizes: Conv2dShape,
+    call: {
+      readonly buffers: readonly [Buffer, Buffer, Buffer];
+      readonly splits?: number;
+      readonly epilogue?: Epilogue;
+    },
+  ): void {
+    this.#gemm({ splits: 1, ...call, source, shape: shape(sizes), params: conv2d.conv2dParams(sizes) });
   }
 
   #gemm(call: {

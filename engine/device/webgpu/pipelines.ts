@@ -121,7 +121,7 @@ export class Pipelines {
       const { messages } = await module.getCompilationInfo();
       const first = messages.find((message) => message.type === "error");
       const line = first && program.text.split("\n")[first.lineNum - 1]?.trim();
-      const what = first ? `line ${first.lineNum}: ${first.message}: ${line}` : found.message;
+      const what = first ? `line ${first.lineNum}: ${messageOf(first)}: ${line}` : messageOf(found);
       this.#onError(new DinogradError("device", `webgpu: ${program.name}: the kernel does not compile: ${what}`));
     } catch (error) {
       this.#onError(new DinogradError("device", `webgpu: ${program.name}: ${messageOf(error)}`));

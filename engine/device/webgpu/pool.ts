@@ -7,6 +7,7 @@
 import { DinogradError } from "../../errors.ts";
 import { BYTES_PER_ELEMENT } from "../../dtype.ts";
 import type { Buffer, DeviceMemory } from "../device.ts";
+import { messageOf } from "./adapter.ts";
 
 const STORAGE = 0x80, COPY_SRC = 0x4, COPY_DST = 0x8;
 
@@ -97,7 +98,7 @@ export class BufferPool {
     const reserved = this.#reserved += size;
     this.#device.popErrorScope().then((error) => {
       if (!error) return;
-      this.#onError(new DinogradError("device", `webgpu: out of GPU memory at ${reserved} bytes: ${error.message}`));
+      this.#onError(new DinogradError("device", `webgpu: out of GPU memory at ${reserved} bytes: ${messageOf(error)}`));
     }, () => {/* The device is gone, which is reported elsewhere. */});
     return new GpuBuffer(this.#next++, gpu, size);
   }
