@@ -1,10 +1,24 @@
 /**
  * Writes a session's bundles. `checkpoint.dino` is the file to resume from; the one before it stays as
  * `checkpoint_previous.dino`, so that a damaged disk costs one interval, not everything. A copy of the state is taken
- * and written in the background while training goes on; a failed write is told and never stops a run.
+ * and written in the background while training goes on. A failed write never stops a run: it is told, what was there
+ * stays, and it is tried again before long. A state that deserves a name of its own (the best one, a numbered one) is
+ * kept in memory until it could be written.
  */
 
-import { type BundleContent, SaveError, type StateValue, writeBundle } from "../../checkpoint/mod.ts";
+import {
+  type BundleContent,
+  CodecPool,
+  type FileLayer,
+  listBundles,
+  openBundle,
+  planPrune,
+  removeLeftovers,
+  stateNumber,
+  type StateValue,
+  writeBundle,
+} from "../../checkpoint/mod.ts";
+import { DinogradError } from "../../engine/errors.ts";
 import type { Progress } from "./progress.ts";
 import { type RunFiles, runFiles } from "./run_files.ts";
 import type { TrainingSession } from "./session.ts";
@@ -13,22 +27,44 @@ export const CHECKPOINT = "checkpoint.dino";
 export const PREVIOUS = "checkpoint_previous.dino";
 export const BEST_REGULAR = "checkpoint_best_regular.dino";
 export const BEST_EMA = "checkpoint_best_ema.dino";
+const NUMBERED = /^checkpoint\d+\.dino$/;
+/** Becomes `checkpoint_previous.dino` once its successor is on disk; if left over, it is removed like a temporary file. */
+const STAGED = `${PREVIOUS}.tmp-staged`;
+/** Milliseconds after which a failed save is tried again. */
+const RETRY_AFTER = 30_000;
+
+/** What a saver needs to know of a session. */
+export type SavedSession = Pick<TrainingSession, "progress" | "best" | "capture">;
 
 export interface SaverOptions {
   readonly folder: string;
   readonly compress: boolean;
   /** A numbered bundle every so many epochs. */
   readonly interval: number;
+  /** How many numbered bundles stay; null for all. */
+  readonly keep: number | null;
   /** Circumstances to note in a bundle. */
   readonly runtime: () => StateValue | Promise<StateValue>;
   readonly warn: (line: string) => void;
+  readonly retryAfter?: number;
   readonly files?: RunFiles;
+  /** Where bundles are written through. */
+  readonly layer?: FileLayer;
+}
+
+interface Save {
+  readonly content: BundleContent;
+  readonly names: readonly string[];
 }
 
 export class Saver {
   readonly #options: SaverOptions;
   readonly #files: RunFiles;
-  #writing: Promise<void> = Promise.resolve();
+  #writing: Promise<boolean> = Promise.resolve(true);
+  #pool: CodecPool | undefined;
+  /** A named state that could not be written yet. */
+  #unsaved: Save | undefined;
+  #failedAt: number | undefined;
   /** When the last capture was made, in milliseconds since the epoch. */
   lastSave = Date.now();
 
@@ -39,30 +75,54 @@ export class Saver {
 
   /** The path of the file to resume from. */
   get path(): string {
-    return this.#files.join(this.#options.folder, CHECKPOINT);
+    return this.#at(CHECKPOINT);
   }
 
-  /** Captures the session now and writes it once earlier writes are done. `wait` returns only when it is on disk. */
-  async save(session: TrainingSession, options: { readonly wait?: boolean } = {}): Promise<void> {
-    await this.#writing; // at most one copy of the state is waiting
-    const content = await session.capture(await this.#options.runtime());
-    const names = this.namesOf(session);
-    this.lastSave = Date.now();
-    this.#writing = this.#write(content, names);
-    if (options.wait) await this.#writing;
-  }
-
-  /** Resolves when nothing is being written. */
-  async finish(): Promise<void> {
-    await this.#writing;
+  /** Whether the last save failed so long ago that it is worth another try. */
+  get retryIsDue(): boolean {
+    return this.#failedAt !== undefined && Date.now() - this.#failedAt >= (this.#options.retryAfter ?? RETRY_AFTER);
   }
 
   /**
-   * Gives the state's further names to the file that is there: after a kill between writing and naming, a resumed run
-   * does what was left undone.
+   * Captures the session now and writes it once earlier writes are done. `wait` returns only when that has ended: true if
+   * all is on disk, also what had failed before.
    */
-  restoreNames(session: TrainingSession): void {
-    for (const name of this.namesOf(session)) this.#link(name);
+  async save(session: SavedSession, options: { readonly wait?: boolean } = {}): Promise<boolean> {
+    await this.#writing; // at most one copy of the state is waiting
+    const content = await session.capture(await this.#options.runtime());
+    const queue = [this.#unsaved, { content, names: this.namesOf(session) }].filter((save) => save !== undefined);
+    this.lastSave = Date.now();
+    this.#writing = this.#writeAll(queue);
+    return options.wait ? await this.#writing : true;
+  }
+
+  /** Resolves when nothing is being written; true if the last save is on disk. */
+  async finish(): Promise<boolean> {
+    return await this.#writing;
+  }
+
+  /** Ends the workers that compress. */
+  async close(): Promise<void> {
+    await this.#writing;
+    this.#pool?.close();
+    this.#pool = undefined;
+  }
+
+  /** Removes what writers that were killed have left. Only for the holder of the folder's lock. */
+  async clean(): Promise<void> {
+    await removeLeftovers(this.#options.folder);
+  }
+
+  /**
+   * Gives the further names of a resumed state to the bundle it comes from: after a kill between writing and naming, a
+   * resumed run does what was left undone. A name that a later state bears stays.
+   */
+  async restoreNames(session: SavedSession, path: string): Promise<void> {
+    if (await stepOf(path) === undefined) return; // a file of another format
+    for (const name of this.namesOf(session)) {
+      const bearer = await stepOf(this.#at(name));
+      if (bearer === undefined || bearer < session.progress.step) this.#files.link(path, this.#at(name));
+    }
   }
 
   /** The names, beside `checkpoint.dino`, that a state deserves: a pure function of the state. */
@@ -78,18 +138,82 @@ export class Saver {
     return names;
   }
 
-  async #write(content: BundleContent, names: readonly string[]): Promise<void> {
-    try {
-      if (this.#files.exists(this.path)) this.#link(PREVIOUS);
-      await writeBundle(this.path, content, { compress: this.#options.compress });
-      for (const name of names) this.#link(name);
-    } catch (error) {
-      if (!(error instanceof SaveError)) throw error;
-      this.#options.warn(`${error.message}; training goes on, the previous bundle is intact`);
+  /** Writes in order up to the first failure; of what is left, the newest that deserves a name is kept for later. */
+  async #writeAll(queue: readonly Save[]): Promise<boolean> {
+    this.#unsaved = undefined;
+    for (const [index, save] of queue.entries()) {
+      if (await this.#write(save)) continue;
+      this.#failedAt = Date.now();
+      const named = queue.slice(index).filter(({ names }) => names.length > 0);
+      for (const { names } of named.slice(0, -1)) {
+        this.#options.warn(`given up: ${names.join(", ")}, since there is a newer state to save`);
+      }
+      this.#unsaved = named.at(-1);
+      return false;
     }
+    this.#failedAt = undefined;
+    return true;
   }
 
-  #link(name: string): void {
-    this.#files.link(this.path, this.#files.join(this.#options.folder, name));
+  async #write({ content, names }: Save): Promise<boolean> {
+    const { compress, layer, warn } = this.#options;
+    const hasPrevious = this.#files.exists(this.path);
+    try {
+      if (hasPrevious) this.#files.link(this.path, this.#at(STAGED));
+      this.#pool ??= CodecPool.for(compress ? bytesOf(content) : 0);
+      await writeBundle(this.path, content, { compress, pool: this.#pool, files: layer });
+    } catch (error) {
+      if (!(error instanceof DinogradError)) throw error;
+      warn(
+        `${error.message}; training goes on${hasPrevious ? " with the previous bundle intact" : ""}, and tries again`,
+      );
+      this.#forgive(() => this.#files.remove(this.#at(STAGED)));
+      return false;
+    }
+    if (hasPrevious) this.#forgive(() => this.#files.rename(this.#at(STAGED), this.#at(PREVIOUS)));
+    for (const name of names) this.#forgive(() => this.#files.link(this.path, this.#at(name)));
+    if (names.some((name) => NUMBERED.test(name))) await this.#prune(stateNumber(content.state, "step") ?? 0);
+    return true;
+  }
+
+  /** Removes old numbered bundles; later ones, of a run that was taken back, are not this run's to judge. */
+  async #prune(step: number): Promise<void> {
+    const { folder, keep } = this.#options;
+    if (keep === null) return;
+    const { bundles } = await listBundles(folder);
+    const numbered = bundles.filter(({ name, progress }) => NUMBERED.test(name) && progress <= step);
+    const { remove } = planPrune(numbered, { last: keep, protect: () => false });
+    for (const path of remove) this.#forgive(() => this.#files.remove(path));
+  }
+
+  #at(name: string): string {
+    return this.#files.join(this.#options.folder, name);
+  }
+
+  /** For what is useful and not needed: the bundle itself is on disk. */
+  #forgive(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof DinogradError)) throw error;
+      this.#options.warn(error.message);
+    }
+  }
+}
+
+function bytesOf(content: BundleContent): number {
+  let bytes = 0;
+  for (const { data } of content.tensors.values()) bytes += data.byteLength;
+  return bytes;
+}
+
+/** The step of a bundle's state; undefined where there is none or it cannot be read. */
+async function stepOf(path: string): Promise<number | undefined> {
+  try {
+    await using bundle = await openBundle(path);
+    return stateNumber(bundle.state, "step");
+  } catch (error) {
+    if (!(error instanceof DinogradError)) throw error;
+    return undefined;
   }
 }
