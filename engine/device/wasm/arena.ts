@@ -45,8 +45,10 @@ export class Arena {
   /** The address of a new block of at least `bytes`, or `undefined` where there is no room. */
   allocate(bytes: number): number | undefined {
     const size = Math.max(align(bytes), ALIGNMENT);
-    const i = this.#freeSizes.findIndex((free) => free >= size);
-    const address = i >= 0 ? this.#takeFree(i, size) : this.#takeEnd(size);
+    const free = this.#freeSizes;
+    let i = 0;
+    while (i < free.length && free[i] < size) i++;
+    const address = i < free.length ? this.#takeFree(i, size) : this.#takeEnd(size);
     if (address === undefined) return undefined;
     this.#sizes.set(address, size);
     this.#used += size;

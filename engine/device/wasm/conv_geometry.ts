@@ -40,39 +40,47 @@ function frame(
   return inPlace ? { top, left, ...inner, inPlace } : { top, left, height, width, inPlace };
 }
 
+/** Every sum of one number of each axis, the last axis fastest: offsets of a grid from those of its axes. */
+export function sums(...axes: readonly ArrayLike<number>[]): Int32Array {
+  let result = Int32Array.of(0);
+  for (const axis of axes) {
+    const longer = new Int32Array(result.length * axis.length);
+    let at = 0;
+    for (let i = 0; i < result.length; i++) {
+      for (let j = 0; j < axis.length; j++) longer[at++] = result[i] + axis[j];
+    }
+    result = longer;
+  }
+  return result;
+}
+
 /** Byte offsets of `count` elements that lie `step` elements apart. */
-export function sequence(count: number, step = 1): number[] {
-  return Array.from({ length: count }, (_, i) => 4 * i * step);
+export function sequence(count: number, step = 1): Int32Array {
+  const offsets = new Int32Array(count);
+  for (let i = 0; i < count; i++) offsets[i] = 4 * i * step;
+  return offsets;
 }
 
 /** The offsets once for each of several images that lie `bytes` apart. */
 export function repeatOffsets(
-  offsets: readonly number[],
+  offsets: Int32Array,
   { times, bytes }: { readonly times: number; readonly bytes: number },
-): number[] {
-  return Array.from({ length: times }, (_, i) => offsets.map((offset) => offset + i * bytes)).flat();
+): Int32Array {
+  return times === 1 ? offsets : sums(sequence(times, bytes / 4), offsets);
 }
 
 /** Byte offsets of the windows of all output pixels, row by row. */
-export function pixelOffsets(shape: Conv2dShape, { width }: Frame): number[] {
-  const offsets: number[] = [];
-  for (let y = 0; y < shape.outHeight; y++) {
-    for (let x = 0; x < shape.outWidth; x++) offsets.push(4 * (y * shape.stride[0] * width + x * shape.stride[1]));
-  }
-  return offsets;
+export function pixelOffsets(shape: Conv2dShape, { width }: Frame): Int32Array {
+  return sums(sequence(shape.outHeight, shape.stride[0] * width), sequence(shape.outWidth, shape.stride[1]));
 }
 
 /** Byte offsets within a window of all channels and kernel taps, in the order of the weights. */
-export function tapOffsets(shape: Conv2dShape, { height, width }: Frame): number[] {
-  const offsets: number[] = [];
-  for (let channel = 0; channel < shape.inChannels; channel++) {
-    for (let ky = 0; ky < shape.kernelHeight; ky++) {
-      for (let kx = 0; kx < shape.kernelWidth; kx++) {
-        offsets.push(4 * ((channel * height + ky * shape.dilation[0]) * width + kx * shape.dilation[1]));
-      }
-    }
-  }
-  return offsets;
+export function tapOffsets(shape: Conv2dShape, { height, width }: Frame): Int32Array {
+  return sums(
+    sequence(shape.inChannels, height * width),
+    sequence(shape.kernelHeight, shape.dilation[0] * width),
+    sequence(shape.kernelWidth, shape.dilation[1]),
+  );
 }
 
 /**
@@ -109,12 +117,12 @@ function axisPhases(
 export interface GradientPhase {
   readonly pixels: number;
   /** Offsets in the framed gradOutput: of pixels, and of channels and taps. */
-  readonly across: readonly number[];
-  readonly down: readonly number[];
+  readonly across: Int32Array;
+  readonly down: Int32Array;
   /** Offsets in the weights of output channels and taps, in the order of `down`. */
-  readonly weights: readonly number[];
+  readonly weights: Int32Array;
   /** Offsets of the pixels in an input plane. */
-  readonly scatter: readonly number[];
+  readonly scatter: Int32Array;
 }
 
 /** How the gradient of the input is made of convolutions of stride 1, and the frame of gradOutput that they read. */
@@ -147,29 +155,25 @@ export function gradientPhases(
     inner: { height: shape.outHeight, width: shape.outWidth },
   });
   const phases = rows.flatMap((row) =>
-    columns.map((column) => {
-      const across: number[] = [];
-      const scatter: number[] = [];
-      for (let y = 0; y < row.count; y++) {
-        for (let x = 0; x < column.count; x++) {
-          across.push(4 * (y * framed.width + x));
-          scatter.push(4 * ((row.phase + shape.stride[0] * y) * inWidth + column.phase + shape.stride[1] * x));
-        }
-      }
-      const down: number[] = [];
-      const weights: number[] = [];
-      for (let channel = 0; channel < outChannels; channel++) {
-        for (const ky of row.taps) {
-          for (const kx of column.taps) {
-            const y = ky.shift + framed.top;
-            const x = kx.shift + framed.left;
-            down.push(4 * ((channel * framed.height + y) * framed.width + x));
-            weights.push(4 * ((channel * inChannels * kernelHeight + ky.tap) * kernelWidth + kx.tap));
-          }
-        }
-      }
-      return { pixels: across.length, across, down, weights, scatter };
-    })
+    columns.map((column) => ({
+      pixels: row.count * column.count,
+      across: sums(sequence(row.count, framed.width), sequence(column.count)),
+      scatter: sums(
+        [4 * (row.phase * inWidth + column.phase)],
+        sequence(row.count, shape.stride[0] * inWidth),
+        sequence(column.count, shape.stride[1]),
+      ),
+      down: sums(
+        sequence(outChannels, framed.height * framed.width),
+        row.taps.map(({ shift }) => 4 * (shift + framed.top) * framed.width),
+        column.taps.map(({ shift }) => 4 * (shift + framed.left)),
+      ),
+      weights: sums(
+        sequence(outChannels, inChannels * kernelHeight * kernelWidth),
+        row.taps.map(({ tap }) => 4 * tap * kernelWidth),
+        column.taps.map(({ tap }) => 4 * tap),
+      ),
+    }))
   );
   return { frame: framed, phases: phases.filter(({ pixels }) => pixels > 0) };
 }

@@ -75,7 +75,7 @@ export class ConvMemory {
   }
 
   /** A table of offsets, filled up to a multiple of `unit` by repeating the last. */
-  table(offsets: readonly number[], unit = 1): number {
+  table(offsets: Int32Array, unit = 1): number {
     const length = Math.ceil(offsets.length / unit) * unit;
     const address = this.allocate(length * 4);
     this.#runtime.ints.set(offsets, address / 4);

