@@ -23,6 +23,8 @@ export interface RunFiles {
   /** Removes a file, if it is there. */
   remove(file: string): void;
   join(...parts: string[]): string;
+  /** The folder of a file. */
+  folderOf(file: string): string;
 }
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -95,6 +97,7 @@ export const runFiles: RunFiles = {
   rename: (from, to) => attempt("write it", to, () => fs.renameSync(from, to)),
   remove: (file) => attempt("remove it", file, () => fs.rmSync(file, { force: true })),
   join: (...parts) => path.join(...parts),
+  folderOf: (file) => path.dirname(file),
 };
 
 /**

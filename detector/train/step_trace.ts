@@ -45,6 +45,11 @@ export class StepTrace {
     this.#file = files.join(folder, "trace.jsonl");
   }
 
+  /** The trace of the run that wrote a bundle: it lies beside it. */
+  static beside(bundle: string, files: RunFiles = runFiles): StepTrace {
+    return new StepTrace(files.folderOf(bundle), files);
+  }
+
   append(record: StepRecord): void {
     this.#files.appendText(this.#file, JSON.stringify(record) + "\n");
   }
