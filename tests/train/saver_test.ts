@@ -1,0 +1,217 @@
+/** Saving in the background: names, what stays after a failure, and how a failure is made up for. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { type FileLayer, nodeFiles, openBundle, stateNumber, writeBundle } from "../../checkpoint/mod.ts";
+import { type Best, NO_BEST } from "../../detector/train/best.ts";
+import type { Progress } from "../../detector/train/progress.ts";
+import { patientFiles, runFiles } from "../../detector/train/run_files.ts";
+import { RunLog } from "../../detector/train/run_log.ts";
+import { type SavedSession, Saver } from "../../detector/train/saver.ts";
+import { DinogradError } from "../../engine/errors.ts";
+import { systemError } from "../checkpoint/memory_files.ts";
+
+/** A real disk that is full on request. */
+class Disk implements FileLayer {
+  isFull = false;
+  open: FileLayer["open"] = async (path, mode) => {
+    const handle = await nodeFiles.open(path, mode);
+    return {
+      size: () => handle.size(),
+      read: (buffer, position) => handle.read(buffer, position),
+      write: (buffer, position) => this.isFull ? Promise.reject(systemError("ENOSPC")) : handle.write(buffer, position),
+      sync: () => handle.sync(),
+      close: () => handle.close(),
+    };
+  };
+  rename = nodeFiles.rename;
+  remove = nodeFiles.remove;
+  syncFolder = nodeFiles.syncFolder;
+  list = nodeFiles.list;
+}
+
+/** A session that stands after an epoch (`samples` 0) or in the middle of one, three steps to an epoch. */
+function session(epoch: number, { samples = 0, best = NO_BEST }: { samples?: number; best?: Best } = {}): SavedSession {
+  const step = 3 * epoch + samples;
+  const progress: Progress = { epoch, step, samples, phase: "train" };
+  const data = new Uint8Array(64).fill(step);
+  return {
+    progress,
+    best: { regular: best, ema: NO_BEST },
+    capture: () =>
+      Promise.resolve({ tensors: new Map([["w", { dtype: "u8", shape: [64], data }]]), state: { epoch, step } }),
+  };
+}
+
+interface Setup {
+  readonly folder: string;
+  readonly disk: Disk;
+  readonly saver: Saver;
+  readonly warnings: string[];
+  /** Steps of the bundles, by name. */
+  bundles(): Promise<Record<string, number | undefined>>;
+}
+
+async function withSaver(options: { interval?: number; keep?: number }, body: (setup: Setup) => Promise<void>) {
+  const folder = await Deno.makeTempDir();
+  const disk = new Disk();
+  const warnings: string[] = [];
+  const { interval = 100, keep = null } = options;
+  const saver = new Saver({
+    ...{ folder, interval, keep, compress: false, retryAfter: 0, layer: disk },
+    runtime: () => null,
+    warn: (line) => warnings.push(line),
+  });
+  const bundles = async () => {
+    const found: Record<string, number | undefined> = {};
+    for (const { name } of await Array.fromAsync(Deno.readDir(folder))) {
+      await using bundle = await openBundle(`${folder}/${name}`); // a left-over temporary file would be noticed
+      assertEquals((await bundle.verify()).problems, []);
+      found[name] = stateNumber(bundle.state, "step");
+    }
+    return found;
+  };
+  try {
+    await body({ folder, disk, saver, warnings, bundles });
+  } finally {
+    await saver.close();
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("the bundle before the newest stays, and states after an epoch bear their further names", () =>
+  withSaver({ interval: 2 }, async ({ saver, bundles, warnings }) => {
+    assert(await saver.save(session(1, { best: { ap: 0.1, epoch: 0 } }), { wait: true }));
+    assertEquals(await bundles(), { "checkpoint.dino": 3, "checkpoint_best_regular.dino": 3 });
+    assert(await saver.save(session(1, { samples: 2, best: { ap: 0.1, epoch: 0 } }), { wait: true }));
+    assert(await saver.save(session(2, { best: { ap: 0.1, epoch: 0 } }), { wait: true }));
+    assertEquals(await bundles(), {
+      "checkpoint.dino": 6,
+      "checkpoint_previous.dino": 5,
+      "checkpoint_best_regular.dino": 3,
+      "checkpoint0001.dino": 6,
+    });
+    assertEquals(warnings, []);
+  }));
+
+Deno.test("a full disk stops nothing: it is told, both bundles stay, and a later save makes up for it", () =>
+  withSaver({}, async ({ saver, disk, bundles, warnings }) => {
+    await saver.save(session(0, { samples: 1 }));
+    await saver.save(session(0, { samples: 2 }), { wait: true });
+    disk.isFull = true;
+    assertEquals(await saver.save(session(1), { wait: true }), false);
+    assertEquals(await bundles(), { "checkpoint.dino": 2, "checkpoint_previous.dino": 1 });
+    assertEquals(warnings.length, 1);
+    assertMatch(
+      warnings[0],
+      /checkpoint\.dino: saving failed: no space left; .* goes on with the previous bundle intact, and tries again/,
+    );
+    assertEquals([saver.retryIsDue, await saver.finish()], [true, false]);
+    disk.isFull = false;
+    assert(await saver.save(session(1, { samples: 1 }), { wait: true }));
+    assertEquals(await bundles(), { "checkpoint.dino": 4, "checkpoint_previous.dino": 2 });
+    assertEquals([saver.retryIsDue, await saver.finish(), warnings.length], [false, true, 1]);
+  }));
+
+Deno.test("a state that deserves a name is kept while the disk is full, and gets its name before newer ones are saved", () =>
+  withSaver({ interval: 1 }, async ({ saver, disk, bundles, warnings }) => {
+    await saver.save(session(1), { wait: true });
+    disk.isFull = true;
+    const best = { ap: 0.5, epoch: 1 };
+    await saver.save(session(2, { best }), { wait: true });
+    await saver.save(session(2, { samples: 1, best }), { wait: true });
+    disk.isFull = false;
+    assert(await saver.save(session(2, { samples: 2, best }), { wait: true }));
+    assertEquals(await bundles(), {
+      "checkpoint.dino": 8,
+      "checkpoint_previous.dino": 6,
+      "checkpoint_best_regular.dino": 6,
+      "checkpoint0000.dino": 3,
+      "checkpoint0001.dino": 6,
+    });
+    assertEquals(warnings.some((line) => line.startsWith("given up")), false);
+  }));
+
+Deno.test("of two named states that could not be saved the newer one is kept, and the other one's loss is told", () =>
+  withSaver({ interval: 1 }, async ({ saver, disk, bundles, warnings }) => {
+    disk.isFull = true;
+    await saver.save(session(1), { wait: true });
+    await saver.save(session(2), { wait: true });
+    assertEquals(warnings.at(-1), "given up: checkpoint0000.dino, since there is a newer state to save");
+    disk.isFull = false;
+    await saver.save(session(2, { samples: 1 }), { wait: true });
+    assertEquals(await bundles(), {
+      "checkpoint.dino": 7,
+      "checkpoint_previous.dino": 6,
+      "checkpoint0001.dino": 6,
+    });
+  }));
+
+Deno.test("the last numbered bundles stay, and later ones of a run that was taken back are left alone", () =>
+  withSaver({ interval: 1, keep: 2 }, async ({ folder, saver, bundles }) => {
+    await writeBundle(`${folder}/checkpoint0008.dino`, await session(9).capture(null));
+    for (const epoch of [1, 2, 3, 4]) await saver.save(session(epoch), { wait: true });
+    assertEquals(Object.keys(await bundles()).sort(), [
+      "checkpoint.dino",
+      "checkpoint0002.dino",
+      "checkpoint0003.dino",
+      "checkpoint0008.dino",
+      "checkpoint_previous.dino",
+    ]);
+  }));
+
+Deno.test("nothing is pruned for a bundle that could not be written", () =>
+  withSaver({ interval: 1, keep: 1 }, async ({ saver, disk, bundles }) => {
+    await saver.save(session(1), { wait: true });
+    disk.isFull = true;
+    await saver.save(session(2), { wait: true });
+    assertEquals((await bundles())["checkpoint0000.dino"], 3);
+    disk.isFull = false;
+    await saver.save(session(2), { wait: true });
+    const found = await bundles();
+    assertEquals([found["checkpoint0000.dino"], found["checkpoint0001.dino"]], [undefined, 6]);
+  }));
+
+Deno.test("a resumed run gives the names that a kill prevented, and takes none from a later state", () =>
+  withSaver({ interval: 1 }, async ({ folder, saver, bundles }) => {
+    const best = { ap: 0.5, epoch: 1 };
+    const resumed = session(2, { best });
+    await writeBundle(`${folder}/checkpoint.dino`, await resumed.capture(null));
+    await writeBundle(`${folder}/checkpoint_best_regular.dino`, await session(1).capture(null));
+    await saver.restoreNames(resumed, `${folder}/checkpoint.dino`);
+    const named = { "checkpoint.dino": 6, "checkpoint_best_regular.dino": 6, "checkpoint0001.dino": 6 };
+    assertEquals(await bundles(), named);
+    const earlier = session(1, { best: { ap: 0.2, epoch: 0 } });
+    await writeBundle(`${folder}/checkpoint0000.dino`, await earlier.capture(null));
+    await saver.restoreNames(earlier, `${folder}/checkpoint0000.dino`);
+    assertEquals(await bundles(), { ...named, "checkpoint0000.dino": 3 });
+  }));
+
+Deno.test("what killed writers left is removed, and the previous bundle outlives a kill between its two renames", () =>
+  withSaver({}, async ({ folder, saver, bundles }) => {
+    await saver.save(session(0, { samples: 1 }), { wait: true });
+    await saver.save(session(0, { samples: 2 }), { wait: true });
+    await Deno.link(`${folder}/checkpoint.dino`, `${folder}/checkpoint_previous.dino.tmp-staged`);
+    await Deno.writeTextFile(`${folder}/checkpoint.dino.tmp-01234567`, "half a bundle");
+    await saver.clean();
+    assertEquals(await bundles(), { "checkpoint.dino": 2, "checkpoint_previous.dino": 1 });
+  }));
+
+Deno.test("lines that cannot be added to a record are kept, told once and added later, none torn and none twice", () => {
+  const warnings: string[] = [];
+  let full = false;
+  let text = "";
+  const files = patientFiles({
+    ...runFiles,
+    appendText: (file, more) => {
+      if (full) throw new DinogradError("checkpoint", `${file}: expected to add to it but no space is left`);
+      text += more;
+    },
+  }, (line) => warnings.push(line));
+  const log = new RunLog("out", files);
+  for (let epoch = 0; epoch < 5; epoch++) {
+    full = epoch === 1 || epoch === 2;
+    log.append({ epoch });
+  }
+  assertEquals(text.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line).epoch), [0, 1, 2, 3, 4]);
+  assertEquals(warnings.length, 2);
+  assertMatch(warnings[0], /log\.txt: expected to add to it but no space is left; training goes on/);
+});
