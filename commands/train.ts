@@ -8,7 +8,8 @@ import { defineTrainFlags, officialEvalOptions, type TrainFlags, trainOptions } 
 
 /** What does the work. */
 export interface TrainActions {
-  train(options: TrainOptions, ui: RunUi): Promise<unknown>;
+  /** Resolves to whether the training came to its end. */
+  train(options: TrainOptions, ui: RunUi): Promise<{ readonly finished: boolean }>;
   evaluate(options: EvalOptions, ui: RunUi): Promise<unknown>;
 }
 
@@ -22,9 +23,10 @@ export function trainVerb(actions: TrainActions): Verb<TrainFlags> {
       if (flags.test && !flags.eval) {
         throw new DinogradError("usage", "train: expected --eval with --test but found --test alone");
       }
+      let finished = false;
       if (flags.eval) await actions.evaluate(await officialEvalOptions(flags, terminal), terminal);
-      else await actions.train(await trainOptions(flags, terminal), terminal);
-      return terminal.stop.aborted ? EXIT_CODES.interrupted : 0;
+      else ({ finished } = await actions.train(await trainOptions(flags, terminal), terminal));
+      return terminal.stop.aborted && !finished ? EXIT_CODES.interrupted : 0;
     },
   };
 }

@@ -102,7 +102,7 @@ export async function trainOptions(flags: TrainFlags, ui: RunUi): Promise<TrainO
   if (flags.dry_run) {
     throw new DinogradError("usage", "train: expected no --dry_run, which is not there yet, but found it");
   }
-  for (const name of ["start_epoch", "keep_checkpoints", "save_log"] as const) {
+  for (const name of ["start_epoch", "save_log"] as const) {
     if (flags[name] !== undefined) ui.warn(`--${name} has no effect yet`);
   }
   const override = parseOptions(flags.override ?? []);
