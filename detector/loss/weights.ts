@@ -26,3 +26,19 @@ export function lossWeights(config: WeightConfig): Record<string, number> {
     ...named("_interm", (name) => config.interm_loss_coef * (name !== "loss_ce" && config.no_interm_box_loss ? 0 : 1)),
   ]);
 }
+
+/**
+ * Losses as the official code logs them: those that count times their weight under their own name, every one as it is
+ * with `_unscaled` behind it, and `class_error`, which has no weight.
+ */
+export function loggedLosses(
+  values: Readonly<Record<string, number>>,
+  weights: Readonly<Record<string, number>>,
+): Record<string, number> {
+  const logged: Record<string, number> = {};
+  for (const [name, value] of Object.entries(values)) {
+    if (Object.hasOwn(weights, name)) logged[name] = value * weights[name];
+    logged[`${name}_unscaled`] = value;
+  }
+  return "class_error" in values ? { ...logged, class_error: values.class_error } : logged;
+}

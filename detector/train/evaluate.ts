@@ -9,11 +9,12 @@ import type { DinoConfig, Progress as ProgressBar } from "../config/mod.ts";
 import type { Batch, CocoDataset, Loader } from "../data/mod.ts";
 import { type CocoDetection, type CocoEvalResult, CocoEvaluator } from "../eval/mod.ts";
 import { Criterion } from "../loss/criterion.ts";
+import { loggedLosses } from "../loss/weights.ts";
 import type { Dino } from "../model/dino.ts";
 import { postprocess } from "../model/postprocess.ts";
 
 export interface Evaluation extends CocoEvalResult {
-  /** Means over batches, as the official code logs them: unweighted, and "loss", their weighted sum. */
+  /** Means over batches, by the names under which the official code logs them: see `loggedLosses`; "loss" is the sum. */
   readonly losses: Readonly<Record<string, number>>;
   readonly detections: readonly CocoDetection[];
 }
@@ -67,7 +68,7 @@ async function evaluateBatch(
   const images = tensor(model.device, batch.images, batch.shape);
   const outputs = withoutGradient(() => model.forward({ images, mask: batch.mask }));
   const { total, values } = await criterion.losses(outputs, batch.targets);
-  losses.add({ ...values, loss: await total.item() });
+  losses.add({ ...loggedLosses(values, criterion.weights), loss: await total.item() });
   const sizes = batch.targets.map(({ originalSize }) => originalSize);
   const found = await postprocess(outputs, sizes, {
     numSelect: config.num_select,
