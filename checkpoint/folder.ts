@@ -11,6 +11,8 @@ import { nodeFiles } from "./node_files.ts";
 
 /** Name of the file that a resume starts from. */
 export const RESUME_NAME = "checkpoint.dino";
+/** Name of the one before it, which a trainer keeps in case that one is damaged. */
+export const PREVIOUS_NAME = "checkpoint_previous.dino";
 const EXTENSION = ".dino";
 
 /** A bundle whose header could be read. */
@@ -67,17 +69,25 @@ export async function listBundles(
       bad.push({ path, reason: error.message });
     }
   }
-  bundles.sort((a, b) => b.progress - a.progress || Number(b.name === RESUME_NAME) - Number(a.name === RESUME_NAME));
+  const isResume = ({ name }: BundleFile) => Number(name === RESUME_NAME);
+  // A state after its epoch's evaluation has as many steps as the one before it.
+  const epochOf = ({ state }: BundleFile) => stateNumber(state, "epoch") ?? 0;
+  bundles.sort((a, b) => b.progress - a.progress || isResume(b) - isResume(a) || epochOf(b) - epochOf(a));
   return { bundles, bad };
 }
 
-/** The furthest bundle all of whose checksums are right, or null; and the files that were passed over, with the reason. */
+/**
+ * The bundle to go on from, or null: the resume file if all of its checksums are right (also where others are further:
+ * a run that was taken back goes on from where it was taken back to), else the furthest that is sound. And the files that
+ * were passed over, with the reason.
+ */
 export async function newestSound(
   folder: string,
   options: FolderOptions = {},
 ): Promise<{ newest: BundleFile | null; bad: BadFile[] }> {
   const { bundles, bad } = await listBundles(folder, options);
-  for (const file of bundles) {
+  const resumeFirst = bundles.toSorted((a, b) => Number(b.name === RESUME_NAME) - Number(a.name === RESUME_NAME));
+  for (const file of resumeFirst) {
     try {
       await using bundle = await openBundle(file.path, { files: options.files ?? nodeFiles });
       const { problems } = await bundle.verify();
@@ -101,7 +111,7 @@ export interface PruneRules {
   /** Those whose `epochOf` (by default the root key `epoch`) is a multiple of `every`. */
   readonly every?: number;
   readonly epochOf?: (state: StateValue) => number | undefined;
-  /** Names that always stay; the resume file and `checkpoint_best*` by default. */
+  /** Names that always stay; by default the resume file, the one before it and `checkpoint_best*`. */
   readonly protect?: (name: string) => boolean;
 }
 
@@ -109,6 +119,10 @@ export interface PruneRules {
 export interface PrunePlan {
   readonly keep: readonly { readonly path: string; readonly reason: string }[];
   readonly remove: readonly string[];
+}
+
+function isProtected(name: string): boolean {
+  return name === RESUME_NAME || name === PREVIOUS_NAME || name.startsWith("checkpoint_best");
 }
 
 /** Decides, without touching anything. `bundles` is furthest first, as `listBundles` gives them. */
@@ -119,7 +133,7 @@ export function planPrune(bundles: readonly BundleFile[], rules: PruneRules): Pr
   if (rules.every !== undefined && (!Number.isInteger(rules.every) || rules.every < 1)) {
     throw new DinogradError("usage", `prune: expected to keep every 1st or more but found ${rules.every}`);
   }
-  const protect = rules.protect ?? ((name: string) => name === RESUME_NAME || name.startsWith("checkpoint_best"));
+  const protect = rules.protect ?? isProtected;
   const metricOf = rules.metricOf ?? (() => undefined);
   const epochOf = rules.epochOf ?? ((state: StateValue) => stateNumber(state, "epoch"));
   const others = bundles.filter(({ name }) => !protect(name));

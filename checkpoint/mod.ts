@@ -43,6 +43,7 @@ export {
   listBundles,
   newestSound,
   planPrune,
+  PREVIOUS_NAME,
   pruneFolder,
   type PrunePlan,
   type PruneRules,

@@ -13,7 +13,9 @@ import {
   listBundles,
   openBundle,
   planPrune,
+  PREVIOUS_NAME,
   removeLeftovers,
+  RESUME_NAME,
   stateNumber,
   type StateValue,
   writeBundle,
@@ -23,13 +25,11 @@ import type { Progress } from "./progress.ts";
 import { type RunFiles, runFiles } from "./run_files.ts";
 import type { TrainingSession } from "./session.ts";
 
-export const CHECKPOINT = "checkpoint.dino";
-export const PREVIOUS = "checkpoint_previous.dino";
 export const BEST_REGULAR = "checkpoint_best_regular.dino";
 export const BEST_EMA = "checkpoint_best_ema.dino";
 const NUMBERED = /^checkpoint\d+\.dino$/;
 /** Becomes `checkpoint_previous.dino` once its successor is on disk; if left over, it is removed like a temporary file. */
-const STAGED = `${PREVIOUS}.tmp-staged`;
+const STAGED = `${PREVIOUS_NAME}.tmp-staged`;
 /** Milliseconds after which a failed save is tried again. */
 const RETRY_AFTER = 30_000;
 
@@ -75,7 +75,7 @@ export class Saver {
 
   /** The path of the file to resume from. */
   get path(): string {
-    return this.#at(CHECKPOINT);
+    return this.#at(RESUME_NAME);
   }
 
   /** Whether the last save failed so long ago that it is worth another try. */
@@ -170,7 +170,7 @@ export class Saver {
       this.#forgive(() => this.#files.remove(this.#at(STAGED)));
       return false;
     }
-    if (hasPrevious) this.#forgive(() => this.#files.rename(this.#at(STAGED), this.#at(PREVIOUS)));
+    if (hasPrevious) this.#forgive(() => this.#files.rename(this.#at(STAGED), this.#at(PREVIOUS_NAME)));
     for (const name of names) this.#forgive(() => this.#files.link(this.path, this.#at(name)));
     if (names.some((name) => NUMBERED.test(name))) await this.#prune(stateNumber(content.state, "step") ?? 0);
     return true;

@@ -73,6 +73,24 @@ Deno.test("the newest sound bundle is found by walking back, and each bad one is
   assert(bad.every(({ path, reason }) => reason.startsWith(`${path}, tensor "model/steps", chunk 0`)), bad[0].reason);
 });
 
+Deno.test("a sound resume file is what a run goes on from, also where other bundles are further", async () => {
+  const files = await folderOf(3);
+  await writeBundle("out/checkpoint.dino", at(2, { epoch: 2 }), { files });
+  assertEquals((await newestSound("out", { files })).newest?.path, "out/checkpoint.dino");
+  damage(files, "out/checkpoint.dino");
+  assertEquals((await newestSound("out", { files })).newest?.path, "out/checkpoint3.dino");
+});
+
+Deno.test("of two states at one step the one after the evaluation is further, and pruning leaves the previous bundle alone", async () => {
+  const files = new MemoryFiles();
+  await writeBundle("out/checkpoint_previous.dino", at(6, { epoch: 1 }), { files });
+  await writeBundle("out/checkpoint0001.dino", at(6, { epoch: 2 }), { files });
+  await writeBundle("out/checkpoint0000.dino", at(3, { epoch: 1 }), { files });
+  const { bundles } = await listBundles("out", { files });
+  assertEquals(bundles.map(({ name }) => name.slice(10, -5)), ["0001", "_previous", "0000"]);
+  assertEquals(planPrune(bundles, { last: 1 }).remove, ["out/checkpoint0000.dino"]);
+});
+
 Deno.test("an empty folder and a missing one have no newest bundle", async () => {
   assertEquals(await newestSound("out", { files: new MemoryFiles() }), { newest: null, bad: [] });
   assertEquals(await newestSound("/nowhere/at/all"), { newest: null, bad: [] });
