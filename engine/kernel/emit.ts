@@ -12,6 +12,8 @@ export interface ExprEnvironment {
   readonly input: (index: number) => Value;
   readonly scalars: readonly Value[];
   readonly reduced?: ReadonlyMap<string, Value>;
+  /** What a reduction has left in an output, at this place. */
+  readonly kept?: (output: number) => Value;
   /** The column number (i32) of the vector's first lane. */
   readonly column?: Value;
 }
@@ -39,6 +41,9 @@ function emitNode(m: Machine, expr: Expr, environment: ExprEnvironment, done: Ma
       if (!value) throw new Error(`kernel: expected a reduction named "${expr.name}" but found none before its use`);
       return m.splat(value);
     }
+    case "kept":
+      if (!environment.kept) throw new Error("kernel: expected `kept` only in values per element");
+      return environment.kept(expr.value);
     case "column":
       if (!environment.column) throw new Error("kernel: expected `column` only in values per element");
       return m.iota(environment.column);
@@ -73,21 +78,27 @@ export interface RowArguments {
 /** One row of a recipe. */
 export function emitRow(m: Machine, recipe: RowRecipe, row: Value, at: RowArguments): void {
   const bases = rowBases(m, recipe, row, at);
+  const targets = outputTargets(recipe, at.buffers);
+  const start = m.mul(row, at.columns);
   const reduced = new Map<string, Value>();
   const environment = (j: Value): ExprEnvironment => ({
     input: (i) =>
       recipe.inputs[i] === 1 ? m.loadVec(at.buffers[i], m.add(bases[i], j)) : m.splat(m.load(at.buffers[i], bases[i])),
     scalars: at.scalars,
     reduced,
+    kept: (output) => m.loadVec(targets[output].buffer, m.add(start, j)),
     column: j,
   });
-  for (const { name, op, value } of recipe.reductions) {
-    reduced.set(name, m.reduceColumns(op, at.columns, (j) => emitExpr(m, value, environment(j))));
+  for (const { name, op, value, keep } of recipe.reductions) {
+    const each = (j: Value) => {
+      const here = emitExpr(m, value, environment(j));
+      if (keep !== undefined) m.store(targets[keep].buffer, m.add(start, j), here);
+      return here;
+    };
+    reduced.set(name, m.reduceColumns(op, at.columns, each));
   }
-  const targets = outputTargets(recipe, at.buffers);
   const perElement = targets.filter(({ output }) => output.per === "element");
   if (perElement.length > 0) {
-    const start = m.mul(row, at.columns);
     m.forColumns(at.columns, (j) => {
       const done = new Map<Expr, Value>();
       const here = environment(j);
@@ -99,7 +110,7 @@ export function emitRow(m: Machine, recipe: RowRecipe, row: Value, at: RowArgume
   const perRow = targets.filter(({ output }) => output.per === "row");
   if (perRow.length > 0) {
     m.once(() => {
-      const here: ExprEnvironment = { ...environment(m.int(0)), column: undefined };
+      const here: ExprEnvironment = { ...environment(m.int(0)), kept: undefined, column: undefined };
       perRow.forEach(({ output, buffer }) => m.store(buffer, row, emitExpr(m, output.value, here)));
     });
   }

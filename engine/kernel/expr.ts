@@ -8,9 +8,10 @@ export type UnaryOp = "neg" | "abs" | "floor" | "exp" | "log" | "sqrt" | "sin" |
 export type BinaryOp = "add" | "sub" | "mul" | "div" | "max" | "min" | "lt" | "le";
 /**
  * `constant` a literal, `input` the i-th operand at this element, `scalar` the i-th number given at launch,
- * `reduced` the result of the row's reduction of that name, `column` the position within the row.
+ * `reduced` the result of the row's reduction of that name, `kept` what a reduction has left at this element of the
+ * output, `column` the position within the row.
  */
-export type LeafOp = "constant" | "input" | "scalar" | "reduced" | "column";
+export type LeafOp = "constant" | "input" | "scalar" | "reduced" | "kept" | "column";
 export type ExprOp = LeafOp | UnaryOp | BinaryOp | "select";
 
 export class Expr {
@@ -101,6 +102,8 @@ export const constant = (value: number): Expr => Expr.leaf("constant", value);
 export const input = (index: number): Expr => Expr.leaf("input", index);
 export const scalar = (index: number): Expr => Expr.leaf("scalar", index);
 export const reduced = (name: string): Expr => Expr.leaf("reduced", 0, name);
+/** What a reduction with `keep` has left in output `index` (its position among the recipe's outputs). */
+export const kept = (index = 0): Expr => Expr.leaf("kept", index);
 export const column = (): Expr => Expr.leaf("column");
 /** `condition ? whenTrue : whenFalse`; the condition is an `lt` or `le`. */
 export const select = (condition: Expr, whenTrue: Expr | number, whenFalse: Expr | number): Expr =>

@@ -24,8 +24,19 @@ export interface RowRecipe {
   readonly inputs: readonly Along[];
   readonly scalars: number;
   /** In order: later ones may use the results of earlier ones through `reduced(name)`. */
-  readonly reductions: readonly { readonly name: string; readonly op: ReduceOp; readonly value: Expr }[];
+  readonly reductions: readonly RowReduction[];
   readonly outputs: readonly RowOutput[];
+}
+
+export interface RowReduction {
+  readonly name: string;
+  readonly op: ReduceOp;
+  readonly value: Expr;
+  /**
+   * The number of an output per element that holds the reduced values until it is written itself: its value reads them
+   * as `kept()`, so what is dear is computed once. What the reduction overwrites must not be read any more.
+   */
+  readonly keep?: number;
 }
 
 export interface RowOutput {

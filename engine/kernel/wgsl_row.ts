@@ -133,7 +133,9 @@ class RowMachine extends WgslMachine {
     const neutral = this.splat(op === "sum" ? 0 : op === "max" ? -Infinity : Infinity);
     const join = op === "sum" ? "add" : op;
     const begin = this.#parts ? this.let("i32", `i32(group.x) * ${ROW_PART}`) : this.int(0);
-    const end = this.#parts ? this.let("i32", `min(${begin.ref} + ${ROW_PART}, ${count.ref})`) : count;
+    const last = this.#parts ? `min(${begin.ref} + ${ROW_PART}, ${count.ref})` : count.ref;
+    // Threads past the last row must not write to it (see `keep`), so they have no columns.
+    const end = this.let("i32", `select(${begin.ref}, ${last}, live)`);
     const total = this.variable(neutral);
     const block = this.fresh("block");
     this.block(`for (var ${block} = ${begin.ref} + first; ${block} < ${end.ref}; ${block} += step * ${BLOCK})`, () => {

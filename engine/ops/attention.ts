@@ -4,7 +4,7 @@
  */
 
 import type { MatrixLayout } from "../device/device.ts";
-import { constant, type Expr, input, reduced, scalar, select } from "../kernel/expr.ts";
+import { constant, type Expr, input, kept, reduced, scalar, select } from "../kernel/expr.ts";
 import type { RowRecipe } from "../kernel/recipes.ts";
 import { defineOp } from "../op.ts";
 import { formatShape } from "../shape.ts";
@@ -26,7 +26,6 @@ export interface AttentionOptions {
 function softmaxRecipe(masks: number): RowRecipe {
   let score: Expr = input(0).mul(scalar(0));
   for (let i = 1; i <= masks; i++) score = select(constant(0).lt(input(i)), -Infinity, score);
-  const exponential = score.sub(reduced("largest")).exp();
   return {
     kind: "row",
     name: `attention_softmax_${masks}`,
@@ -35,9 +34,9 @@ function softmaxRecipe(masks: number): RowRecipe {
     scalars: 1,
     reductions: [
       { name: "largest", op: "max", value: score },
-      { name: "total", op: "sum", value: exponential },
+      { name: "total", op: "sum", value: score.sub(reduced("largest")).exp(), keep: 0 },
     ],
-    outputs: [{ per: "element", value: exponential.div(reduced("total")), into: 0 }],
+    outputs: [{ per: "element", value: kept().div(reduced("total")), into: 0 }],
   };
 }
 const softmaxRecipes = [softmaxRecipe(0), softmaxRecipe(1), softmaxRecipe(2)];

@@ -1,12 +1,14 @@
-/** Softmax over the last axis: subtract the maximum, exponentiate, divide by the sum; one row kernel each way. */
+/**
+ * Softmax over the last axis: subtract the maximum, exponentiate, divide by the sum; one row kernel each way. The
+ * exponentials stay in the output while they are summed.
+ */
 
-import { input, reduced } from "../kernel/expr.ts";
+import { input, kept, reduced } from "../kernel/expr.ts";
 import type { RowRecipe } from "../kernel/recipes.ts";
 import { defineOp } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
 import { launchRowRecipe } from "./rows.ts";
 
-const exponential = input(0).sub(reduced("largest")).exp();
 const forward: RowRecipe = {
   kind: "row",
   name: "softmax",
@@ -15,9 +17,9 @@ const forward: RowRecipe = {
   scalars: 0,
   reductions: [
     { name: "largest", op: "max", value: input(0) },
-    { name: "total", op: "sum", value: exponential },
+    { name: "total", op: "sum", value: input(0).sub(reduced("largest")).exp(), keep: 0 },
   ],
-  outputs: [{ per: "element", value: exponential.div(reduced("total")) }],
+  outputs: [{ per: "element", value: kept().div(reduced("total")) }],
 };
 
 /** dx = y (dy - Σ y dy), from y = softmax(x). */

@@ -5,7 +5,7 @@
  */
 
 import type { MatrixLayout } from "../device/device.ts";
-import { constant, input, reduced, scalar, select } from "../kernel/expr.ts";
+import { constant, input, kept, reduced, scalar, select } from "../kernel/expr.ts";
 import type { RowRecipe } from "../kernel/recipes.ts";
 import { defineOp } from "../op.ts";
 import { scope } from "../scope.ts";
@@ -31,7 +31,6 @@ function softmaxRecipe(regions: boolean): RowRecipe {
   const biased = input(0).mul(scalar(0)).add(input(1));
   const apart = constant(0).lt(input(2).sub(input(3)).abs());
   const score = regions ? biased.add(select(apart, FORBIDDEN, 0)) : biased;
-  const exponential = score.sub(reduced("largest")).exp();
   return {
     kind: "row",
     name: regions ? "window_softmax_regions" : "window_softmax",
@@ -40,9 +39,9 @@ function softmaxRecipe(regions: boolean): RowRecipe {
     scalars: 1,
     reductions: [
       { name: "largest", op: "max", value: score },
-      { name: "total", op: "sum", value: exponential },
+      { name: "total", op: "sum", value: score.sub(reduced("largest")).exp(), keep: 0 },
     ],
-    outputs: [{ per: "element", value: exponential.div(reduced("total")), into: 0 }],
+    outputs: [{ per: "element", value: kept().div(reduced("total")), into: 0 }],
   };
 }
 const softmax = softmaxRecipe(false);
