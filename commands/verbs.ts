@@ -52,6 +52,10 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     about: "make a data set: scenes of playing cards",
     load: async () => (await import("./dataset.ts")).datasetVerb,
   },
+  demo: {
+    about: "make data, train, kill, resume, compare bit for bit, evaluate, detect: all in a few minutes",
+    load: async () => (await import("./demo.ts")).demoVerb,
+  },
   diff: {
     about: "which tensors and states of two bundles differ, and by how much",
     load: async () => (await import("./diff.ts")).diffVerb,
