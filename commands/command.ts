@@ -7,6 +7,8 @@ import type { Terminal } from "./terminal.ts";
 
 /** One verb of the command line: how it is parsed, and what it does. */
 export interface Verb<Flags extends object = object> {
+  /** Whether it computes for seconds without a pause in which a signal could be heard. */
+  readonly keepsBusy?: boolean;
   /** Declares arguments and flags. */
   define(command: Command): void;
   /** Does the work; the returned number, if any, is the exit code. */

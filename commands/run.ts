@@ -55,7 +55,7 @@ async function dispatch(args: readonly string[]): Promise<number> {
     throw new DinogradError("usage", `${name}: ${explain(error, command)}`);
   }
   const flags = command.opts();
-  using stop = watchForStop();
+  using stop = watchForStop({ busy: verb.keepsBusy });
   const terminal = new Terminal({ json: flags.json === true, stop: stop.signal });
   return (await verb.run({ args: command.args, flags, terminal })) ?? 0;
 }

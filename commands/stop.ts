@@ -1,20 +1,27 @@
-/** Ctrl-C and SIGTERM: the first asks to stop at the next step, a second Ctrl-C or SIGTERM stops at once. */
+/** Ctrl-C and SIGTERM: the first asks to stop at the next step, a second one stops at once. */
+import { firstSignalLine, STOP_SIGNALS } from "./stop_signals.ts";
 
-/** Watches until disposed. `signal` aborts at the first request; its reason is the signal's name. */
-export function watchForStop(): Disposable & { readonly signal: AbortSignal } {
+/** The exit code of a process that was asked to stop. */
+const INTERRUPTED = 130;
+
+/**
+ * Watches until disposed. `signal` aborts at the first request; its reason is the signal's name. With `busy` a second
+ * thread watches too, for commands whose steps keep this one from hearing anything.
+ */
+export function watchForStop({ busy = false } = {}): Disposable & { readonly signal: AbortSignal } {
   const controller = new AbortController();
   const handle = (name: Deno.Signal) => () => {
-    if (controller.signal.aborted) Deno.exit(130);
+    if (controller.signal.aborted) Deno.exit(INTERRUPTED);
     controller.abort(name);
-    console.error(`\n${name}: stopping at the next step; once more to stop at once`);
+    if (!busy) Deno.stderr.writeSync(new TextEncoder().encode(firstSignalLine(name)));
   };
-  // Windows knows no SIGTERM.
-  const names: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
-  const handlers = names.map((name) => [name, handle(name)] as const);
+  const handlers = STOP_SIGNALS.map((name) => [name, handle(name)] as const);
   for (const [name, handler] of handlers) Deno.addSignalListener(name, handler);
+  const worker = busy ? new Worker(new URL("./stop_worker.ts", import.meta.url), { type: "module" }) : undefined;
   return {
     signal: controller.signal,
     [Symbol.dispose]() {
+      worker?.terminate();
       for (const [name, handler] of handlers) Deno.removeSignalListener(name, handler);
     },
   };

@@ -15,6 +15,8 @@ export interface TrainActions {
 
 export function trainVerb(actions: TrainActions): Verb<TrainFlags> {
   return {
+    keepsBusy: true,
+
     define(command: Command): void {
       defineTrainFlags(command);
     },
