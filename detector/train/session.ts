@@ -7,8 +7,8 @@
 import type { BundleContent, StateValue, StoredTensor } from "../../checkpoint/mod.ts";
 import type { Device } from "../../engine/device/device.ts";
 import { DinogradError } from "../../engine/errors.ts";
-import { AdamW, clipGradNorm, type Optimizer, SGD } from "../../engine/optim/mod.ts";
-import { RandomStream } from "../../engine/random.ts";
+import { AdamW, clipGradNorm, type Optimizer, SGD, type StoredOptimizerState } from "../../engine/optim/mod.ts";
+import { RandomStream, ZeroStream } from "../../engine/random.ts";
 import { scope } from "../../engine/scope.ts";
 import { tensor } from "../../engine/tensor.ts";
 import type { Module } from "../../engine/nn/module.ts";
@@ -53,6 +53,8 @@ export class TrainingSession {
   readonly seed: number;
   readonly classes: SessionSetup["classes"];
   readonly data: StateValue;
+  readonly stepsPerEpoch: number;
+  readonly freeze: readonly string[];
   readonly model: Dino;
   readonly groups: readonly RatedGroup[];
   readonly optimizer: Optimizer;
@@ -79,6 +81,8 @@ export class TrainingSession {
     this.seed = seed;
     this.classes = setup.classes;
     this.data = setup.data ?? null;
+    this.stepsPerEpoch = setup.stepsPerEpoch;
+    this.freeze = setup.freeze;
     this.#denoising = RandomStream.named(seed, "denoising");
     this.#noise = RandomStream.named(seed, "noise");
     const random = RandomStream.named(seed, "initialization");
@@ -93,7 +97,8 @@ export class TrainingSession {
       stepsPerEpoch: setup.stepsPerEpoch,
     });
     if (config.use_ema) {
-      const average = buildDino({ device, random: RandomStream.named(seed, "average") }, config);
+      // The average begins as a copy of the model: what it draws does not matter.
+      const average = buildDino({ device, random: new ZeroStream() }, config);
       this.ema = new MovingAverage(this.model, average, config.ema_decay);
     }
     this.#criterion = new Criterion(config);
@@ -170,6 +175,7 @@ export class TrainingSession {
       config: decided,
       classes: this.classes.map(({ id, name }) => ({ id, name })),
       data: this.data,
+      freeze: [...this.freeze],
       runtime: { ...asMap(runtime), config: incidental },
     };
     return { tensors, state };
@@ -180,15 +186,18 @@ export class TrainingSession {
     const state = new StateReader(content.state, place);
     const aliases = state.get("model").get("aliases").entries().map(([alias, name]) => [alias, name.text()] as const);
     this.model.loadStateDict(withElements(underPrefix(content, "model"), aliases, place));
+    if (this.ema) this.ema.average.loadStateDict(withElements(underPrefix(content, "ema"), aliases, place));
     const moments = underPrefix(content, "optimizer");
-    this.optimizer.loadState({
+    this.goOn(state, {
       tensors: new Map([...moments].map(([key, value]) => [key, elementsOf(value, `${place}, optimizer/${key}`)])),
       steps: new Map(state.get("optimizer").get("steps").entries().map(([key, value]) => [key, value.number()])),
     });
-    if (this.ema) {
-      this.ema.average.loadStateDict(withElements(underPrefix(content, "ema"), aliases, place));
-      this.ema.updates = state.get("ema").get("updates").number();
-    }
+  }
+
+  /** Puts back all that is not weights: moments, random streams, progress, best metric and history. */
+  goOn(state: StateReader, optimizer: StoredOptimizerState): void {
+    this.optimizer.loadState(optimizer);
+    if (this.ema) this.ema.updates = state.get("ema").get("updates").number();
     const [process] = state.get("random").get("processes").list();
     this.#denoising.rewind(process.get("denoising").get("counter").number());
     this.#noise.rewind(process.get("noise").get("counter").number());

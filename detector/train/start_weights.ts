@@ -1,29 +1,96 @@
 /**
- * A fresh run that starts from weights: of a whole model, or of a backbone. Optimizer, schedule and counters start
- * afresh.
+ * A run that begins: with fresh weights, with those of a whole model (`--pretrain_model_path`), or of a backbone
+ * (`--backbone_weights`). Optimizer, schedule and counters start afresh, at the epoch of `--start_epoch`.
  */
 
+import { DinogradError } from "../../engine/errors.ts";
 import type { RunUi, TrainOptions } from "../config/mod.ts";
-import { applyLoad, openWeights, planLoad, showLoad } from "../weights/mod.ts";
+import {
+  applyLoad,
+  classesOfFile,
+  keysWith,
+  type LoadPlan,
+  openWeights,
+  planLoad,
+  showLoad,
+  type WeightsFile,
+} from "../weights/mod.ts";
 import type { TrainingSession } from "./session.ts";
+import { overrideConfig, overrideRecords } from "./settle_config.ts";
+import { beginningOf, readClassMap, showFrozen, type Start, type StartPlan, warnOfIdleKeywords } from "./start.ts";
 
-/** Loads what the options name, with a report per key. */
-export async function startFromWeights(session: TrainingSession, options: TrainOptions, ui: RunUi): Promise<void> {
-  const files = [
-    { path: options.backboneWeights, within: "backbone." },
-    { path: options.pretrainModelPath, within: undefined },
-  ];
-  for (const { path, within } of files) {
-    if (path === null) continue;
-    await using weights = await openWeights(path);
-    const plan = planLoad(session.model, weights.tensors, {
+/** Opens the files that the options name. */
+export async function openFreshStart(options: TrainOptions, ui: RunUi): Promise<Start> {
+  if (!options.config) {
+    throw new DinogradError("usage", "train: expected -c with a preset or a config file but found none");
+  }
+  const { config, overridden } = overrideConfig(options.config, options.override, ui);
+  const { backboneWeights, pretrainModelPath } = options;
+  await using opening = new AsyncDisposableStack();
+  const files: { readonly file: WeightsFile; readonly within?: string }[] = [];
+  if (backboneWeights !== null) {
+    files.push({ file: opening.use(await openWeights(backboneWeights)), within: "backbone." });
+  }
+  if (pretrainModelPath !== null) files.push({ file: opening.use(await openWeights(pretrainModelPath)) });
+  const opened = opening.move();
+  return {
+    config,
+    seed: options.seed,
+    freeze: options.freeze,
+    point: null,
+    plan: (session) => {
+      session.overrides = overrideRecords(overridden, 0);
+      return Promise.resolve(planFresh(session, { options, files }));
+    },
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
+}
+
+function planFresh(session: TrainingSession, { options, files }: {
+  readonly options: TrainOptions;
+  readonly files: readonly { readonly file: WeightsFile; readonly within?: string }[];
+}): StartPlan {
+  const { model } = session;
+  const progress = beginningOf(options.startEpoch ?? 0, session);
+  const classMap = readClassMap(options.classMap);
+  if (classMap && options.pretrainModelPath === null) {
+    throw new DinogradError("usage", "--class_map: expected weights of a checkpoint to carry over but found none");
+  }
+  const plans: { readonly file: WeightsFile; readonly plan: LoadPlan }[] = files.map(({ file, within }) => ({
+    file,
+    plan: planLoad(model, file.tensors, {
       ignore: options.finetuneIgnore,
       within,
-      fileClasses: weights.classes,
-      modelClasses: session.classes,
-    });
-    showLoad(plan, ui);
-    await applyLoad(plan);
-  }
-  session.ema?.copy();
+      // A backbone knows no classes.
+      ...(within === undefined
+        ? { fileClasses: classesOfFile(file, classMap), modelClasses: session.classes, classMap }
+        : {}),
+    }),
+  }));
+  for (const { file, plan } of plans) requireSomething(plan, file.path);
+  return {
+    progress,
+    show(ui) {
+      for (const { file: { path }, plan } of plans) {
+        ui.say(`weights of ${path}:`);
+        showLoad(plan, ui);
+      }
+      const names = [...model.stateDict().keys(), ...plans.flatMap(({ file }) => [...file.tensors.keys()])];
+      warnOfIdleKeywords("--finetune_ignore", options.finetuneIgnore, { names, ui });
+      showFrozen(model, options.freeze, ui);
+      if (progress.epoch > 0) ui.say(`starts at epoch ${progress.epoch}, step ${progress.step}`);
+    },
+    async apply() {
+      for (const { plan } of plans) await applyLoad(plan);
+      session.ema?.copy();
+      session.progress = progress;
+    },
+  };
+}
+
+/** @throws DinogradError("config") where a file has nothing for the model: it is another model's, or the wrong file */
+function requireSomething(plan: LoadPlan, path: string): void {
+  const found = ["loaded", "carried over", "ignored"] as const;
+  if (found.some((outcome) => keysWith(plan, outcome).length > 0)) return;
+  throw new DinogradError("config", `${path}: expected weights of this model but found none with its names and shapes`);
 }

@@ -5,23 +5,24 @@
  */
 
 import { lockFolder, type StateValue } from "../../checkpoint/mod.ts";
+import { DryDevice } from "../../engine/device/dry.ts";
 import { DinogradError } from "../../engine/errors.ts";
-import { type DinoConfig, formatJsonConfig, type RunUi, type TrainOptions } from "../config/mod.ts";
+import { formatJsonConfig, type RunUi, type TrainOptions } from "../config/mod.ts";
 import { type Batch, Loader, openDataset } from "../data/mod.ts";
 import { openDevice } from "../open_device.ts";
 import { better } from "./best.ts";
-import { dataRecord } from "./data_record.ts";
+import { dataRecord, type RunData } from "./data_record.ts";
+import { showDryRun } from "./dry_run.ts";
 import { evaluateModel } from "./evaluate.ts";
 import { probeDigest } from "./probe.ts";
 import { afterEvaluation, afterTraining } from "./progress.ts";
-import { findResumePath, readResumePoint, type ResumePoint } from "./resume.ts";
 import { arithmeticOf, RunCheck } from "./run_check.ts";
 import { patientFiles, runFiles } from "./run_files.ts";
 import { RunLog } from "./run_log.ts";
 import { Saver } from "./saver.ts";
 import { TrainingSession } from "./session.ts";
-import { startFromWeights } from "./start_weights.ts";
-import { stepRecord, StepTrace } from "./step_trace.ts";
+import { openStart, type Start } from "./start.ts";
+import { type StepRecord, stepRecord, StepTrace } from "./step_trace.ts";
 import { transformsOf } from "./transforms.ts";
 
 /** Batches per epoch with `--debug`, as in the official code. */
@@ -36,27 +37,30 @@ export interface TrainingResult {
 }
 
 /**
- * Trains. The output folder is locked meanwhile.
+ * Trains. The output folder is locked meanwhile. A dry run touches no folder and computes nothing.
  * @throws DinogradError for whatever the user can mend; the last bundle is intact then
  */
 export async function train(options: TrainOptions, ui: RunUi): Promise<TrainingResult> {
-  const { outputDir } = options;
-  if (outputDir === "") throw new DinogradError("usage", "train: expected --output_dir but found none");
-  runFiles.makeFolder(outputDir);
-  await using lock = await lockFolder(outputDir);
-  if (lock.message !== null) ui.say(lock.message);
-  const path = options.resume === null ? null : await findResumePath(options.resume, outputDir, ui);
-  const point = path === null
-    ? null
-    : await readResumePoint(path, { given: options.config, override: options.override, ui });
-  const config = point?.config ?? options.config;
-  if (!config) throw new DinogradError("usage", "train: expected -c with a preset or a config file but found none");
-  const run = await Run.open(options, { config, point, ui });
+  const { outputDir, dryRun } = options;
+  await using held = new AsyncDisposableStack();
+  if (!dryRun) {
+    if (outputDir === "") throw new DinogradError("usage", "train: expected --output_dir but found none");
+    runFiles.makeFolder(outputDir);
+    const lock = held.use(await lockFolder(outputDir));
+    if (lock.message !== null) ui.say(lock.message);
+  }
+  const run = await openRun(options, ui);
   try {
-    return await run.train();
+    return dryRun ? await run.describe() : await run.train();
   } finally {
     await run.close();
   }
+}
+
+/** The run, ready to begin. What it started from is closed. */
+async function openRun(options: TrainOptions, ui: RunUi): Promise<Run> {
+  await using start = await openStart(options, ui);
+  return await Run.open(options, { start, ui });
 }
 
 class Run {
@@ -64,7 +68,7 @@ class Run {
   readonly #ui: RunUi;
   readonly #session: TrainingSession;
   readonly #loaders: { readonly train: Loader; readonly val: Loader };
-  readonly #valSet: Awaited<ReturnType<typeof openDataset>>;
+  readonly #sets: RunData;
   readonly #saver: Saver;
   readonly #log: RunLog;
   readonly #trace: StepTrace;
@@ -76,7 +80,7 @@ class Run {
     ui: RunUi;
     session: TrainingSession;
     loaders: { train: Loader; val: Loader };
-    valSet: Awaited<ReturnType<typeof openDataset>>;
+    sets: RunData;
     check: RunCheck;
     resumedFrom: string | null;
   }) {
@@ -84,7 +88,7 @@ class Run {
     this.#ui = parts.ui;
     this.#session = parts.session;
     this.#loaders = parts.loaders;
-    this.#valSet = parts.valSet;
+    this.#sets = parts.sets;
     this.#check = parts.check;
     this.#resumedFrom = parts.resumedFrom;
     const records = patientFiles(runFiles, (line) => parts.ui.warn(line));
@@ -102,12 +106,12 @@ class Run {
 
   static async open(
     options: TrainOptions,
-    { config, point, ui }: { config: DinoConfig; point: ResumePoint | null; ui: RunUi },
+    { start, ui }: { readonly start: Start; readonly ui: RunUi },
   ): Promise<Run> {
+    const { config, seed, point } = start;
     if (options.cocoPath === null) throw new DinogradError("usage", "train: expected --coco_path but found none");
     const trainSet = await openDataset(options.cocoPath, "train", { numClasses: config.num_classes });
     const valSet = await openDataset(options.cocoPath, "val", { numClasses: config.num_classes });
-    const seed = point?.seed ?? options.seed;
     const workers = options.numWorkers ?? 1;
     const loaders = {
       train: new Loader(trainSet, {
@@ -125,7 +129,9 @@ class Run {
         training: false,
       }),
     };
-    const device = await openDevice(options);
+    await using opening = new AsyncDisposableStack();
+    const device = options.dryRun ? new DryDevice() : await openDevice(options);
+    opening.defer(() => device.destroy());
     const session = new TrainingSession({
       device,
       config,
@@ -133,24 +139,35 @@ class Run {
       stepsPerEpoch: loaders.train.batchesPerEpoch(),
       classes: trainSet.categories.map(({ id, name }) => ({ id, name })),
       data: dataRecord({ train: trainSet, val: valSet }),
-      freeze: [...options.freeze, ...(config.backbone_freeze_keywords ?? [])],
+      freeze: start.freeze,
     });
-    if (point) {
-      session.restore(point.content, point.path);
-      const { epoch, step } = session.progress;
-      ui.say(`resumed from ${point.path}: epoch ${epoch}, step ${step}`);
-    } else await startFromWeights(session, options, ui);
+    opening.defer(() => session.dispose());
+    const plan = await start.plan(session);
+    plan.show(ui);
     ui.say(`device: ${device.description}`);
     ui.say(`learning rate: ${session.rates.description}`);
-    runFiles.writeText(runFiles.join(options.outputDir, "config.json"), formatJsonConfig(config));
-    const check = await RunCheck.prepare({ session, point, data: { train: trainSet, val: valSet }, options, ui });
-    return new Run({ options, ui, session, loaders, valSet, check, resumedFrom: point?.path ?? null });
+    if (options.dryRun) session.progress = plan.progress;
+    else {
+      await plan.apply();
+      runFiles.writeText(runFiles.join(options.outputDir, "config.json"), formatJsonConfig(config));
+    }
+    const data = { train: trainSet, val: valSet };
+    const check = await RunCheck.prepare({ session, point: options.dryRun ? null : point, data, options, ui });
+    opening.move(); // from here on `close` does it
+    return new Run({ options, ui, session, loaders, sets: data, check, resumedFrom: point?.path ?? null });
+  }
+
+  /** Prints the whole plan. */
+  async describe(): Promise<TrainingResult> {
+    await showDryRun(this.#session, { sets: this.#sets, ui: this.#ui });
+    const { epoch, step } = this.#session.progress;
+    return { epoch, step, finished: false };
   }
 
   async train(): Promise<TrainingResult> {
     const session = this.#session;
     const { epochs } = session.config;
-    this.#check.start(this.#trace.takeFrom(session.progress.step, session.trace));
+    this.#check.start(this.#earlierRecords());
     this.#log.rewindTo(session.progress.epoch);
     await this.#saver.clean();
     if (this.#resumedFrom !== null) await this.#saver.restoreNames(session, this.#resumedFrom);
@@ -177,6 +194,14 @@ class Run {
     this.#ui.say(`training is over after ${epoch} epochs and ${step} steps: ${this.#saver.path}`);
     if (best !== null) this.#ui.say(`best AP ${ap.toFixed(4)} after epoch ${best}`);
     return { epoch, step, finished: true };
+  }
+
+  /** What an earlier run recorded of the steps to come, here or beside the bundle that it goes on from. */
+  #earlierRecords(): ReadonlyMap<number, StepRecord> {
+    const { progress: { step }, trace } = this.#session;
+    const own = this.#trace.takeFrom(step, trace);
+    if (own.size > 0 || this.#resumedFrom === null) return own;
+    return StepTrace.beside(this.#resumedFrom).readFrom(step, trace);
   }
 
   #isOver(): boolean {
@@ -243,10 +268,10 @@ class Run {
     const { epoch, step } = session.progress;
     const evaluate = (model: typeof session.model, label: string) =>
       evaluateModel(model, {
-        dataset: this.#valSet,
+        dataset: this.#sets.val,
         loader: this.#loaders.val,
         config: session.config,
-        progress: this.#ui.progress(label, this.#valSet.length),
+        progress: this.#ui.progress(label, this.#sets.val.length),
         maxBatches: this.#options.debug ? DEBUG_BATCHES : undefined,
         shouldStop: () => this.#ui.stop.aborted,
       });

@@ -4,7 +4,7 @@
  */
 
 import { DinogradError } from "../../engine/errors.ts";
-import type { ClassName } from "./weights_file.ts";
+import type { ClassName, Weights } from "./weights_file.ts";
 
 /** Names in the file → names in the model, for classes that were renamed. */
 export type ClassMap = Readonly<Record<string, string>>;
@@ -69,4 +69,18 @@ export function matchClasses(
 export function sameClasses(a: readonly ClassName[], b: readonly ClassName[]): boolean {
   const names = new Map(a.map(({ id, name }) => [id, name]));
   return a.length === b.length && b.every(({ id, name }) => names.get(id) === name);
+}
+
+/**
+ * The classes of a file's rows. A file that names none has its rows' numbers as names where a class map asks for them:
+ * `{"17": "cat"}` carries over row 17.
+ */
+export function classesOfFile(
+  { classes, tensors }: { readonly classes: readonly ClassName[] | null; readonly tensors: Weights },
+  classMap?: ClassMap,
+): readonly ClassName[] | null {
+  if (classes || !classMap) return classes;
+  const heads = [...tensors].filter(([name]) => /(^|\.)class_embed\.\d+\.bias$/.test(name));
+  if (heads.length === 0) return null;
+  return Array.from({ length: heads[0][1].shape[0] }, (_, id) => ({ id, name: String(id) }));
 }

@@ -1,6 +1,7 @@
 /** Weights out of checkpoints of any format and into models, with a plan that says what happens to every key. */
 export {
   type CarriedRow,
+  classesOfFile,
   type ClassMap,
   hasClassRows,
   matchClasses,

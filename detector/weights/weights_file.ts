@@ -50,6 +50,9 @@ export interface WeightsFile extends AsyncDisposable {
   readonly classes: readonly ClassName[] | null;
   /** The configuration's keys as they stand in the file, where it has one; `resolveFileConfig` checks and completes them. */
   readonly config: ConfigObject | null;
+  /** The file itself, for what it holds beside weights. */
+  readonly bundle?: Bundle;
+  readonly pth?: PthFile;
 }
 
 /**
@@ -147,6 +150,7 @@ function fromBundle(bundle: Bundle): WeightsFile {
     ema: ema.size > 0 ? modelNames(ema, path) : null,
     classes: classesOf(asMap(state).classes),
     config: decided === undefined ? null : configKeysOf({ ...asMap(decided), ...incidental }),
+    bundle,
     [Symbol.asyncDispose]: () => bundle.close(),
   };
 }
@@ -176,6 +180,7 @@ function fromPth(file: PthFile): WeightsFile {
     ema: average instanceof Map ? read(average, `${path}, ema_model`) : null,
     classes: null,
     config: args === undefined || args === null ? null : configKeysOf(asMap(toStateValue(args))),
+    pth: file,
     [Symbol.asyncDispose]: () => file.close(),
   };
 }

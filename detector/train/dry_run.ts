@@ -1,0 +1,177 @@
+/**
+ * `--dry_run`: all that can be said of a training before it computes anything. What is loaded was shown already (see
+ * `start.ts`); here follow data and steps, optimizer groups, the curve of the learning rate, the size of a bundle, and
+ * the memory of a step, measured by doing one on a device that computes nothing and counts.
+ */
+
+import type { RunUi } from "../config/mod.ts";
+import type { Batch, Target, TransformStep } from "../data/mod.ts";
+import { withoutAliases } from "./bundle_state.ts";
+import type { RunData } from "./data_record.ts";
+import type { TrainingSession } from "./session.ts";
+import { transformsOf } from "./transforms.ts";
+
+/** Rows of the learning-rate curve that are worth printing. */
+const MOST_ROWS = 24;
+
+/** Prints the plan of a session that stands where its run would start. Does a step on it, so it is of no use afterwards. */
+export async function showDryRun(
+  session: TrainingSession,
+  { sets, ui }: { readonly sets: RunData; readonly ui: RunUi },
+): Promise<void> {
+  showSteps(session, { sets, ui });
+  showGroups(session, ui);
+  showRates(session, ui);
+  showBundle(session, ui);
+  await showMemory(session, { sets, ui });
+  ui.say("dry run: nothing was computed and no file was written");
+}
+
+function showSteps({ config, stepsPerEpoch, rates, progress }: TrainingSession, { sets, ui }: {
+  readonly sets: RunData;
+  readonly ui: RunUi;
+}): void {
+  const { train, val } = sets;
+  const left = Math.max(0, rates.totalSteps - progress.step);
+  ui.say(
+    `data: ${train.length} training images, ${val.length} validation images, ${train.categories.length} classes: ` +
+      train.categories.map(({ name }) => name).join(", "),
+  );
+  ui.say(
+    `steps: ${stepsPerEpoch} per epoch of batches of ${config.batch_size}; ${rates.totalSteps} in all, ${left} left ` +
+      `from epoch ${progress.epoch}, step ${progress.step}`,
+  );
+}
+
+function showGroups({ groups, model, config }: TrainingSession, ui: RunUi): void {
+  const count = (parameters: readonly (readonly [string, { readonly size: number }])[]) =>
+    parameters.reduce((sum, [, { size }]) => sum + size, 0);
+  const fixed = [...model.parameters()].filter(([, { requiresGrad }]) => !requiresGrad);
+  ui.say(`optimizer: ${config.optimizer}, gradients clipped at ${config.clip_max_norm}`);
+  ui.table(["group", "parameters", "numbers", "learning rate", "weight decay"], [
+    ...groups.map(({ name, parameters, learningRate, weightDecay }) => [
+      name,
+      parameters.length,
+      count(parameters),
+      short(learningRate),
+      short(weightDecay),
+    ]),
+    ["(not trained)", fixed.length, count(fixed), "-", "-"],
+  ]);
+}
+
+function showRates({ groups, rates, stepsPerEpoch, progress, config }: TrainingSession, ui: RunUi): void {
+  const last = rates.totalSteps - 1;
+  const epochStarts = Array.from({ length: config.epochs }, (_, epoch) => epoch * stepsPerEpoch);
+  // Where a rate is told apart from its neighbours: starts of epochs, the end of a warm-up, a fall between epochs.
+  const falls = config.lr_drop_fraction === null ? [] : [Math.round(config.lr_drop_fraction * rates.totalSteps)];
+  const steps = [...new Set([progress.step, config.warmup_steps - 1, ...epochStarts, ...falls, last])]
+    .filter((step) => step >= progress.step && step <= last).sort((a, b) => a - b);
+  const rows = steps.map((step) => {
+    const epoch = Math.floor(step / stepsPerEpoch);
+    const { learningRates, momentum } = rates.at({ ...progress, epoch, step });
+    return [epoch, step, ...learningRates.map(short), ...(momentum === undefined ? [] : [short(momentum)])];
+  });
+  const told = rows.filter((row, i) => {
+    const isLike = (other: readonly (string | number)[] | undefined) => other?.slice(2).join() === row.slice(2).join();
+    return i === rows.length - 1 || !isLike(rows[i - 1]);
+  });
+  const stride = Math.ceil(told.length / MOST_ROWS);
+  const beta = rates.at(progress).momentum === undefined ? [] : ["beta1"];
+  ui.say(`learning rate: ${rates.description}`);
+  ui.table(
+    ["epoch", "from step", ...groups.map(({ name }) => name), ...beta],
+    told.filter((_, i) => i % stride === 0 || i === told.length - 1),
+  );
+}
+
+/** Bytes of the three parts of a bundle. */
+function bundleBytes({ model, ema, groups, optimizer }: TrainingSession) {
+  const bytes = (tensors: Iterable<{ readonly size: number }>) => [...tensors].reduce((sum, t) => sum + 4 * t.size, 0);
+  const trained = bytes(groups.flatMap(({ parameters }) => parameters.map(([, parameter]) => parameter)));
+  const weights = bytes(withoutAliases(model.stateDict()).tensors.values());
+  return { weights, trained, moments: optimizer.moments.length * trained, average: ema ? weights : 0 };
+}
+
+function showBundle(session: TrainingSession, ui: RunUi): void {
+  const { weights, moments, average } = bundleBytes(session);
+  ui.say(
+    `bundle: ${megabytes(weights + moments + average)} before compression (weights ${megabytes(weights)}, moments ` +
+      `${megabytes(moments)}${average > 0 ? `, average ${megabytes(average)}` : ""})`,
+  );
+}
+
+async function showMemory(
+  session: TrainingSession,
+  { sets: { train }, ui }: { readonly sets: RunData; readonly ui: RunUi },
+): Promise<void> {
+  const { config, device } = session;
+  const objects = Math.max(...Array.from({ length: train.length }, (_, i) => train.entry(i).objects.length));
+  const { weights, trained, moments, average } = bundleBytes(session);
+  for (const [height, width] of largestBatches(session)) {
+    device.resetPeak();
+    await session.step(emptyBatch({ batch: config.batch_size, height, width, objects }));
+    const fixed = weights + average + moments + trained;
+    ui.say(
+      `memory: ${megabytes(device.memory.peak)} for a step with ${config.batch_size} images of ${height} x ${width} ` +
+        `(weights ${megabytes(weights)}, gradients ${megabytes(trained)}, moments ${megabytes(moments)}` +
+        `${average > 0 ? `, average ${megabytes(average)}` : ""}, activations ${
+          megabytes(device.memory.peak - fixed)
+        })`,
+    );
+  }
+}
+
+/**
+ * Height and width of the largest batch that the augmentation can make, as far as it sets sizes: of one orientation, and
+ * of landscape and portrait images together, which are padded to a square.
+ */
+function largestBatches({ config }: TrainingSession): (readonly [height: number, width: number])[] {
+  const sizes = transformsOf(config, true).steps.flatMap(sizesOf);
+  const side = Math.max(...config.data_aug_scales);
+  const [short, long] = sizes.toSorted((a, b) => b[0] * b[1] - a[0] * a[1])[0] ?? [side, side];
+  return config.batch_size > 1 && short !== long && !config.fix_size ? [[short, long], [long, long]] : [[short, long]];
+}
+
+function sizesOf(step: TransformStep): (readonly [short: number, long: number])[] {
+  switch (step.kind) {
+    case "resize":
+      return step.sizes.map((size) =>
+        typeof size === "number" ? [size, step.maxSize ?? size] as const : [size[1], size[0]] as const
+      );
+    case "select":
+      return [...step.first, ...step.second].flatMap(sizesOf);
+    case "oneOf":
+      return step.steps.flatMap(sizesOf);
+    default:
+      return [];
+  }
+}
+
+/** A batch of nothing, with as many objects in every image as any image has. */
+function emptyBatch({ batch, height, width, objects }: {
+  readonly batch: number;
+  readonly height: number;
+  readonly width: number;
+  readonly objects: number;
+}): Batch {
+  const target = (imageId: number): Target => ({
+    imageId,
+    boxes: new Float32Array(4 * objects).fill(0.5),
+    labels: new Int32Array(objects),
+    area: new Float32Array(objects),
+    iscrowd: new Uint8Array(objects),
+    originalSize: [height, width],
+    size: [height, width],
+  });
+  return {
+    images: new Float32Array(batch * 3 * height * width),
+    mask: new Uint8Array(batch * height * width),
+    shape: [batch, 3, height, width],
+    targets: Array.from({ length: batch }, (_, i) => target(i)),
+    nextSample: batch,
+  };
+}
+
+const short = (value: number) => String(Number(value.toPrecision(4)));
+const megabytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
