@@ -15,6 +15,12 @@ export const BACKBONES = [
   "swin_B_384_22k",
   "swin_L_224_22k",
   "swin_L_384_22k",
+  "convnext_tiny_1k",
+  "convnext_small_1k",
+  "convnext_base_1k",
+  "convnext_base_22k",
+  "convnext_large_1k",
+  "convnext_large_22k",
   "convnext_xlarge_22k",
 ] as const;
 export type BackboneName = (typeof BACKBONES)[number];
@@ -31,6 +37,7 @@ export interface ModelConfig {
   readonly backbone_stem_width: number;
   readonly backbone_widths: readonly number[];
   readonly backbone_depths: readonly number[];
+  readonly backbone_drop_path_rate: number | null;
   readonly dilation: boolean;
   readonly return_interm_indices: readonly number[];
   readonly position_embedding: "sine" | "v2";
@@ -99,6 +106,7 @@ export interface OptimizerConfig {
   readonly lr_drop_list: readonly number[];
   readonly warmup_steps: number;
   readonly backbone_freeze_keywords: readonly string[] | null;
+  readonly backbone_frozen_stages: number;
   readonly use_ema: boolean;
   readonly ema_decay: number;
   readonly ema_epoch: number;

@@ -22,6 +22,8 @@ export interface KeySpec<T extends ConfigValue = ConfigValue> {
   readonly about: string;
   /** What values are possible, in words: "an integer of at least 1". */
   readonly expects: string;
+  /** The possible values, where they are names. */
+  readonly choices?: readonly string[];
   /** The value in its own type, or undefined where it does not fit. */
   readonly read: (value: ConfigValue) => T | undefined;
 }
@@ -97,6 +99,7 @@ export function oneOf<const T extends string>(choices: readonly T[], initial: No
     default: initial,
     about,
     expects: `one of ${choices.join(", ")}`,
+    choices,
     read: (value) => choices.find((choice) => choice === value),
   });
 }

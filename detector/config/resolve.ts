@@ -93,9 +93,10 @@ export function checkConfigKeys(given: ConfigObject, source: string): CheckedKey
     const spec = CONFIG_KEYS[key];
     const read = spec.read(value);
     if (read === undefined) {
+      const nearest = typeof value === "string" ? didYouMean(value, spec.choices ?? []) : "";
       throw new DinogradError(
         "usage",
-        `${source}: expected ${key} to be ${spec.expects} but found ${formatPython(value)}`,
+        `${source}: expected ${key} to be ${spec.expects} but found ${formatPython(value)}${nearest}`,
       );
     }
     if (spec.use === "unused") unused.push(key);

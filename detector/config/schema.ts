@@ -46,6 +46,12 @@ export const MODEL_KEYS: Table<ModelConfig> = {
   backbone_stem_width: integer(32, "+ channels after the 3x3 stem of resnet_small", { min: 1 }),
   backbone_widths: integers([32, 64, 128, 256], "+ channels of the four stages of resnet_small", { min: 1 }),
   backbone_depths: integers([1, 2, 2, 2], "+ blocks of the four stages of resnet_small", { min: 1 }),
+  backbone_drop_path_rate: optional(
+    number(0, "+ stochastic depth of the last block; by default 0.2 in a Swin transformer, 0 in a ConvNeXt", {
+      min: 0,
+      max: 0.999,
+    }),
+  ),
   dilation: boolean(false, "dilate the last stage instead of halving its resolution"),
   return_interm_indices: {
     ...integers([1, 2, 3], "backbone stages that feed the transformer", { min: 0, max: 3 }),
@@ -134,6 +140,11 @@ export const OPTIMIZER_KEYS: Table<OptimizerConfig> = {
   lr_drop_list: integers([33, 45], "epochs for multi_step_lr", { min: 0 }),
   warmup_steps: integer(0, "+ steps over which the learning rate rises from 0 in a line", { min: 0 }),
   backbone_freeze_keywords: optional(texts([], "backbone parameters whose name holds one of these stay as they are")),
+  backbone_frozen_stages: integer(
+    -1,
+    "+ in a Swin transformer 0 freezes the patch embedding, n the first n - 1 stages as well",
+    { min: -1, max: 5 },
+  ),
   use_ema: boolean(false, "keep a moving average of the weights and evaluate it too"),
   ema_decay: number(0.9997, "decay of the average per step", { min: 0, max: 1 }),
   ema_epoch: integer(0, "first epoch of the average", { min: 0 }),

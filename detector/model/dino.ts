@@ -17,7 +17,7 @@ import { scope, tidy } from "../../engine/scope.ts";
 import { type Tensor, tensor } from "../../engine/tensor.ts";
 import type { DinoConfig } from "../config/mod.ts";
 import type { Backbone } from "./backbone/backbone.ts";
-import { buildBackbone } from "./backbone/resnet.ts";
+import { buildBackbone } from "./backbone/build.ts";
 import { refineBoxes } from "./decoder.ts";
 import {
   type DenoisingDraws,

@@ -5,12 +5,16 @@
 import { DinogradError } from "../../engine/errors.ts";
 import type { DinoConfig } from "../config/mod.ts";
 import type { BackboneName, NormName } from "../config/dino_config.ts";
+import type { ConvNeXtArchitecture } from "./backbone/convnext.ts";
+import type { SwinArchitecture } from "./backbone/swin.ts";
 
 /** One step of a decoder layer: self-attention, deformable cross-attention, feed-forward network. */
 export type DecoderStep = "sa" | "ca" | "ffn";
 
 export interface BackboneOptions {
   readonly name: BackboneName;
+  /** A network in place of the named one. */
+  readonly architecture?: SwinArchitecture | ConvNeXtArchitecture;
   readonly norm: NormName;
   /** Channels per group where `norm` is group norm. */
   readonly groupChannels: number;
@@ -22,6 +26,10 @@ export interface BackboneOptions {
   readonly dilation: boolean;
   /** How many of the four stages, counted from the last, feed the transformer. */
   readonly outputs: number;
+  /** Probability of leaving out the last block of a Swin transformer or ConvNeXt; absent: the official one. */
+  readonly dropPathRate?: number;
+  /** 0: the patch embedding of a Swin transformer is not trained; n: neither are its first n - 1 stages. Below 0: all are. */
+  readonly frozenStages: number;
   /** Parameters whose name contains one of these are not trained. */
   readonly freezeKeywords: readonly string[];
   /** Recompute activations in the backward pass instead of keeping them. */
@@ -87,6 +95,8 @@ export function dinoModelOptions(config: DinoConfig): DinoModelOptions {
       depths: config.backbone_depths,
       dilation: config.dilation,
       outputs: config.return_interm_indices.length,
+      dropPathRate: config.backbone_drop_path_rate ?? undefined,
+      frozenStages: config.backbone_frozen_stages,
       freezeKeywords: config.backbone_freeze_keywords ?? [],
       gradientCheckpoint: config.use_checkpoint,
     },
@@ -153,4 +163,20 @@ function checkOptions(options: DinoModelOptions): void {
     decoderShares || !(options.shareEncoderBoxHead || options.shareEncoderClassHead),
     "two_stage_bbox_embed_share, two_stage_class_embed_share: expected false where decoder layers have heads of their own",
   );
+  checkBackbone(backbone, demand);
+}
+
+/** Options that only some backbones have. */
+function checkBackbone(backbone: BackboneOptions, demand: (holds: boolean, message: string) => void): void {
+  const { name, architecture, dilation, dropPathRate, frozenStages } = backbone;
+  const kind = architecture?.kind ?? name.split("_")[0];
+  demand(
+    !dilation || ["swin", "resnet50", "resnet101"].includes(kind),
+    `dilation: expected a Swin transformer, resnet50 or resnet101 but found ${name}`,
+  );
+  demand(
+    dropPathRate === undefined || ["swin", "convnext"].includes(kind),
+    `backbone_drop_path_rate: expected a Swin transformer or a ConvNeXt but found ${name}`,
+  );
+  demand(frozenStages < 0 || kind === "swin", `backbone_frozen_stages: expected a Swin transformer but found ${name}`);
 }

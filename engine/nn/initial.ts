@@ -1,10 +1,13 @@
 /** The distributions that layers fill their parameters from, PyTorch's defaults. */
 
 import { type Shape, sizeOf } from "../shape.ts";
+import { ZeroStream } from "../random.ts";
 import type { ModuleContext } from "./module.ts";
 
 /** Uniform in ±bound. */
 export function uniform({ random }: Pick<ModuleContext, "random">, shape: Shape, bound: number): Float32Array {
+  // A fresh array holds zeros already, and its memory costs nothing before it is touched.
+  if (random instanceof ZeroStream) return new Float32Array(sizeOf(shape));
   const values = random.uniforms(new Float32Array(sizeOf(shape)));
   for (let i = 0; i < values.length; i++) values[i] = (2 * values[i] - 1) * bound;
   return values;
@@ -12,6 +15,7 @@ export function uniform({ random }: Pick<ModuleContext, "random">, shape: Shape,
 
 /** Standard normal. */
 export function normal({ random }: ModuleContext, shape: Shape): Float32Array {
+  if (random instanceof ZeroStream) return new Float32Array(sizeOf(shape));
   return random.normals(new Float32Array(sizeOf(shape)));
 }
 

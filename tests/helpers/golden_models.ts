@@ -39,12 +39,21 @@ export function batchOf(device: Device, { inputs, image_sizes_hw: sizes }: Model
   images: Tensor;
   mask: Uint8Array;
 } {
+  return paddedBatch(device, inputs.images, sizes);
+}
+
+/** Images of given sizes, padded with zeros to one; the mask is 1 where padded. */
+export function paddedBatch(
+  device: Device,
+  specs: readonly Spec[],
+  sizes: readonly (readonly [number, number])[],
+): { images: Tensor; mask: Uint8Array } {
   const height = Math.max(...sizes.map(([h]) => h)), width = Math.max(...sizes.map(([, w]) => w));
   const plane = height * width;
   const images = new Float32Array(sizes.length * 3 * plane);
   const mask = new Uint8Array(sizes.length * plane).fill(1);
   sizes.forEach(([h, w], n) => {
-    const pixels = formula(inputs.images[n]);
+    const pixels = formula(specs[n]);
     for (let y = 0; y < h; y++) {
       for (let c = 0; c < 3; c++) {
         images.set(pixels.subarray((c * h + y) * w, (c * h + y + 1) * w), (n * 3 + c) * plane + y * width);

@@ -4,6 +4,7 @@
  */
 
 import type { Device } from "../../engine/device/device.ts";
+import { runBackboneCase } from "./backbone_goldens.ts";
 import { runCocoGoldens } from "./coco_goldens.ts";
 import type { Worst } from "./compare.ts";
 import { runDataGoldens } from "./data_goldens.ts";
@@ -74,6 +75,9 @@ function casesOf(file: string, golden: any, folder: string): GoldenCase[] {
       return [{ name: "all", run: (device) => ofLayers(runMsdaGolden(golden, device)) }];
     case "resnet":
       return each(runResnetCase);
+    case "swin":
+    case "convnext":
+      return each(runBackboneCase);
     case "cdn":
       return each(runCdnCase);
     case "criterion":

@@ -234,15 +234,10 @@ export class ResNetBackbone extends Backbone {
     for (const [name, parameter] of this.parameters()) {
       if (parameter.rank === 4) kaimingNormal(parameter, context.random);
       if (architecture.freezesFirstStage && !/layer[234]/.test(name)) parameter.requiresGrad = false;
-      if (options.freezeKeywords.some((keyword) => name.includes(keyword))) parameter.requiresGrad = false;
     }
   }
 
   forward(images: Tensor): Tensor[] {
     return this.body.forward(images);
   }
-}
-
-export function buildBackbone(context: ModuleContext, options: BackboneOptions): Backbone {
-  return new ResNetBackbone(context, options);
 }
