@@ -106,7 +106,8 @@ export class TrainingSession {
 
   /**
    * Trains on one batch.
-   * @throws DinogradError of kind "nonfinite", before anything has changed, if the loss is not a finite number
+   * @throws DinogradError of kind "nonfinite", before anything has changed, if the loss or the norm of its gradients is
+   * not a finite number
    */
   async step(batch: Batch): Promise<StepOutcome> {
     using _ = scope();
@@ -119,16 +120,17 @@ export class TrainingSession {
     });
     const { total, values } = await this.#criterion.losses(outputs, batch.targets);
     const loss = await total.item();
-    if (!Number.isFinite(loss)) {
-      throw new DinogradError("nonfinite", `step ${this.progress.step}: expected a finite loss but found ${loss}`);
-    }
+    if (!Number.isFinite(loss)) throw new DinogradError("nonfinite", `expected a finite loss but found ${loss}`);
     total.backward();
     const parameters = this.groups.flatMap((group) => group.parameters.map(([, parameter]) => parameter));
     const { norm, coefficient } = clipGradNorm(parameters, this.config.clip_max_norm);
+    const gradientNorm = await norm.item();
+    if (!Number.isFinite(gradientNorm)) {
+      throw new DinogradError("nonfinite", `expected a finite norm of the gradients but found ${gradientNorm}`);
+    }
     this.optimizer.step({ ...rates, coefficient });
     this.optimizer.zeroGrad();
     if (this.progress.epoch >= this.config.ema_epoch) this.ema?.update();
-    const gradientNorm = await norm.item();
     this.trace = [...this.trace.slice(1 - TRACE_LENGTH), { step: this.progress.step, loss }];
     this.progress = { ...afterStep(this.progress, 0), samples: batch.nextSample };
     return { loss, losses: values, gradientNorm, learningRate: rates.learningRates[0] };

@@ -324,7 +324,7 @@ class Run {
     const images = batch.targets.map(({ imageId }) => imageId);
     runFiles.writeText(file, JSON.stringify({ epoch, step, images }));
     const bundle = runFiles.exists(this.#saver.path) ? this.#saver.path : "none yet";
-    const message = `${error.message}; image ids ${
+    const message = `step ${step}: ${error.message}; image ids ${
       images.join(", ")
     } are in ${file}; the last sound bundle is ${bundle}`;
     return new DinogradError("nonfinite", message, { cause: error });
