@@ -11,6 +11,7 @@
  */
 
 import type { DType } from "../dtype.ts";
+import { type BilinearSampler, plainSampler, type Plane } from "./bilinear.ts";
 
 export type ValueType = "i32" | "f32" | "vec" | "bool" | "mask";
 
@@ -104,6 +105,10 @@ export abstract class Machine {
   /** a · b + c for f32 and vec; a machine may round once instead of twice, and then does so always. */
   multiplyAdd(...[a, b, c]: readonly [a: Value, b: Value, c: Value]): Value {
     return this.add(this.mul(a, b), c);
+  }
+  /** Samples an image between its pixels; see `bilinear.ts`. Make it outside the loop over points. */
+  bilinear(plane: Plane): BilinearSampler {
+    return plainSampler(this, plane);
   }
   rem(a: Value, b: Value): Value {
     return this.integer("rem", a, b);

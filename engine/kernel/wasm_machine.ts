@@ -6,6 +6,7 @@
  * instructions as their vectors, and a number does not depend on where in its row it stands.
  */
 
+import type { BilinearSampler, Plane } from "./bilinear.ts";
 import {
   type ArithmeticOp,
   type BufferRef,
@@ -19,6 +20,7 @@ import {
   type Variable,
 } from "./machine.ts";
 import type { Local, WasmFunction, WasmType } from "./wasm_assembler.ts";
+import { WasmBilinear } from "./wasm_bilinear.ts";
 import { emitVectorMath, VectorCode, type VectorMathOp } from "./wasm_math.ts";
 import type { PlainOp } from "./wasm_opcodes.ts";
 
@@ -109,6 +111,24 @@ export class WasmMachine extends Machine {
     return new WasmValue("vec", this.#code.multiplyAdd(expectLocal(a), expectLocal(b), expectLocal(c)));
   }
 
+  override bilinear({ width, height, base, stride }: Plane): BilinearSampler {
+    const local = (value: Value) => {
+      const { ref, type } = own(value);
+      if (ref !== undefined) return ref;
+      const made = this.#f.local(WASM_TYPES[type]);
+      this.#push(value).#f.set(made);
+      return made;
+    };
+    const loadPair = (buffer: BufferRef, index: Value) => {
+      const offset = this.#address(buffer, index);
+      const pair = this.#f.local("v128");
+      this.#f.memory("v128.load64_zero", offset).set(pair);
+      return pair;
+    };
+    const plane = { width: local(width), height: local(height), base: local(base), stride: local(stride) };
+    return new WasmBilinear({ code: this.#code, loadPair, local, value: (type, at) => this.local(type, at) }, plane);
+  }
+
   /** Beside a literal, the one-instruction pmax and pmin do: they hand on a NaN in their first operand. */
   #extremum(op: "max" | "min", a: WasmValue, b: WasmValue): Value {
     const [first, second] = a.literal === undefined ? [a, b] : [b, a];
@@ -185,6 +205,15 @@ export class WasmMachine extends Machine {
   }
   select(condition: Value, whenTrue: Value, whenFalse: Value): Value {
     expectSame("select", whenTrue, whenFalse);
+    if (whenTrue.type === "f32") {
+      // As integers: of floats, V8 makes a branch, which is mispredicted where conditions are as good as random.
+      this.#push(whenTrue).#f.op("i32.reinterpret_f32");
+      this.#push(whenFalse).#f.op("i32.reinterpret_f32");
+      this.#push(condition).#f.op("select").op("f32.reinterpret_i32");
+      const local = this.#f.local("f32");
+      this.#f.set(local);
+      return new WasmValue("f32", local);
+    }
     this.#push(whenTrue, whenFalse, condition);
     return this.#take(condition.type === "mask" ? "v128.bitselect" : "select", whenTrue.type);
   }

@@ -4,12 +4,11 @@
  *
  *     output[n, q, m] = Σ_l Σ_p weight[n, q, m, l, p] · bilinear(value_l[n, m], location[n, q, m, l, p])
  *
- * Locations are (x, y) in 0..1 of each level's image; a pixel's centre is at (i + 0.5) / size, and outside is zero
- * (PyTorch's `grid_sample` with align_corners = false). All three kernels share `corners`, which finds the four
- * pixels around a point and their weights.
+ * Locations are (x, y) in 0..1 of each level's image. All three kernels sample as `kernel/bilinear.ts` says.
  */
 
-import type { Machine, Value } from "../kernel/machine.ts";
+import type { Corner, Plane } from "../kernel/bilinear.ts";
+import type { BufferRef, Machine, Value } from "../kernel/machine.ts";
 import type { IndexedKernel, KernelBuffer } from "../kernel/recipes.ts";
 import { defineOp } from "../op.ts";
 import { formatShape, sameShape } from "../shape.ts";
@@ -25,72 +24,20 @@ const SIZES = ["heads", "channels", "chunks", "tokens", "queries", "levels", "po
 const read = (name: string, dtype: "f32" | "i32" = "f32"): KernelBuffer => ({ name, dtype, access: "read" });
 const written = (name: string): KernelBuffer => ({ name, dtype: "f32", access: "write" });
 
-/** One of the four pixels around a point: its element offset in `value` (clamped inside), and its weight (0 outside). */
-interface Corner {
-  readonly offset: Value;
-  readonly row: Value;
-  readonly inside: Value;
-  readonly weight: Value;
-}
-
-interface Point {
-  /** Top left, top right, bottom left, bottom right. */
-  readonly corners: readonly Corner[];
-  /** How far the point is past the top left pixel's centre, 0..1. */
-  readonly fractionX: Value;
-  readonly fractionY: Value;
-  readonly width: Value;
-  readonly height: Value;
-}
-
-/** A level's height, width and first token. */
-function levelAt(m: Machine, levels: Parameters<Machine["load"]>[0], level: Value) {
-  const base = m.mul(level, m.int(3));
-  return {
-    height: m.load(levels, base),
-    width: m.load(levels, m.add(base, m.int(1))),
-    start: m.load(levels, m.add(base, m.int(2))),
-  };
-}
-
-/**
- * The two pixels around a coordinate along one axis. Outside the image they weigh nothing and are read at its edge. (Numbers
- * too large for an integer become the largest one, and the pixel after that the smallest: both are outside.)
- */
-function neighbours(m: Machine, first: Value, { fraction, size }: { readonly fraction: Value; readonly size: Value }) {
-  const [zero, last] = [m.int(0), m.sub(size, m.int(1))];
-  const weights = [m.sub(m.float(1), fraction), fraction];
-  return [first, m.add(first, m.int(1))].map((at, i) => {
-    const inside = m.both(m.le(zero, at), m.lt(at, size));
-    const clamped = m.arithmetic("min", m.arithmetic("max", at, zero), last);
-    return { at, inside, clamped, weight: m.select(inside, weights[i], m.float(0)) };
-  });
-}
-
-/** The pixels around location (x, y) of a level; `stride` is the distance of neighbouring tokens in `value`. */
-function pointAt(
+/** The image of a level as a plane of `value`; `base` is its first token's place for this batch, head and channel. */
+function levelPlane(
   m: Machine,
-  location: { readonly x: Value; readonly y: Value },
-  level: ReturnType<typeof levelAt>,
-  { base, stride }: { readonly base: Value; readonly stride: Value },
-): Point {
-  const [width, height] = [m.toFloat(level.width), m.toFloat(level.height)];
-  const x = m.sub(m.mul(location.x, width), m.float(0.5));
-  const y = m.sub(m.mul(location.y, height), m.float(0.5));
-  const [left, top] = [m.math("floor", x), m.math("floor", y)];
-  const [fractionX, fractionY] = [m.sub(x, left), m.sub(y, top)];
-  const columns = neighbours(m, m.toInt(left), { fraction: fractionX, size: level.width });
-  const rows = neighbours(m, m.toInt(top), { fraction: fractionY, size: level.height });
-  const corners = rows.flatMap((row): Corner[] => {
-    const token = m.add(level.start, m.mul(row.clamped, level.width));
-    return columns.map((column) => ({
-      offset: m.add(base, m.mul(m.add(token, column.clamped), stride)),
-      row: row.at,
-      inside: m.both(row.inside, column.inside),
-      weight: m.mul(row.weight, column.weight),
-    }));
-  });
-  return { corners, fractionX, fractionY, width, height };
+  levels: BufferRef,
+  { level, base, stride }: { readonly level: Value; readonly base: Value; readonly stride: Value },
+): Plane {
+  const at = m.mul(level, m.int(3));
+  const start = m.load(levels, m.add(at, m.int(2)));
+  return {
+    height: m.load(levels, at),
+    width: m.load(levels, m.add(at, m.int(1))),
+    base: m.add(base, m.mul(start, stride)),
+    stride,
+  };
 }
 
 /** Splits an item number into coordinates, the last size fastest. */
@@ -114,14 +61,15 @@ interface DeformableKernels {
 
 const variants = new Map<string, DeformableKernels>();
 
-function kernelsFor(lanes: 1 | 4, quads: number): DeformableKernels {
-  const key = `${lanes}x${quads}`;
+function kernelsFor({ lanes, quads, bands }: Layout): DeformableKernels {
+  const banded = bands > 1;
+  const key = `${lanes}x${quads} ${banded}`;
   let kernels = variants.get(key);
   if (!kernels) {
     kernels = {
       forward: forwardKernel(lanes, quads),
-      pointGradient: pointGradientKernel(lanes),
-      valueGradient: valueGradientKernel(lanes, quads),
+      pointGradient: pointGradientKernel(lanes, quads),
+      valueGradient: valueGradientKernel(lanes, quads, banded),
     };
     variants.set(key, kernels);
   }
@@ -146,15 +94,12 @@ function forwardKernel(lanes: 1 | 4, quads: number): IndexedKernel {
       const firstPoint = m.mul(m.mul(m.add(m.mul(flatQuery, heads), head), levelCount), points);
       const totals = Array.from({ length: quads }, () => m.variable(m.splat(0)));
       m.loop(levelCount, (l) => {
-        const level = levelAt(m, levels, l);
+        const sampler = m.bilinear(levelPlane(m, levels, { level: l, base, stride }));
         m.loop(points, (p) => {
           const at = m.add(firstPoint, m.add(m.mul(l, points), p));
-          const where = m.mul(at, m.int(2));
-          const location = { x: m.load(locations, where), y: m.load(locations, m.add(where, m.int(1))) };
-          const weight = m.load(weights, at);
-          const { corners } = pointAt(m, location, level, { base, stride });
+          const { corners } = sampler.at(locations, m.mul(at, m.int(2)), m.load(weights, at));
           for (const corner of corners) {
-            const share = m.splat(m.mul(corner.weight, weight));
+            const share = corner.share();
             totals.forEach((total, quad) => {
               const pixel = m.loadVec(value, m.add(corner.offset, m.int(quad * lanes)));
               total.set(m.multiplyAdd(pixel, share, total.get()));
@@ -172,10 +117,10 @@ function forwardKernel(lanes: 1 | 4, quads: number): IndexedKernel {
  * Gradients of locations and weights; an item is one query and head. With g_c = ⟨dy, pixel_c⟩ per corner:
  * d weight = Σ_c w_c g_c, and d x = weight · width · ((g_1 − g_0)(1 − f_y) + (g_3 − g_2) f_y), likewise for y.
  */
-function pointGradientKernel(lanes: 1 | 4): IndexedKernel {
+function pointGradientKernel(lanes: 1 | 4, quads: number): IndexedKernel {
   return {
     kind: "indexed",
-    name: `deformable_attention_point_gradient_${lanes}`,
+    name: `deformable_attention_point_gradient_${lanes}x${quads}`,
     buffers: [
       read("value"),
       read("locations"),
@@ -189,7 +134,7 @@ function pointGradientKernel(lanes: 1 | 4): IndexedKernel {
     lanes,
     body: (m, item, { buffers, sizes }) => {
       const [value, locations, weights, levels, gradOutput, gradLocations, gradWeights] = buffers;
-      const [heads, channels, , tokens, queries, levelCount, points] = sizes;
+      const [heads, channels, chunks, tokens, queries, levelCount, points] = sizes;
       const [batch, query, head] = coordinates(m, item, [queries, heads]);
       const stride = m.mul(heads, channels);
       const channel = m.mul(head, channels);
@@ -197,31 +142,33 @@ function pointGradientKernel(lanes: 1 | 4): IndexedKernel {
       const flatQuery = m.add(m.mul(batch, queries), query);
       const firstPoint = m.mul(m.mul(m.add(m.mul(flatQuery, heads), head), levelCount), points);
       const gradient = m.add(m.mul(flatQuery, stride), channel);
-      const vectors = m.div(channels, m.int(lanes));
       m.loop(levelCount, (l) => {
-        const level = levelAt(m, levels, l);
+        const plane = levelPlane(m, levels, { level: l, base, stride });
+        const [width, height] = [m.toFloat(plane.width), m.toFloat(plane.height)];
+        const sampler = m.bilinear(plane);
         m.loop(points, (p) => {
           const at = m.add(firstPoint, m.add(m.mul(l, points), p));
           const where = m.mul(at, m.int(2));
-          const location = { x: m.load(locations, where), y: m.load(locations, m.add(where, m.int(1))) };
-          const point = pointAt(m, location, level, { base, stride });
+          const point = sampler.at(locations, where);
           const dots = point.corners.map(() => m.variable(m.splat(0)));
-          m.loop(vectors, (vector) => {
-            const offset = m.mul(vector, m.int(lanes));
-            const dy = m.loadVec(gradOutput, m.add(gradient, offset));
-            point.corners.forEach((corner, c) => {
-              const pixel = m.loadVec(value, m.add(corner.offset, offset));
-              dots[c].set(m.multiplyAdd(pixel, dy, dots[c].get()));
-            });
+          m.loop(chunks, (chunk) => {
+            for (let quad = 0; quad < quads; quad++) {
+              const offset = m.add(m.mul(chunk, m.int(quads * lanes)), m.int(quad * lanes));
+              const dy = m.loadVec(gradOutput, m.add(gradient, offset));
+              point.corners.forEach((corner, c) => {
+                const pixel = m.loadVec(value, m.add(corner.offset, offset));
+                dots[c].set(m.multiplyAdd(pixel, dy, dots[c].get()));
+              });
+            }
           });
           const g = dots.map((dot, c) =>
-            m.select(point.corners[c].inside, m.reduceLanes("sum", dot.get()), m.float(0))
+            m.select(point.corners[c].inside(), m.reduceLanes("sum", dot.get()), m.float(0))
           );
           const weightGradient = point.corners
             .map((corner, c) => m.mul(corner.weight, g[c]))
             .reduce((a, b) => m.add(a, b));
           m.store(gradWeights, at, weightGradient);
-          const { fractionX: fx, fractionY: fy, width, height } = point;
+          const { fractionX: fx, fractionY: fy } = point;
           const [restX, restY] = [m.sub(m.float(1), fx), m.sub(m.float(1), fy)];
           const alongX = m.add(m.mul(m.sub(g[1], g[0]), restY), m.mul(m.sub(g[3], g[2]), fy));
           const alongY = m.add(m.mul(m.sub(g[2], g[0]), restX), m.mul(m.sub(g[3], g[1]), fx));
@@ -235,14 +182,14 @@ function pointGradientKernel(lanes: 1 | 4): IndexedKernel {
 }
 
 /**
- * The gradient of the values, without atomics: an item owns a band of rows of one level, head and chunk of channels, goes
- * through all queries' points in order and adds what falls into its band. `bands` trades scanning for parallelism.
- * The output starts as zeros.
+ * The gradient of the values, without atomics: an item owns a level (or a band of its rows), head and chunk of channels,
+ * goes through all queries' points in order and adds what falls to it. Bands trade scanning for parallelism. The output
+ * starts as zeros.
  */
-function valueGradientKernel(lanes: 1 | 4, quads: number): IndexedKernel {
+function valueGradientKernel(lanes: 1 | 4, quads: number, banded: boolean): IndexedKernel {
   return {
     kind: "indexed",
-    name: `deformable_attention_value_gradient_${lanes}x${quads}`,
+    name: `deformable_attention_value_gradient_${lanes}x${quads}${banded ? "_banded" : ""}`,
     buffers: [
       read("locations"),
       read("weights"),
@@ -255,34 +202,34 @@ function valueGradientKernel(lanes: 1 | 4, quads: number): IndexedKernel {
     body: (m, item, { buffers: [locations, weights, levels, gradOutput, gradValue], sizes }) => {
       const [heads, channels, chunks, tokens, queries, levelCount, points, bands] = sizes;
       const [batch, l, band, head, chunk] = coordinates(m, item, [levelCount, bands, heads, chunks]);
-      const level = levelAt(m, levels, l);
-      const bandRows = m.div(m.add(level.height, m.sub(bands, m.int(1))), bands);
-      const firstRow = m.mul(band, bandRows);
-      const endRow = m.add(firstRow, bandRows);
       const stride = m.mul(heads, channels);
       const channel = m.add(m.mul(head, channels), m.mul(chunk, m.int(lanes * quads)));
       const base = m.add(m.mul(m.mul(batch, tokens), stride), channel);
+      const plane = levelPlane(m, levels, { level: l, base, stride });
+      const bandRows = m.div(m.add(plane.height, m.sub(bands, m.int(1))), bands);
+      const firstRow = m.mul(band, bandRows);
+      const endRow = m.add(firstRow, bandRows);
+      const isMine = ({ inside, row }: Corner) => m.both(inside(), m.both(m.le(firstRow, row), m.lt(row, endRow)));
+      const sampler = m.bilinear(plane);
       m.loop(queries, (query) => {
         const flatQuery = m.add(m.mul(batch, queries), query);
         const firstPoint = m.mul(m.add(m.mul(m.add(m.mul(flatQuery, heads), head), levelCount), l), points);
         const gradient = m.add(m.mul(flatQuery, stride), channel);
         m.loop(points, (p) => {
           const at = m.add(firstPoint, p);
-          const where = m.mul(at, m.int(2));
-          const location = { x: m.load(locations, where), y: m.load(locations, m.add(where, m.int(1))) };
-          const weight = m.load(weights, at);
-          const { corners } = pointAt(m, location, level, { base, stride });
+          const { corners } = sampler.at(locations, m.mul(at, m.int(2)), m.load(weights, at));
           for (const corner of corners) {
-            const mine = m.both(m.le(firstRow, corner.row), m.lt(corner.row, endRow));
-            m.when(m.both(corner.inside, mine), () => {
-              const share = m.splat(m.mul(corner.weight, weight));
+            const add = () => {
+              const share = corner.share();
               for (let quad = 0; quad < quads; quad++) {
                 const offset = m.int(quad * lanes);
                 const dy = m.loadVec(gradOutput, m.add(gradient, offset));
                 const target = m.add(corner.offset, offset);
                 m.store(gradValue, target, m.multiplyAdd(dy, share, m.loadVec(gradValue, target)));
               }
-            });
+            };
+            if (banded) m.when(isMine(corner), add);
+            else add(); // outside the share is 0: adding it costs less than a branch that nobody can predict
           }
         });
       });
@@ -290,8 +237,15 @@ function valueGradientKernel(lanes: 1 | 4, quads: number): IndexedKernel {
   };
 }
 
+interface Layout {
+  readonly lanes: 1 | 4;
+  readonly quads: number;
+  readonly chunks: number;
+  readonly bands: number;
+}
+
 /** Vectors of channels per item: many on the CPU, where finding the corners is dear; one on a GPU, which wants items. */
-function layoutFor(device: Device, channels: number): { lanes: 1 | 4; quads: number; chunks: number; bands: number } {
+function layoutFor(device: Device, channels: number): Layout {
   const lanes = channels % 4 === 0 ? 4 : 1;
   const vectors = channels / lanes;
   const quads = device.kind === "webgpu" ? 1 : [8, 4, 2].find((count) => vectors % count === 0) ?? 1;
@@ -338,20 +292,21 @@ const deformableAttentionOp = defineOp<Inputs, Options, Saved>({
     return { shape: [batch, queries, heads * channels] };
   },
   run: ({ inputs: [value, locations, weights], options: { levels }, output, device }) => {
-    const { lanes, quads, chunks } = layoutFor(device, value.shape[3]);
-    const { batch, queries, heads, sizes } = sizesOf([value, locations], chunks);
+    const layout = layoutFor(device, value.shape[3]);
+    const { batch, queries, heads, sizes } = sizesOf([value, locations], layout.chunks);
     device.indexed({
-      kernel: kernelsFor(lanes, quads).forward,
+      kernel: kernelsFor(layout).forward,
       buffers: [value, locations, weights, levels, output].map(({ buffer }) => buffer),
       sizes,
-      items: batch * queries * heads * chunks,
+      items: batch * queries * heads * layout.chunks,
     });
   },
   save: ({ inputs: [value, locations, weights], options: { levels } }) => ({ value, locations, weights, levels }),
   gradient: ({ gradOutput, saved: { value, locations, weights, levels }, needs, device }) => {
-    const { lanes, quads, chunks, bands } = layoutFor(device, value.shape[3]);
+    const layout = layoutFor(device, value.shape[3]);
+    const { chunks, bands } = layout;
     const { batch, queries, heads, levels: levelCount, sizes } = sizesOf([value, locations], chunks);
-    const kernels = kernelsFor(lanes, quads);
+    const kernels = kernelsFor(layout);
     const result: [Tensor | undefined, Tensor | undefined, Tensor | undefined] = [undefined, undefined, undefined];
     if (needs[0]) {
       result[0] = value.empty(value.shape).fill(0);
