@@ -51,8 +51,7 @@ export class RunCheck {
 
   /**
    * Compares what can be compared before a step is made, and tells every difference. Does nothing for a fresh run.
-   * @throws DinogradError of kind "config" if the data's categories mean something else; of kind "verification" for any
-   * difference if the check is strict
+   * @throws DinogradError of kind "verification" for any difference if the check is strict
    */
   static async prepare({ session, point, data, options, ui }: {
     session: TrainingSession;
@@ -63,7 +62,6 @@ export class RunCheck {
   }): Promise<RunCheck> {
     const parts = { session, strict: options.strictResume, ui };
     if (point === null) return new RunCheck({ ...parts, circumstances: undefined });
-    requireSameCategories(point, data);
     if (!options.resumeCheck) return new RunCheck({ ...parts, circumstances: undefined });
     const circumstances = await compareCircumstances({ session, point, data });
     const { differences } = circumstances;
@@ -102,6 +100,12 @@ export class RunCheck {
     else if (this.#strict) throw new DinogradError("verification", verdict.line);
     else this.#ui.warn(verdict.line);
   }
+}
+
+/** Where the data of a bundle's run lay; null where it does not tell. */
+export function recordedCocoPath({ content, path }: Pick<ResumePoint, "content" | "path">): string | null {
+  const { value } = new StateReader({ ...content.state }, path).get("runtime").get("coco_path");
+  return typeof value === "string" ? value : null;
 }
 
 /** @throws DinogradError of kind "config" if labels would mean something else than in the bundle's run */

@@ -25,6 +25,7 @@ export interface RunFiles {
   join(...parts: string[]): string;
   /** The folder of a file. */
   folderOf(file: string): string;
+  absolute(file: string): string;
 }
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -98,6 +99,7 @@ export const runFiles: RunFiles = {
   remove: (file) => attempt("remove it", file, () => fs.rmSync(file, { force: true })),
   join: (...parts) => path.join(...parts),
   folderOf: (file) => path.dirname(file),
+  absolute: (file) => path.resolve(file),
 };
 
 /**

@@ -16,7 +16,7 @@ import { showDryRun } from "./dry_run.ts";
 import { evaluateModel } from "./evaluate.ts";
 import { probeDigest } from "./probe.ts";
 import { afterEvaluation, afterTraining } from "./progress.ts";
-import { arithmeticOf, RunCheck } from "./run_check.ts";
+import { arithmeticOf, recordedCocoPath, requireSameCategories, RunCheck } from "./run_check.ts";
 import { patientFiles, runFiles } from "./run_files.ts";
 import { RunLog } from "./run_log.ts";
 import { Saver } from "./saver.ts";
@@ -36,11 +36,20 @@ export interface TrainingResult {
   readonly finished: boolean;
 }
 
+/** Who looks on while a run is trained. */
+export interface TrainHooks {
+  /**
+   * Called whenever the session has reached a state that a bundle can hold: between two steps, and before and after an
+   * evaluation. True ends the run there, without saving.
+   */
+  readonly reached?: (session: TrainingSession) => boolean | Promise<boolean>;
+}
+
 /**
  * Trains. The output folder is locked meanwhile. A dry run touches no folder and computes nothing.
  * @throws DinogradError for whatever the user can mend; the last bundle is intact then
  */
-export async function train(options: TrainOptions, ui: RunUi): Promise<TrainingResult> {
+export async function train(options: TrainOptions, ui: RunUi, hooks: TrainHooks = {}): Promise<TrainingResult> {
   const { outputDir, dryRun } = options;
   await using held = new AsyncDisposableStack();
   if (!dryRun) {
@@ -51,7 +60,7 @@ export async function train(options: TrainOptions, ui: RunUi): Promise<TrainingR
   }
   const run = await openRun(options, ui);
   try {
-    return dryRun ? await run.describe() : await run.train();
+    return dryRun ? await run.describe() : await run.train(hooks);
   } finally {
     await run.close();
   }
@@ -74,6 +83,7 @@ class Run {
   readonly #trace: StepTrace;
   readonly #check: RunCheck;
   readonly #resumedFrom: string | null;
+  readonly #cocoPath: string;
 
   private constructor(parts: {
     options: TrainOptions;
@@ -83,6 +93,7 @@ class Run {
     sets: RunData;
     check: RunCheck;
     resumedFrom: string | null;
+    cocoPath: string;
   }) {
     this.#options = parts.options;
     this.#ui = parts.ui;
@@ -91,6 +102,7 @@ class Run {
     this.#sets = parts.sets;
     this.#check = parts.check;
     this.#resumedFrom = parts.resumedFrom;
+    this.#cocoPath = runFiles.absolute(parts.cocoPath);
     const records = patientFiles(runFiles, (line) => parts.ui.warn(line));
     this.#log = new RunLog(parts.options.outputDir, records);
     this.#trace = new StepTrace(parts.options.outputDir, records);
@@ -109,9 +121,12 @@ class Run {
     { start, ui }: { readonly start: Start; readonly ui: RunUi },
   ): Promise<Run> {
     const { config, seed, point } = start;
-    if (options.cocoPath === null) throw new DinogradError("usage", "train: expected --coco_path but found none");
-    const trainSet = await openDataset(options.cocoPath, "train", { numClasses: config.num_classes });
-    const valSet = await openDataset(options.cocoPath, "val", { numClasses: config.num_classes });
+    const cocoPath = options.cocoPath ?? (point && recordedCocoPath(point));
+    if (cocoPath === null) throw new DinogradError("usage", "train: expected --coco_path but found none");
+    const trainSet = await openDataset(cocoPath, "train", { numClasses: config.num_classes });
+    const valSet = await openDataset(cocoPath, "val", { numClasses: config.num_classes });
+    const data = { train: trainSet, val: valSet };
+    if (point) requireSameCategories(point, data);
     const workers = options.numWorkers ?? 1;
     const loaders = {
       train: new Loader(trainSet, {
@@ -138,7 +153,7 @@ class Run {
       seed,
       stepsPerEpoch: loaders.train.batchesPerEpoch(),
       classes: trainSet.categories.map(({ id, name }) => ({ id, name })),
-      data: dataRecord({ train: trainSet, val: valSet }),
+      data: dataRecord(data),
       freeze: start.freeze,
     });
     opening.defer(() => session.dispose());
@@ -151,20 +166,18 @@ class Run {
       await plan.apply();
       runFiles.writeText(runFiles.join(options.outputDir, "config.json"), formatJsonConfig(config));
     }
-    const data = { train: trainSet, val: valSet };
     const check = await RunCheck.prepare({ session, point: options.dryRun ? null : point, data, options, ui });
     opening.move(); // from here on `close` does it
-    return new Run({ options, ui, session, loaders, sets: data, check, resumedFrom: point?.path ?? null });
+    return new Run({ options, ui, session, loaders, sets: data, check, resumedFrom: point?.path ?? null, cocoPath });
   }
 
   /** Prints the whole plan. */
   async describe(): Promise<TrainingResult> {
     await showDryRun(this.#session, { sets: this.#sets, ui: this.#ui });
-    const { epoch, step } = this.#session.progress;
-    return { epoch, step, finished: false };
+    return this.#leave();
   }
 
-  async train(): Promise<TrainingResult> {
+  async train({ reached = () => false }: TrainHooks): Promise<TrainingResult> {
     const session = this.#session;
     const { epochs } = session.config;
     this.#check.start(this.#earlierRecords());
@@ -173,12 +186,14 @@ class Run {
     if (this.#resumedFrom !== null) await this.#saver.restoreNames(session, this.#resumedFrom);
     while (session.progress.epoch < epochs && (session.progress.phase === "evaluate" || !this.#isOver())) {
       if (session.progress.phase === "train") {
-        await this.#trainEpoch();
+        if (!await this.#trainEpoch(reached)) return this.#leave();
         if (this.#ui.stop.aborted) return await this.#stop();
+        if (await reached(session)) return this.#leave();
         await this.#saver.save(session);
       }
       if (!await this.#evaluateEpoch()) return await this.#stop();
       session.progress = afterEvaluation(session.progress);
+      if (await reached(session)) return this.#leave();
       await this.#saver.save(session, { wait: true });
     }
     this.#check.finish();
@@ -210,9 +225,10 @@ class Run {
 
   /**
    * Trains what is left of the epoch, or up to the step after which it was asked to stop. After the epoch's last step
-   * the session's phase is "evaluate", so that no bundle tells of an epoch that is over and yet to be trained.
+   * the session's phase is "evaluate", so that no bundle tells of an epoch that is over and yet to be trained. False if
+   * who looks on ended the run.
    */
-  async #trainEpoch(): Promise<void> {
+  async #trainEpoch(reached: NonNullable<TrainHooks["reached"]>): Promise<boolean> {
     const session = this.#session;
     const { epoch } = session.progress;
     const steps = this.#loaders.train.batchesPerEpoch();
@@ -232,10 +248,12 @@ class Run {
         // A signal is only seen when the event loop turns.
         await new Promise((resolve) => setTimeout(resolve, 0));
         if (isComplete()) break;
-        if (this.#ui.stop.aborted) return;
+        if (this.#ui.stop.aborted) return true;
+        if (await reached(session)) return false;
         if (this.#isTimeToSave()) await this.#saver.save(session);
       }
       session.progress = afterTraining(session.progress);
+      return true;
     } catch (error) {
       if (error instanceof DinogradError && error.kind === "nonfinite" && last) {
         throw await this.#nonfinite(error, last);
@@ -300,6 +318,11 @@ class Run {
     return true;
   }
 
+  #leave(): TrainingResult {
+    const { epoch, step } = this.#session.progress;
+    return { epoch, step, finished: false };
+  }
+
   /** Saves and says how to go on. */
   async #stop(): Promise<TrainingResult> {
     const isSaved = await this.#saver.save(this.#session, { wait: true });
@@ -336,6 +359,7 @@ class Run {
     return {
       saved: new Date().toISOString(),
       ...arithmeticOf(device),
+      coco_path: this.#cocoPath,
       workers: this.#options.numWorkers,
       note: this.#options.note,
       probe: await probeDigest(model, config),
