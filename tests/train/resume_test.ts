@@ -11,6 +11,7 @@ import {
   tinyTrainOptions,
   writeTinyCoco,
 } from "../helpers/tiny_training.ts";
+import { pollGently } from "../helpers/webgpu.ts";
 
 const STEPS = 6; // two epochs of three
 
@@ -62,6 +63,7 @@ Deno.test("so does one with OneCycleLR, SGD and gradient checkpointing", async (
 });
 
 Deno.test("so does one on WebGPU", async () => {
+  pollGently();
   const { straight, resumed } = await straightAndStopped(tinyTrainingConfig(), {
     circumstances: [{ numWorkers: 0 }, { numWorkers: 1 }],
     changes: { device: "webgpu" },
