@@ -10,7 +10,7 @@ import { scope } from "../engine/scope.ts";
 import { tensor } from "../engine/tensor.ts";
 import type { DetectOptions, DinoConfig, RunUi } from "./config/mod.ts";
 import { parseCocoFile } from "./data/coco_file.ts";
-import { readBytes, writeBytes } from "./data/data_files.ts";
+import { isSamePath, makeFolder, readBytes, writeBytes } from "./data/data_files.ts";
 import { type Image, prepareForInference, readImage, type TransformSpec } from "./data/mod.ts";
 import { annotateImage } from "./draw/annotate.ts";
 import { expandImagePaths } from "./image_paths.ts";
@@ -76,8 +76,9 @@ export function describeDetections(
 }
 
 /**
- * Detects in files, folders and patterns. An image that cannot be read is told and does not stop the rest.
- * @returns how many arguments or images could not be read
+ * Detects in files, folders and patterns. An image that cannot be read, or is too small a strip for the model, is told and
+ * does not stop the rest.
+ * @returns how many arguments or images could not be used
  * @throws DinogradError where model, device or output folder are not to be had
  */
 export async function detect(options: DetectOptions, ui: RunUi): Promise<{ readonly unreadable: number }> {
@@ -85,68 +86,94 @@ export async function detect(options: DetectOptions, ui: RunUi): Promise<{ reado
   if (paths.length === 0) throw new DinogradError("data", "detect: expected images but found none");
   const classNames = options.classNames === null ? null : await readClassNames(options.classNames);
   await checkCheckpoint(options.checkpoint, options);
+  const found = paths.filter(({ problem }) => problem === undefined).map(({ path }) => path);
+  for (const { problem } of paths) if (problem !== undefined) ui.warn(problem);
+  const missing = paths.length - found.length;
+  if (options.out !== null) await prepareFolder(options.out, found);
+  if (found.length === 0) {
+    if (options.json) ui.json([]);
+    return { unreadable: missing };
+  }
   const device = await openDevice(options);
   try {
-    return await detectOn(device, { options, ui, paths, classNames });
+    const results = await detectOn(device, { options, ui, paths: found, classNames });
+    await tell(results, { options, ui });
+    return { unreadable: missing + results.filter((result) => result === null).length };
   } finally {
     await device.destroy();
   }
 }
 
+/** Finds out before any work whether results can be written, and that no image would be replaced by its drawing. */
+async function prepareFolder(out: string, images: readonly string[]): Promise<void> {
+  await makeFolder(out);
+  const folders = new Set(images.map((path) => path.includes("/") ? path.slice(0, path.lastIndexOf("/")) || "/" : "."));
+  for (const folder of folders) {
+    if (!await isSamePath(folder, out)) continue;
+    throw new DinogradError("usage", `--out: expected a folder other than that of the images but found ${out}`);
+  }
+}
+
+/** What was found in each image, or null where it could not be used; shorter than `paths` where asked to stop. */
 async function detectOn(
   device: Device,
   { options, ui, paths, classNames }: {
     readonly options: DetectOptions;
     readonly ui: RunUi;
-    readonly paths: Awaited<ReturnType<typeof expandImagePaths>>;
+    readonly paths: readonly string[];
     readonly classNames: readonly ClassName[] | null;
   },
-): Promise<{ readonly unreadable: number }> {
+): Promise<(ImageDetections | null)[]> {
   const { checkpoint, out, threshold, exifOrientation } = options;
   const { model, config, classes } = await loadModel(checkpoint, { ...options, device, ui });
   const naming = { threshold, classes: classNames ?? classes };
   const transforms = transformsOf({ ...config, exif_orientation: exifOrientation || config.exif_orientation }, false);
   const names = new UniqueNames();
-  const results: ImageDetections[] = [];
-  let unreadable = 0;
+  const results: (ImageDetections | null)[] = [];
   const progress = ui.progress("detect", paths.length);
-  for (const [done, { path, problem }] of paths.entries()) {
+  for (const path of paths) {
     if (ui.stop.aborted) break;
-    const image = problem === undefined ? await readOrTell(path, { transforms, ui }) : ui.warn(problem);
-    if (!image) {
-      unreadable++;
-      continue;
-    }
-    const detections = describeDetections(await detectImage(model, image, { config, transforms }), naming);
-    results.push({ image: path, width: image.width, height: image.height, detections });
-    if (out !== null) {
-      const annotated = await annotateImage(image, detections);
+    const used = await orTell(path, ui, async () => {
+      const image = await readImage(path, { exifOrientation: transforms.exifOrientation });
+      return { image, found: await detectImage(model, image, { config, transforms }) };
+    });
+    const detections = used && describeDetections(used.found, naming);
+    results.push(used && detections && { image: path, ...sizeOf(used.image), detections });
+    if (used && detections && out !== null) {
+      const annotated = await annotateImage(used.image, detections);
       await writeBytes(`${out}/${names.of(path, annotated.extension)}`, annotated.bytes);
     }
-    progress.update(done + 1, { text: `${detections.length} in ${path}` });
+    progress.update(results.length, { text: `${detections?.length ?? "nothing read"} in ${path}` });
   }
   progress.finish();
   model.dispose();
-  if (out !== null) {
-    await writeBytes(`${out}/detections.json`, new TextEncoder().encode(JSON.stringify(results, null, 1) + "\n"));
-    ui.say(`${results.length} images and detections.json are in ${out}`);
-  }
-  if (options.json) ui.json(results);
-  else if (out === null) showDetections(results, ui);
-  return { unreadable };
+  return results;
 }
 
-async function readOrTell(
-  path: string,
-  { transforms, ui }: { readonly transforms: TransformSpec; readonly ui: RunUi },
-): Promise<Image | undefined> {
+const sizeOf = ({ width, height }: Image) => ({ width, height });
+
+/** What `run` gives, or null after a word on why this image cannot be used. */
+async function orTell<T>(path: string, ui: RunUi, run: () => Promise<T>): Promise<T | null> {
   try {
-    return await readImage(path, { exifOrientation: transforms.exifOrientation });
+    return await run();
   } catch (error) {
-    if (!(error instanceof DinogradError)) throw error;
-    ui.warn(error.message);
-    return undefined;
+    if (!(error instanceof DinogradError) || (error.kind !== "data" && error.kind !== "config")) throw error;
+    ui.warn(error.message.includes(path) ? error.message : `${path}: ${error.message}`);
+    return null;
   }
+}
+
+async function tell(
+  results: readonly (ImageDetections | null)[],
+  { options: { out, json }, ui }: { readonly options: DetectOptions; readonly ui: RunUi },
+): Promise<void> {
+  const images = results.filter((result) => result !== null);
+  if (out !== null) {
+    await writeBytes(`${out}/detections.json`, new TextEncoder().encode(JSON.stringify(images, null, 1) + "\n"));
+    ui.say(`${images.length} images and detections.json are in ${out}`);
+  }
+  if (json) ui.json(images);
+  else if (out === null && images.length > 0) showDetections(images, ui);
 }
 
 async function readClassNames(path: string): Promise<ClassName[]> {

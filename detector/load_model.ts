@@ -4,6 +4,7 @@ import type { Device } from "../engine/device/device.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { ZeroStream } from "../engine/random.ts";
 import { type ConfigObject, type DinoConfig, resolveConfig, type RunUi } from "./config/mod.ts";
+import { kindOf } from "./data/data_files.ts";
 import { buildDino, type Dino } from "./model/mod.ts";
 import {
   applyLoad,
@@ -43,7 +44,7 @@ export interface LoadedModel {
  * where its weights do not fit the configuration
  */
 export async function loadModel(checkpoint: string, options: LoadModelOptions): Promise<LoadedModel> {
-  await using file = await openWeights(checkpoint);
+  await using file = await openFile(checkpoint);
   const config = chooseConfig(file, options);
   const weights = chooseWeights(file, options);
   const model = buildDino({ device: options.device, random: new ZeroStream() }, config).evaluate();
@@ -71,9 +72,17 @@ export async function checkCheckpoint(
   checkpoint: string,
   options: Omit<LoadModelOptions, "device" | "ui">,
 ): Promise<void> {
-  await using file = await openWeights(checkpoint);
+  await using file = await openFile(checkpoint);
   chooseConfig(file, options);
   chooseWeights(file, options);
+}
+
+/** A run's folder is easily named instead of one of the checkpoints in it. */
+async function openFile(checkpoint: string): Promise<WeightsFile> {
+  if (await kindOf(checkpoint) === "folder") {
+    throw new DinogradError("checkpoint", `${checkpoint}: expected a checkpoint file but found a folder`);
+  }
+  return await openWeights(checkpoint);
 }
 
 function chooseWeights({ ema, tensors, path }: WeightsFile, { useEma }: Pick<LoadModelOptions, "useEma">): Weights {

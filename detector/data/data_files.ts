@@ -3,7 +3,7 @@
  * inside an npm package (WebAssembly codecs, fonts). Everything else here works on bytes, so it runs in a browser too.
  */
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, realpath, stat, writeFile } from "node:fs/promises";
 import { DinogradError } from "../../engine/errors.ts";
 
 /** Reads a whole file. Throws a `DinogradError` of kind "data" that names the path and the reason. */
@@ -36,6 +36,24 @@ export async function kindOf(path: string): Promise<"file" | "folder" | "missing
   }
 }
 
+/** Makes a folder and those above it, unless it exists. Throws a `DinogradError` of kind "data" that names it. */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (cause) {
+    throw new DinogradError("data", `cannot make the folder ${path}: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+/** Whether two paths lead to the same existing file or folder, through links or not. */
+export async function isSamePath(a: string, b: string): Promise<boolean> {
+  try {
+    return await realpath(a) === await realpath(b);
+  } catch {
+    return false;
+  }
+}
+
 /** The names in a folder, sorted by code unit; none if the folder does not exist. */
 export async function listFolder(path: string): Promise<string[]> {
   try {
@@ -64,6 +82,7 @@ function reasonOf(cause: unknown): string {
     EACCES: "permission denied",
     EISDIR: "it is a folder",
     ENOTDIR: "a part of the path is not a folder",
+    EEXIST: "a file of that name exists",
     ENOSPC: "no space left on the device",
   };
   return known[code] ?? (code || (cause instanceof Error ? cause.message : String(cause)));

@@ -26,7 +26,9 @@ export function sizeWithAspectRatio(
   const { width, height } = from;
   const shorter = Math.min(width, height), longer = Math.max(width, height);
   let short = size;
-  if (maxSize !== null && longer / shorter * size > maxSize) short = roundHalfToEven(maxSize * shorter / longer);
+  if (maxSize !== null && longer / shorter * size > maxSize) {
+    short = Math.max(1, roundHalfToEven(maxSize * shorter / longer)); // 0 for strips, on which the official code fails
+  }
   if (shorter === short) return { width, height };
   if (width < height) return { width: short, height: Math.max(1, Math.trunc(short * height / width)) };
   return { width: Math.max(1, Math.trunc(short * width / height)), height: short };

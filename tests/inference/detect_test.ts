@@ -112,6 +112,56 @@ Deno.test("patterns find files at their depth, and results of equal names do not
   });
 });
 
+Deno.test("a strip too thin for the model is told with its name and does not stop the rest", async () => {
+  await prepared(async (folder, device) => {
+    const session = tinySession(device, { config: tinyConfig({ num_queries: 30 }) });
+    await writeTinyBundle(`${folder}/many_queries.dino`, session);
+    session.dispose();
+    // Resized to 1 x 100 it has 13 + 7 + 4 tokens.
+    await Deno.writeFile(`${folder}/thin.png`, encodePng({ width: 2, height: 200, data: new Uint8Array(1200) }));
+    const images = [`${folder}/thin.png`, `${folder}/images/a.jpg`];
+    const few = recorder();
+    const run = options(folder, { images, checkpoint: `${folder}/many_queries.dino` });
+    assertEquals(await detect(run, few.ui), { unreadable: 1 });
+    assertEquals(few.warnings.length, 1);
+    assert(few.warnings[0].includes("thin.png") && few.warnings[0].includes("(24)"), few.warnings[0]);
+    assertEquals((few.values[0] as ImageDetections[]).map(({ image }) => image), [images[1]]);
+    const enough = recorder();
+    assertEquals(await detect(options(folder, { images }), enough.ui), { unreadable: 0 });
+    assertEquals((enough.values[0] as ImageDetections[]).length, 2);
+  });
+});
+
+Deno.test("images are never replaced by their drawings, and a folder is no checkpoint", async () => {
+  await prepared(async (folder) => {
+    const refused = async (changes: Partial<DetectOptions>) =>
+      await assertRejects(() => detect(options(folder, changes), recorder().ui), DinogradError);
+    await Deno.symlink(`${folder}/images`, `${folder}/link`);
+    const before = await Deno.readFile(`${folder}/images/a.jpg`);
+    for (const out of [`${folder}/images`, `${folder}/images/`, `${folder}/link`]) {
+      const error = await refused({ out });
+      assertEquals(error.kind, "usage");
+      assert(error.message.includes("--out"));
+    }
+    assertEquals(await Deno.readFile(`${folder}/images/a.jpg`), before);
+    assertEquals((await refused({ out: `${folder}/model.dino` })).kind, "data");
+    const checkpoint = await refused({ checkpoint: folder });
+    assertEquals(checkpoint.kind, "checkpoint");
+    assert(checkpoint.message.includes("found a folder"));
+  });
+});
+
+Deno.test("where no argument leads to an image, each is told and nothing is computed", async () => {
+  await prepared(async (folder) => {
+    const { ui, values, warnings } = recorder();
+    const images = [`${folder}/none.jpg`, `${folder}/*.tiff`];
+    // The model does not fit its configuration, which would be an error if it were built.
+    assertEquals(await detect(options(folder, { images, configChanges: { hidden_dim: 64 } }), ui), { unreadable: 2 });
+    assertEquals(warnings.length, 2);
+    assertEquals(values, [[]]);
+  });
+});
+
 Deno.test("names for results differ even where case alone tells files apart", () => {
   const names = new UniqueNames();
   assertEquals(["x/A.png", "y/a.jpg", "a_2.png"].map((path) => names.of(path, "jpg")), [
