@@ -39,16 +39,20 @@ export function pixelEmbedding(mask: BatchMask, options: PixelEmbeddingOptions):
   return output;
 }
 
-/** The embeddings of all levels' pixels as one tensor [N, tokens, 2 · features]. */
+/**
+ * The embeddings of all levels' pixels as one tensor [N, tokens, 2 · features], or [1, tokens, 2 · features] where no image
+ * has padding, because then they are the same for all.
+ */
 export function tokenEmbedding(device: Device, levels: FeatureLevels, options: PixelEmbeddingOptions): Tensor {
   const width = 2 * options.features;
-  const output = hostArray(device, levels.batch * levels.tokens * width);
+  const batch = levels.hasPadding ? levels.batch : 1;
+  const output = hostArray(device, batch * levels.tokens * width);
   let start = 0;
   for (const mask of levels.masks) {
-    embedPixels(mask, options, { output, start, imageStride: levels.tokens * width });
+    embedPixels({ ...mask, batch }, options, { output, start, imageStride: levels.tokens * width });
     start += mask.height * mask.width * width;
   }
-  return tensor(device, output, [levels.batch, levels.tokens, width]);
+  return tensor(device, output, [batch, levels.tokens, width]);
 }
 
 interface Target {

@@ -10,7 +10,7 @@ import { Module, type ModuleContext, Parameter } from "../../engine/nn/module.ts
 import { LayerNorm } from "../../engine/nn/norm.ts";
 import { concat } from "../../engine/ops/layout.ts";
 import { scope, tidy } from "../../engine/scope.ts";
-import { type Tensor, tensor } from "../../engine/tensor.ts";
+import { type Tensor, tensor, zeros } from "../../engine/tensor.ts";
 import { type DecoderResult, DeformableDecoder, joinQueries } from "./decoder.ts";
 import { DeformableEncoder } from "./encoder.ts";
 import { standardNormal, xavierUniform } from "./initialize.ts";
@@ -150,7 +150,7 @@ export class DeformableTransformer extends Module {
         return concat(parts, 1);
       });
       trace?.("sources", flat);
-      trace?.("positions", positions);
+      trace?.("positions", positions.add(zeros(device, [batch, 1, 1])));
       const referencePoints = floatTensor(device, encoderReferencePoints(levels), [batch, tokens, shapes.length, 2]);
       return this.encoder.forward(flat, { positions, referencePoints, spatialShapes: shapes, padding });
     });
