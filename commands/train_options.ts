@@ -99,12 +99,6 @@ export async function trainOptions(flags: TrainFlags, ui: RunUi): Promise<TrainO
   if (choice.config === null && resume === undefined) {
     throw new DinogradError("usage", "train: expected -c (a preset or config file) or --resume but found neither");
   }
-  if (flags.dry_run) {
-    throw new DinogradError("usage", "train: expected no --dry_run, which is not there yet, but found it");
-  }
-  for (const name of ["start_epoch", "save_log"] as const) {
-    if (flags[name] !== undefined) ui.warn(`--${name} has no effect yet`);
-  }
   const override = parseOptions(flags.override ?? []);
   checkConfigKeys(override, "--override");
   return {

@@ -31,6 +31,7 @@ export async function openBundleRecord(
     path,
     kind: "bundle",
     config: configOf(state, path),
+    whyNoConfig: null,
     rates: {},
     classes: file.classes,
     weights: file.tensors,

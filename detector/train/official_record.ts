@@ -69,7 +69,7 @@ export function openOfficialRecord(file: WeightsFile, pth: PthFile): TrainingRec
   return {
     path,
     kind: "pth",
-    config: ownConfig(file),
+    ...ownConfig(file),
     rates,
     classes: file.classes,
     weights: file.tensors,
@@ -105,12 +105,13 @@ function beginningState(): StateMap {
   };
 }
 
-/** The configuration in the file's `args`; null where there is none, or one that cannot be built here. */
-function ownConfig(file: WeightsFile): DinoConfig | null {
+/** The configuration in the file's `args`, or why there is none. */
+function ownConfig(file: WeightsFile): Pick<TrainingRecord, "config" | "whyNoConfig"> {
   try {
-    return resolveFileConfig(file);
+    const config = resolveFileConfig(file);
+    return { config, whyNoConfig: config ? null : `${file.path}: expected a configuration in "args" but found none` };
   } catch (error) {
-    if (error instanceof DinogradError && error.kind === "config") return null;
+    if (error instanceof DinogradError && error.kind === "config") return { config: null, whyNoConfig: error.message };
     throw error;
   }
 }

@@ -58,6 +58,7 @@ export async function openResume(path: string, options: TrainOptions, ui: RunUi)
   const { config, overridden } = settleConfig({
     path,
     recorded: record.config,
+    whyNoConfig: record.whyNoConfig,
     rates: record.rates,
     given: options.config,
     changes: options.configChanges,

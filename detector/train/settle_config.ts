@@ -53,6 +53,7 @@ export interface ConfigSources {
   readonly path: string;
   /** The checkpoint's configuration, where it has one. */
   readonly recorded: DinoConfig | null;
+  readonly whyNoConfig: string | null;
   /** What the checkpoint's optimizer and scheduler say, over `recorded`. */
   readonly rates: ConfigObject;
   /** That of `-c`, or null. */
@@ -71,10 +72,7 @@ export interface ConfigSources {
 export function settleConfig(sources: ConfigSources, ui: RunUi): SettledConfig {
   const { recorded, given, changes, path } = sources;
   if (recorded === null && given === null) {
-    throw new DinogradError(
-      "config",
-      `${path}: expected a checkpoint with a configuration that can be used here but found none; choose one with -c`,
-    );
+    throw new DinogradError("config", `${sources.whyNoConfig ?? path}; choose a configuration with -c`);
   }
   const wanted = given ?? resolveConfig(changes, { source: "--options", base: recorded ?? undefined }).config;
   const settled = recorded !== null && sources.exact

@@ -26,6 +26,8 @@ export interface TrainingRecord extends AsyncDisposable {
   readonly kind: "bundle" | "pth";
   /** The configuration that it was trained with; null where the file has none that can be used here. */
   readonly config: DinoConfig | null;
+  /** What is wrong where `config` is null. */
+  readonly whyNoConfig: string | null;
   /** Settings of the learning rates that optimizer and scheduler tell themselves; they hold over `config`. */
   readonly rates: ConfigObject;
   readonly classes: readonly ClassName[] | null;
