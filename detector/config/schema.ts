@@ -198,7 +198,9 @@ export const DATA_KEYS: Table<DataConfig> = {
 export const RUNTIME_KEYS: Table<RuntimeConfig> = {
   save_checkpoint_interval: integer(1, "epochs between numbered checkpoints", { min: 1 }),
   use_checkpoint: boolean(false, "gradient checkpointing in the backbone: less memory, the same numbers"),
-  backbone_dir: optional(text("", "folder of the pretrained backbone's weights")),
+  backbone_dir: optional(
+    text("", "folder of a Swin transformer's or ConvNeXt's pretrained weights, by their published names"),
+  ),
   useCats: boolean(true, "tell categories apart in evaluation"),
 };
 

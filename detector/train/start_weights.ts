@@ -5,6 +5,7 @@
 
 import { DinogradError } from "../../engine/errors.ts";
 import type { RunUi, TrainOptions } from "../config/mod.ts";
+import { pretrainedFile } from "../model/backbone/pretrained.ts";
 import {
   applyLoad,
   classesOfFile,
@@ -25,7 +26,9 @@ export async function openFreshStart(options: TrainOptions, ui: RunUi): Promise<
     throw new DinogradError("usage", "train: expected -c with a preset or a config file but found none");
   }
   const { config, overridden } = overrideConfig(options.config, options.override, ui);
-  const { backboneWeights, pretrainModelPath } = options;
+  const { pretrainModelPath } = options;
+  // Weights of a whole model have the backbone's among them.
+  const backboneWeights = options.backboneWeights ?? (pretrainModelPath === null ? pretrainedFile(config) : null);
   await using opening = new AsyncDisposableStack();
   const files: { readonly file: WeightsFile; readonly within?: string }[] = [];
   if (backboneWeights !== null) {
