@@ -1,25 +1,52 @@
-/** `verify`: reads every byte of bundles and compares every checksum. */
+/**
+ * `verify`: reads every byte of bundles and compares every checksum. With `--deep` it also trains again from the bundle
+ * before and compares every bit.
+ */
 import type { Command } from "commander";
 import { listBundles, openBundle } from "../checkpoint/mod.ts";
 import { DinogradError } from "../engine/errors.ts";
-import type { Verb } from "./command.ts";
+import { addComputeFlags, type ComputeFlags, computeOptions, type Verb } from "./command.ts";
 import { isFolder } from "./files.ts";
 import { EXIT_CODES } from "./exit_codes.ts";
 import { formatBytes } from "./table.ts";
+import type { Terminal } from "./terminal.ts";
 
-interface VerifyFlags {
+interface VerifyFlags extends ComputeFlags {
+  readonly deep?: true;
+  readonly from?: string;
+  readonly coco_path?: string;
   readonly json?: true;
 }
 
+interface Finding {
+  readonly path: string;
+  readonly sound: boolean;
+  readonly bytes: number;
+  readonly problems: readonly string[];
+}
+
 export const verifyVerb: Verb<VerifyFlags> = {
+  keepsBusy: true,
+
   define(command: Command): void {
     command
       .argument("<path...>", "bundles, or folders of bundles")
+      .option("--deep", "train again from the bundle before and compare every bit")
+      .option("--from <file>", "with --deep: the bundle to train from (default: the one before in the same folder)")
+      .option("--coco_path <dir>", "with --deep: the data set (default: where it was when the bundle was made)")
       .option("--json", "print the findings as JSON");
+    addComputeFlags(command);
   },
 
   async run({ args, flags, terminal }): Promise<number> {
-    const findings: { path: string; sound: boolean; bytes: number; problems: readonly string[] }[] = [];
+    const { deep, from, coco_path: cocoPath } = flags;
+    if (!deep && (from !== undefined || cocoPath !== undefined)) {
+      throw new DinogradError("usage", "verify: expected --deep with --from or --coco_path but found none");
+    }
+    if (deep && (args.length !== 1 || await isFolder(args[0]))) {
+      throw new DinogradError("usage", "verify --deep: expected one bundle but found several or a folder");
+    }
+    const findings: Finding[] = [];
     for (const path of await expand(args)) {
       const finding = await verifyFile(path);
       findings.push(finding);
@@ -27,12 +54,34 @@ export const verifyVerb: Verb<VerifyFlags> = {
       if (finding.sound) terminal.say(`${path}: sound, ${formatBytes(finding.bytes)}, every checksum right`);
       else for (const problem of finding.problems) terminal.say(problem);
     }
-    if (flags.json) terminal.json(findings);
     const bad = findings.filter(({ sound }) => !sound).length;
+    const again = deep && bad === 0 ? await trainAgain(args[0], flags, terminal) : undefined;
+    if (flags.json) terminal.json(deep ? { findings, deep: again ?? null } : findings);
     if (bad > 0) terminal.warn(`${bad} of ${findings.length} files are damaged`);
-    return bad > 0 ? EXIT_CODES.checkpoint : 0;
+    if (bad > 0) return EXIT_CODES.checkpoint;
+    return again && again.differences.length > 0 ? EXIT_CODES.verification : 0;
   },
 };
+
+async function trainAgain(path: string, flags: VerifyFlags, terminal: Terminal) {
+  const scratch = await Deno.makeTempDir({ prefix: "dinograd-verify-" });
+  try {
+    const { verifyDeep } = await import("../detector/train/deep_verify.ts");
+    const options = { ...computeOptions(flags), cocoPath: flags.coco_path ?? null, from: flags.from ?? null, scratch };
+    const report = await verifyDeep(path, options, terminal);
+    const { from, steps, differences } = report;
+    if (flags.json) return report;
+    const about = `${path}: trained again from ${from}, ${steps} steps`;
+    if (differences.length === 0) terminal.say(`${about}: equal, bit for bit`);
+    else {
+      terminal.say(`${about}: not equal`);
+      for (const difference of differences) terminal.say(`  ${difference}`);
+    }
+    return report;
+  } finally {
+    await Deno.remove(scratch, { recursive: true });
+  }
+}
 
 async function expand(paths: readonly string[]): Promise<string[]> {
   const files: string[] = [];
@@ -49,7 +98,7 @@ async function expand(paths: readonly string[]): Promise<string[]> {
   return files;
 }
 
-async function verifyFile(path: string) {
+async function verifyFile(path: string): Promise<Finding> {
   try {
     await using bundle = await openBundle(path);
     const { sound, bytes, problems } = await bundle.verify();
