@@ -14,7 +14,7 @@ import { transformsOf } from "./transforms.ts";
 /** Rows of the learning-rate curve that are worth printing. */
 const MOST_ROWS = 24;
 
-/** Prints the plan of a session that stands where its run would start. Does a step on it, so it is of no use afterwards. */
+/** Prints the plan of a session that stands where its run would start. Its numbers mean nothing. */
 export async function showDryRun(
   session: TrainingSession,
   { sets, ui }: { readonly sets: RunData; readonly ui: RunUi },
@@ -105,7 +105,7 @@ async function showMemory(
   session: TrainingSession,
   { sets: { train }, ui }: { readonly sets: RunData; readonly ui: RunUi },
 ): Promise<void> {
-  const { config, device } = session;
+  const { config, device, progress } = session;
   const objects = Math.max(...Array.from({ length: train.length }, (_, i) => train.entry(i).objects.length));
   const { weights, trained, moments, average } = bundleBytes(session);
   for (const [height, width] of largestBatches(session)) {

@@ -2,9 +2,7 @@ import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/as
 import { openPth, pickleGet, stateDictOf, toNumbers } from "../../checkpoint/mod.ts";
 import type { DinoConfig, TrainOptions } from "../../detector/config/mod.ts";
 import { StateReader } from "../../detector/train/bundle_state.ts";
-import { TrainingSession } from "../../detector/train/session.ts";
-import { openStart } from "../../detector/train/start.ts";
-import { createCpuDevice } from "../../engine/device/wasm/device.ts";
+import type { TrainingSession } from "../../detector/train/session.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import {
   OFFICIAL_CASES,
@@ -14,8 +12,8 @@ import {
   setOfficialGradient,
   writeOfficialCheckpoint,
 } from "../helpers/official_checkpoint.ts";
-import { TINY_CLASSES } from "../helpers/tiny_model.ts";
-import { contentIn, digestIn, runTraining, TestUi, tinyTrainOptions, writeTinyCoco } from "../helpers/tiny_training.ts";
+import { withStarted } from "../helpers/started_session.ts";
+import { contentIn, digestIn, runTraining, tinyTrainOptions, writeTinyCoco } from "../helpers/tiny_training.ts";
 
 async function inFolder(test: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
@@ -28,30 +26,6 @@ async function inFolder(test: (folder: string) => Promise<void>): Promise<void> 
 
 /** Half a unit in the last place of float32, relative. */
 const ROUNDING = 6e-8;
-
-const optionsFor = (resume: string, config: DinoConfig | null, changes: Partial<TrainOptions> = {}) =>
-  tinyTrainOptions({ outputDir: "", cocoPath: "", config }, { resume, ...changes });
-
-/** A session that went on from a checkpoint, with what was said. */
-async function resumed(
-  options: TrainOptions,
-  test: (session: TrainingSession, ui: TestUi) => Promise<void>,
-): Promise<void> {
-  const device = await createCpuDevice({ threads: 1 });
-  const ui = new TestUi();
-  try {
-    await using start = await openStart(options, ui);
-    const { config, seed, freeze } = start;
-    const session = new TrainingSession({ device, config, seed, freeze, stepsPerEpoch: 3, classes: TINY_CLASSES });
-    const plan = await start.plan(session);
-    plan.show(ui);
-    await plan.apply();
-    await test(session, ui);
-    session.dispose();
-  } finally {
-    await device.destroy();
-  }
-}
 
 /** The learning rates to the end of the training, step by step with one cycle, else epoch by epoch. */
 function assertSameRates(session: TrainingSession, { rates, epoch, step, steps_per_epoch }: OfficialExpectation): void {
@@ -71,7 +45,7 @@ for (const name of OFFICIAL_CASES) {
     await inFolder(async (folder) => {
       const expected = await officialExpectation(name);
       const path = await writeOfficialCheckpoint(folder, name);
-      await resumed(optionsFor(path, null), async (session) => {
+      await withStarted({ resume: path }, async ({ session }) => {
         assertEquals([session.progress.epoch, session.progress.step], [expected.epoch, expected.step]);
         assertEquals(session.groups.map(({ parameters }) => parameters.length), expected.groups);
         assertSameRates(session, expected);
@@ -104,7 +78,7 @@ for (const name of OFFICIAL_CASES) {
 Deno.test("every weight of an official checkpoint arrives under all its names, and so does every weight of its average", async () => {
   await inFolder(async (folder) => {
     const path = await writeOfficialCheckpoint(folder);
-    await resumed(optionsFor(path, null), async (session) => {
+    await withStarted({ resume: path }, async ({ session }) => {
       await using file = await openPth(path);
       const { model, ema } = session;
       if (!ema) throw new Error("expected a session with an average");
@@ -165,17 +139,17 @@ Deno.test("the checkpoint's learning rates win over -c, which is told, and --ove
 Deno.test("an official file without a training state, or with another model's, is refused with the remedy", async () => {
   await inFolder(async (folder) => {
     const goldens = new URL("../goldens/", import.meta.url).pathname;
-    const refused = async (options: TrainOptions) =>
-      await assertRejects(() => resumed(options, () => Promise.resolve()), DinogradError);
+    const refused = async (resume: string, config: DinoConfig) =>
+      await assertRejects(() => withStarted({ resume, config }, () => {}), DinogradError);
     const path = await writeOfficialCheckpoint(folder);
-    const other = await refused(optionsFor(path, await officialConfig({ num_classes: 4, dn_labelbook_size: 4 })));
+    const other = await refused(path, await officialConfig({ num_classes: 4, dn_labelbook_size: 4 }));
     assertEquals(other.kind, "config");
     assert(/shape mismatch: .* --finetune_ignore/.test(other.message), other.message);
-    const alone = await refused(optionsFor(`${goldens}ckpt_ddp_prefix.pth`, await officialConfig()));
+    const alone = await refused(`${goldens}ckpt_ddp_prefix.pth`, await officialConfig());
     assertEquals(alone.kind, "checkpoint");
     assert(alone.message.includes("--pretrain_model_path"), alone.message);
     for (const name of ["ckpt_evil_os_system.pth", "ckpt_truncated.pth", "none.pth"]) {
-      assertEquals((await refused(optionsFor(goldens + name, await officialConfig()))).kind, "checkpoint", name);
+      assertEquals((await refused(goldens + name, await officialConfig())).kind, "checkpoint", name);
     }
   });
 });
