@@ -7,7 +7,7 @@ import type { Conv2dShape } from "../engine/device/device.ts";
 import { WasmConv } from "../engine/device/wasm/conv.ts";
 import { WasmRuntime } from "../engine/device/wasm/runtime.ts";
 import { addressOf, block } from "./gemm.ts";
-import { fastest, peakMeter } from "./peak.ts";
+import { fastest, peakMeter } from "../engine/device/wasm/peak.ts";
 
 interface Layer {
   readonly name: string;

@@ -6,7 +6,7 @@
 import type { Buffer, MatmulCall, MatrixLayout } from "../engine/device/device.ts";
 import { WasmGemm } from "../engine/device/wasm/gemm.ts";
 import { WasmRuntime } from "../engine/device/wasm/runtime.ts";
-import { fastest, peakMeter } from "./peak.ts";
+import { fastest, peakMeter } from "../engine/device/wasm/peak.ts";
 
 interface Shape {
   readonly name: string;

@@ -56,6 +56,10 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     about: "make data, train, kill, resume, compare bit for bit, evaluate, detect: all in a few minutes",
     load: async () => (await import("./demo.ts")).demoVerb,
   },
+  bench: {
+    about: "how fast this machine is, and a model on it",
+    load: async () => (await import("./bench.ts")).benchVerb,
+  },
   diff: {
     about: "which tensors and states of two bundles differ, and by how much",
     load: async () => (await import("./diff.ts")).diffVerb,

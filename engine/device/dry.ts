@@ -5,7 +5,16 @@
  */
 
 import type { DType, TensorData } from "../dtype.ts";
-import type { Buffer, Device, DeviceMemory } from "./device.ts";
+import type {
+  Buffer,
+  Conv2dCall,
+  Conv2dInputGradientCall,
+  Conv2dShape,
+  Conv2dWeightGradientCall,
+  Device,
+  DeviceMemory,
+  MatmulCall,
+} from "./device.ts";
 
 export class DryDevice implements Device {
   readonly kind = "dry";
@@ -13,6 +22,8 @@ export class DryDevice implements Device {
   readonly fusedMultiplyAdd = false;
   #used = 0;
   #peak = 0;
+  /** Floating-point operations of the matrix products and convolutions that were asked for so far. */
+  flops = 0;
 
   get memory(): DeviceMemory {
     return { used: this.#used, peak: this.#peak, reserved: this.#used };
@@ -39,10 +50,18 @@ export class DryDevice implements Device {
   row(): void {}
   column(): void {}
   indexed(): void {}
-  matmul(): void {}
-  conv2d(): void {}
-  conv2dInputGradient(): void {}
-  conv2dWeightGradient(): void {}
+  matmul({ m, n, k, outerBatch, innerBatch }: MatmulCall): void {
+    this.flops += 2 * outerBatch * innerBatch * m * n * k;
+  }
+  conv2d({ shape }: Conv2dCall): void {
+    this.#convolve(shape);
+  }
+  conv2dInputGradient({ shape }: Conv2dInputGradientCall): void {
+    this.#convolve(shape);
+  }
+  conv2dWeightGradient({ shape }: Conv2dWeightGradientCall): void {
+    this.#convolve(shape);
+  }
   topK(): void {}
 
   finish(): Promise<void> {
@@ -50,5 +69,9 @@ export class DryDevice implements Device {
   }
   destroy(): Promise<void> {
     return Promise.resolve();
+  }
+
+  #convolve({ batch, outChannels, outHeight, outWidth, inChannels, kernelHeight, kernelWidth }: Conv2dShape): void {
+    this.flops += 2 * batch * outChannels * outHeight * outWidth * inChannels * kernelHeight * kernelWidth;
   }
 }

@@ -3,8 +3,8 @@
  * benchmark uses and in the same process, so that a benchmark can say what share of it a kernel reaches.
  */
 
-import { assemble, WasmFunction } from "../engine/kernel/wasm_assembler.ts";
-import type { WasmModule, WasmRuntime } from "../engine/device/wasm/runtime.ts";
+import { assemble, WasmFunction } from "../../kernel/wasm_assembler.ts";
+import { type WasmModule, WasmRuntime } from "./runtime.ts";
 
 /** Independent sums, enough to hide the latency of the instruction. */
 const SUMS = 12;
@@ -52,5 +52,17 @@ export function fastest(run: () => void, budget: number): number {
     run();
     best = Math.min(best, performance.now() - start);
   }
+  return best;
+}
+
+/**
+ * The peak over a number of threads (default: one per core), in GFLOP/s, without a runtime at hand: the best of some
+ * measurements of 40 ms.
+ */
+export async function measurePeak(threads?: number): Promise<number> {
+  const runtime = await WasmRuntime.create({ threads });
+  const peak = peakMeter(runtime);
+  const best = Math.max(peak(), peak(), peak());
+  await runtime.destroy();
   return best;
 }

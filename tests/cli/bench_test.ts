@@ -1,0 +1,25 @@
+/** The verb `bench`: its figures make sense, and sizes are checked before anything is measured. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { errorLine, runCli } from "../helpers/run_cli.ts";
+
+Deno.test("bench --json says what the machine and a model on it can do", async () => {
+  const { code, stdout } = await runCli(["bench", "--json", "--device", "cpu", "--threads", "1"]);
+  assertEquals(code, 0);
+  const report = JSON.parse(stdout);
+  assertStringIncludes(report.device, "cpu, 1 thread");
+  assert(report.peak_gflops > 0 && report.peak_bytes > 0);
+  const results: { name: string; milliseconds: number; gflops: number; share: number }[] = report.results;
+  assertEquals(results.length, 4);
+  for (const { milliseconds, gflops, share } of results) {
+    assert(milliseconds > 0 && gflops > 0);
+    // Two measurements on a machine that does other things too: a share above 1 would still be a wrong count.
+    assert(share > 0 && share < 2);
+  }
+  assertStringIncludes(results[3].name, "160x160");
+});
+
+Deno.test("a size that is none is a usage error", async () => {
+  const result = await runCli(["bench", "--image_size", "large"]);
+  assertEquals(result.code, 2);
+  assertStringIncludes(errorLine(result), "expected --image_size like 640x480 but found large");
+});
