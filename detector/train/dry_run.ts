@@ -5,7 +5,7 @@
  */
 
 import type { RunUi } from "../config/mod.ts";
-import type { Batch, Target, TransformStep } from "../data/mod.ts";
+import { type Batch, sizeWithAspectRatio, type Target, type TransformStep } from "../data/mod.ts";
 import { withoutAliases } from "./bundle_state.ts";
 import type { RunData } from "./data_record.ts";
 import type { TrainingSession } from "./session.ts";
@@ -78,7 +78,6 @@ function showRates({ groups, rates, stepsPerEpoch, progress, config }: TrainingS
   });
   const stride = Math.ceil(told.length / MOST_ROWS);
   const beta = rates.at(progress).momentum === undefined ? [] : ["beta1"];
-  ui.say(`learning rate: ${rates.description}`);
   ui.table(
     ["epoch", "from step", ...groups.map(({ name }) => name), ...beta],
     told.filter((_, i) => i % stride === 0 || i === told.length - 1),
@@ -108,41 +107,56 @@ async function showMemory(
   const { config, device, progress } = session;
   const objects = Math.max(...Array.from({ length: train.length }, (_, i) => train.entry(i).objects.length));
   const { weights, trained, moments, average } = bundleBytes(session);
-  for (const [height, width] of largestBatches(session)) {
+  for (const { height, width } of largestBatches(session)) {
     device.resetPeak();
     await session.step(emptyBatch({ batch: config.batch_size, height, width, objects }));
     const fixed = weights + average + moments + trained;
     ui.say(
       `memory: ${megabytes(device.memory.peak)} for a step with ${config.batch_size} images of ${height} x ${width} ` +
         `(weights ${megabytes(weights)}, gradients ${megabytes(trained)}, moments ${megabytes(moments)}` +
-        `${average > 0 ? `, average ${megabytes(average)}` : ""}, activations ${
-          megabytes(device.memory.peak - fixed)
-        })`,
+        `${average > 0 ? `, average ${megabytes(average)}` : ""}, ` +
+        `activations ${megabytes(device.memory.peak - fixed)})`,
     );
   }
+  session.progress = progress;
+}
+
+interface ImageSize {
+  readonly width: number;
+  readonly height: number;
 }
 
 /**
- * Height and width of the largest batch that the augmentation can make, as far as it sets sizes: of one orientation, and
- * of landscape and portrait images together, which are padded to a square.
+ * The largest images that augmentation allows (crops, whose sides are drawn, left out): one size for all, and, where that
+ * is more, the padded size of the tallest and the widest together.
  */
-function largestBatches({ config }: TrainingSession): (readonly [height: number, width: number])[] {
-  const sizes = transformsOf(config, true).steps.flatMap(sizesOf);
-  const side = Math.max(...config.data_aug_scales);
-  const [short, long] = sizes.toSorted((a, b) => b[0] * b[1] - a[0] * a[1])[0] ?? [side, side];
-  return config.batch_size > 1 && short !== long && !config.fix_size ? [[short, long], [long, long]] : [[short, long]];
+function largestBatches({ config }: TrainingSession): ImageSize[] {
+  const resizes = transformsOf(config, true).steps.flatMap(resizesOf);
+  const [short, long] = [Math.max(...config.data_aug_scales), config.data_aug_max_size];
+  const longest = [{ width: long, height: short }, { width: short, height: long }];
+  const resized = longest.flatMap((image) => resizes.map((resize) => resize(image)));
+  const largest = resized.reduce((a, b) => a.width * a.height >= b.width * b.height ? a : b);
+  const padded = resized.reduce((a, b) => ({
+    width: Math.max(a.width, b.width),
+    height: Math.max(a.height, b.height),
+  }));
+  const isLarger = padded.width > largest.width || padded.height > largest.height;
+  return config.batch_size > 1 && isLarger ? [largest, padded] : [largest];
 }
 
-function sizesOf(step: TransformStep): (readonly [short: number, long: number])[] {
+/** What a step may make of an image's size. */
+function resizesOf(step: TransformStep): ((image: ImageSize) => ImageSize)[] {
   switch (step.kind) {
     case "resize":
-      return step.sizes.map((size) =>
-        typeof size === "number" ? [size, step.maxSize ?? size] as const : [size[1], size[0]] as const
+      return step.sizes.map((size) => (image) =>
+        typeof size === "number"
+          ? sizeWithAspectRatio(image, { size, maxSize: step.maxSize })
+          : { width: size[0], height: size[1] }
       );
     case "select":
-      return [...step.first, ...step.second].flatMap(sizesOf);
+      return [...step.first, ...step.second].flatMap(resizesOf);
     case "oneOf":
-      return step.steps.flatMap(sizesOf);
+      return step.steps.flatMap(resizesOf);
     default:
       return [];
   }

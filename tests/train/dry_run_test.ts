@@ -1,6 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { loadSample } from "../../detector/data/mod.ts";
-import { collate, openDataset } from "../../detector/data/mod.ts";
+import { collate, loadSample, openDataset } from "../../detector/data/mod.ts";
 import { TrainingSession } from "../../detector/train/session.ts";
 import { transformsOf } from "../../detector/train/transforms.ts";
 import type { Device } from "../../engine/device/device.ts";
@@ -34,12 +33,12 @@ Deno.test("a dry run prints keys, groups, rates, steps, bundle and memory, and l
       /\nignored: label_enc\.weight/,
       /\ndata: 6 training images, 2 validation images, 3 classes: one, two, three\n/,
       /\nsteps: 3 per epoch of batches of 2; 15 in all, 9 left from epoch 2, step 6\n/,
-      /\nmain {2}97 {2}\d+ {2}0\.001 {2}0\.0001\n/,
+      /\nmain {2}101 {2}\d+ {2}0\.001 {2}0\.0001\n/,
       /\nbackbone {2}39 {2}\d+ {2}0\.0001 {2}0\.0001\n/,
       /\nlearning rate: StepLR\(step_size=2 epochs, gamma=0\.1\)\n/,
       /\n2 {2}6 {2}0\.0001 {2}0\.00001\n4 {2}12 {2}0\.00001 {2}0\.000001\n/,
       /\nbundle: [\d.]+ MiB before compression/,
-      /\nmemory: [\d.]+ MiB for a step with 2 images of 64 x 64 \(/,
+      /\nmemory: [\d.]+ MiB for a step with 2 images of 64 x 128 \(/,
     ];
     for (const pattern of expected) assert(pattern.test(text), `${pattern}\n${text}`);
     await Deno.stat(outputDir).then(() => assert(false, "a folder was made"), () => {});
