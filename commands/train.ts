@@ -4,6 +4,7 @@ import type { EvalOptions, RunUi, TrainOptions } from "../detector/config/mod.ts
 import { DinogradError } from "../engine/errors.ts";
 import type { Verb } from "./command.ts";
 import { EXIT_CODES } from "./exit_codes.ts";
+import { LogUi } from "./log_ui.ts";
 import { defineTrainFlags, officialEvalOptions, type TrainFlags, trainOptions } from "./train_options.ts";
 
 /** What does the work. */
@@ -25,9 +26,13 @@ export function trainVerb(actions: TrainActions): Verb<TrainFlags> {
       if (flags.test && !flags.eval) {
         throw new DinogradError("usage", "train: expected --eval with --test but found --test alone");
       }
+      if (flags.save_log && flags.output_dir === "") {
+        throw new DinogradError("usage", "train: expected --output_dir with --save_log but found none");
+      }
+      const ui = flags.save_log && !flags.dry_run ? new LogUi(terminal, flags.output_dir) : terminal;
       let finished = false;
-      if (flags.eval) await actions.evaluate(await officialEvalOptions(flags, terminal), terminal);
-      else ({ finished } = await actions.train(await trainOptions(flags, terminal), terminal));
+      if (flags.eval) await actions.evaluate(await officialEvalOptions(flags, ui), ui);
+      else ({ finished } = await actions.train(await trainOptions(flags, ui), ui));
       return terminal.stop.aborted && !finished ? EXIT_CODES.interrupted : 0;
     },
   };
