@@ -113,6 +113,19 @@ export async function lockFolder(
   return new FolderLock(path, { token: mine.token, message: `${folder}: ${message}`, files });
 }
 
+/** Who holds a folder's lock, in words, and whether a new run would have to respect it; null if nobody does. */
+export async function describeLock(
+  folder: string,
+  options: { files?: FileLayer; processes?: Processes } = {},
+): Promise<{ readonly text: string; readonly isHeld: boolean } | null> {
+  const files = options.files ?? nodeFiles;
+  if (!(await files.list(folder)).includes(LOCK_NAME)) return null;
+  const holder = await readRecord(`${folder}/${LOCK_NAME}`, files);
+  const isHeld = staleness(holder, options.processes ?? nodeProcesses()) === null;
+  if (holder === null) return { text: "an unreadable lock", isHeld };
+  return { text: `process ${holder.pid} on ${holder.host}`, isHeld };
+}
+
 /** Why a lock may be taken over, or null if it must be respected. */
 function staleness(holder: LockRecord | null, processes: Processes): string | null {
   if (holder === null) return "took over an unreadable lock";

@@ -51,7 +51,7 @@ export {
   RESUME_NAME,
   stateNumber,
 } from "./folder.ts";
-export { FolderLock, LOCK_NAME, lockFolder } from "./lock.ts";
+export { describeLock, FolderLock, LOCK_NAME, lockFolder } from "./lock.ts";
 export { openPth, PthFile } from "./pth.ts";
 export {
   pickleGet,

@@ -1,10 +1,22 @@
 /**
  * `doctor`: would a resume succeed, and be the same run? Answers before anything is computed: is the file whole, is the
- * configuration that of the original training, is the data there and the same, does the machine do. Each finding comes
- * with its remedy; the exit code is 0 only if nothing is wrong.
+ * configuration that of the original training, is the data there and the same, do the parameters fit, does the machine
+ * do. Each finding comes with its remedy. At the end the start itself is rehearsed, without computing: the exit code is 0
+ * only if it would succeed, and else that of the first thing that is wrong.
  */
 import { green, red, yellow } from "@std/fmt/colors";
 import type { Command } from "commander";
+import {
+  checkConfigKeys,
+  type DinoConfig,
+  parseOptions,
+  resolveConfig,
+  type RunUi,
+  type TrainOptions,
+} from "../detector/config/mod.ts";
+import { StateReader } from "../detector/train/bundle_state.ts";
+import { recordedCocoPath } from "../detector/train/run_check.ts";
+import { train } from "../detector/train/trainer.ts";
 import { DinogradError } from "../engine/errors.ts";
 import {
   addComputeFlags,
@@ -15,13 +27,18 @@ import {
   type Verb,
 } from "./command.ts";
 import { chooseConfig } from "./config_choice.ts";
-import { checkConfig, checkData, checkFile, checkMachine, type Finding } from "./doctor_checks.ts";
+import { checkConfig, checkFile, checkMachine, checkParameters } from "./doctor_checks.ts";
+import { checkSplit } from "./doctor_data.ts";
+import { asFinding, type Finding, wrong } from "./doctor_findings.ts";
 import { EXIT_CODES } from "./exit_codes.ts";
+import type { Terminal } from "./terminal.ts";
 
-interface DoctorFlags extends ConfigFlags, ComputeFlags {
+export interface DoctorFlags extends ConfigFlags, ComputeFlags {
   readonly output_dir?: string;
   readonly resume?: string;
   readonly coco_path?: string;
+  readonly override?: readonly string[];
+  readonly strict_resume?: true;
   readonly all_images?: true;
   readonly json?: true;
 }
@@ -32,64 +49,106 @@ export const doctorVerb: Verb<DoctorFlags> = {
     command
       .option("--output_dir <dir>", "the folder of the run")
       .option("--resume <file>", "the checkpoint (default: the one that the folder would resume from)")
-      .option("--coco_path <dir>", "the data set")
+      .option("--coco_path <dir>", "the data set (default: where it was when the checkpoint was made)")
+      .option("--override <pairs...>", "key=value pairs, as train would be given them")
+      .option("--strict_resume", "what differs from the recorded run is wrong, as for train")
       .option("--all_images", "decode every image instead of a sample")
       .option("--json", "print the findings as JSON");
     addComputeFlags(command);
   },
 
   async run({ flags, terminal }): Promise<number> {
-    const { output_dir: outputDir, resume, coco_path: cocoPath } = flags;
-    if (outputDir === undefined && resume === undefined && cocoPath === undefined) {
+    if (flags.output_dir === undefined && flags.resume === undefined && flags.coco_path === undefined) {
       throw new DinogradError("usage", "doctor: expected --output_dir, --resume or --coco_path but found none");
     }
-    const { config: given } = await chooseConfig(flags, terminal);
-    const findings: Finding[] = [];
-    const asksForRun = outputDir !== undefined || resume !== undefined;
-    const { findings: fileFindings, facts } = asksForRun
-      ? await checkFile({ resume, outputDir })
-      : { findings: [], facts: undefined };
-    findings.push(...fileFindings);
-    if (facts) findings.push(...checkConfig(facts.config, given));
-    if (cocoPath !== undefined) {
-      const config = facts?.config ?? given ?? undefined;
-      for (const split of ["train", "val"] as const) {
-        findings.push(
-          ...await checkData(cocoPath, {
-            config,
-            classes: facts?.classes ?? [],
-            allImages: flags.all_images ?? false,
-            split,
-          }),
-        );
-      }
-    } else findings.push({ level: "odd", about: "data", text: "not looked at", remedy: "give --coco_path" });
-    findings.push(...await checkMachine(computeOptions(flags), outputDir));
-
-    const wrong = findings.filter(({ level }) => level === "wrong").length;
-    if (flags.json) terminal.json({ findings, ok: wrong === 0 });
-    else {
-      const marks = { fine: green("ok   "), odd: yellow("note "), wrong: red("WRONG") };
-      for (const { level, about, text, remedy } of findings) {
-        terminal.say(`${marks[level]} ${about.padEnd(6)} ${text}`);
-        if (remedy !== undefined && level !== "fine") terminal.say(`             remedy: ${remedy}`);
-      }
-      const question = asksForRun ? "a resume would" : "training would";
-      terminal.say(
-        wrong === 0 ? `nothing is wrong: ${question} start` : `${wrong} findings are wrong: ${question} fail`,
-      );
-    }
-    return wrong === 0 ? 0 : exitCodeOf(findings);
+    const { findings, code } = await examine(flags, terminal);
+    if (flags.json) terminal.json({ findings, ok: code === 0 });
+    else show(findings, terminal);
+    return code;
   },
 };
 
-/** The exit code of the first wrong finding's kind. */
-function exitCodeOf(findings: readonly Finding[]): number {
-  const codes: Readonly<Record<string, number>> = {
-    file: EXIT_CODES.checkpoint,
-    config: EXIT_CODES.config,
-    data: EXIT_CODES.data,
-    device: EXIT_CODES.device,
+/** Asks all questions; `code` is the exit code that answers whether the run would start. */
+export async function examine(flags: DoctorFlags, ui: RunUi): Promise<{ findings: readonly Finding[]; code: number }> {
+  const findings = await findingsOf(flags, ui);
+  const firstWrong = findings.find(({ level }) => level === "wrong");
+  return { findings, code: firstWrong ? EXIT_CODES[firstWrong.kind ?? "verification"] : 0 };
+}
+
+async function findingsOf(flags: DoctorFlags, ui: RunUi): Promise<Finding[]> {
+  const { output_dir: outputDir, resume } = flags;
+  const isResume = outputDir !== undefined || resume !== undefined;
+  const strict = flags.strict_resume ?? false;
+  const choice = await chooseConfig(flags, ui);
+  const override = parseOptions(flags.override ?? []);
+  checkConfigKeys(override, "--override");
+  const findings: Finding[] = [];
+
+  const { findings: fileFindings, facts } = isResume ? await checkFile({ resume, outputDir }) : { findings: [] };
+  findings.push(...fileFindings);
+  let config: DinoConfig | null = choice.config;
+  if (facts?.config) {
+    config = facts.config;
+    findings.push(...checkConfig(facts.config, choice.config, { override, strict }));
+    try {
+      config = resolveConfig(override, { base: facts.config, source: "--override" }).config;
+      findings.push(...checkParameters(config, facts));
+    } catch (error) {
+      findings.push(asFinding(error, "config", "settings that fit together"));
+    }
+  }
+
+  const state = facts?.state;
+  const recorded = facts && state ? new StateReader({ ...state }, facts.path) : undefined;
+  const cocoPath = flags.coco_path ?? (facts && state ? recordedCocoPath({ ...facts, content: { state } }) : null);
+  if (cocoPath === null) {
+    findings.push(wrong("data", "no data set is named", { kind: "usage", remedy: "give --coco_path" }));
+  } else {
+    const question = { config: config ?? undefined, recorded, allImages: flags.all_images ?? false, strict };
+    for (const split of ["train", "val"] as const) findings.push(...await checkSplit(cocoPath, split, question));
+  }
+  const bundleBytes = facts ? (await Deno.stat(facts.path)).size : 0;
+  findings.push(...await checkMachine(computeOptions(flags), { outputDir, bundleBytes, recorded, strict }));
+
+  if (findings.every(({ level }) => level !== "wrong")) {
+    const options = { ...choice, ...computeOptions(flags), outputDir: outputDir ?? "", cocoPath, override };
+    findings.push(...await rehearse({ ...NO_WISHES, ...options, resume: facts?.path ?? null, strictResume: strict }));
+  }
+  return findings;
+}
+
+/** Options of `train` that nothing was said about. */
+const NO_WISHES: Omit<TrainOptions, "config" | "configChanges" | "device" | "threads" | "numWorkers"> = {
+  ...{ outputDir: "", cocoPath: null, resume: null, pretrainModelPath: null, backboneWeights: null, override: {} },
+  ...{ finetuneIgnore: [], freeze: [], startEpoch: null, classMap: null, seed: 0, strictResume: false },
+  ...{ saveEverySteps: null, saveEveryMinutes: null, keepCheckpoints: null, resumeCheck: true, debug: false },
+  ...{ saveLog: false, note: "", dryRun: true, json: false },
+};
+
+/** Goes through the whole start on a device that computes nothing: what it stumbles over, training would. */
+async function rehearse(options: TrainOptions): Promise<Finding[]> {
+  if (options.config === null && options.resume === null) return []; // a data set alone was looked at
+  const silent = {
+    ...{ say: () => {}, warn: () => {}, table: () => {}, json: () => {} },
+    progress: () => ({ update: () => {}, finish: () => {} }),
+    stop: new AbortController().signal,
   };
-  return codes[findings.find(({ level }) => level === "wrong")?.about ?? ""] ?? EXIT_CODES.verification;
+  try {
+    await train(options, silent);
+    return [];
+  } catch (error) {
+    return [asFinding(error, "start", "train --dry_run with the same flags shows the whole plan")];
+  }
+}
+
+function show(findings: readonly Finding[], terminal: Terminal): void {
+  const marks = { fine: green("ok   "), odd: yellow("note "), wrong: red("WRONG") };
+  for (const { level, about, text, remedy } of findings) {
+    terminal.say(`${marks[level]} ${about.padEnd(6)} ${text}`);
+    if (remedy !== undefined && level !== "fine") terminal.say(`             remedy: ${remedy}`);
+  }
+  const count = findings.filter(({ level }) => level === "wrong").length;
+  terminal.say(
+    count === 0 ? "nothing is wrong: the run would start" : `${count} findings are wrong: the run would fail`,
+  );
 }

@@ -1,308 +1,221 @@
-/** The questions of `doctor`, one function each. A check answers with findings and never changes anything. */
+/** The questions of `doctor` about file, configuration, parameters and machine. None of them changes anything. */
 import { join } from "@std/path";
-import { listBundles, LOCK_NAME, openBundle, RESUME_NAME, type StateValue } from "../checkpoint/mod.ts";
-import { CONFIG_GROUPS, diffConfigs, type DinoConfig, groupMatters } from "../detector/config/mod.ts";
-import { type CocoDataset, openDataset, readImage, type Split } from "../detector/data/mod.ts";
+import {
+  type BundleFile,
+  describeLock,
+  listBundles,
+  newestSound,
+  openBundle,
+  type StateValue,
+} from "../checkpoint/mod.ts";
+import {
+  CONFIG_GROUPS,
+  type ConfigObject,
+  diffConfigs,
+  type DinoConfig,
+  groupMatters,
+} from "../detector/config/mod.ts";
 import { openDevice } from "../detector/open_device.ts";
-import { StateReader } from "../detector/train/bundle_state.ts";
-import { configOf } from "../detector/train/resume.ts";
-import { DinogradError } from "../engine/errors.ts";
-import { openAnyCheckpoint } from "./any_checkpoint.ts";
-import { exists, isFolder } from "./files.ts";
+import { type StateReader, withoutAliases } from "../detector/train/bundle_state.ts";
+import { outlineModel } from "../detector/train/model_outline.ts";
+import { openRecord } from "../detector/train/resume.ts";
+import { compareArithmetic } from "../detector/train/run_check.ts";
+import { isStateMap, stateField } from "./checkpoint_view.ts";
+import { asFinding, type Finding, fine, odd, wrong } from "./doctor_findings.ts";
+import { isFolder } from "./files.ts";
 import { formatBytes } from "./table.ts";
 
-/** `wrong`: a resume would fail or not be the same run. `odd`: worth knowing. */
-export type Level = "fine" | "odd" | "wrong";
-
-export interface Finding {
-  readonly level: Level;
-  /** What was looked at: file, config, data, device. */
-  readonly about: string;
-  readonly text: string;
-  /** What to do about it. */
-  readonly remedy?: string;
-}
-
-/** What the checks after the first need of the checkpoint. */
+/** What the later questions need of the checkpoint. */
 export interface CheckpointFacts {
   readonly path: string;
-  readonly config: DinoConfig | undefined;
-  readonly classes: readonly { readonly id: number; readonly name: string }[];
+  readonly config: DinoConfig | null;
+  /** Null where it is no bundle of ours. */
+  readonly state: { readonly [key: string]: StateValue } | null;
+  /** Shapes by name, of bundles. */
+  readonly shapes: ReadonlyMap<string, readonly number[]> | null;
 }
 
-const fine = (about: string, text: string): Finding => ({ level: "fine", about, text });
-
-/** Turns what a user can cause into a finding; everything else goes on as an error. */
-function asFinding(error: unknown, about: string, remedy: string): Finding {
-  if (!(error instanceof DinogradError)) throw error;
-  return { level: "wrong", about, text: error.message, remedy };
+interface FileAnswer {
+  readonly findings: Finding[];
+  /** Undefined where there is nothing to resume from. */
+  readonly facts?: CheckpointFacts;
 }
 
-/** Is the file whole? Every checksum of the bundle to resume from, and of all others in its folder. */
+const OTHER_FILE = "resume from another file; --resume auto takes the newest sound one of a folder";
+
+/** Is the file whole? Without `resume`, or with `auto`, the bundle that the folder would go on from. */
 export async function checkFile(
-  choice: { readonly resume: string | undefined; readonly outputDir: string | undefined },
-): Promise<{ findings: Finding[]; facts: CheckpointFacts | undefined }> {
+  { resume = "auto", outputDir }: { readonly resume: string | undefined; readonly outputDir: string | undefined },
+): Promise<FileAnswer> {
+  if (resume !== "auto") return await checkCheckpoint(resume);
+  if (outputDir === undefined || !await isFolder(outputDir)) {
+    const text = `${outputDir ?? "--output_dir"}: there is no such folder`;
+    return { findings: [wrong("file", text, { kind: "checkpoint", remedy: "give the folder of the run" })] };
+  }
+  const { newest, bad } = await newestSound(outputDir);
+  const findings = bad.map(({ reason }) =>
+    odd("file", reason, `passed over; dinograd repair ${outputDir} sets it aside`)
+  );
+  if (newest) {
+    const answer = await checkCheckpoint(newest.path);
+    const further = await furtherThan(newest, outputDir);
+    return { ...answer, findings: [...findings, ...answer.findings, ...further] };
+  }
+  const remedy = "without a sound bundle training can only start afresh: leave --resume out";
+  findings.push(wrong("file", `${outputDir}: no sound bundle to resume from`, { kind: "checkpoint", remedy }));
+  return { findings };
+}
+
+async function furtherThan({ progress, name }: BundleFile, folder: string): Promise<Finding[]> {
+  const [first] = (await listBundles(folder)).bundles;
+  if (!first || first.progress <= progress) return [];
+  const text = `${first.path} is further (step ${first.progress}) than ${name} (step ${progress})`;
+  return [odd("file", text, "name it with --resume if it is meant")];
+}
+
+async function checkCheckpoint(path: string): Promise<FileAnswer> {
   const findings: Finding[] = [];
-  const folder = choice.outputDir;
-  let path = choice.resume;
-  if (folder !== undefined) {
-    if (!await isFolder(folder)) {
-      return {
-        findings: [{
-          level: "wrong",
-          about: "file",
-          text: `${folder} is no folder`,
-          remedy: "give the folder of the run",
-        }],
-        facts: undefined,
-      };
-    }
-    const { bundles, bad } = await listBundles(folder);
-    for (const { reason } of bad) {
-      findings.push({ level: "odd", about: "file", text: reason, remedy: `dinograd repair ${folder} sets it aside` });
-    }
-    if (path === undefined || path === "auto") {
-      path = (bundles.find(({ name }) => name === RESUME_NAME) ?? bundles[0])?.path;
-    }
-    if (await exists(join(folder, LOCK_NAME))) {
-      findings.push({
-        level: "odd",
-        about: "file",
-        text: `${join(folder, LOCK_NAME)}: a run holds this folder, or was killed`,
-        remedy: "wait for it or stop it; the lock of a process that is gone is taken over by itself",
-      });
-    }
-  }
-  if (path === undefined) {
-    findings.push({
-      level: "wrong",
-      about: "file",
-      text: "no checkpoint found",
-      remedy: "give --resume FILE, or start afresh",
-    });
-    return { findings, facts: undefined };
-  }
   try {
-    const facts = await checkCheckpoint(path, findings);
-    return { findings, facts };
+    await using record = await openRecord(path); // verifies the checksums of bundles
+    if (record.kind === "pth") {
+      findings.push(fine("file", `${path}: an official checkpoint that opens; it has no checksums to compare`));
+      return { findings, facts: { path, config: record.config, state: null, shapes: null } };
+    }
+    await using bundle = await openBundle(path);
+    findings.push(fine("file", `${path}: ${formatBytes(bundle.header.fileBytes)}, every checksum right`));
+    const shapes = new Map([...bundle.tensors].map(([name, { shape }]) => [name, shape]));
+    return { findings, facts: { path, config: record.config, state: record.state, shapes } };
   } catch (error) {
-    const remedy = "resume from another file; --resume auto takes the newest sound one of a folder";
-    findings.push(asFinding(error, "file", remedy));
-    return { findings, facts: undefined };
+    findings.push(asFinding(error, "file", OTHER_FILE));
+    return { findings };
   }
-}
-
-async function checkCheckpoint(path: string, findings: Finding[]): Promise<CheckpointFacts> {
-  await using file = await openAnyCheckpoint(path);
-  if (file.bundle === undefined) {
-    findings.push(fine("file", `${path}: ${file.about}; it opens`));
-    return { path, config: undefined, classes: [] };
-  }
-  await using bundle = await openBundle(path);
-  const { problems, bytes } = await bundle.verify();
-  for (const text of problems) {
-    findings.push({
-      level: "wrong",
-      about: "file",
-      text,
-      remedy: "resume from another file; dinograd repair FOLDER makes the newest sound one the file to resume from",
-    });
-  }
-  if (problems.length === 0) findings.push(fine("file", `${path}: ${formatBytes(bytes)}, every checksum right`));
-  const state = new StateReader(bundle.state, path);
-  if (state.get("kind").value !== "dinograd training state") {
-    findings.push({
-      level: "wrong",
-      about: "file",
-      text: `${path} holds weights alone`,
-      remedy: "start from it with --pretrain_model_path instead of --resume",
-    });
-    return { path, config: undefined, classes: [] };
-  }
-  return { path, config: configOf(state, path), classes: classesOf(state.get("classes").value) };
-}
-
-function classesOf(value: StateValue): { id: number; name: string }[] {
-  if (!Array.isArray(value)) return [];
-  return value.flatMap((entry) => {
-    if (typeof entry !== "object" || entry === null || Array.isArray(entry) || entry instanceof Uint8Array) return [];
-    const { id, name } = entry;
-    return typeof id === "number" && typeof name === "string" ? [{ id, name }] : [];
-  });
 }
 
 /** Is the configuration that of the original training? */
-export function checkConfig(recorded: DinoConfig | undefined, given: DinoConfig | null): Finding[] {
-  if (recorded === undefined) {
-    return given
-      ? []
-      : [{ level: "odd", about: "config", text: "the checkpoint records no configuration", remedy: "give -c" }];
+export function checkConfig(
+  recorded: DinoConfig,
+  given: DinoConfig | null,
+  { override, strict }: { readonly override: ConfigObject; readonly strict: boolean },
+): Finding[] {
+  const findings: Finding[] = [];
+  const show = (value: unknown) => JSON.stringify(value);
+  for (const [key, value] of Object.entries(override)) {
+    const text = `${key}=${show(value)} is overridden`;
+    const remedy = "leave --override or --strict_resume out";
+    findings.push(
+      strict
+        ? wrong("config", text, { kind: "verification", remedy })
+        : odd("config", text, "the run goes on with other settings than it had"),
+    );
   }
-  if (given === null) return [fine("config", "none given: the checkpoint's will be used")];
+  if (given === null) return [...findings, fine("config", "none given: the checkpoint's will be used")];
   const differences = diffConfigs(recorded, given);
-  const findings = CONFIG_GROUPS.flatMap((group): Finding[] =>
-    differences[group].map(({ key, before, after }): Finding => {
-      const text = `${group}: ${key} is ${JSON.stringify(before)} in the checkpoint, ${JSON.stringify(after)} here`;
+  for (const group of CONFIG_GROUPS) {
+    for (const { key, before, after } of differences[group]) {
+      if (Object.hasOwn(override, key)) continue;
+      const text = `${group}: ${key} is ${show(before)} in the checkpoint, ${show(after)} here`;
       if (group === "model") {
-        return {
-          level: "wrong",
-          about: "config",
-          text,
-          remedy: "another model: leave -c out, or fine-tune with --pretrain_model_path",
-        };
-      }
-      return groupMatters(group)
-        ? {
-          level: "odd",
-          about: "config",
-          text,
-          remedy: `the checkpoint's value will be used; --override ${key}=… changes it`,
-        }
-        : { level: "fine", about: "config", text: `${text}; no effect on the numbers` };
-    })
-  );
+        const remedy = "another model: leave -c out, or start from its weights with --pretrain_model_path";
+        findings.push(wrong("config", text, { kind: "config", remedy }));
+      } else if (groupMatters(group)) {
+        findings.push(
+          odd("config", text, `matters: the checkpoint's value will be used; --override ${key}=… changes it`),
+        );
+      } else findings.push(fine("config", `${text}; does not matter`));
+    }
+  }
   return findings.length > 0 ? findings : [fine("config", "equal to the checkpoint's in every group")];
 }
 
-/** Images that are decoded of each split, unless all are asked for. */
-const DECODED = 100;
-
-/** Is the data there, and does it fit the model and the checkpoint? */
-export async function checkData(
-  cocoPath: string,
-  { config, classes, allImages, split }: {
-    readonly config: DinoConfig | undefined;
-    readonly classes: CheckpointFacts["classes"];
-    readonly allImages: boolean;
-    readonly split: Split;
-  },
-): Promise<Finding[]> {
-  let dataset: CocoDataset;
-  try {
-    dataset = await openDataset(cocoPath, split);
-  } catch (error) {
-    return [asFinding(error, "data", "check --coco_path: it needs train2017, val2017 and annotations")];
-  }
-  const findings = [
-    fine(
-      "data",
-      `${split}: ${dataset.numImages} images, ${dataset.numAnnotations} annotations, annotation file SHA-256 ${
-        dataset.annotationHash().slice(0, 16)
-      }…`,
-    ),
-  ];
-  const wrong = (text: string, remedy: string) =>
-    findings.push({ level: "wrong", about: "data", text: `${split}: ${text}`, remedy });
-  const needed = dataset.maxCategoryId + 1;
-  if (config && config.num_classes < needed) {
-    wrong(
-      `num_classes=${config.num_classes} but the largest category id is ${needed - 1}`,
-      `set num_classes to ${needed} (largest id + 1)`,
-    );
-  }
-  if (config?.use_dn && config.dn_labelbook_size < dataset.maxCategoryId) {
-    wrong(
-      `dn_labelbook_size=${config.dn_labelbook_size} is below the largest category id ${needed - 1}`,
-      `set dn_labelbook_size to ${needed} or more`,
-    );
-  }
-  const names = new Map(dataset.categories.map(({ id, name }) => [id, name]));
-  const renamed = classes.filter(({ id, name }) => names.get(id) !== name);
-  if (classes.length > 0 && (renamed.length > 0 || classes.length !== names.size)) {
-    const example = renamed[0];
-    wrong(
-      example
-        ? `category ${example.id} is ${names.get(example.id) ?? "absent"} here and ${example.name} in the checkpoint`
-        : `${names.size} categories here and ${classes.length} in the checkpoint`,
-      "use the data of the original training, or fine-tune with --pretrain_model_path (and --class_map for renamed classes)",
-    );
-  }
-  findings.push(...degenerate(dataset), ...await unreadable(dataset, allImages));
-  return findings;
-}
-
-function degenerate(dataset: CocoDataset): Finding[] {
-  const flat = dataset.groundTruth.annotations.filter(({ bbox: [, , width, height] }) => !(width > 0 && height > 0));
-  if (flat.length === 0) return [];
-  const ids = flat.slice(0, 5).map(({ id }) => id).join(", ");
-  return [{
-    level: "odd",
-    about: "data",
-    text: `${dataset.split}: ${flat.length} boxes without area (annotations ${ids}${flat.length > 5 ? ", …" : ""})`,
-    remedy: "they are left out of training, as in the official code; mend the file if that is not meant",
-  }];
-}
-
-async function unreadable(dataset: CocoDataset, all: boolean): Promise<Finding[]> {
-  const missing: string[] = [];
-  const broken: string[] = [];
-  const stride = all ? 1 : Math.max(1, Math.floor(dataset.length / DECODED));
-  let decoded = 0;
-  for (let index = 0; index < dataset.length; index++) {
-    const path = dataset.imagePath(index);
-    if (!await exists(path)) missing.push(path);
-    else if (index % stride === 0) {
-      decoded++;
-      try {
-        await readImage(path);
-      } catch (error) {
-        if (!(error instanceof DinogradError)) throw error;
-        broken.push(error.message);
-      }
-    }
-  }
+/** Are parameters missing, of another shape, or more than the model has? */
+export function checkParameters(config: DinoConfig, { shapes, state }: CheckpointFacts): Finding[] {
+  if (shapes === null) return [];
+  const { tensors } = withoutAliases(outlineModel(config).stateDict());
+  const aliases = stateField(state?.model, "aliases");
+  const known = isStateMap(aliases) ? aliases : {};
   const findings: Finding[] = [];
-  const remedy = "put the file back or take the image out of the annotations";
-  if (missing.length > 0) {
-    findings.push({
-      level: "wrong",
-      about: "data",
-      text: `${dataset.split}: ${missing.length} images are missing, first ${missing[0]}`,
-      remedy,
-    });
+  const remedy = "resume with the checkpoint's own configuration, or start from its weights with --pretrain_model_path";
+  const add = (text: string) => findings.push(wrong("model", text, { kind: "config", remedy }));
+  for (const group of config.use_ema ? ["model", "ema"] : ["model"]) {
+    const missing = [...tensors.keys()].filter((name) =>
+      !shapes.has(`${group}/${name}`) && !Object.hasOwn(known, name)
+    );
+    if (missing.length > 0) add(`${missing.length} tensors are missing, first ${group}/${missing[0]}`);
+    for (const [name, { shape }] of tensors) {
+      const found = shapes.get(`${group}/${name}`);
+      if (!found || found.join() === shape.join()) continue;
+      add(`${group}/${name} is [${found.join(", ")}] in the checkpoint and [${shape.join(", ")}] in the model`);
+    }
+    const prefix = `${group}/`;
+    const unknown = [...shapes.keys()].filter((name) =>
+      name.startsWith(prefix) && !tensors.has(name.slice(prefix.length))
+    );
+    if (unknown.length > 0) add(`${unknown.length} tensors are none of the model's, first ${unknown[0]}`);
   }
-  if (broken.length > 0) {
-    findings.push({
-      level: "wrong",
-      about: "data",
-      text: `${dataset.split}: ${broken.length} of ${decoded} images cannot be read, first ${broken[0]}`,
-      remedy,
-    });
-  }
-  if (findings.length === 0) {
-    findings.push(fine("data", `${dataset.split}: all image files are there; ${decoded} of them were decoded`));
-  }
-  return findings;
+  if (findings.length > 0) return findings;
+  return [fine("model", `${tensors.size} parameters and buffers, all there and of the right shape`)];
 }
 
 /** Can the device be had, and the output folder be written? */
 export async function checkMachine(
   choice: Parameters<typeof openDevice>[0],
-  outputDir: string | undefined,
+  { outputDir, bundleBytes, recorded, strict }: {
+    readonly outputDir: string | undefined;
+    readonly bundleBytes: number;
+    /** The bundle's state, where one is resumed. */
+    readonly recorded: StateReader | undefined;
+    /** Whether another device or version ends the run. */
+    readonly strict: boolean;
+  },
 ): Promise<Finding[]> {
   const findings: Finding[] = [];
   try {
     const device = await openDevice(choice);
     findings.push(fine("device", `${choice.device}: ${device.description}`));
+    for (const text of recorded ? compareArithmetic(recorded.get("runtime"), device).differences : []) {
+      const remedy = "use the device and version of the original training; otherwise the bits may differ";
+      findings.push(strict ? wrong("device", text, { kind: "verification", remedy }) : odd("device", text, remedy));
+    }
     await device.destroy();
   } catch (error) {
     findings.push(asFinding(error, "device", "use --device cpu, which needs nothing"));
   }
-  if (outputDir !== undefined && await isFolder(outputDir)) {
-    const probe = join(outputDir, `.dinograd-doctor-${crypto.randomUUID()}`);
-    try {
-      await Deno.writeTextFile(probe, "");
-      await Deno.remove(probe);
-      findings.push(fine("device", `${outputDir} can be written`));
-    } catch (error) {
-      const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
-      findings.push({
-        level: "wrong",
-        about: "device",
-        text: `${outputDir} cannot be written: ${reason}`,
-        remedy: "mend its permissions or free space",
-      });
-    }
+  if (outputDir === undefined || !await isFolder(outputDir)) return findings;
+  const lock = await describeLock(outputDir);
+  if (lock?.isHeld) {
+    const remedy = "wait for that run or stop it";
+    findings.push(wrong("folder", `${outputDir} is held by ${lock.text}`, { kind: "checkpoint", remedy }));
+  } else if (lock) {
+    findings.push(
+      odd("folder", `${outputDir} has the lock of ${lock.text}, which is gone`, "nothing: it is taken over"),
+    );
+  }
+  const problem = await writingProblem(outputDir);
+  findings.push(
+    problem === undefined
+      ? fine("folder", `${outputDir} can be written`)
+      : wrong("folder", `${outputDir} cannot be written: ${problem}`, {
+        kind: "checkpoint",
+        remedy: "mend its permissions",
+      }),
+  );
+  const { statfs } = await import("node:fs/promises");
+  const { bavail, bsize } = await statfs(outputDir);
+  // The newest bundle, the one before and the one being written.
+  if (bavail * bsize < 3 * bundleBytes) {
+    const text = `${formatBytes(bavail * bsize)} are free, and a bundle takes ${formatBytes(bundleBytes)}`;
+    findings.push(odd("folder", text, "make room: dinograd prune, --keep_checkpoints"));
   }
   return findings;
+}
+
+async function writingProblem(folder: string): Promise<string | undefined> {
+  const probe = join(folder, `.dinograd-doctor-${crypto.randomUUID()}`);
+  try {
+    await Deno.writeTextFile(probe, "");
+    await Deno.remove(probe);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message.split("\n")[0] : String(error);
+  }
 }

@@ -142,7 +142,7 @@ async function compareCircumstances(
 }
 
 /** Device and version against the recorded ones; what a bundle does not record is not compared. */
-function compareArithmetic(recorded: StateReader, device: Device): { differences: string[]; exact: boolean } {
+export function compareArithmetic(recorded: StateReader, device: Device): { differences: string[]; exact: boolean } {
   const now = arithmeticOf(device);
   const differences: string[] = [];
   const compare = (key: string, what: string) => {
