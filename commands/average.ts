@@ -1,10 +1,12 @@
 /** `average`: the mean of the weights of several bundles, as a bundle to evaluate, detect with or fine-tune from. */
 import type { Command } from "commander";
-import { averageBundles, openBundle, writeBundle } from "../checkpoint/mod.ts";
+import { resolve } from "@std/path";
+import { averageBundles, diffStates, openBundle, type StateValue, writeBundle } from "../checkpoint/mod.ts";
 import { DinogradError } from "../engine/errors.ts";
-import { weightsState } from "./checkpoint_view.ts";
+import { stateField, weightsState } from "./checkpoint_view.ts";
 import type { Verb } from "./command.ts";
 import { formatBytes } from "./table.ts";
+import type { Terminal } from "./terminal.ts";
 
 interface AverageFlags {
   readonly out: string;
@@ -23,6 +25,12 @@ export const averageVerb: Verb<AverageFlags> = {
     if (args.length < 2) {
       throw new DinogradError("usage", `average: expected two or more bundles but found ${args.length}`);
     }
+    if (args.some((path) => isSameFile(path, flags.out))) {
+      throw new DinogradError(
+        "usage",
+        `average: expected --out to be another file but found ${flags.out} among the bundles`,
+      );
+    }
     const prefix = flags.ema ? "ema/" : "model/";
     const averaged = await averageBundles(args, { filter: (name) => name.startsWith(prefix) });
     if (averaged.size === 0) {
@@ -30,6 +38,7 @@ export const averageVerb: Verb<AverageFlags> = {
     }
     const tensors = new Map([...averaged].map(([name, tensor]) => [`model/${name.slice(prefix.length)}`, tensor]));
     await using last = await openBundle(args[args.length - 1]);
+    await warnOfOtherClasses(args, stateField(last.state, "classes"), terminal);
     const state = { ...weightsState(last.state), averagedFrom: [...args] };
     const summary = await writeBundle(flags.out, { tensors, state });
     terminal.say(
@@ -37,3 +46,20 @@ export const averageVerb: Verb<AverageFlags> = {
     );
   },
 };
+
+const isSameFile = (one: string, other: string) => resolve(one) === resolve(other);
+
+/** Weights of equal shape may still mean other classes. */
+async function warnOfOtherClasses(
+  paths: readonly string[],
+  classes: StateValue | undefined,
+  terminal: Terminal,
+): Promise<void> {
+  for (const path of paths) {
+    await using bundle = await openBundle(path);
+    const found = stateField(bundle.state, "classes");
+    if (diffStates(found ?? null, classes ?? null).length > 0) {
+      terminal.warn(`${path} names other classes than ${paths[paths.length - 1]}, whose names are kept`);
+    }
+  }
+}

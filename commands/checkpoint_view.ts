@@ -91,14 +91,17 @@ export function shortNumber(value: number): string {
 }
 
 /**
- * What a bundle of weights alone keeps of a training state: what is needed to build the model and to name what it finds.
+ * What a bundle of weights alone keeps of a training state: what is needed to build the model, to give its tensors all of
+ * their names, and to name what it finds.
  * The configuration stays in the two parts in which training states hold it.
  */
 export function weightsState(state: StateValue): { [key: string]: StateValue } {
   const config = stateField(state, "config");
   const classes = stateField(state, "classes");
+  const aliases = stateField(stateField(state, "model"), "aliases");
   return {
     kind: "dinograd weights",
+    ...(aliases === undefined ? {} : { model: { aliases } }),
     ...(classes === undefined ? {} : { classes }),
     ...(config === undefined
       ? {}

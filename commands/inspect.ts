@@ -46,6 +46,9 @@ export const inspectVerb: Verb<InspectFlags> = {
     const wanted = flags.digest && flags.keys === undefined && !flags.stats && !flags.json ? "" : flags.keys ?? "*";
     const fits = namePattern(wanted);
     const names = [...file.tensors.keys()].filter(fits);
+    if (flags.keys !== undefined && names.length === 0) {
+      terminal.warn(`--keys ${flags.keys}: no tensor has such a name`);
+    }
     const rows = await describeTensors(file, names, flags.stats === true);
     const digest = flags.digest && file.bundle ? await digestOfBundle(file.bundle) : undefined;
     if (flags.json) {

@@ -8,8 +8,10 @@ import {
   type PruneRules,
   type StateValue,
 } from "../checkpoint/mod.ts";
+import { DinogradError } from "../engine/errors.ts";
 import { stateField } from "./checkpoint_view.ts";
 import { integerFlag, type Verb } from "./command.ts";
+import { isFolder } from "./files.ts";
 
 interface PruneFlags {
   readonly last: number;
@@ -31,6 +33,9 @@ export const pruneVerb: Verb<PruneFlags> = {
   },
 
   async run({ args: [folder], flags, terminal }): Promise<void> {
+    if (!await isFolder(folder)) {
+      throw new DinogradError("usage", `prune: expected a folder but found none at ${folder}`);
+    }
     const rules: PruneRules = {
       last: flags.last,
       metricOf: latestAp,

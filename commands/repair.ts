@@ -4,9 +4,22 @@
  */
 import type { Command } from "commander";
 import { join } from "@std/path";
-import { lockFolder, newestSound, readBundle, removeLeftovers, RESUME_NAME, writeBundle } from "../checkpoint/mod.ts";
+import {
+  type BadFile,
+  type BundleFile,
+  listBundles,
+  lockFolder,
+  openBundle,
+  readBundle,
+  removeLeftovers,
+  RESUME_NAME,
+  writeBundle,
+} from "../checkpoint/mod.ts";
+import { DinogradError } from "../engine/errors.ts";
 import type { Verb } from "./command.ts";
 import { EXIT_CODES } from "./exit_codes.ts";
+import { stateField } from "./checkpoint_view.ts";
+import { exists, isFolder } from "./files.ts";
 
 interface RepairFlags {
   readonly dry_run?: true;
@@ -20,25 +33,30 @@ export const repairVerb: Verb<RepairFlags> = {
   },
 
   async run({ args: [folder], flags, terminal }): Promise<number> {
+    if (!await isFolder(folder)) {
+      throw new DinogradError("usage", `repair: expected a folder but found none at ${folder}`);
+    }
     await using lock = flags.dry_run ? undefined : await lockFolder(folder);
     if (lock?.message) terminal.warn(lock.message);
-    const { newest, bad } = await newestSound(folder);
+    const { sound, bad } = await examine(folder);
     for (const { path, reason } of bad) {
       terminal.say(`damaged: ${reason}`);
       if (flags.dry_run) continue;
-      await Deno.rename(path, `${path}.damaged`);
-      terminal.say(`  set aside as ${path}.damaged`);
+      const aside = await freeName(`${path}.damaged`);
+      await Deno.rename(path, aside);
+      terminal.say(`  set aside as ${aside}`);
     }
     if (!flags.dry_run) {
       for (const name of await removeLeftovers(folder)) terminal.say(`removed ${name}, left by a run that was killed`);
     }
-    if (newest === null) {
+    const newest = sound.find(({ name }) => name === RESUME_NAME) ?? sound[0];
+    if (newest === undefined) {
       terminal.say(`${folder}: no sound bundle; training can only start afresh`);
       return EXIT_CODES.checkpoint;
     }
     const resume = join(folder, RESUME_NAME);
     if (newest.name === RESUME_NAME) {
-      terminal.say(`${resume} is sound and the newest: nothing to do`);
+      terminal.say(`${resume} is sound: resume with --resume auto`);
     } else if (flags.dry_run) {
       terminal.say(`the newest sound bundle is ${newest.path}; without --dry_run it becomes ${RESUME_NAME}`);
     } else {
@@ -48,3 +66,24 @@ export const repairVerb: Verb<RepairFlags> = {
     return 0;
   },
 };
+
+/** Every bundle, with every checksum: those that a run can go on from, furthest first, and the damaged ones. */
+async function examine(folder: string): Promise<{ sound: BundleFile[]; bad: BadFile[] }> {
+  const { bundles, bad } = await listBundles(folder);
+  const sound: BundleFile[] = [];
+  for (const file of bundles) {
+    await using bundle = await openBundle(file.path);
+    const { problems } = await bundle.verify();
+    if (problems.length > 0) bad.push({ path: file.path, reason: problems[0] });
+    else if (stateField(file.state, "kind") !== "dinograd weights") sound.push(file);
+  }
+  return { sound, bad };
+}
+
+/** A name that no file has: what was set aside before is not overwritten. */
+async function freeName(wanted: string): Promise<string> {
+  for (let number = 1;; number++) {
+    const name = number === 1 ? wanted : `${wanted}.${number}`;
+    if (!await exists(name)) return name;
+  }
+}

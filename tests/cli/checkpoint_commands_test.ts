@@ -145,6 +145,67 @@ Deno.test("repair sets damaged bundles aside and makes the newest sound one the 
     assertEquals((await runCli(["repair", folder])).code, 4);
   }));
 
+Deno.test("repair finds damage in older bundles too, overwrites nothing it set aside, and resumes from no weights alone", () =>
+  inFolder(async (folder) => {
+    await bundle(join(folder, "checkpoint.dino"), { epoch: 2 });
+    await bundle(join(folder, "checkpoint0000.dino"));
+    await damage(join(folder, "checkpoint0000.dino"));
+    await Deno.writeTextFile(join(folder, "checkpoint0000.dino.damaged"), "set aside before");
+    const { code, stdout } = await runCli(["repair", folder]);
+    assertEquals(code, 0);
+    assertStringIncludes(stdout, "checkpoint0000.dino.damaged.2");
+    assertEquals(await Deno.readTextFile(join(folder, "checkpoint0000.dino.damaged")), "set aside before");
+    await Deno.remove(join(folder, "checkpoint.dino"));
+    await bundle(join(folder, "average.dino"), { more: { kind: "dinograd weights" } });
+    assertEquals((await runCli(["repair", folder])).code, 4);
+  }));
+
+Deno.test("average refuses to write over its bundles, tells other classes, and keeps the names of shared tensors", () =>
+  inFolder(async (folder) => {
+    const [a, b, out] = ["a", "b", "out"].map((name) => join(folder, `${name}.dino`));
+    const aliases = { model: { aliases: { "tail.weight": "head.weight" } } };
+    await bundle(a, { more: { classes: [{ id: 1, name: "one" }], ...aliases } });
+    await bundle(b, { more: { classes: [{ id: 1, name: "two" }], ...aliases } });
+    const over = await runCli(["average", a, b, "--out", join(folder, ".", "a.dino")]);
+    assertEquals(over.code, 2);
+    errorLine(over);
+    const { code, stderr } = await runCli(["average", a, b, "--out", out]);
+    assertEquals(code, 0);
+    assertMatch(stderr, /a\.dino names other classes/);
+    const { state } = await readBundle(out);
+    assertEquals((state as { [key: string]: StateValue }).model, aliases.model); // average writes a map
+    await writeBundle(b, { tensors: new Map([["model/head.weight", tensor([1])]]), state: {} });
+    const shapes = await runCli(["average", a, b, "--out", out]);
+    assertEquals(shapes.code, 4);
+    assertStringIncludes(errorLine(shapes), "model/head.weight");
+  }));
+
+Deno.test("prune keeps the best by the AP of each bundle's own epoch, and the bundle before the newest", () =>
+  inFolder(async (folder) => {
+    const history = [0.1, 0.4, 0.2, 0.3].map((ap, epoch) => ({ epoch, test_coco_eval_bbox: [ap, 0.9] }));
+    for (let epoch = 0; epoch < 4; epoch++) {
+      const more = { history: history.slice(0, epoch + 1) };
+      await bundle(join(folder, `checkpoint000${epoch}.dino`), { epoch: epoch + 1, more });
+    }
+    await bundle(join(folder, "checkpoint_previous.dino"), { epoch: 4 });
+    assertEquals((await runCli(["prune", folder, "--last", "1", "--best", "1"])).code, 0);
+    const left = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
+    assertEquals(left, ["checkpoint0001.dino", "checkpoint0003.dino", "checkpoint_previous.dino"]);
+  }));
+
+Deno.test("prune and repair of a folder that is not there, and a pattern that fits no tensor, are told", () =>
+  inFolder(async (folder) => {
+    for (const verb of ["prune", "repair"]) {
+      const result = await runCli([verb, join(folder, "nowhere")]);
+      assertEquals(result.code, 2);
+      assertStringIncludes(errorLine(result), "expected a folder but found none");
+    }
+    const path = join(folder, "a.dino");
+    await bundle(path);
+    const { code, stderr } = await runCli(["inspect", path, "--keys", "nothing*"]);
+    assertEquals([code, stderr.includes("no tensor has such a name")], [0, true]);
+  }));
+
 Deno.test("a file that is no bundle, or is not there, is exit code 4 and one line that names it", () =>
   inFolder(async (folder) => {
     const text = join(folder, "notes.dino");
