@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertNotEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { fromFileUrl } from "@std/path";
 import { DinogradError } from "../../engine/errors.ts";
 import {
   CONFIG_GROUPS,
@@ -120,6 +121,24 @@ Deno.test("keys that no code reads are accepted and listed in one line", async (
   for (const key of ["dln_xy_noise", "enc_loss_coef", "dn_scalar"]) assertStringIncludes(line, key);
   assert(!line.includes("\n"));
   assertEquals(describeUnused(await load("DINO_5scale")), undefined);
+});
+
+Deno.test("the configuration that the official code writes into its output folder is read", async () => {
+  const path = fromFileUrl(new URL("../inference/fixtures/official/config_cfg.py", import.meta.url));
+  const { config, unused } = await loadConfig(path, { readText: (file) => Deno.readTextFile(file) });
+  const changes = {
+    data_aug_scales: [64, 96],
+    data_aug_max_size: 160,
+    num_classes: 7,
+    dn_labelbook_size: 7,
+    enc_layers: 1,
+    dec_layers: 2,
+    dim_feedforward: 64,
+    num_queries: 24,
+    num_select: 40,
+  };
+  assertEquals(config, { ...defaultConfig(), ...changes });
+  assertEquals(unused.length, 15);
 });
 
 Deno.test("a dump of all official arguments is read, its flags passed over", async () => {
