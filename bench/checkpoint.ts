@@ -15,6 +15,7 @@ import {
   writeBundle,
 } from "../checkpoint/mod.ts";
 import { RandomStream } from "../engine/random.ts";
+import { runPython } from "./python.ts";
 
 const MEGABYTE = 1e6;
 
@@ -38,7 +39,7 @@ function stateShapes(): [string, number[]][] {
 /** Normal values with the deviation that weights and moments have; drawn once and used again, to be quick. */
 function makeTensors(shapes: readonly [string, number[]][]): Map<string, StoredTensor> {
   const random = RandomStream.named(1, "bench");
-  const pool = Float32Array.from({ length: 3_000_000 }, () => random.normal());
+  const pool = random.normals(new Float32Array(3_000_000));
   const tensors = new Map<string, StoredTensor>();
   for (const [name, shape] of shapes) {
     const values = new Float32Array(shape.reduce((product, size) => product * size, 1));
@@ -107,20 +108,9 @@ async function reference(
   options: { folder: string; repeats: number },
 ): Promise<Reference | null> {
   const script = new URL("./checkpoint_reference.py", import.meta.url).pathname;
-  // Without these glibc gives pages back after every tensor, and page faults make PyTorch look slow.
-  const env = { MALLOC_MMAP_THRESHOLD_: "4294967296", MALLOC_TRIM_THRESHOLD_: "8589934592" };
   const args = [script, JSON.stringify(shapes), `${options.folder}/reference.pth`, String(options.repeats)];
-  for (const python of ["python3", "/usr/bin/python3"]) {
-    try {
-      const { success, stdout } = await new Deno.Command(python, { args, env, stdout: "piped", stderr: "null" })
-        .output();
-      // The script beside this file prints exactly this.
-      if (success) return JSON.parse(new TextDecoder().decode(stdout)) as Reference;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  }
-  return null;
+  // The script beside this file prints exactly this.
+  return await runPython(args) as Reference | null;
 }
 
 /** The real disk without any sync: what `torch.save` does, to compare like with like. */

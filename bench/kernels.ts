@@ -1,22 +1,25 @@
 /**
- * Generated kernels on the CPU device: throughput over warm memory, cost of a launch, of a fork and join, of top-k.
- * The naive twin of each is the same loop in plain TypeScript.
+ * Generated kernels on the CPU device: throughput over warm memory as a share of what copying reaches over as much memory
+ * in the same run, cost of a launch, of top-k. The naive twin of each is the same loop in plain TypeScript.
  *
- *     deno run -A bench/kernels.ts [threads]
+ *     deno run -A bench/kernels.ts [--quick] [--threads n]
  */
 
 import type { Buffer } from "../engine/device/device.ts";
 import { createCpuDevice } from "../engine/device/wasm/device.ts";
-import { column, type Expr, input, reduced } from "../engine/kernel/expr.ts";
+import { column, type Expr, input, kept, reduced } from "../engine/kernel/expr.ts";
 import type { ColumnRecipe, RowRecipe } from "../engine/kernel/recipes.ts";
+import { formatTable } from "../commands/table.ts";
+import { flagValue } from "./options.ts";
 
-const threads = Number(Deno.args[0] ?? navigator.hardwareConcurrency);
+const threads = Number(flagValue("--threads") ?? navigator.hardwareConcurrency);
+const quick = Deno.args.includes("--quick");
 const device = await createCpuDevice({ threads });
 console.log(device.description);
 
 /** The median and the best of repeated runs, in milliseconds. */
-function time(run: () => void, repeats = 15): { median: number; best: number } {
-  for (let i = 0; i < 30; i++) run(); // until the optimized code is in use on every thread
+function time(run: () => void, repeats = quick ? 9 : 25): { median: number; best: number } {
+  for (let i = 0; i < (quick ? 10 : 30); i++) run(); // until the optimized code is in use on every thread
   const times = Array.from({ length: repeats }, () => {
     const start = performance.now();
     run();
@@ -25,10 +28,21 @@ function time(run: () => void, repeats = 15): { median: number; best: number } {
   return { median: times[repeats >> 1], best: times[0] };
 }
 
+const rows: string[][] = [];
+
+/** `bytes`: read and written. */
 function report(name: string, run: () => void, bytes: number): void {
   const { median, best } = time(run);
-  const rate = (milliseconds: number) => (bytes / milliseconds / 1e6).toFixed(1);
-  console.log(`${name.padEnd(44)} ${median.toFixed(3)} ms, ${rate(median)} GB/s (best ${rate(best)})`);
+  const rate = bytes / best / 1e6;
+  const share = 100 * rate / copyRate(bytes);
+  rows.push([name, median.toFixed(3), best.toFixed(3), rate.toFixed(1), `${share.toFixed(0)} %`]);
+}
+
+/** GB/s of copying, for as many bytes read and written. */
+function copyRate(bytes: number): number {
+  const length = Math.min(N, Math.ceil(bytes / 8));
+  const { best } = time(() => device.copy({ from: a, fromOffset: 0, to: b, toOffset: 0, length }));
+  return 8 * length / best / 1e6;
 }
 
 function filled(length: number): Buffer {
@@ -70,10 +84,10 @@ for (const length of [N, 64 << 10]) {
 }
 
 const SOFTMAX: RowRecipe = {
-  ...pointwise("softmax", 1, x.sub(reduced("max")).exp().div(reduced("sum"))),
+  ...pointwise("softmax", 1, kept().div(reduced("sum"))),
   reductions: [
     { name: "max", op: "max", value: x },
-    { name: "sum", op: "sum", value: x.sub(reduced("max")).exp() },
+    { name: "sum", op: "sum", value: x.sub(reduced("max")).exp(), keep: 0 },
   ],
 };
 const LAYER_NORM: RowRecipe = {
@@ -121,6 +135,7 @@ const { median } = time(() => {
 });
 console.log(`a launch of 64 elements: ${(median * 1e3 / launches).toFixed(2)} us`);
 
+for (const line of formatTable(["", "ms", "best", "GB/s", "of copying"], rows)) console.log(line);
 const topK = { rows: 1, length: 25_000, k: 900, input: a, values: b, indices: c };
 console.log(`topK, 900 of 25000: ${time(() => device.topK(topK)).median.toFixed(2)} ms`);
 await device.destroy();
