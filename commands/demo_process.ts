@@ -2,7 +2,6 @@
 import { fromFileUrl } from "@std/path";
 import { DinogradError } from "../engine/errors.ts";
 
-const CLI = new URL("../cli.ts", import.meta.url);
 /** Milliseconds between looks at what a child has done. */
 const POLL = 50;
 
@@ -12,8 +11,9 @@ export class DemoProcess {
   #status: Deno.CommandStatus | undefined;
 
   constructor(args: readonly string[], stop: AbortSignal) {
-    // A published package is run from its address, a checkout from its folder.
-    const cli = CLI.protocol === "file:" ? fromFileUrl(CLI) : CLI.href;
+    // The command line that this process was started with. A published package is run from its address.
+    const { mainModule } = Deno;
+    const cli = mainModule.startsWith("file:") ? fromFileUrl(mainModule) : mainModule;
     this.#stop = stop;
     this.#child = new Deno.Command(Deno.execPath(), { args: ["run", "-A", cli, ...args], stdin: "null" }).spawn();
     this.#child.status.then((status) => this.#status = status);
