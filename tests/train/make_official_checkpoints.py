@@ -6,7 +6,7 @@ the place of its ResNet), its parameter groups, PyTorch's optimizer and schedule
 
 writes fixtures/*.pth.gz and fixtures/official_expected.json: what the next optimizer step makes of every parameter. The
 gradients follow a formula of name, row and step, so that both sides can do the same steps. Weights are rounded to eight
-bits of mantissa before saving, which keeps the files small. Needs PyTorch.
+bits of mantissa before saving, which keeps the files small. Needs PyTorch; `deno fmt` then lays out the JSON.
 """
 import argparse
 import gzip
