@@ -98,9 +98,17 @@ export function nodeProcesses(): Processes {
   };
 }
 
+/** Codes that Deno leaves out of some errors, by their number on Linux and macOS. */
+const CODES: Readonly<Record<string, string>> = { "27": "EFBIG", "28": "ENOSPC", "122": "EDQUOT", "69": "EDQUOT" };
+
+function withCode(error: Error): Error {
+  const code = CODES[/\(os error (\d+)\)/.exec(error.message)?.[1] ?? ""];
+  return "code" in error && error.code || code === undefined ? error : Object.assign(error, { code });
+}
+
 function callback<T>(start: (done: (error: Error | null, result?: T) => void) => void): Promise<T> {
   return new Promise((resolve, reject) =>
     // With no error the result is there, by the convention of node's callbacks.
-    start((error, result) => error ? reject(error) : resolve(result as T))
+    start((error, result) => error ? reject(withCode(error)) : resolve(result as T))
   );
 }

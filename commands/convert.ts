@@ -1,5 +1,6 @@
 /** `convert`: weights from one format of checkpoint to another: .pth (read only), .safetensors, .dino. */
 import type { Command } from "commander";
+import { resolve } from "@std/path";
 import { type StateValue, type StoredTensor, stripPrefix, writeBundle, writeSafetensors } from "../checkpoint/mod.ts";
 import { type ConfigObject, isConfigKey, resolveConfig } from "../detector/config/mod.ts";
 import { DinogradError } from "../engine/errors.ts";
@@ -27,6 +28,9 @@ export const convertVerb: Verb<ConvertFlags> = {
         "usage",
         `convert: expected a .safetensors or .dino file to write but found ${to} (PyTorch files are read only)`,
       );
+    }
+    if (resolve(from) === resolve(to)) {
+      throw new DinogradError("usage", `convert: expected another file to write but found the source, ${from}`);
     }
     await using source = await openAnyCheckpoint(from);
     const names = weightNames(source, flags.ema === true);
