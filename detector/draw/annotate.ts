@@ -20,8 +20,13 @@ export interface DrawnDetection {
 const LEAST_LONG_SIDE = 640;
 /** Letters as a share of the long side. */
 const FONT_SHARE = 1 / 46;
-/** Width of a letter of DejaVu Sans Bold as a share of its height, on the safe side; ideographs are square. */
+/** Width of a letter of DejaVu Sans Bold as a share of its height, on the safe side. */
 const LETTER = 0.72;
+/**
+ * Scripts that DejaVu Sans Bold lacks: all but Latin, Greek, Cyrillic, Armenian, Hebrew, Arabic, Georgian and symbols.
+ * A name in one of them would be a row of empty boxes; its class id says more, and the name stands in the JSON.
+ */
+const UNDRAWABLE = /[^\u0020-\u058f\u05d0-\u06ff\u10a0-\u10ff\u1e00-\u27bf]/u;
 
 interface Rectangle {
   readonly x: number;
@@ -72,7 +77,7 @@ export function detectionsSvg(
   const boxes: string[] = [], labels: string[] = [];
   for (const { label, name, score, box } of detections) {
     const [left, top, right, bottom] = box.map((value, i) => clamp(value * scale, i % 2 === 0 ? width : height));
-    const text = `${name} ${score.toFixed(2)}`;
+    const text = `${UNDRAWABLE.test(name) ? `class ${label}` : name} ${score.toFixed(2)}`;
     const size = { width: Math.min(width, textWidth(text, font) + font * 0.5), height: font * 1.3 };
     const place = placeLabel({ left, top, bottom }, { size, placed, within: { width, height } });
     placed.push(place);
@@ -117,7 +122,7 @@ function overlap(a: Rectangle, b: Rectangle): boolean {
 }
 
 function textWidth(text: string, font: number): number {
-  return [...text].reduce((sum, letter) => sum + (letter > "\u2e7f" ? 1 : LETTER), 0) * font;
+  return [...text].length * LETTER * font;
 }
 
 /** Light enough for black letters, and neighbours far apart. */

@@ -52,3 +52,12 @@ Deno.test("small images are enlarged, and names may hold any character", async (
   assertEquals([drawn.width, drawn.height], [640, 320]);
   assertEquals(await drawDetections(blankImage(700, 30), []), blankImage(700, 30));
 });
+
+Deno.test("a class whose name the font cannot draw is called by its id", () => {
+  const label = (name: string) =>
+    /<text[^>]*>([^<]*)<\/text>/.exec(
+      detectionsSvg([{ label: 7, name, score: 0.5, box: [5, 5, 20, 20] }], { width: 640, height: 640, scale: 1 }),
+    )?.[1];
+  for (const name of ["Fußgänger", "пешеход", "πεζός", "place n° 1 – «b»"]) assertEquals(label(name), `${name} 0.50`);
+  for (const name of ["人物", "사람", "कार", "🚗"]) assertEquals(label(name), "class 7 0.50");
+});
