@@ -33,15 +33,15 @@ export class MovingAverage<M extends Module> {
     }
   }
 
-  /** Takes in the model's present values. Counts (integers) are copied. */
+  /**
+   * Takes in the model's present values. Counts (integers) are copied. A tensor with several names, as the heads that
+   * decoder layers share, moves once for each: the official code goes by name, and its numbers are the goldens'.
+   */
   update(): void {
     this.updates++;
     withoutGradient(() => {
       const values = this.#model.stateDict();
-      const done = new Set<unknown>();
       for (const [name, tensor] of this.average.stateDict()) {
-        if (done.has(tensor)) continue; // a tensor with two names moves once
-        done.add(tensor);
         const now = values.get(name)!; // the same structure, so the same names
         if (tensor.dtype === "f32") blend(tensor, now, this.#decay);
         else {

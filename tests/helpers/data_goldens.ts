@@ -2,6 +2,7 @@
  * Runs the data golden of a folder, `data.json`: sizes chosen by the official resize, Pillow's resized pixels, and boxes
  * after resize, flip, crop and normalisation. Images, sizes, boxes and counts all come from the file.
  */
+import { type NamedWorst, Worst } from "./compare.ts";
 import { normalizeImage } from "../../detector/data/normalize.ts";
 import { resizeBilinear } from "../../detector/data/resize.ts";
 import { cropTarget, flipTarget, normalizeTarget, type PixelTarget, resizeTarget } from "../../detector/data/target.ts";
@@ -9,13 +10,6 @@ import { sizeWithAspectRatio } from "../../detector/data/transforms.ts";
 
 /** Sums of float32 values are printed with 12 digits; relative. Everything else must be equal to the last bit. */
 export const DATA_SUM_TOLERANCE = 1e-11;
-
-/** One compared case: `worst` is the largest error over its tolerance (0 or infinite where equality is asked). */
-export interface DataGoldenResult {
-  readonly name: string;
-  readonly worst: number;
-  readonly where: string;
-}
 
 interface DataFile {
   size_table: [number, number, number, number | null, number, number][];
@@ -42,7 +36,7 @@ interface DataFile {
 }
 
 /** Compares every row and image of the folder's `data.json`; one result for the size table and one per image. */
-export async function runDataGoldens(folder: string): Promise<DataGoldenResult[]> {
+export async function runDataGoldens(folder: string): Promise<NamedWorst[]> {
   const file: DataFile = JSON.parse(await Deno.readTextFile(`${folder}/data.json`));
   const table = new Worst();
   for (const [width, height, size, maxSize, outWidth, outHeight] of file.size_table) {
@@ -50,8 +44,8 @@ export async function runDataGoldens(folder: string): Promise<DataGoldenResult[]
     table.equal(`${width}x${height} to ${size}, ${maxSize}`, [got.width, got.height], [outWidth, outHeight]);
   }
   return [
-    { name: "size_table", ...table.result() },
-    ...file.resize.map((golden) => ({ name: golden.image.name, ...compareResize(golden).result() })),
+    { name: "size_table", worst: table },
+    ...file.resize.map((golden) => ({ name: golden.image.name, worst: compareResize(golden) })),
   ];
 }
 
@@ -71,7 +65,9 @@ function compareResize(golden: DataFile["resize"][number]): Worst {
   worst.equal("normalized.shape", [3, resized.height, resized.width], golden.normalized.shape);
   worst.equal("normalized", golden.normalized.idx.map((at) => normalized[at]), golden.normalized.val.map(Math.fround));
   const sum = normalized.reduce((total, value) => total + value, 0);
-  worst.within("normalized.sum", sum, { expected: golden.normalized.sum, relative: DATA_SUM_TOLERANCE });
+  const tolerance = DATA_SUM_TOLERANCE * Math.abs(golden.normalized.sum);
+  worst.within("normalized.sum", sum, { value: golden.normalized.sum, tolerance });
+  worst.compared(golden.normalized);
 
   const before = pixelTarget(golden, image);
   const after = resizeTarget(before, { from: image, to });
@@ -88,6 +84,7 @@ function compareResize(golden: DataFile["resize"][number]): Worst {
   worst.equal("cropped_boxes", [...cropped.boxes], golden.cropped_boxes.flat().map(Math.fround));
   worst.equal("cropped_labels", [...cropped.labels], golden.cropped_labels);
   worst.equal("cropped_area", [...cropped.area], golden.cropped_area.map(Math.fround));
+  worst.requireAll(golden);
   return worst;
 }
 
@@ -118,29 +115,4 @@ function integerImage({ name, lo, hi, shape }: DataFile["resize"][number]["image
     const uniform = ((mixed ^ (mixed >>> 16)) >>> 8) * 2 ** -24;
     return lo + Math.floor(uniform * (hi - lo));
   });
-}
-
-/** Keeps the worst comparison and its name. */
-class Worst {
-  #worst = 0;
-  #where = "";
-
-  equal(where: string, got: readonly number[], expected: readonly number[]): void {
-    const same = got.length === expected.length && got.every((value, at) => value === expected[at]);
-    this.#note(where, same ? 0 : Infinity);
-  }
-
-  within(where: string, got: number, { expected, relative }: { expected: number; relative: number }): void {
-    this.#note(where, Math.abs(got - expected) / (relative * Math.abs(expected)));
-  }
-
-  #note(where: string, error: number): void {
-    if (error <= this.#worst) return;
-    this.#worst = error;
-    this.#where = where;
-  }
-
-  result(): { worst: number; where: string } {
-    return { worst: this.#worst, where: this.#where };
-  }
 }

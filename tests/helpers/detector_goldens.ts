@@ -157,6 +157,7 @@ const RUNNERS: Readonly<Record<string, Run>> = {
     output.sum().backward();
     const values = await input.data();
     const got = await input.grad!.data(); // the sum's gradient reaches it
+    worst.compared(golden.expected.grad_input);
     const { data = [], noise_abs = 0, absmax = 0 } = golden.expected.grad_input;
     // At the bounds the gradient depends on rounding (see the golden's note).
     const atBound = (x: number) => [0, 1e-3, 0.999, 1].some((bound) => Math.abs(x - bound) <= 1e-7);
@@ -178,6 +179,7 @@ const RUNNERS: Readonly<Record<string, Run>> = {
     });
     compareTensor(worst, "output_proposals", { got: await boxes.data(), expected: output_proposals });
     // The golden's `valid` is about the boxes alone; a padded token may have a valid one.
+    worst.compared(valid);
     const padding = levelsIn(golden).padding;
     const got = (await invalid.data()).map((value) => value > 0 ? 0 : 1);
     (valid.data ?? []).forEach((value, i) => {
@@ -221,6 +223,7 @@ const RUNNERS: Readonly<Record<string, Run>> = {
   },
   box_ops: runBoxOps,
   sigmoid_focal_loss: async (worst, golden, device) => {
+    worst.equal("gamma", [2], [numberIn(golden, "gamma")]); // the loss knows no other
     const logits = leaf(device, golden.inputs.logits);
     const [batch, queries, classes] = logits.shape;
     // Any element may be a target here, so elements stand as queries of one class.
@@ -309,6 +312,7 @@ export async function runModuleCase(name: string, golden: DetectorCase, device: 
   using _ = scope();
   const worst = new Worst();
   await RUNNERS[name](worst, golden, device);
+  worst.requireAll(golden);
   return worst;
 }
 
@@ -342,6 +346,7 @@ export async function runResnetCase(golden: DetectorCase, device: Device): Promi
   }
   compareTensor(worst, "grad norms", { got: norms, expected: golden.expected.param_grad_norms_of_sum_of_means });
   compareTensor(worst, "grad samples", { got: samples, expected: golden.expected.gradsample });
+  worst.requireAll(golden);
   module.dispose();
   return worst;
 }
@@ -363,5 +368,6 @@ export async function runPostprocessCase(golden: DetectorCase, device: Device): 
     const got = field === "scores" ? detections.scores : field === "labels" ? detections.labels : detections.boxes;
     compareTensor(worst, name, { got, expected });
   }
+  worst.requireAll(golden);
   return worst;
 }

@@ -7,7 +7,7 @@ import type { Tensor } from "../../engine/tensor.ts";
 import { describeLevels } from "../../detector/model/levels.ts";
 import type { Dino } from "../../detector/model/dino.ts";
 import { type DinoOutputs, postprocess, type Predictions } from "../../detector/model/mod.ts";
-import { compareTensor, type Expected, Worst } from "./compare.ts";
+import { compareTensor, entryTolerance, type Expected, Worst } from "./compare.ts";
 import { batchOf, type ModelGolden, modelOf } from "./golden_models.ts";
 
 interface ExpectedPredictions {
@@ -51,6 +51,8 @@ export async function runFullGolden(golden: FullGolden, device: Device): Promise
     let outputs = forward();
     const expectedOrder = (golden.expected.topk_indices.data ?? []).map(Number);
     const order = Array.from(await seen.get("selected")![0].data());
+    worst.equal("topk_indices size", [order.length], [expectedOrder.length]);
+    worst.compared(golden.expected.topk_indices);
     if (expectedOrder.some((token, i) => token !== order[i])) {
       await checkTies(worst, { golden, scores: seen.get("tokenScores")![0], order, expectedOrder });
       outputs = forward(Int32Array.from(expectedOrder));
@@ -74,6 +76,7 @@ export async function runFullGolden(golden: FullGolden, device: Device): Promise
       compareTensor(worst, `references[${i}]`, { got: await seen.get("reference")![i].data(), expected });
     }
     await compareDetections(worst, golden, outputs);
+    worst.requireAll(golden);
     return worst;
   } finally {
     for (const tensor of [...seen.values()].flat()) tensor.dispose();
@@ -115,6 +118,9 @@ async function compareFeatures(
   }
   const shapes = (features.spatial_shapes?.data ?? []).map(Number);
   const pairs = Array.from({ length: shapes.length / 2 }, (_, l) => [shapes[2 * l], shapes[2 * l + 1]] as const);
+  const tokens = pairs.reduce((sum, [levelHeight, levelWidth]) => sum + levelHeight * levelWidth, 0);
+  worst.equal("spatial_shapes", [tokens], [memory.shape[1]]); // their order shows in the masks and positions
+  worst.compared(features.spatial_shapes);
   const { mask, images } = batchOf(memory.device, golden);
   const [batch, , height, width] = images.shape;
   const levels = describeLevels({ data: mask, batch, height, width }, pairs);
@@ -122,21 +128,26 @@ async function compareFeatures(
   compareTensor(worst, "mask_flatten", { got: levels.padding, expected: features.mask_flatten });
 }
 
-/** The golden lists detections with 10 digits; scores and boxes as a float32 model gives them. */
+/**
+ * The best detections. A score is the sigmoid of a logit, whose slope is at most 1/4; a corner in pixels is a centre and
+ * half a size, times the image's. A float32 result also rounds a few times, 2^-24 each.
+ */
 async function compareDetections(worst: Worst, golden: FullGolden, outputs: DinoOutputs): Promise<void> {
   const { postprocess_top20: expected, postprocess_top20_sizes_hw: sizes } = golden;
   if (!expected || !sizes) return;
   const found = await postprocess(outputs, sizes, { numSelect: expected[0].scores.length });
-  expected.forEach(({ scores, labels, boxes }, image) => {
-    const logitTolerance = 20 * (golden.expected.pred_logits.noise_abs ?? 0) + 2e-6;
-    const boxNoise = 20 * (golden.expected.pred_boxes.noise_abs ?? 0) + 2e-6;
-    const boxTolerance = boxNoise * Math.max(...sizes[image]);
-    worst.equal(`top labels of image ${image}`, found[image].labels, labels);
-    scores.forEach((value, k) =>
-      worst.within(`top score ${k}`, found[image].scores[k], { value, tolerance: logitTolerance })
+  const logits = entryTolerance(golden.expected.pred_logits), boxes = entryTolerance(golden.expected.pred_boxes);
+  const [ofScore, ofBox] = [logits / 4 + 4 * 2 ** -24, 1.5 * boxes + 4 * 2 ** -24];
+  expected.forEach((top, image) => {
+    worst.equal(`top labels of image ${image}`, found[image].labels, top.labels);
+    worst.equal("top sizes", [found[image].scores.length, found[image].boxes.length], [
+      top.scores.length,
+      top.boxes.length,
+    ]);
+    top.scores.forEach((value, k) =>
+      worst.within(`top score ${k}`, found[image].scores[k], { value, tolerance: ofScore })
     );
-    boxes.forEach((value, k) =>
-      worst.within(`top box ${k}`, found[image].boxes[k], { value, tolerance: boxTolerance })
-    );
+    const tolerance = ofBox * Math.max(...sizes[image]);
+    top.boxes.forEach((value, k) => worst.within(`top box ${k}`, found[image].boxes[k], { value, tolerance }));
   });
 }

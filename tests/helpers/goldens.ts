@@ -1,18 +1,21 @@
 /**
  * Runs goldens of a folder on a device, driven by the files alone: names, shapes, configurations and cases all come from
- * them. Every file except the checkpoints, which have a runner of their own.
+ * them. Nothing passes by being overlooked: a file, a module or an expected tensor that no runner knows has failed.
  */
 
 import type { Device } from "../../engine/device/device.ts";
 import { runBackboneCase } from "./backbone_goldens.ts";
+import { runCheckpointGoldens } from "./checkpoint_goldens.ts";
 import { runCocoGoldens } from "./coco_goldens.ts";
-import type { Worst } from "./compare.ts";
+import { type NamedWorst, Worst } from "./compare.ts";
 import { runDataGoldens } from "./data_goldens.ts";
-import { runFullGolden } from "./full_goldens.ts";
 import { isDetectorModule, runModuleCase, runPostprocessCase, runResnetCase } from "./detector_goldens.ts";
-import { runLayerGoldens, runMsdaGolden } from "./layer_goldens.ts";
+import { formula, type Spec } from "./formula.ts";
+import { runFullGolden } from "./full_goldens.ts";
+import { isLayer, runLayerCase, runMsdaCase } from "./layer_goldens.ts";
 import { runLrGolden } from "./lr_goldens.ts";
-import { runCdnCase, runCriterionCase, runTrainGolden } from "./training_goldens.ts";
+import { runTrainGolden } from "./step_goldens.ts";
+import { runCdnCase, runCriterionCase } from "./training_goldens.ts";
 
 /** One compared case; it passes where `worst` is at most 1. */
 export interface GoldenResult {
@@ -25,84 +28,112 @@ export interface GoldenResult {
   readonly seconds: number;
 }
 
-interface GoldenCase {
-  readonly name: string;
-  readonly run: (device: Device) => Promise<{ worst: number; where: string }>;
-}
-
-const ofWorst = async (promise: Promise<Worst>) => {
-  const { ratio, where } = await promise;
-  return { worst: ratio, where };
-};
-
-const ofList = async (promise: Promise<readonly { name: string; worst: number; where: string }[]>) => {
-  const results = await promise;
-  if (results.length === 0) return { worst: Infinity, where: "no case" };
-  const { name, worst, where } = results.reduce((a, b) => b.worst > a.worst ? b : a);
-  return { worst, where: `${name}: ${where}` };
-};
-
-const ofLayers = (promise: Promise<readonly { readonly case: string; readonly worst: Worst }[]>) =>
-  ofList(
-    promise.then((list) => list.map((one) => ({ name: one.case, worst: one.worst.ratio, where: one.worst.where }))),
-  );
-
-/** The cases of one file. Its contents are what the goldens' README says, and are checked by what uses them. */
 // deno-lint-ignore no-explicit-any -- a golden's JSON; each runner declares the fields it reads
-function casesOf(file: string, golden: any, folder: string): GoldenCase[] {
-  // deno-lint-ignore no-explicit-any -- as above
-  type Golden = any;
-  const each = (run: (one: Golden, device: Device) => Promise<Worst>): GoldenCase[] =>
-    golden.cases.map((one: Golden, i: number) => ({
-      name: one.id ?? `${i}`,
-      run: (device: Device) => ofWorst(run(one, device)),
-    }));
-  const whole = (run: () => Promise<{ worst: number; where: string }>): GoldenCase[] => [{ name: "all", run }];
-  if (file.startsWith("full_")) return [{ name: "model", run: (device) => ofWorst(runFullGolden(golden, device)) }];
-  if (file.startsWith("train_")) return [{ name: "steps", run: (device) => ofWorst(runTrainGolden(golden, device)) }];
-  switch (file) {
-    case "modules":
-      return [
-        { name: "layers", run: (device) => ofLayers(runLayerGoldens(golden, device)) },
-        ...Object.entries<Golden>(golden).filter(([name]) => isDetectorModule(name)).flatMap(([name, part]) =>
-          (part.cases ?? [part]).map((one: Golden, i: number) => ({
-            name: `${name} ${one.id ?? i}`,
-            run: (device: Device) => ofWorst(runModuleCase(name, one, device)),
-          }))
-        ),
-      ];
-    case "msda":
-      return [{ name: "all", run: (device) => ofLayers(runMsdaGolden(golden, device)) }];
-    case "resnet":
-      return each(runResnetCase);
-    case "swin":
-    case "convnext":
-      return each(runBackboneCase);
-    case "cdn":
-      return each(runCdnCase);
-    case "criterion":
-      return each(runCriterionCase);
-    case "postprocess":
-      return each(runPostprocessCase);
-    case "lr":
-      return whole(() =>
-        ofList(
-          Deno.readTextFile(`${folder}/lr.json`).then((text) =>
-            runLrGolden(text).map((one) => ({ name: one.case, worst: one.ratio, where: one.golden }))
-          ),
-        )
-      );
-    case "data":
-      return whole(() => ofList(runDataGoldens(folder)));
-    case "coco_expected":
-      return whole(() => ofList(runCocoGoldens(folder)));
-    default:
-      return [];
-  }
+type Golden = any;
+
+/** What runs together: one case, or all of a file where they share their preparation. */
+interface GoldenRun {
+  readonly name: string;
+  readonly run: (device: Device) => Promise<readonly NamedWorst[]>;
 }
 
-/** Files that are parts of others or describe the formula. */
-const PARTS = ["coco_gt", "coco_dt", "ckpt_manifest", "formula_check"];
+const single = (name: string, run: (device: Device) => Promise<Worst>): GoldenRun => ({
+  name,
+  run: async (device) => [{ name, worst: await run(device) }],
+});
+
+const failing = (name: string, reason: string): GoldenRun => ({ name, run: () => Promise.reject(new Error(reason)) });
+
+/** Each of the file's cases on its own. */
+const cases = (run: (one: Golden, device: Device) => Promise<Worst>) => (golden: Golden): GoldenRun[] =>
+  (golden.cases ?? []).map((one: Golden, i: number) => single(one.id ?? `${i}`, (device) => run(one, device)));
+
+const together =
+  (run: (folder: string) => Promise<readonly NamedWorst[]>) => (_: Golden, folder: string): GoldenRun[] => [{
+    name: "all",
+    run: () => run(folder),
+  }];
+
+function modules(golden: Golden): GoldenRun[] {
+  return Object.entries<Golden>(golden).flatMap(([name, part]) => {
+    if (!isLayer(name) && !isDetectorModule(name)) return [failing(name, "no runner for this module")];
+    const run = isLayer(name) ? runLayerCase : runModuleCase;
+    return (part.cases ?? [part]).map((one: Golden, i: number) =>
+      single(`${name} ${one.id ?? i}`, (device) => run(name, one, device))
+    );
+  });
+}
+
+async function checkpoints(folder: string): Promise<NamedWorst[]> {
+  const results: NamedWorst[] = [];
+  for await (const { case: name, ok, message } of runCheckpointGoldens(folder)) {
+    const worst = new Worst();
+    worst.add(message, ok ? 0 : Infinity);
+    results.push({ name, worst });
+  }
+  const unlisted = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) => name.endsWith(".pth"))
+    .filter((name) => results.every((result) => result.name !== name));
+  const worst = new Worst();
+  worst.equal(`in no manifest: ${unlisted}`, unlisted, []);
+  return [...results, { name: "all files listed", worst }];
+}
+
+/** The formula itself, to the last bit. */
+function formulaCheck(rows: readonly { readonly spec: Spec; readonly values: number[]; readonly sum: number }[]) {
+  return rows.map(({ spec, values, sum }) =>
+    single(spec.name ?? spec.kind, () => {
+      const worst = new Worst();
+      const made = formula(spec);
+      worst.equal("values", made.subarray(0, values.length), values);
+      worst.equal("sum", [made.reduce((total, value) => total + value, 0)], [sum]);
+      return Promise.resolve(worst);
+    })
+  );
+}
+
+/** What runs, by the name of the file; a name that ends with "_" stands for all that begin with it. */
+const FILES: Readonly<Record<string, (golden: Golden, folder: string) => GoldenRun[]>> = {
+  full_: (golden) => [single("model", (device) => runFullGolden(golden, device))],
+  train_: (golden) => [single("steps", (device) => runTrainGolden(golden, device))],
+  modules,
+  msda: cases(runMsdaCase),
+  resnet: cases(runResnetCase),
+  swin: cases(runBackboneCase),
+  convnext: cases(runBackboneCase),
+  cdn: cases(runCdnCase),
+  criterion: cases(runCriterionCase),
+  postprocess: cases(runPostprocessCase),
+  formula_check: formulaCheck,
+  ckpt_manifest: together(checkpoints),
+  lr: together(async (folder) => runLrGolden(await Deno.readTextFile(`${folder}/lr.json`))),
+  data: together(runDataGoldens),
+  coco_expected: together(runCocoGoldens),
+};
+
+/** Files that others are about. */
+const PARTS: Readonly<Record<string, string>> = {
+  "coco_gt.json": "coco_expected",
+  "coco_dt.json": "coco_expected",
+};
+
+/** What the folder holds to run: names without ".json", and what nobody knows how to run. */
+function filesOf(folder: string): string[] {
+  const names = [...Deno.readDirSync(folder)].map(({ name }) => name);
+  const owned = (name: string) => {
+    const owner = PARTS[name] ?? (name.endsWith(".pth") ? "ckpt_manifest" : undefined);
+    return owner !== undefined && names.includes(`${owner}.json`);
+  };
+  // Notes about the goldens, and what made them.
+  const described = (name: string) => /\.(md|py)$/.test(name);
+  return names.filter((name) => !owned(name) && !described(name)).map((name) => name.replace(/\.json$/, "")).sort();
+}
+
+async function runsOf(folder: string, file: string): Promise<GoldenRun[]> {
+  const kind = Object.keys(FILES).find((name) => name.endsWith("_") ? file.startsWith(name) : file === name);
+  if (!kind) return [failing("all", "no runner for this file")];
+  const runs = FILES[kind](JSON.parse(await Deno.readTextFile(`${folder}/${file}.json`)), folder);
+  return runs.length > 0 ? runs : [failing("all", "the file holds no case")];
+}
 
 export interface RunOptions {
   /** Only files whose name contains this. */
@@ -112,25 +143,26 @@ export interface RunOptions {
 
 /** Runs the folder's goldens, one after the other. A case that throws has failed with an infinite error. */
 export async function runGoldens(folder: string, device: Device, options: RunOptions = {}): Promise<GoldenResult[]> {
-  const files = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) => name.endsWith(".json"))
-    .map((name) => name.slice(0, -".json".length))
-    .filter((name) => !PARTS.includes(name) && name.includes(options.only ?? ""))
-    .sort();
   const results: GoldenResult[] = [];
-  for (const file of files) {
-    const cases = casesOf(file, JSON.parse(await Deno.readTextFile(`${folder}/${file}.json`)), folder);
-    if (cases.length === 0) {
-      cases.push({
-        name: "all",
-        run: () => Promise.reject(new Error("no runner for this file")),
-      });
-    }
-    for (const { name, run } of cases) {
-      const start = performance.now();
-      const { worst, where } = await run(device).catch((error) => ({ worst: Infinity, where: String(error) }));
-      const result = { file, name, worst, where, seconds: (performance.now() - start) / 1000 };
-      results.push(result);
-      options.onResult?.(result);
+  for (const file of filesOf(folder).filter((name) => name.includes(options.only ?? ""))) {
+    const runs = await runsOf(folder, file).catch((error) => [failing("all", String(error))]);
+    for (const { name, run } of runs) {
+      let start = performance.now();
+      const thrown = (error: unknown): NamedWorst[] => {
+        const worst = new Worst();
+        worst.add(String(error), Infinity);
+        return [{ name, worst }];
+      };
+      const found = await run(device).catch(thrown);
+      for (const each of found.length > 0 ? found : thrown("no case")) {
+        // What compared nothing has not passed.
+        const { ratio, where } = each.worst.where === "" ? { ratio: Infinity, where: "nothing compared" } : each.worst;
+        const seconds = (performance.now() - start) / 1000;
+        start = performance.now();
+        const result = { file, name: each.name, worst: ratio, where, seconds };
+        results.push(result);
+        options.onResult?.(result);
+      }
     }
   }
   return results;

@@ -2,6 +2,7 @@
  * The golden of the learning-rate schedules: PyTorch's rates, step by step, from `lr.json` alone.
  */
 
+import { type NamedWorst, Worst } from "./compare.ts";
 import { multiStepLR, oneCycleLR, type Schedule, stepLR } from "../../engine/optim/mod.ts";
 
 interface ScheduleGolden {
@@ -9,44 +10,78 @@ interface ScheduleGolden {
   readonly lr: readonly (readonly [main: number, backbone: number, beta1: number])[];
 }
 
+/** A scheduler's `state_dict()` after some steps, named by its schedule: `StepLR_after5`. */
+interface StateExample {
+  readonly base_lrs: readonly number[];
+  readonly last_epoch: number;
+  readonly _last_lr: readonly number[];
+  readonly _step_count: number;
+  readonly step_size?: number;
+  readonly gamma?: number;
+  /** By epoch, how often it counts. */
+  readonly milestones?: Readonly<Record<string, number>>;
+}
+
 interface LrGolden {
   readonly lr: number;
   readonly lr_backbone: number;
-  readonly schedules: Readonly<Record<string, ScheduleGolden>>;
-}
-
-export interface GoldenResult {
-  readonly golden: string;
-  readonly case: string;
-  readonly ok: boolean;
-  /** The worst error as a multiple of the tolerance. */
-  readonly ratio: number;
+  readonly schedules: Readonly<Record<string, ScheduleGolden>> & {
+    readonly state_dict_examples?: Readonly<Record<string, StateExample>>;
+  };
 }
 
 /** Relative, as the goldens' README asks. */
 const TOLERANCE = 1e-12;
 
-/** Compares every schedule of the file. */
-export function runLrGolden(text: string): GoldenResult[] {
+/** Compares every schedule of the file, and the rates that PyTorch's own saved states give. */
+export function runLrGolden(text: string): NamedWorst[] {
   const golden: LrGolden = JSON.parse(text);
-  return Object.entries(golden.schedules).filter(([, { lr }]) => lr !== undefined).map(([name, { args, lr }]) => {
-    const [main, backbone] = [golden.lr, golden.lr_backbone].map((initial) => scheduleOf(name, initial, args));
-    let worst = 0;
+  const { state_dict_examples: examples = {}, ...schedules } = golden.schedules;
+  const ratesOf = (name: string) =>
+    [golden.lr, golden.lr_backbone].map((initial) => scheduleOf(name, initial, schedules[name].args));
+  const within = (worst: Worst, where: string, [got, value]: readonly [number, number]) =>
+    worst.within(where, got, { value, tolerance: TOLERANCE * Math.abs(value) });
+  const results = Object.entries(schedules).map(([name, { lr }]) => {
+    const worst = new Worst();
+    const [main, backbone] = ratesOf(name);
+    if (lr.length === 0) worst.add("no steps", Infinity);
     lr.forEach(([expectedMain, expectedBackbone, expectedBeta], at) => {
       const now = main(at);
-      worst = Math.max(
-        worst,
-        relative(now.learningRate, expectedMain),
-        relative(backbone(at).learningRate, expectedBackbone),
-        relative(now.momentum ?? expectedBeta, expectedBeta),
-      );
+      within(worst, `rate at ${at}`, [now.learningRate, expectedMain]);
+      within(worst, `backbone's rate at ${at}`, [backbone(at).learningRate, expectedBackbone]);
+      within(worst, `beta1 at ${at}`, [now.momentum ?? CONSTANT_BETA, expectedBeta]);
     });
-    const ratio = worst / TOLERANCE;
-    return { golden: "lr.json", case: name, ok: lr.length > 0 && ratio <= 1, ratio };
+    return { name, worst };
   });
+  for (const [example, state] of Object.entries(examples)) {
+    const worst = new Worst();
+    const [, schedule, steps] = /^(\w+)_after(\d+)$/.exec(example) ?? [];
+    if (!schedule) throw new Error(`lr.json: expected a name such as StepLR_after5 but found ${example}`);
+    const { args } = schedules[schedule];
+    worst.equal("steps", [state.last_epoch, state._step_count], [Number(steps), Number(steps) + 1]);
+    worst.equal("settings", settingsOf(state), settingsOf({ ...args }));
+    const rates = ratesOf(schedule);
+    rates.forEach((rate, group) => {
+      within(worst, `base rate ${group}`, [rate(0).learningRate, state.base_lrs[group]]);
+      within(worst, `last rate ${group}`, [rate(state.last_epoch).learningRate, state._last_lr[group]]);
+    });
+    results.push({ name: example, worst });
+  }
+  return results;
 }
 
-const relative = (found: number, expected: number) => Math.abs(found - expected) / Math.abs(expected);
+/** What decides the rates, from a schedule's arguments or its saved state, which counts each milestone. */
+function settingsOf(
+  { step_size, gamma, milestones = {} }: Pick<StateExample, "step_size" | "gamma"> & { milestones?: object },
+): string[] {
+  const list = Array.isArray(milestones)
+    ? milestones
+    : Object.entries(milestones).flatMap(([epoch, times]) => Array<string>(times).fill(epoch));
+  return [`${step_size}`, `${gamma}`, ...list.map(String)];
+}
+
+/** AdamW's own, which schedules without momentum leave alone. */
+const CONSTANT_BETA = 0.9;
 
 function scheduleOf(name: string, initial: number, args: ScheduleGolden["args"]): Schedule {
   const number = (key: string, fallback?: number) => {
