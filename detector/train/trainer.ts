@@ -1,29 +1,23 @@
 /**
- * A training run from its first line to its last: find where to start, open data and device, train epoch by epoch, save,
- * evaluate, and stop cleanly when asked. All that decides the numbers is in the session; this file is the order of
- * events around it.
+ * A training run from its first line to its last: open its parts (`run_parts.ts`), train epoch by epoch, save, evaluate,
+ * and stop cleanly when asked. All that decides the numbers is in the session; this file is the order of events around
+ * it.
  */
 
-import { lockFolder, type StateValue } from "../../checkpoint/mod.ts";
-import { DryDevice } from "../../engine/device/dry.ts";
+import { lockFolder } from "../../checkpoint/mod.ts";
 import { DinogradError } from "../../engine/errors.ts";
-import { formatJsonConfig, type RunUi, type TrainOptions } from "../config/mod.ts";
-import { type Batch, Loader, openDataset } from "../data/mod.ts";
-import { openDevice } from "../open_device.ts";
+import type { RunUi, TrainOptions } from "../config/mod.ts";
+import type { Batch } from "../data/mod.ts";
 import { better } from "./best.ts";
-import { dataRecord, type RunData } from "./data_record.ts";
 import { showDryRun } from "./dry_run.ts";
 import { evaluateModel } from "./evaluate.ts";
-import { probeDigest } from "./probe.ts";
 import { afterEvaluation, afterTraining } from "./progress.ts";
-import { arithmeticOf, recordedCocoPath, requireSameCategories, RunCheck } from "./run_check.ts";
 import { patientFiles, runFiles } from "./run_files.ts";
 import { RunLog } from "./run_log.ts";
+import { closeRunParts, openRunParts, type RunParts, runtimeRecord } from "./run_parts.ts";
 import { Saver } from "./saver.ts";
-import { TrainingSession } from "./session.ts";
-import { openStart, type Start } from "./start.ts";
+import type { TrainingSession } from "./session.ts";
 import { type StepRecord, stepRecord, StepTrace } from "./step_trace.ts";
-import { transformsOf } from "./transforms.ts";
 
 /** Batches per epoch with `--debug`, as in the official code. */
 const DEBUG_BATCHES = 15;
@@ -58,7 +52,7 @@ export async function train(options: TrainOptions, ui: RunUi, hooks: TrainHooks 
     const lock = held.use(await lockFolder(outputDir));
     if (lock.message !== null) ui.say(lock.message);
   }
-  const run = await openRun(options, ui);
+  const run = new Run(await openRunParts(options, ui));
   try {
     return dryRun ? await run.describe() : await run.train(hooks);
   } finally {
@@ -66,124 +60,45 @@ export async function train(options: TrainOptions, ui: RunUi, hooks: TrainHooks 
   }
 }
 
-/** The run, ready to begin. What it started from is closed. */
-async function openRun(options: TrainOptions, ui: RunUi): Promise<Run> {
-  await using start = await openStart(options, ui);
-  return await Run.open(options, { start, ui });
-}
-
 class Run {
-  readonly #options: TrainOptions;
+  readonly #parts: RunParts;
   readonly #ui: RunUi;
   readonly #session: TrainingSession;
-  readonly #loaders: { readonly train: Loader; readonly val: Loader };
-  readonly #sets: RunData;
   readonly #saver: Saver;
   readonly #log: RunLog;
   readonly #trace: StepTrace;
-  readonly #check: RunCheck;
-  readonly #resumedFrom: string | null;
-  readonly #cocoPath: string;
 
-  private constructor(parts: {
-    options: TrainOptions;
-    ui: RunUi;
-    session: TrainingSession;
-    loaders: { train: Loader; val: Loader };
-    sets: RunData;
-    check: RunCheck;
-    resumedFrom: string | null;
-    cocoPath: string;
-  }) {
-    this.#options = parts.options;
-    this.#ui = parts.ui;
-    this.#session = parts.session;
-    this.#loaders = parts.loaders;
-    this.#sets = parts.sets;
-    this.#check = parts.check;
-    this.#resumedFrom = parts.resumedFrom;
-    this.#cocoPath = runFiles.absolute(parts.cocoPath);
-    const records = patientFiles(runFiles, (line) => parts.ui.warn(line));
-    this.#log = new RunLog(parts.options.outputDir, records);
-    this.#trace = new StepTrace(parts.options.outputDir, records);
+  constructor(parts: RunParts) {
+    const { options, ui, session } = parts;
+    this.#parts = parts;
+    this.#ui = ui;
+    this.#session = session;
+    const records = patientFiles(runFiles, (line) => ui.warn(line));
+    this.#log = new RunLog(options.outputDir, records);
+    this.#trace = new StepTrace(options.outputDir, records);
     this.#saver = new Saver({
-      folder: parts.options.outputDir,
+      folder: options.outputDir,
       compress: true,
-      interval: parts.session.config.save_checkpoint_interval,
-      keep: parts.options.keepCheckpoints,
-      runtime: () => this.#runtime(),
-      warn: (line) => parts.ui.warn(line),
+      interval: session.config.save_checkpoint_interval,
+      keep: options.keepCheckpoints,
+      runtime: () => runtimeRecord(parts),
+      warn: (line) => ui.warn(line),
     });
-  }
-
-  static async open(
-    options: TrainOptions,
-    { start, ui }: { readonly start: Start; readonly ui: RunUi },
-  ): Promise<Run> {
-    const { config, seed, point } = start;
-    const cocoPath = options.cocoPath ?? (point && recordedCocoPath(point));
-    if (cocoPath === null) throw new DinogradError("usage", "train: expected --coco_path but found none");
-    const trainSet = await openDataset(cocoPath, "train", { numClasses: config.num_classes });
-    const valSet = await openDataset(cocoPath, "val", { numClasses: config.num_classes });
-    const data = { train: trainSet, val: valSet };
-    if (point) requireSameCategories(point, data);
-    const workers = options.numWorkers ?? 1;
-    const loaders = {
-      train: new Loader(trainSet, {
-        batchSize: config.batch_size,
-        seed,
-        workers,
-        transforms: transformsOf(config, true),
-        training: true,
-      }),
-      val: new Loader(valSet, {
-        batchSize: config.batch_size,
-        seed,
-        workers,
-        transforms: transformsOf(config, false),
-        training: false,
-      }),
-    };
-    await using opening = new AsyncDisposableStack();
-    const device = options.dryRun ? new DryDevice() : await openDevice(options);
-    opening.defer(() => device.destroy());
-    const session = new TrainingSession({
-      device,
-      config,
-      seed,
-      stepsPerEpoch: loaders.train.batchesPerEpoch(),
-      classes: trainSet.categories.map(({ id, name }) => ({ id, name })),
-      data: dataRecord(data),
-      freeze: start.freeze,
-    });
-    opening.defer(() => session.dispose());
-    const plan = await start.plan(session);
-    plan.show(ui);
-    ui.say(`device: ${device.description}`);
-    ui.say(`learning rate: ${session.rates.description}`);
-    if (options.dryRun) session.progress = plan.progress;
-    else {
-      await plan.apply();
-      runFiles.writeText(runFiles.join(options.outputDir, "config.json"), formatJsonConfig(config));
-    }
-    const check = await RunCheck.prepare({ session, point: options.dryRun ? null : point, data, options, ui });
-    opening.move(); // from here on `close` does it
-    return new Run({ options, ui, session, loaders, sets: data, check, resumedFrom: point?.path ?? null, cocoPath });
   }
 
   /** Prints the whole plan. */
   async describe(): Promise<TrainingResult> {
-    await showDryRun(this.#session, { sets: this.#sets, ui: this.#ui });
+    await showDryRun(this.#session, { sets: this.#parts.sets, ui: this.#ui });
     return this.#leave();
   }
 
   async train({ reached = () => false }: TrainHooks): Promise<TrainingResult> {
     const session = this.#session;
     const { epochs } = session.config;
-    this.#check.start(this.#earlierRecords());
+    this.#parts.check.start(this.#earlierRecords());
     this.#log.rewindTo(session.progress.epoch);
     await this.#saver.clean();
-    if (this.#resumedFrom !== null) await this.#saver.restoreNames(session, this.#resumedFrom);
+    if (this.#parts.resumedFrom !== null) await this.#saver.restoreNames(session, this.#parts.resumedFrom);
     while (session.progress.epoch < epochs && (session.progress.phase === "evaluate" || !this.#isOver())) {
       if (session.progress.phase === "train") {
         if (!await this.#trainEpoch(reached)) return this.#leave();
@@ -196,7 +111,7 @@ class Run {
       if (await reached(session)) return this.#leave();
       await this.#saver.save(session, { wait: true });
     }
-    this.#check.finish();
+    this.#parts.check.finish();
     if (!await this.#saver.finish()) {
       const { path } = this.#saver;
       throw new DinogradError(
@@ -215,8 +130,8 @@ class Run {
   #earlierRecords(): ReadonlyMap<number, StepRecord> {
     const { progress: { step }, trace } = this.#session;
     const own = this.#trace.takeFrom(step, trace);
-    if (own.size > 0 || this.#resumedFrom === null) return own;
-    return StepTrace.beside(this.#resumedFrom).readFrom(step, trace);
+    if (own.size > 0 || this.#parts.resumedFrom === null) return own;
+    return StepTrace.beside(this.#parts.resumedFrom).readFrom(step, trace);
   }
 
   #isOver(): boolean {
@@ -230,15 +145,16 @@ class Run {
    */
   async #trainEpoch(reached: NonNullable<TrainHooks["reached"]>): Promise<boolean> {
     const session = this.#session;
+    const { options, loaders } = this.#parts;
     const { epoch } = session.progress;
-    const steps = this.#loaders.train.batchesPerEpoch();
-    let done = steps - this.#loaders.train.batchesPerEpoch(session.progress.samples);
-    const isComplete = () => done >= steps || this.#isOver() || (this.#options.debug && done >= DEBUG_BATCHES);
+    const steps = loaders.train.batchesPerEpoch();
+    let done = steps - loaders.train.batchesPerEpoch(session.progress.samples);
+    const isComplete = () => done >= steps || this.#isOver() || (options.debug && done >= DEBUG_BATCHES);
     const bar = this.#ui.progress(`epoch ${epoch}`, steps);
     let clock = performance.now();
     let last: Batch | undefined;
     try {
-      for await (const batch of this.#loaders.train.epoch(epoch, { fromSample: session.progress.samples })) {
+      for await (const batch of loaders.train.epoch(epoch, { fromSample: session.progress.samples })) {
         last = batch;
         const { loss, learningRate } = await this.#step(batch);
         const now = performance.now();
@@ -269,12 +185,12 @@ class Run {
     const outcome = await this.#session.step(batch);
     const record = stepRecord({ step, loss: outcome.loss }, batch);
     this.#trace.append(record);
-    this.#check.add(record);
+    this.#parts.check.add(record);
     return outcome;
   }
 
   #isTimeToSave(): boolean {
-    const { saveEverySteps, saveEveryMinutes } = this.#options;
+    const { saveEverySteps, saveEveryMinutes } = this.#parts.options;
     if (this.#saver.retryIsDue) return true;
     if (saveEverySteps !== null && this.#session.progress.step % saveEverySteps === 0) return true;
     return saveEveryMinutes !== null && Date.now() - this.#saver.lastSave >= saveEveryMinutes * 60_000;
@@ -283,14 +199,15 @@ class Run {
   /** Evaluates and files the result. False if it was asked to stop. */
   async #evaluateEpoch(): Promise<boolean> {
     const session = this.#session;
+    const { options, sets, loaders } = this.#parts;
     const { epoch, step } = session.progress;
     const evaluate = (model: typeof session.model, label: string) =>
       evaluateModel(model, {
-        dataset: this.#sets.val,
-        loader: this.#loaders.val,
+        dataset: sets.val,
+        loader: loaders.val,
         config: session.config,
-        progress: this.#ui.progress(label, this.#sets.val.length),
-        maxBatches: this.#options.debug ? DEBUG_BATCHES : undefined,
+        progress: this.#ui.progress(label, sets.val.length),
+        maxBatches: options.debug ? DEBUG_BATCHES : undefined,
         shouldStop: () => this.#ui.stop.aborted,
       });
     const regular = await evaluate(session.model, `evaluate epoch ${epoch}`);
@@ -302,7 +219,8 @@ class Run {
       regular: better(session.best.regular, regular.stats.AP, epoch),
       ema: ema ? better(session.best.ema, ema.stats.AP, epoch) : session.best.ema,
     };
-    const losses = session.trace.filter((entry) => entry.step < step).slice(-this.#loaders.train.batchesPerEpoch());
+    const steps = loaders.train.batchesPerEpoch();
+    const losses = session.trace.filter((entry) => entry.step < step).slice(-steps);
     const record = {
       epoch,
       step,
@@ -326,7 +244,7 @@ class Run {
   /** Saves and says how to go on. */
   async #stop(): Promise<TrainingResult> {
     const isSaved = await this.#saver.save(this.#session, { wait: true });
-    this.#check.finish();
+    this.#parts.check.finish();
     const { epoch, step } = this.#session.progress;
     const { path } = this.#saver;
     if (isSaved) this.#ui.say(`stopped at epoch ${epoch}, step ${step}: go on with --resume ${path}`);
@@ -341,7 +259,7 @@ class Run {
   /** Writes down which images made the loss non-finite. */
   async #nonfinite(error: DinogradError, batch: Batch): Promise<DinogradError> {
     await this.#saver.finish();
-    const { outputDir } = this.#options;
+    const { outputDir } = this.#parts.options;
     const { epoch, step } = this.#session.progress;
     const file = runFiles.join(outputDir, `nonfinite_step${step}.json`);
     const images = batch.targets.map(({ imageId }) => imageId);
@@ -353,24 +271,8 @@ class Run {
     return new DinogradError("nonfinite", message, { cause: error });
   }
 
-  /** Circumstances: noted in bundles, left out of digests. */
-  async #runtime(): Promise<StateValue> {
-    const { device, model, config } = this.#session;
-    return {
-      saved: new Date().toISOString(),
-      ...arithmeticOf(device),
-      coco_path: this.#cocoPath,
-      workers: this.#options.numWorkers,
-      note: this.#options.note,
-      probe: await probeDigest(model, config),
-    };
-  }
-
   async close(): Promise<void> {
     await this.#saver.close().catch(() => {}); // the first error is the one to tell
-    this.#loaders.train.close();
-    this.#loaders.val.close();
-    this.#session.dispose();
-    await this.#session.device.destroy();
+    await closeRunParts(this.#parts);
   }
 }

@@ -1,0 +1,120 @@
+/**
+ * What a run is made of, opened in the order in which mistakes are cheapest: where it starts, its data, then the device
+ * and the session on it. Who opens the parts closes them again, also where opening fails half-way.
+ */
+
+import type { StateValue } from "../../checkpoint/mod.ts";
+import { DryDevice } from "../../engine/device/dry.ts";
+import { DinogradError } from "../../engine/errors.ts";
+import { type DinoConfig, formatJsonConfig, type RunUi, type TrainOptions } from "../config/mod.ts";
+import { Loader, openDataset } from "../data/mod.ts";
+import { openDevice } from "../open_device.ts";
+import { dataRecord, type RunData } from "./data_record.ts";
+import { probeDigest } from "./probe.ts";
+import type { ResumePoint } from "./resume.ts";
+import { arithmeticOf, recordedCocoPath, requireSameCategories, RunCheck } from "./run_check.ts";
+import { runFiles } from "./run_files.ts";
+import { TrainingSession } from "./session.ts";
+import { openStart } from "./start.ts";
+import { transformsOf } from "./transforms.ts";
+
+/** Close them with `closeRunParts`. */
+export interface RunParts {
+  readonly options: TrainOptions;
+  readonly ui: RunUi;
+  readonly session: TrainingSession;
+  readonly sets: RunData;
+  readonly loaders: RunLoaders;
+  readonly check: RunCheck;
+  /** The bundle whose run goes on as it was, or null. */
+  readonly resumedFrom: string | null;
+  /** The data's folder as an absolute path. */
+  readonly cocoPath: string;
+}
+
+type RunLoaders = Readonly<Record<keyof RunData, Loader>>;
+
+/**
+ * Finds where the run starts and opens everything for it; what it started from is closed. A dry run gets a device that
+ * computes nothing, and nothing is loaded.
+ * @throws DinogradError for whatever the user can mend
+ */
+export async function openRunParts(options: TrainOptions, ui: RunUi): Promise<RunParts> {
+  await using start = await openStart(options, ui);
+  const { config, seed, point } = start;
+  const { cocoPath, sets } = await openSets(options, { config, point });
+  const loaders = openLoaders(sets, { config, seed, workers: options.numWorkers ?? 1 });
+  await using opening = new AsyncDisposableStack();
+  const device = options.dryRun ? new DryDevice() : await openDevice(options);
+  opening.defer(() => device.destroy());
+  const session = new TrainingSession({
+    device,
+    config,
+    seed,
+    stepsPerEpoch: loaders.train.batchesPerEpoch(),
+    classes: sets.train.categories.map(({ id, name }) => ({ id, name })),
+    data: dataRecord(sets),
+    freeze: start.freeze,
+  });
+  opening.defer(() => session.dispose());
+  const plan = await start.plan(session);
+  plan.show(ui);
+  ui.say(`device: ${device.description}`);
+  ui.say(`learning rate: ${session.rates.description}`);
+  if (options.dryRun) session.progress = plan.progress;
+  else {
+    await plan.apply();
+    runFiles.writeText(runFiles.join(options.outputDir, "config.json"), formatJsonConfig(config));
+  }
+  const check = await RunCheck.prepare({ session, point: options.dryRun ? null : point, data: sets, options, ui });
+  opening.move(); // from here on `closeRunParts` does it
+  return { options, ui, session, sets, loaders, check, resumedFrom: point?.path ?? null, cocoPath };
+}
+
+/** The data of a run: where it is told to be, or where it was. */
+async function openSets(
+  options: TrainOptions,
+  { config, point }: { readonly config: DinoConfig; readonly point: ResumePoint | null },
+): Promise<{ cocoPath: string; sets: RunData }> {
+  const cocoPath = options.cocoPath ?? (point && recordedCocoPath(point));
+  if (cocoPath === null) throw new DinogradError("usage", "train: expected --coco_path but found none");
+  const numClasses = config.num_classes;
+  const train = await openDataset(cocoPath, "train", { numClasses });
+  const val = await openDataset(cocoPath, "val", { numClasses });
+  const sets = { train, val };
+  if (point) requireSameCategories(point, sets);
+  return { cocoPath: runFiles.absolute(cocoPath), sets };
+}
+
+function openLoaders(
+  sets: RunData,
+  { config, seed, workers }: { readonly config: DinoConfig; readonly seed: number; readonly workers: number },
+): RunLoaders {
+  const loader = (split: keyof RunData) => {
+    const training = split === "train";
+    const transforms = transformsOf(config, training);
+    return new Loader(sets[split], { batchSize: config.batch_size, seed, workers, transforms, training });
+  };
+  return { train: loader("train"), val: loader("val") };
+}
+
+/** A run's circumstances: noted in bundles, left out of digests. */
+export async function runtimeRecord({ session, options, cocoPath }: RunParts): Promise<StateValue> {
+  const { device, model, config } = session;
+  return {
+    saved: new Date().toISOString(),
+    ...arithmeticOf(device),
+    coco_path: cocoPath,
+    workers: options.numWorkers,
+    note: options.note,
+    probe: await probeDigest(model, config),
+  };
+}
+
+/** Lets go of workers, memory and device. */
+export async function closeRunParts({ loaders, session }: RunParts): Promise<void> {
+  loaders.train.close();
+  loaders.val.close();
+  session.dispose();
+  await session.device.destroy();
+}
