@@ -1,7 +1,7 @@
 /**
  * The abstract machine that gives kernels their meaning. A kernel is an ordinary function that calls these methods;
- * what happens depends on the machine: `numbers.ts` computes at once in float64 (the oracle), `wgsl.ts` writes WGSL
- * text, `wasm.ts` writes WebAssembly bytes. So no kernel is written twice.
+ * what happens depends on the machine: `numbers.ts` computes at once in float64 (the oracle), `wgsl_machine.ts` writes
+ * WGSL text, `wasm_machine.ts` writes WebAssembly bytes. So no kernel is written twice.
  *
  * Values are i32, f32 and a vector of `lanes` f32. With `lanes` 4 a vector is `vec4<f32>` or `v128`; with `lanes` 1
  * the same kernel runs on single numbers, which is how axes that are no multiple of four, and the ends of rows, are
