@@ -11,6 +11,7 @@ import { Linear } from "../../engine/nn/linear.ts";
 import { Module, type ModuleContext } from "../../engine/nn/module.ts";
 import { LayerNorm } from "../../engine/nn/norm.ts";
 import type { SpatialShapes } from "../../engine/ops/deformable_attention.ts";
+import { concat } from "../../engine/ops/layout.ts";
 import { tidy } from "../../engine/scope.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 
@@ -35,12 +36,33 @@ export interface EncoderContext {
   readonly padding?: Tensor;
 }
 
-/** W₂ activation(W₁ x), with the activation in the first product's epilogue where it can be. */
-export function feedForward(
-  x: Tensor,
-  layers: { readonly first: Linear; readonly dropout: Dropout; readonly second: Linear },
-  activation: "relu" | "gelu",
-): Tensor {
+/** Where nothing is differentiated, so many inner features are in memory at once: 64 MiB, half of what every GPU can bind. */
+const INNER_AT_ONCE = 2 ** 24;
+
+interface FeedForwardLayers {
+  readonly first: Linear;
+  readonly dropout: Dropout;
+  readonly second: Linear;
+}
+
+/**
+ * W₂ activation(W₁ x), with the activation in the first product's epilogue where it can be. In evaluation it goes over the
+ * tokens in parts: the inner features are eight times the tokens' own, and by far the largest tensor of a model.
+ */
+export function feedForward(x: Tensor, layers: FeedForwardLayers, activation: "relu" | "gelu"): Tensor {
+  const features = x.shape[x.rank - 1], tokens = x.size / features;
+  const atOnce = Math.floor(INNER_AT_ONCE / layers.first.weight.shape[0]);
+  // Dropout draws for all tokens in turn, so in training they stay together, also where a layer is computed twice.
+  if (isRecording() || layers.dropout.training || tokens <= atOnce) return wholeFeedForward(x, layers, activation);
+  const rows = x.reshape([tokens, features]);
+  const parts = Array.from({ length: Math.ceil(tokens / atOnce) }, (_, part) => {
+    const [begin, end] = [part * atOnce, Math.min((part + 1) * atOnce, tokens)];
+    return tidy(() => wholeFeedForward(rows.slice(0, begin, end), layers, activation));
+  });
+  return concat(parts, 0).reshape(x.shape);
+}
+
+function wholeFeedForward(x: Tensor, layers: FeedForwardLayers, activation: "relu" | "gelu"): Tensor {
   const inner = activation === "relu" ? layers.first.forward(x, { activation }) : layers.first.forward(x).gelu();
   return layers.second.forward(layers.dropout.forward(inner));
 }
