@@ -1,4 +1,20 @@
-/** Checkpoints: bundles that lose nothing, PyTorch files read without running them, safetensors. */
+/**
+ * Checkpoints: bundles that lose nothing, PyTorch files read without running them, safetensors.
+ *
+ * ```ts
+ * import { readBundle, writeBundle } from "@dinograd/dinograd/checkpoint";
+ *
+ * const bytes = new Uint8Array(Float32Array.of(1, 2, 3, 4).buffer);
+ * await writeBundle("example.dino", {
+ *   tensors: new Map([["weight", { dtype: "f32", shape: [2, 2], data: bytes }]]),
+ *   state: { epoch: 3 },
+ * });
+ * const { tensors, state } = await readBundle("example.dino");
+ * console.log(tensors.get("weight")?.shape, state); // [ 2, 2 ] { epoch: 3 }
+ * ```
+ *
+ * @module
+ */
 export type { StoredDType, StoredTensor } from "./stored_tensor.ts";
 export {
   bytesPerElement,

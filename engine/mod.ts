@@ -3,13 +3,20 @@
  * It knows nothing of detection and can be used by itself.
  *
  * ```ts
+ * import { createCpuDevice, scope, tensor } from "@dinograd/dinograd/engine";
+ *
  * const device = await createCpuDevice();
- * using step = scope();
- * const x = tensor(device, [1, 2, 3]);
- * x.requiresGrad = true;
- * x.square().sum().backward();
- * console.log(await x.grad?.data()); // [2, 4, 6]
+ * {
+ *   using _ = scope(); // what is made inside is gone behind the brace
+ *   const x = tensor(device, [1, 2, 3]);
+ *   x.requiresGrad = true;
+ *   x.square().sum().backward();
+ *   console.log(await x.grad?.data()); // [2, 4, 6]
+ * }
+ * await device.destroy();
  * ```
+ *
+ * @module
  */
 
 export { backward, isRecording, withoutGradient } from "./autograd.ts";
