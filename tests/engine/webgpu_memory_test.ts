@@ -1,8 +1,10 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { fromFileUrl } from "@std/path";
 import { DinogradError } from "../../engine/errors.ts";
 import { input, scalar } from "../../engine/kernel/expr.ts";
 import type { IndexedKernel, RowRecipe } from "../../engine/kernel/recipes.ts";
-import { createWebGpuDevice, type WebGpuDevice } from "../../engine/device/webgpu/device.ts";
+import { findAdapter } from "../../engine/device/webgpu/adapter.ts";
+import { createWebGpuDevice, WebGpuDevice } from "../../engine/device/webgpu/device.ts";
 import { sizeClass } from "../../engine/device/webgpu/pool.ts";
 import { gpuTest, numbers } from "./webgpu_support.ts";
 
@@ -115,3 +117,38 @@ gpuTest("a destroyed device refuses work, and a software GPU is not taken unless
   await gpu.destroy();
   assertThrows(() => gpu.fill(buffer, 1, 4), DinogradError, "was destroyed");
 });
+
+gpuTest("a GPU that is lost fails all work from then on, in one line, without a hang", async (gpu) => {
+  const found = await findAdapter();
+  if (!found) throw new Error("expected the adapter that this test's own device came from");
+  const raw = await found.adapter.requestDevice();
+  const device = new WebGpuDevice(raw, gpu.info, "registers");
+  const buffer = device.allocate(4);
+  device.fill(buffer, 1, 4);
+  await device.finish();
+  raw.destroy(); // behind the device's back, as a driver's reset or an unplugged GPU would
+  const errors = [
+    await assertRejects(() => device.download(buffer, "f32", 4), DinogradError, "webgpu:"),
+    await assertRejects(() => device.finish(), DinogradError, "the GPU was lost"),
+    assertThrows(() => device.fill(buffer, 1, 4), DinogradError, "the GPU was lost"),
+  ];
+  for (const { kind, message } of errors) assertEquals([kind, message.includes("\n")], ["device", false], message);
+  await device.destroy();
+});
+
+gpuTest(
+  "where only a software GPU is to be had, the automatic choice is the CPU, and Dawn stays quiet",
+  async (gpu) => {
+    if (!gpu.info.software) return; // with a hardware GPU that is what is chosen
+    const script = `import { openDevice } from "${new URL("../../detector/open_device.ts", import.meta.url)}";
+    const device = await openDevice({ device: "auto", threads: 1 });
+    console.log(device.kind);
+    await device.destroy();`;
+    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["eval", `--config=${fromFileUrl(new URL("../../deno.json", import.meta.url))}`, script],
+      env: { NO_COLOR: "1" },
+    }).output();
+    const decoder = new TextDecoder();
+    assertEquals([decoder.decode(stdout).trim(), decoder.decode(stderr)], ["cpu", ""]);
+  },
+);
