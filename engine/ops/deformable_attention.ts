@@ -7,13 +7,14 @@
  * Locations are (x, y) in 0..1 of each level's image. All three kernels sample as `kernel/bilinear.ts` says.
  */
 
+import type { Device } from "../device/device.ts";
 import type { Corner, Plane } from "../kernel/bilinear.ts";
 import type { BufferRef, Machine, Value } from "../kernel/machine.ts";
 import type { IndexedKernel, KernelBuffer } from "../kernel/recipes.ts";
 import { defineOp } from "../op.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import type { Device } from "../device/device.ts";
+import { splitIndex } from "./index.ts";
 
 /** Height and width of each level's image. */
 export type SpatialShapes = readonly (readonly [height: number, width: number])[];
@@ -40,19 +41,7 @@ function levelPlane(
   };
 }
 
-/** Splits an item number into coordinates, the last size fastest. */
-function coordinates(m: Machine, item: Value, sizes: readonly Value[]): Value[] {
-  const result: Value[] = [];
-  let rest = item;
-  for (let axis = sizes.length - 1; axis >= 0; axis--) {
-    result[axis + 1] = m.rem(rest, sizes[axis]);
-    rest = m.div(rest, sizes[axis]);
-  }
-  result[0] = rest;
-  return result;
-}
-
-/** Kernels for one vector length and `quads` vectors of channels per item. */
+/** Kernels for one vector length and `quads` vectors of channels per item. A chunk is what an item has of a head's channels. */
 interface DeformableKernels {
   readonly forward: IndexedKernel;
   readonly pointGradient: IndexedKernel;
@@ -86,7 +75,7 @@ function forwardKernel(lanes: 1 | 4, quads: number): IndexedKernel {
     lanes,
     body: (m, item, { buffers: [value, locations, weights, levels, output], sizes }) => {
       const [heads, channels, chunks, tokens, queries, levelCount, points] = sizes;
-      const [batch, query, head, chunk] = coordinates(m, item, [queries, heads, chunks]);
+      const [batch, query, head, chunk] = splitIndex(m, item, [queries, heads, chunks]);
       const stride = m.mul(heads, channels);
       const channel = m.add(m.mul(head, channels), m.mul(chunk, m.int(lanes * quads)));
       const base = m.add(m.mul(m.mul(batch, tokens), stride), channel);
@@ -135,7 +124,7 @@ function pointGradientKernel(lanes: 1 | 4, quads: number): IndexedKernel {
     body: (m, item, { buffers, sizes }) => {
       const [value, locations, weights, levels, gradOutput, gradLocations, gradWeights] = buffers;
       const [heads, channels, chunks, tokens, queries, levelCount, points] = sizes;
-      const [batch, query, head] = coordinates(m, item, [queries, heads]);
+      const [batch, query, head] = splitIndex(m, item, [queries, heads]);
       const stride = m.mul(heads, channels);
       const channel = m.mul(head, channels);
       const base = m.add(m.mul(m.mul(batch, tokens), stride), channel);
@@ -201,7 +190,7 @@ function valueGradientKernel(lanes: 1 | 4, quads: number, banded: boolean): Inde
     lanes,
     body: (m, item, { buffers: [locations, weights, levels, gradOutput, gradValue], sizes }) => {
       const [heads, channels, chunks, tokens, queries, levelCount, points, bands] = sizes;
-      const [batch, l, band, head, chunk] = coordinates(m, item, [levelCount, bands, heads, chunks]);
+      const [batch, l, band, head, chunk] = splitIndex(m, item, [levelCount, bands, heads, chunks]);
       const stride = m.mul(heads, channels);
       const channel = m.add(m.mul(head, channels), m.mul(chunk, m.int(lanes * quads)));
       const base = m.add(m.mul(m.mul(batch, tokens), stride), channel);

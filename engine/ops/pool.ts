@@ -21,11 +21,29 @@ export interface Pool2dOptions {
 
 const SIZES = ["height", "width", "outHeight", "outWidth", "kernel", "stride", "padding"];
 
+/** A stretch along an axis. */
+interface Span {
+  readonly begin: Value;
+  readonly count: Value;
+}
+
+/** Visits the pixels of a window in a plane of `width`; `at` is a pixel's place in the plane. */
+function overWindow(
+  m: Machine,
+  { rows, columns, width }: { readonly rows: Span; readonly columns: Span; readonly width: Value },
+  visit: (at: Value) => void,
+): void {
+  m.loop(rows.count, (row) => {
+    const rowStart = m.add(m.mul(m.add(rows.begin, row), width), columns.begin);
+    m.loop(columns.count, (column) => visit(m.add(rowStart, column)));
+  });
+}
+
 /** Where a window begins and ends along an axis, within the image. */
 function windowOf(
   m: Machine,
   { at, size, kernel, stride, padding }: { at: Value; size: Value; kernel: Value; stride: Value; padding: Value },
-) {
+): Span {
   const start = m.sub(m.mul(at, stride), padding);
   const begin = m.arithmetic("max", start, m.int(0));
   return { begin, count: m.sub(m.arithmetic("min", m.add(start, kernel), size), begin) };
@@ -50,15 +68,11 @@ const forward: IndexedKernel = {
     const base = m.mul(image, m.mul(height, width));
     const largest = m.variable(m.float(-Infinity));
     const place = m.variable(m.add(m.mul(rows.begin, width), columns.begin));
-    m.loop(rows.count, (row) => {
-      const rowStart = m.add(m.mul(m.add(rows.begin, row), width), columns.begin);
-      m.loop(columns.count, (column) => {
-        const at = m.add(rowStart, column);
-        const value = m.load(input, m.add(base, at));
-        const before = largest.get();
-        place.set(m.select(m.lt(before, value), at, place.get()));
-        largest.set(m.arithmetic("max", before, value)); // also hands a NaN on
-      });
+    overWindow(m, { rows, columns, width }, (at) => {
+      const value = m.load(input, m.add(base, at));
+      const before = largest.get();
+      place.set(m.select(m.lt(before, value), at, place.get()));
+      largest.set(m.arithmetic("max", before, value)); // also hands a NaN on
     });
     m.store(output, item, largest.get());
     m.store(places, item, place.get());
@@ -80,7 +94,7 @@ const backward: IndexedKernel = {
     const [height, width, outHeight, outWidth, kernel, stride, padding] = sizes;
     const [image, y, x] = splitIndex(m, item, [height, width]);
     // Windows that contain the pixel: the first starts at most kernel - 1 before it, the last not after it.
-    const windows = (at: Value, outSize: Value) => {
+    const windows = (at: Value, outSize: Value): Span => {
       const padded = m.add(at, padding);
       const earliest = m.arithmetic("max", m.sub(padded, m.sub(kernel, m.int(1))), m.int(0));
       const begin = m.div(m.add(earliest, m.sub(stride, m.int(1))), stride);
@@ -92,13 +106,10 @@ const backward: IndexedKernel = {
     const self = m.add(m.mul(y, width), x);
     const base = m.mul(image, m.mul(outHeight, outWidth));
     const total = m.variable(m.float(0));
-    m.loop(rows.count, (row) => {
-      const rowStart = m.add(base, m.add(m.mul(m.add(rows.begin, row), outWidth), columns.begin));
-      m.loop(columns.count, (column) => {
-        const at = m.add(rowStart, column);
-        const share = m.select(m.eq(m.load(places, at), self), m.load(gradOutput, at), m.float(0));
-        total.set(m.add(total.get(), share));
-      });
+    overWindow(m, { rows, columns, width: outWidth }, (window) => {
+      const at = m.add(base, window);
+      const share = m.select(m.eq(m.load(places, at), self), m.load(gradOutput, at), m.float(0));
+      total.set(m.add(total.get(), share));
     });
     m.store(gradInput, item, total.get());
   },

@@ -40,56 +40,72 @@ const LOAD_INPUT = `fn input_at(base: i32, y: i32, x: i32) -> f32 {
   return select(0.0, b1[select(0, base + y * params.in_width + x, inside)], inside);
 }`;
 
-/** k is (channel, tap), channels innermost, so that neighbouring steps share a tap. `k_at` is each product's own. */
-const K_STATE = `fn k_state(k: i32) -> vec4<i32> {
-  let tap = k % taps();
-  return k_at(k / taps(), tap / params.kernel_width, tap % params.kernel_width);
-}`;
-const overTaps = (channels: "in_channels" | "out_channels"): GemmSource["loops"] => ({
-  headers: [
-    "for (var y = 0; y < params.kernel_height; y++)",
-    "for (var x = 0; x < params.kernel_width; x++)",
-    `for (var channel = 0; channel < params.${channels}; channel++)`,
-  ],
-  state: "k_at(channel, y, x)",
-});
-
-/** Columns are the pixels of all images, rows their channels: writes [image, channel, pixel]. */
-const writesImages = (side: "in" | "out"): string =>
-  `fn out_column(column: i32) -> i32 {
-  return column / ${side}_pixels() * params.${side}_channels * ${side}_pixels() + column % ${side}_pixels();
+/** What tells the two products apart whose k is (channel, tap). */
+interface TapProduct {
+  readonly name: string;
+  /** The images that columns are pixels of and that are written; the other ones are gathered from. */
+  readonly writes: "in" | "out";
+  /** WGSL: the gathered pixel's y, x at the first tap, from the column's pixel. */
+  readonly firstTap: readonly [y: string, x: string];
+  /** WGSL: where the weight's row begins, and from one k-channel to the next. */
+  readonly weightStrides: readonly [row: string, channel: string];
+  /** WGSL: `load_b` and what it needs. */
+  readonly load: string;
 }
-fn out_row() -> i32 { return ${side}_pixels(); }
-fn epilogue_column(column: i32) -> i32 { return column % ${side}_pixels(); }`;
 
-export const forward: Conv2dProduct = {
-  source: {
-    name: "conv2d",
+/** Channels are k's innermost, so that neighbouring steps share a tap. */
+function tapSource({ name, writes, firstTap, weightStrides, load }: TapProduct): GemmSource {
+  const gathers = writes === "out" ? "in" : "out";
+  return {
+    name,
     params: PARAMS,
     functions: `${SIZES}
-${LOAD_INPUT}
-fn row_state(row: i32) -> i32 { return row * params.in_channels * taps(); }
+fn row_state(row: i32) -> i32 { return row * ${weightStrides[0]}; }
 fn column_state(column: i32) -> vec4<i32> {
-  let image = column / out_pixels();
-  let pixel = column % out_pixels();
-  let y = pixel / params.out_width;
-  let x = pixel % params.out_width;
-  return vec4<i32>(image * params.in_channels * in_pixels(), y * params.stride_y - params.padding_y,
-    x * params.stride_x - params.padding_x, 0);
+  let image = column / ${writes}_pixels();
+  let pixel = column % ${writes}_pixels();
+  let y = pixel / params.${writes}_width;
+  let x = pixel % params.${writes}_width;
+  return vec4<i32>(image * params.${gathers}_channels * ${gathers}_pixels(), ${firstTap[0]}, ${firstTap[1]}, 0);
 }
 fn k_at(channel: i32, y: i32, x: i32) -> vec4<i32> {
-  return vec4<i32>(channel * in_pixels(), y * params.dilation_y, x * params.dilation_x,
-    channel * taps() + y * params.kernel_width + x);
+  return vec4<i32>(channel * ${gathers}_pixels(), y * params.dilation_y, x * params.dilation_x,
+    channel * ${weightStrides[1]} + y * params.kernel_width + x);
 }
-${K_STATE}
+fn k_state(k: i32) -> vec4<i32> {
+  let tap = k % taps();
+  return k_at(k / taps(), tap / params.kernel_width, tap % params.kernel_width);
+}
 fn load_a(k: vec4<i32>, row: i32) -> f32 { return b0[row + k.w]; }
-fn load_b(k: vec4<i32>, column: vec4<i32>) -> f32 { return input_at(column.x + k.x, column.y + k.y, column.z + k.z); }
-${writesImages("out")}`,
-    loops: overTaps("in_channels"),
+${load}
+fn out_column(column: i32) -> i32 {
+  return column / ${writes}_pixels() * params.${writes}_channels * ${writes}_pixels() + column % ${writes}_pixels();
+}
+fn out_row() -> i32 { return ${writes}_pixels(); }
+fn epilogue_column(column: i32) -> i32 { return column % ${writes}_pixels(); }`,
+    loops: {
+      headers: [
+        "for (var y = 0; y < params.kernel_height; y++)",
+        "for (var x = 0; x < params.kernel_width; x++)",
+        `for (var channel = 0; channel < params.${gathers}_channels; channel++)`,
+      ],
+      state: "k_at(channel, y, x)",
+    },
     shareK: true,
     aFast: "k",
     bFast: "outer",
-  },
+  };
+}
+
+export const forward: Conv2dProduct = {
+  source: tapSource({
+    name: "conv2d",
+    writes: "out",
+    firstTap: ["y * params.stride_y - params.padding_y", "x * params.stride_x - params.padding_x"],
+    weightStrides: ["params.in_channels * taps()", "taps()"],
+    load: `${LOAD_INPUT}
+fn load_b(k: vec4<i32>, column: vec4<i32>) -> f32 { return input_at(column.x + k.x, column.y + k.y, column.z + k.z); }`,
+  }),
   shape: (s) => ({
     m: s.outChannels,
     n: s.batch * s.outHeight * s.outWidth,
@@ -99,24 +115,12 @@ ${writesImages("out")}`,
 };
 
 export const inputGradient: Conv2dProduct = {
-  source: {
+  source: tapSource({
     name: "conv2d gradient of the input",
-    params: PARAMS,
-    functions: `${SIZES}
-fn row_state(row: i32) -> i32 { return row * taps(); }
-fn column_state(column: i32) -> vec4<i32> {
-  let image = column / in_pixels();
-  let pixel = column % in_pixels();
-  return vec4<i32>(image * params.out_channels * out_pixels(), pixel / params.in_width + params.padding_y,
-    pixel % params.in_width + params.padding_x, 0);
-}
-fn k_at(channel: i32, y: i32, x: i32) -> vec4<i32> {
-  return vec4<i32>(channel * out_pixels(), y * params.dilation_y, x * params.dilation_x,
-    channel * params.in_channels * taps() + y * params.kernel_width + x);
-}
-${K_STATE}
-fn load_a(k: vec4<i32>, row: i32) -> f32 { return b0[row + k.w]; }
-fn load_b(k: vec4<i32>, column: vec4<i32>) -> f32 {
+    writes: "in",
+    firstTap: ["y + params.padding_y", "x + params.padding_x"],
+    weightStrides: ["taps()", "params.in_channels * taps()"],
+    load: `fn load_b(k: vec4<i32>, column: vec4<i32>) -> f32 {
   // An output pixel saw this input through this tap if the distance is a whole number of strides.
   let far_y = column.y - k.y;
   let far_x = column.z - k.z;
@@ -125,13 +129,8 @@ fn load_b(k: vec4<i32>, column: vec4<i32>) -> f32 {
   let inside = far_y >= 0 && far_x >= 0 && y * params.stride_y == far_y && x * params.stride_x == far_x &&
     y < params.out_height && x < params.out_width;
   return select(0.0, b1[select(0, column.x + k.x + y * params.out_width + x, inside)], inside);
-}
-${writesImages("in")}`,
-    loops: overTaps("out_channels"),
-    shareK: true,
-    aFast: "k",
-    bFast: "outer",
-  },
+}`,
+  }),
   shape: (s) => ({
     m: s.inChannels,
     n: s.batch * s.inHeight * s.inWidth,
