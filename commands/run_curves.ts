@@ -59,12 +59,14 @@ export async function lossPlot(
   runs: readonly { readonly name: string; readonly folder: string }[],
   { title = "training loss" }: { readonly title?: string } = {},
 ): Promise<string> {
-  const series: Series[] = [];
-  for (const { name, folder } of runs) {
-    const points = await readLosses(folder);
-    if (points.length === 0) throw new DinogradError("data", `${folder}: expected steps in trace.jsonl but found none`);
-    series.push({ name, points: smoothed(points, Math.floor(points.length / 100)) });
-  }
+  const curves = await Promise.all(
+    runs.map(async ({ name, folder }) => ({ name, folder, points: await readLosses(folder) })),
+  );
+  const empty = curves.find(({ points }) => points.length === 0);
+  if (empty) throw new DinogradError("data", `${empty.folder}: expected steps in trace.jsonl but found none`);
+  // The same for all, so that equal runs look equal.
+  const radius = Math.floor(Math.max(...curves.map(({ points }) => points.length)) / 100);
+  const series = curves.map(({ name, points }) => ({ name, points: smoothed(points, radius) }));
   return linePlot(series, { title, xLabel: "optimizer steps", yLabel: "loss", logarithmic: true });
 }
 
