@@ -19,21 +19,38 @@
  * @module
  */
 
-export { createCpuDevice } from "./engine/device/wasm/device.ts";
-export { createWebGpuDevice, type WebGpuOptions } from "./engine/device/webgpu/device.ts";
-export type { Device, DeviceKind, DeviceMemory } from "./engine/device/device.ts";
-export { DinogradError, type ErrorKind } from "./engine/errors.ts";
+export {
+  createCpuDevice,
+  createWebGpuDevice,
+  type Device,
+  type DeviceKind,
+  type DeviceMemory,
+  DinogradError,
+  type ErrorKind,
+  RandomStream,
+  scope,
+  type Tensor,
+  tensor,
+  type WasmRuntimeOptions,
+  type WebGpuOptions,
+} from "./engine/mod.ts";
 export * from "./detector/config/mod.ts";
 export {
+  type CocoCategory,
   CocoDataset,
+  type CocoFile,
+  type CocoImage,
+  type CocoObject,
   decodeImage,
   type DecodeOptions,
   encodeJpeg,
+  type EncodeJpegOptions,
   encodePng,
   generateCards,
   type GenerateCardsOptions,
   type GeneratedCards,
   type Image,
+  type ImageEntry,
   openDataset,
   type OpenDatasetOptions,
   readImage,
@@ -42,7 +59,9 @@ export {
   type TransformSpec,
   type TransformStep,
 } from "./detector/data/mod.ts";
+export * from "./detector/draw/mod.ts";
 export * from "./detector/eval/mod.ts";
+export { evaluateCheckpoint } from "./detector/evaluate_checkpoint.ts";
 export {
   describeDetections,
   detect,
@@ -51,9 +70,25 @@ export {
   type Detection,
 } from "./detector/inference.ts";
 export { type LoadedModel, loadModel, type LoadModelOptions } from "./detector/load_model.ts";
-export { Criterion, type CriterionCall, type CriterionConfig, type CriterionResult } from "./detector/loss/mod.ts";
 export {
+  Criterion,
+  type CriterionCall,
+  type CriterionConfig,
+  type CriterionResult,
+  type Match,
+  type MatchTarget,
+  type WeightConfig,
+} from "./detector/loss/mod.ts";
+export {
+  type Backbone,
+  type BackboneOptions,
   buildDino,
+  type ConvNeXtArchitecture,
+  type DecoderStep,
+  type DenoisingDraws,
+  type DenoisingOptions,
+  type DenoisingOutputs,
+  type DenoisingTarget,
   type Detections,
   Dino,
   type DinoInputs,
@@ -63,6 +98,12 @@ export {
   postprocess,
   type PostprocessOptions,
   type Predictions,
+  type SwinArchitecture,
+  type Trace,
+  type TraceName,
 } from "./detector/model/mod.ts";
 export { openDevice } from "./detector/open_device.ts";
+export type { Evaluation } from "./detector/train/evaluate.ts";
+export { train, type TrainHooks, type TrainingResult } from "./detector/train/trainer.ts";
 export { transformsOf } from "./detector/train/transforms.ts";
+export type { ClassName } from "./detector/weights/mod.ts";

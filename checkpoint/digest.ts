@@ -15,7 +15,9 @@ export type Exclude = (path: readonly string[]) => boolean;
 const CIRCUMSTANCES = new Set(["runtime", "times", "hosts", "threads"]);
 
 /** Leaves out the root keys `runtime`, `times`, `hosts` and `threads`. */
-export const excludeCircumstances: Exclude = (path) => path.length === 1 && CIRCUMSTANCES.has(path[0]);
+export function excludeCircumstances(path: readonly string[]): boolean {
+  return path.length === 1 && CIRCUMSTANCES.has(path[0]);
+}
 
 /** The digest of a content in memory, as 64 hexadecimal digits. */
 export function digestOf(content: BundleContent, options: { exclude?: Exclude } = {}): string {

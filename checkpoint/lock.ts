@@ -7,6 +7,7 @@ import { DinogradError } from "../engine/errors.ts";
 import { errorCode, type FileLayer, readFully } from "./file_layer.ts";
 import { nodeFiles, nodeProcesses, type Processes } from "./node_files.ts";
 
+/** The file that marks a folder as being written. */
 export const LOCK_NAME = ".dinograd.lock";
 const TAKEOVER_NAME = ".dinograd.lock.takeover";
 

@@ -24,10 +24,10 @@ export {
   STORED_DTYPES,
   storedByteLength,
 } from "./stored_tensor.ts";
-export { elementReader, elementWriter, isFloatDType, toNumbers } from "./element_view.ts";
+export { type ElementReader, elementReader, elementWriter, isFloatDType, toNumbers } from "./element_view.ts";
 export type { StateValue } from "./msgpack.ts";
 export { type FileHandle, type FileLayer, type OpenMode } from "./file_layer.ts";
-export { nodeFiles } from "./node_files.ts";
+export { nodeFiles, type Processes } from "./node_files.ts";
 export {
   Bundle,
   type BundleContent,
@@ -37,6 +37,8 @@ export {
   readBundle,
   type VerifyReport,
 } from "./bundle_reader.ts";
+export type { ChunkRecord } from "./bundle_format.ts";
+export type { BlockResult, ChunkSummary, DecodeBlock, EncodeBlock } from "./codec_block.ts";
 export { CodecPool } from "./codec_pool.ts";
 export { type BundleSummary, writeBundle } from "./bundle_writer.ts";
 export { WRITER } from "./bundle_plan.ts";

@@ -39,6 +39,7 @@ export interface ImageDetections {
   readonly detections: readonly Detection[];
 }
 
+/** How an image is prepared and its detections are chosen. */
 export interface DetectImageOptions {
   readonly config: Pick<DinoConfig, "num_select" | "nms_iou_threshold">;
   /** How the image is prepared: `transformsOf(config, false)`. */

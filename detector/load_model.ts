@@ -18,6 +18,7 @@ import {
   type WeightsFile,
 } from "./weights/mod.ts";
 
+/** Where a model is put, and what it is read with. */
 export interface LoadModelOptions {
   readonly device: Device;
   /** The complete configuration, or null to take the checkpoint's. */
@@ -30,6 +31,7 @@ export interface LoadModelOptions {
   readonly ui?: Pick<RunUi, "warn">;
 }
 
+/** A model that is ready to detect. */
 export interface LoadedModel {
   /** In evaluation mode. Dispose of it when done. */
   readonly model: Dino;

@@ -21,16 +21,64 @@
 
 export { backward, isRecording, withoutGradient } from "./autograd.ts";
 export { gradientCheckpoint } from "./checkpointing.ts";
-export type { Device, DeviceKind, DeviceMemory } from "./device/device.ts";
+export type { GradientRule, Saved, TapeNode } from "./autograd.ts";
+export type {
+  Buffer,
+  Conv2dCall,
+  Conv2dInputGradientCall,
+  Conv2dShape,
+  Conv2dWeightGradientCall,
+  CopyCall,
+  Device,
+  DeviceKind,
+  DeviceMemory,
+  Epilogue,
+  EpilogueDefinition,
+  MatmulCall,
+  MatrixLayout,
+  TopKCall,
+} from "./device/device.ts";
+export { DryDevice } from "./device/dry.ts";
 export { ReferenceDevice } from "./device/reference.ts";
 export { createCpuDevice } from "./device/wasm/device.ts";
-export { createWebGpuDevice, type WebGpuOptions } from "./device/webgpu/device.ts";
+export type { WasmRuntimeOptions } from "./device/wasm/runtime.ts";
+export { createWebGpuDevice, type WebGpuDevice, type WebGpuOptions } from "./device/webgpu/device.ts";
+export type { WebGpuAdapterInfo } from "./device/webgpu/adapter.ts";
+export type { Tiles } from "./device/webgpu/gemm.ts";
 export type { DType, TensorData } from "./dtype.ts";
 export { DinogradError, type ErrorKind } from "./errors.ts";
+export type { BilinearSampler, Corner, Plane, SamplePoint } from "./kernel/bilinear.ts";
+export type { BinaryOp, Expr, ExprOp, LeafOp, UnaryOp } from "./kernel/expr.ts";
+export type {
+  ArithmeticOp,
+  BufferRef,
+  CompareOp,
+  IntegerOp,
+  Machine,
+  MathOp,
+  ReduceOp,
+  Value,
+  ValueType,
+  Variable,
+} from "./kernel/machine.ts";
+export type {
+  Along,
+  ColumnLaunch,
+  ColumnRecipe,
+  IndexedKernel,
+  IndexedLaunch,
+  KernelArguments,
+  KernelBuffer,
+  RowLaunch,
+  RowOutput,
+  RowRecipe,
+  RowReduction,
+} from "./kernel/recipes.ts";
+export { defineOp, type OpCall, type OpDefinition } from "./op.ts";
 export * from "./nn/mod.ts";
 export * from "./ops/mod.ts";
 export * from "./optim/mod.ts";
-export { type RandomState, RandomStream } from "./random.ts";
+export { type RandomState, RandomStream, ZeroStream } from "./random.ts";
 export { currentScope, type Disposes, Scope, scope, tidy } from "./scope.ts";
 export type { Shape } from "./shape.ts";
-export { full, Tensor, tensor, zeros } from "./tensor.ts";
+export { full, type Storage, Tensor, tensor, zeros } from "./tensor.ts";

@@ -9,6 +9,7 @@ import type { DType } from "./dtype.ts";
 import type { Shape } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
 
+/** One call of an op. */
 export interface OpCall<Inputs, Options> {
   readonly inputs: Inputs;
   readonly options: Options;
@@ -16,6 +17,7 @@ export interface OpCall<Inputs, Options> {
   readonly device: Device;
 }
 
+/** Everything about an op. */
 export interface OpDefinition<Inputs extends readonly (Tensor | undefined)[], Options, S extends Saved> {
   readonly name: string;
   /** The shape rule: checks shapes and options (throwing `name: expected … but found …`) and says what comes out. */

@@ -13,6 +13,7 @@ export interface Disposes {
 
 let current: Scope | undefined;
 
+/** Owns what is made while it is the innermost one, and disposes of it at its end. */
 export class Scope implements Disposable {
   readonly #parent: Scope | undefined;
   readonly #owned = new Set<Disposes>();

@@ -37,9 +37,13 @@ export class Storage {
   }
 }
 
+/** A shape over device memory, with its place on the tape. */
 export class Tensor {
+  /** Sizes, outermost first; [] for a scalar. */
   readonly shape: Shape;
+  /** What the elements are. */
   readonly dtype: DType;
+  /** The memory, which tensors may share. */
   readonly storage: Storage;
   /** A leaf whose `grad` is wanted. */
   requiresGrad = false;
@@ -57,18 +61,22 @@ export class Tensor {
     currentScope()?.own(this);
   }
 
+  /** Where the memory is. */
   get device(): Device {
     return this.storage.device;
   }
+  /** The memory for kernels. @throws Error if the tensor was disposed of */
   get buffer(): Buffer {
     if (!this.#alive) {
       throw new Error(`tensor: expected a living tensor but ${formatShape(this.shape)} was disposed of`);
     }
     return this.storage.buffer;
   }
+  /** How many elements. */
   get size(): number {
     return sizeOf(this.shape);
   }
+  /** How many axes. */
   get rank(): number {
     return this.shape.length;
   }
@@ -131,65 +139,87 @@ export class Tensor {
     return this;
   }
 
+  // Elementwise; operands are broadcast as in NumPy.
+
+  /** x + y. */
   add(other: Tensor | number): Tensor {
     return pointwise.add(this, other);
   }
+  /** x - y. */
   sub(other: Tensor | number): Tensor {
     return pointwise.sub(this, other);
   }
+  /** x · y. */
   mul(other: Tensor | number): Tensor {
     return pointwise.mul(this, other);
   }
+  /** x / y. */
   div(other: Tensor | number): Tensor {
     return pointwise.div(this, other);
   }
+  /** -x. */
   neg(): Tensor {
     return pointwise.neg(this);
   }
+  /** eˣ. */
   exp(): Tensor {
     return pointwise.exp(this);
   }
+  /** The natural logarithm. */
   log(): Tensor {
     return pointwise.log(this);
   }
+  /** √x. */
   sqrt(): Tensor {
     return pointwise.sqrt(this);
   }
+  /** x². */
   square(): Tensor {
     return pointwise.square(this);
   }
+  /** |x|. */
   abs(): Tensor {
     return pointwise.abs(this);
   }
+  /** max(x, 0). */
   relu(): Tensor {
     return pointwise.relu(this);
   }
+  /** x Φ(x), the exact GELU. */
   gelu(): Tensor {
     return pointwise.gelu(this);
   }
+  /** 1 / (1 + e⁻ˣ). */
   sigmoid(): Tensor {
     return pointwise.sigmoid(this);
   }
+  /** The hyperbolic tangent. */
   tanh(): Tensor {
     return pointwise.tanh(this);
   }
+  /** Limited to low..high. */
   clamp(low: number, high: number): Tensor {
     return pointwise.clamp(this, low, high);
   }
+  /** Along the last axis. */
   softmax(): Tensor {
     return softmax(this);
   }
 
+  /** Over the given axes, by default all; `keepDims` leaves them with size 1. */
   sum(axes?: number | readonly number[], options?: { keepDims?: boolean }): Tensor {
     return sum(this, axes, options);
   }
+  /** As `sum`, divided by how many elements went into each. */
   mean(axes?: number | readonly number[], options?: { keepDims?: boolean }): Tensor {
     return mean(this, axes, options);
   }
+  /** The largest along one axis, which disappears. Has no gradient. */
   max(axis: number): Tensor {
     return max(this, axis);
   }
 
+  /** [..., m, k] times [..., k, n] or [k, n]. */
   matmul(other: Tensor): Tensor {
     return matmul(this, other);
   }
@@ -197,6 +227,7 @@ export class Tensor {
   reshape(shape: Shape): Tensor {
     return reshape(this, shape);
   }
+  /** Axis i of the result is axis `axes[i]` of this; copies. */
   permute(axes: readonly number[]): Tensor {
     return permute(this, axes);
   }
@@ -204,6 +235,7 @@ export class Tensor {
   slice(axis: number, begin: number, end: number): Tensor {
     return slice(this, axis, begin, end);
   }
+  /** This and the others, one after the other along an axis. */
   concat(others: readonly Tensor[], axis: number): Tensor {
     return concat([this, ...others], axis);
   }
@@ -232,6 +264,7 @@ export function full(device: Device, shape: Shape, value: number): Tensor {
   return new Tensor(new Storage(device, device.allocate(sizeOf(shape))), [...shape], "f32").fill(value);
 }
 
+/** A float tensor of zeros. */
 export function zeros(device: Device, shape: Shape): Tensor {
   return full(device, shape, 0);
 }

@@ -10,11 +10,13 @@ import { type ConfigValue, formatPython, isConfigList } from "./values.ts";
  */
 export type ConfigGroup = "model" | "optimizer" | "data" | "runtime";
 
+/** The groups, from what matters most. */
 export const CONFIG_GROUPS: readonly ConfigGroup[] = ["model", "optimizer", "data", "runtime"];
 
 /** `unused`: spelled in official configs, but no code reads it, here or there. `left out`: only its default is possible. */
 export type KeyUse = "used" | "unused" | "left out";
 
+/** The description of one key. */
 export interface KeySpec<T extends ConfigValue = ConfigValue> {
   readonly default: T;
   readonly use: KeyUse;

@@ -11,6 +11,7 @@ import { type ConfigObject, configObject, isConfigList, isConfigObject } from ".
 
 const MAX_BASES_DEEP = 20;
 
+/** What is laid over a configuration, and how its files are read. */
 export interface LoadConfigOptions {
   /** `key=value` items of `--options`. */
   readonly options?: readonly string[];

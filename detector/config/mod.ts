@@ -1,13 +1,16 @@
 /** Configurations: the official files and keys, presets, validation, fingerprints. */
 export {
   type BackboneName,
+  BACKBONES,
   type ConfigKey,
   type DataConfig,
   type DinoConfig,
   type ModelConfig,
   type NormName,
+  NORMS,
   type OptimizerConfig,
   type RuntimeConfig,
+  type UnusedConfig,
 } from "./dino_config.ts";
 export {
   type ConfigDifference,
@@ -24,7 +27,7 @@ export { parseOptions } from "./options.ts";
 export { defaultConfig, preset, PRESET_NAMES } from "./presets.ts";
 export { parsePythonConfig } from "./python_config.ts";
 export { checkConfigKeys, type CheckedKeys, describeUnused, resolveConfig, type ResolvedConfig } from "./resolve.ts";
-export { CONFIG_KEYS, configKeys, groupOf, isConfigKey } from "./schema.ts";
+export { CONFIG_KEYS, configKeys, type ConfigTable, groupOf, isConfigKey } from "./schema.ts";
 export type { ConfigObject, ConfigValue } from "./values.ts";
 export type {
   ComputeOptions,

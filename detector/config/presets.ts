@@ -53,6 +53,7 @@ const BUILDERS: ReadonlyMap<string, () => DinoConfig> = new Map([
   ["cards", () => derive(defaultConfig(), CARDS)],
 ]);
 
+/** What `preset` knows: `DINO_4scale`, `cards`, …. */
 export const PRESET_NAMES: readonly string[] = [...BUILDERS.keys()];
 
 /** The preset of that name, or undefined. */

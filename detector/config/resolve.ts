@@ -56,6 +56,7 @@ const OFFICIAL_FLAGS: readonly string[] = [
   "copyfilelist",
 ];
 
+/** A complete configuration, and what was given beside it. */
 export interface ResolvedConfig {
   readonly config: DinoConfig;
   /** Keys that were given although no code reads them, here or in the official code. */

@@ -25,6 +25,7 @@ export interface ConfigChoice {
   readonly configChanges: ConfigObject;
 }
 
+/** What `train` is asked for; each is a flag of the command line. */
 export interface TrainOptions extends ComputeOptions, ConfigChoice {
   /** Folder for bundles and logs; empty for no saving. */
   readonly outputDir: string;
@@ -66,6 +67,7 @@ export interface TrainOptions extends ComputeOptions, ConfigChoice {
   readonly json: boolean;
 }
 
+/** What `evaluateCheckpoint` is asked for. */
 export interface EvalOptions extends ComputeOptions, ConfigChoice {
   readonly checkpoint: string;
   readonly cocoPath: string;
@@ -83,6 +85,7 @@ export interface EvalOptions extends ComputeOptions, ConfigChoice {
   readonly json: boolean;
 }
 
+/** What `detect` is asked for. */
 export interface DetectOptions extends ComputeOptions, ConfigChoice {
   /** Files, folders and patterns. */
   readonly images: readonly string[];

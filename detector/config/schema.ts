@@ -31,13 +31,13 @@ import {
 import { isConfigList } from "./values.ts";
 
 /** A spec for every key of a group, each of the key's own type. */
-type Table<Config> = {
+export type ConfigTable<Config> = {
   readonly [K in keyof Config]: KeySpec<Config[K] extends infer V extends KeySpec["default"] ? V : never>;
 };
 
 const above0 = Number.MIN_VALUE;
 
-export const MODEL_KEYS: Table<ModelConfig> = {
+export const MODEL_KEYS: ConfigTable<ModelConfig> = {
   modelname: leftOut("dino", "any other model"),
   num_classes: integer(91, "largest category id + 1, not the number of categories", { min: 1 }),
   backbone: oneOf(BACKBONES, "resnet50", "the feature extractor; resnet18 and resnet_small are dinograd's own"),
@@ -114,7 +114,7 @@ export const MODEL_KEYS: Table<ModelConfig> = {
   use_detached_boxes_dec_out: boolean(false, "detach boxes between decoder layers: no look forward twice"),
 };
 
-export const OPTIMIZER_KEYS: Table<OptimizerConfig> = {
+export const OPTIMIZER_KEYS: ConfigTable<OptimizerConfig> = {
   optimizer: oneOf(["adamw", "sgd"], "adamw", "+ the optimizer; the official one is AdamW"),
   momentum: number(0.9, "+ momentum of sgd", { min: 0, max: 1 }),
   lr: number(1e-4, "learning rate", { min: 0 }),
@@ -169,7 +169,7 @@ export const OPTIMIZER_KEYS: Table<OptimizerConfig> = {
   dn_label_noise_ratio: number(0.5, "share of denoising queries with a changed label, twice", { min: 0, max: 1 }),
 };
 
-export const DATA_KEYS: Table<DataConfig> = {
+export const DATA_KEYS: ConfigTable<DataConfig> = {
   augmentation: oneOf(
     ["coco", "cards"],
     "coco",
@@ -195,7 +195,7 @@ export const DATA_KEYS: Table<DataConfig> = {
   exif_orientation: boolean(false, "+ turn images upright by their Exif orientation (also --exif_orientation)"),
 };
 
-export const RUNTIME_KEYS: Table<RuntimeConfig> = {
+export const RUNTIME_KEYS: ConfigTable<RuntimeConfig> = {
   save_checkpoint_interval: integer(1, "epochs between numbered checkpoints", { min: 1 }),
   use_checkpoint: boolean(false, "gradient checkpointing in the backbone: less memory, the same numbers"),
   backbone_dir: optional(
@@ -204,7 +204,7 @@ export const RUNTIME_KEYS: Table<RuntimeConfig> = {
   useCats: boolean(true, "tell categories apart in evaluation"),
 };
 
-export const UNUSED_KEYS: Table<UnusedConfig> = {
+export const UNUSED_KEYS: ConfigTable<UnusedConfig> = {
   ddetr_lr_param: unused(false),
   pdetr3_bbox_embed_diff_each_layer: unused(false),
   pdetr3_refHW: unused(-1),
@@ -226,7 +226,7 @@ export const UNUSED_KEYS: Table<UnusedConfig> = {
 export const SCRIPT_KEYS: readonly string[] = ["dn_scalar", "dn_label_coef", "dn_bbox_coef"];
 
 /** Every key with its spec, in the order in which a config is written. */
-export const CONFIG_KEYS: Table<DinoConfig> = {
+export const CONFIG_KEYS: ConfigTable<DinoConfig> = {
   ...MODEL_KEYS,
   ...OPTIMIZER_KEYS,
   ...DATA_KEYS,
@@ -241,6 +241,7 @@ const TABLES: Readonly<Record<ConfigGroup, object>> = {
   runtime: { ...RUNTIME_KEYS, ...UNUSED_KEYS },
 };
 
+/** Whether there is a setting of this name. */
 export function isConfigKey(name: string): name is ConfigKey {
   return Object.hasOwn(CONFIG_KEYS, name);
 }
@@ -250,6 +251,7 @@ export function configKeys(): ConfigKey[] {
   return Object.keys(CONFIG_KEYS).filter(isConfigKey);
 }
 
+/** What a setting decides. */
 export function groupOf(key: ConfigKey): ConfigGroup {
   return CONFIG_GROUPS.find((group) => Object.hasOwn(TABLES[group], key)) ?? "runtime";
 }

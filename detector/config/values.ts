@@ -5,6 +5,7 @@
 /** A value of a config file. Python's tuples and lists are both lists here, its ints and floats both numbers. */
 export type ConfigValue = null | boolean | number | string | readonly ConfigValue[] | ConfigObject;
 
+/** Settings by name, as a file gives them. */
 export interface ConfigObject {
   readonly [key: string]: ConfigValue;
 }

@@ -10,6 +10,7 @@ import type { CocoCategory, CocoImage, CocoObject } from "./coco_file.ts";
 import { kindOf, writeBytes } from "./data_files.ts";
 import { encodeJpeg } from "./image.ts";
 
+/** How many scenes to draw, and where. */
 export interface GenerateCardsOptions {
   /** The data set's folder. */
   readonly out: string;

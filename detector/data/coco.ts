@@ -8,6 +8,7 @@ import { type CocoCategory, type CocoFile, type CocoObject, parseCocoFile } from
 import { kindOf, readBytes, sha256 } from "./data_files.ts";
 import type { PixelTarget } from "./target.ts";
 
+/** The part of a data set: `train2017`, `val2017` or `test2017`. */
 export type Split = "train" | "val" | "test";
 
 /** Where a split may lie below the data set's folder: images, annotations. The first that exists is taken. */
@@ -31,6 +32,7 @@ const LAYOUTS: Record<Split, readonly (readonly [images: string, annotations: st
   ],
 };
 
+/** What is expected of a data set. */
 export interface OpenDatasetOptions {
   /** Check that a model of so many classes can label every category (see `CocoDataset.requireClasses`). */
   readonly numClasses?: number;

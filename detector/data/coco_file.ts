@@ -5,6 +5,7 @@
  */
 import { DinogradError } from "../../engine/errors.ts";
 
+/** An entry of `images`. */
 export interface CocoImage {
   readonly id: number;
   readonly file_name: string;
@@ -20,11 +21,13 @@ export interface CocoObject {
   readonly iscrowd: number;
 }
 
+/** An entry of `categories`. */
 export interface CocoCategory {
   readonly id: number;
   readonly name: string;
 }
 
+/** An annotation file that was found sound. */
 export interface CocoFile {
   readonly images: readonly CocoImage[];
   readonly annotations: readonly CocoObject[];

@@ -20,6 +20,7 @@ export interface Image {
   readonly data: Uint8Array;
 }
 
+/** How a file becomes pixels. */
 export interface DecodeOptions {
   /** What to call the image in an error, usually its path. */
   readonly name: string;

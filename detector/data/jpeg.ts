@@ -38,6 +38,7 @@ export async function decodeJpeg(bytes: Uint8Array): Promise<Image> {
   return { width, height, data: dropAlpha(data) };
 }
 
+/** How much a JPEG may lose. */
 export interface EncodeJpegOptions {
   /** 1..100, on libjpeg's scale. Default 90. */
   readonly quality?: number;

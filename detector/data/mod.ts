@@ -16,6 +16,7 @@ export { CARD_CATEGORIES, generateCards, type GenerateCardsOptions, type Generat
 export { CocoDataset, type ImageEntry, openDataset, type OpenDatasetOptions, pixelTarget, type Split } from "./coco.ts";
 export { type CocoCategory, type CocoFile, type CocoImage, type CocoObject, parseCocoFile } from "./coco_file.ts";
 export { blankImage, decodeImage, type DecodeOptions, encodeJpeg, encodePng, type Image, readImage } from "./image.ts";
+export type { EncodeJpegOptions } from "./jpeg.ts";
 export { Loader, type LoaderOptions } from "./loader.ts";
 export { IMAGENET_NORMALIZATION, type Normalization, normalizeImage } from "./normalize.ts";
 export { cropImage, flipImage, padImage, type Rectangle, resizeBilinear } from "./resize.ts";

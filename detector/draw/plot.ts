@@ -11,6 +11,7 @@ export interface Series {
   readonly points: readonly (readonly [x: number, y: number])[];
 }
 
+/** Words, limits and size of a plot. */
 export interface PlotOptions {
   readonly title?: string;
   readonly xLabel?: string;

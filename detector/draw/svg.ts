@@ -18,6 +18,7 @@ export type FontName = "DejaVu Sans" | "DejaVu Sans Bold" | "DejaVu Serif Bold";
 let rendererReady: Promise<void> | undefined;
 const loadedFonts = new Map<FontName, Promise<Uint8Array>>();
 
+/** Fonts and size of what is rendered. */
 export interface RenderOptions {
   /** Fonts that the SVG's text may use; the first is the default. */
   readonly fonts: readonly FontName[];

@@ -49,6 +49,7 @@ export const COCO_STAT_NAMES = [
   "ARlarge",
 ] as const;
 
+/** The name of one of the twelve numbers. */
 export type CocoStatName = (typeof COCO_STAT_NAMES)[number];
 
 /** The twelve numbers, each in 0..1, or -1 where no annotation counts. */
@@ -67,6 +68,7 @@ export interface CategoryResult {
   readonly detections: number;
 }
 
+/** What is evaluated. */
 export interface CocoEvalOptions {
   /** Evaluate these images alone (default: every image of the annotation file). */
   readonly imageIds?: readonly number[];

@@ -24,6 +24,7 @@ export type CriterionConfig =
   & WeightConfig
   & Pick<DinoConfig, "matcher_type" | "set_cost_class" | "set_cost_bbox" | "set_cost_giou" | "focal_alpha">;
 
+/** What differs from call to call. */
 export interface CriterionCall {
   /** Averages the number of objects over processes; default: this process's alone. */
   readonly averageBoxes?: (count: number) => number | Promise<number>;
@@ -31,6 +32,7 @@ export interface CriterionCall {
   readonly training?: boolean;
 }
 
+/** Losses of a batch. */
 export interface CriterionResult {
   /** The weighted sum, [1], with history. */
   readonly total: Tensor;
@@ -43,6 +45,7 @@ export interface CriterionResult {
 /** Names of a set's rows in the vector of all losses. */
 const KINDS = ["loss_ce", "loss_xy", "loss_hw", "loss_giou"] as const;
 
+/** Computes the losses of a model's outputs: equations as in the papers on DETR, Deformable DETR and DINO. */
 export class Criterion {
   /** The official `weight_dict`. */
   readonly weights: Readonly<Record<string, number>>;

@@ -39,6 +39,7 @@ const PRIOR_PROBABILITY = 0.01;
 /** Groups of the normalisation after the input projections. */
 const PROJECTION_GROUPS = 32;
 
+/** A batch, and what else decides its outputs. */
 export interface DinoInputs {
   /** [N, 3, H, W], normalised, zero where padded. */
   readonly images: Tensor;
@@ -65,12 +66,22 @@ interface DenoisingQueries {
   readonly queries?: { readonly content: Tensor; readonly boxLogits: Tensor; readonly attentionMask: Tensor };
 }
 
+/** The detector. Its fields are named and ordered as in official checkpoints. */
 export class Dino extends Module {
+  /**
+   * Encoder, proposals and decoder.
+   * @internal
+   */
   readonly transformer: DeformableTransformer;
+  /** What labels look like as denoising queries: [dn_labelbook_size + 1, features]. */
   readonly labelEnc: Embedding;
+  /** From the channels of each level to the transformer's width. */
   readonly inputProj: readonly (readonly [Conv2d, GroupNorm])[];
+  /** The feature extractor, in a list because the official code has it first in a sequence. */
   readonly backbone: readonly [Backbone];
+  /** The box head of each decoder layer; often one and the same. */
   readonly bboxEmbed: readonly MLP[];
+  /** The class head of each decoder layer; often one and the same. */
   readonly classEmbed: readonly Linear[];
   readonly #options: DinoModelOptions;
 

@@ -1,4 +1,7 @@
 /** The DINO model: built from a configuration, called with images, read through `postprocess`. */
+export type { Backbone } from "./backbone/backbone.ts";
+export type { ConvNeXtArchitecture } from "./backbone/convnext.ts";
+export type { SwinArchitecture } from "./backbone/swin.ts";
 export { buildDino, Dino, type DinoInputs } from "./dino.ts";
 export { type DenoisingDraws, type DenoisingTarget, planDenoising, randomDraws } from "./denoising.ts";
 export {

@@ -11,6 +11,7 @@ import type { SwinArchitecture } from "./backbone/swin.ts";
 /** One step of a decoder layer: self-attention, deformable cross-attention, feed-forward network. */
 export type DecoderStep = "sa" | "ca" | "ffn";
 
+/** Which feature extractor, and how it is trained. */
 export interface BackboneOptions {
   readonly name: BackboneName;
   /** A network in place of the named one. */
@@ -36,6 +37,7 @@ export interface BackboneOptions {
   readonly gradientCheckpoint: boolean;
 }
 
+/** Contrastive denoising, section 3.3 of the paper. */
 export interface DenoisingOptions {
   /** The official `dn_number`: how many denoising pairs to aim for (see `denoising.ts`). 0 turns denoising off. */
   readonly number: number;
@@ -45,6 +47,7 @@ export interface DenoisingOptions {
   readonly boxNoiseScale: number;
 }
 
+/** Sizes and variants of a model. */
 export interface DinoModelOptions {
   readonly backbone: BackboneOptions;
   /** Outputs of the class heads: the largest category id + 1. */

@@ -2,6 +2,7 @@
 
 import type { Tensor } from "../../engine/tensor.ts";
 
+/** What one set of queries predicts. */
 export interface Predictions {
   /** [N, queries, classes], before the sigmoid. */
   readonly predLogits: Tensor;
@@ -17,6 +18,7 @@ export interface DenoisingOutputs {
   readonly predictions?: Predictions & { readonly auxOutputs: readonly Predictions[] };
 }
 
+/** The predictions of the last decoder layer, and of all others that have losses. */
 export interface DinoOutputs extends Predictions {
   /** The decoder layers before the last, in order; empty where they were not asked for. */
   readonly auxOutputs: readonly Predictions[];

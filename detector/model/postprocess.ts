@@ -17,6 +17,7 @@ export interface Detections {
   readonly boxes: Float64Array;
 }
 
+/** How many detections, and in what form. */
 export interface PostprocessOptions {
   /** Detections per image (before suppression). */
   readonly numSelect: number;
@@ -27,6 +28,7 @@ export interface PostprocessOptions {
 }
 
 /**
+ * The best detections of every image, best first.
  * @param sizes [height, width] of each original image, to whose pixels boxes are scaled
  * @throws DinogradError("config") where fewer than `numSelect` pairs exist
  */

@@ -13,6 +13,7 @@ import { loggedLosses } from "../loss/weights.ts";
 import type { Dino } from "../model/dino.ts";
 import { postprocess } from "../model/postprocess.ts";
 
+/** COCO's numbers with the losses and detections that they go with. */
 export interface Evaluation extends CocoEvalResult {
   /** Means over batches, by the names under which the official code logs them: see `loggedLosses`; "loss" is the sum. */
   readonly losses: Readonly<Record<string, number>>;

@@ -35,6 +35,7 @@ export interface TrainHooks {
   /**
    * Called whenever the session has reached a state that a bundle can hold: between two steps, and before and after an
    * evaluation. True ends the run there, without saving.
+   * @internal
    */
   readonly reached?: (session: TrainingSession) => boolean | Promise<boolean>;
 }

@@ -13,6 +13,7 @@ import type { DType, TensorData } from "../dtype.ts";
 import type { Expr } from "../kernel/expr.ts";
 import type { ColumnLaunch, IndexedLaunch, RowLaunch } from "../kernel/recipes.ts";
 
+/** `reference` is the float64 oracle of tests, `dry` computes nothing. */
 export type DeviceKind = "cpu" | "webgpu" | "reference" | "dry";
 
 /** A piece of device memory. Only the device that made it knows what is behind it. */
@@ -21,6 +22,7 @@ export interface Buffer {
   readonly length: number;
 }
 
+/** What tensors occupy. */
 export interface DeviceMemory {
   /** Bytes in buffers that are allocated now. */
   readonly used: number;
@@ -30,6 +32,7 @@ export interface DeviceMemory {
   readonly reserved: number;
 }
 
+/** Where tensors live and kernels run. */
 export interface Device {
   readonly kind: DeviceKind;
   /** For people: "cpu, 2 threads, fused multiply-add" or the GPU's name. */
@@ -37,30 +40,47 @@ export interface Device {
   /** Whether products are added without rounding in between. Bits differ between devices that do and do not. */
   readonly fusedMultiplyAdd: boolean;
   readonly memory: DeviceMemory;
+  /** Starts counting `memory.peak` afresh. */
   resetPeak(): void;
 
+  /** Memory for so many elements, whose values are undefined. */
   allocate(length: number): Buffer;
+  /** Gives the memory back; whatever was launched on it before still runs. */
   free(buffer: Buffer): void;
+  /** Copies elements in. The array may be changed as soon as this returns. */
   upload(buffer: Buffer, data: TensorData): void;
+  /** Copies the first `length` elements out, after all that was launched before. */
   download(buffer: Buffer, dtype: DType, length: number): Promise<TensorData>;
+  /** Copies within the device. */
   copy(call: CopyCall): void;
+  /** Sets the first `length` elements. */
   fill(buffer: Buffer, value: number, length: number): void;
 
+  /** Runs a row recipe. */
   row(launch: RowLaunch): void;
+  /** Runs a column recipe. */
   column(launch: ColumnLaunch): void;
+  /** Runs an indexed kernel. */
   indexed(launch: IndexedLaunch): void;
 
+  /** Batched matrix product, with an epilogue. */
   matmul(call: MatmulCall): void;
+  /** Convolution, with an epilogue. */
   conv2d(call: Conv2dCall): void;
+  /** Overwrites `gradInput`. */
   conv2dInputGradient(call: Conv2dInputGradientCall): void;
+  /** Overwrites `gradWeight`. */
   conv2dWeightGradient(call: Conv2dWeightGradientCall): void;
+  /** The largest of each row, with their places. */
   topK(call: TopKCall): void;
 
   /** Resolves when everything recorded so far has run; rejects if the device was lost. */
   finish(): Promise<void>;
+  /** Stops threads and gives all memory back. */
   destroy(): Promise<void>;
 }
 
+/** Copies `length` elements between buffers of one device. */
 export interface CopyCall {
   readonly from: Buffer;
   readonly fromOffset: number;
@@ -108,6 +128,7 @@ export interface EpilogueDefinition {
   readonly operands: readonly ("row" | "column" | "element")[];
 }
 
+/** An epilogue with its operands. */
 export interface Epilogue {
   readonly definition: EpilogueDefinition;
   readonly operands: readonly Buffer[];
@@ -129,6 +150,7 @@ export interface Conv2dShape {
   readonly dilation: readonly [number, number];
 }
 
+/** output = input * weight, cross-correlated. */
 export interface Conv2dCall {
   readonly shape: Conv2dShape;
   readonly input: Buffer;
@@ -138,6 +160,7 @@ export interface Conv2dCall {
   readonly epilogue?: Epilogue;
 }
 
+/** The gradient of a convolution's input. */
 export interface Conv2dInputGradientCall {
   readonly shape: Conv2dShape;
   readonly gradOutput: Buffer;
@@ -145,6 +168,7 @@ export interface Conv2dInputGradientCall {
   readonly gradInput: Buffer;
 }
 
+/** The gradient of a convolution's weight. */
 export interface Conv2dWeightGradientCall {
   readonly shape: Conv2dShape;
   readonly input: Buffer;

@@ -16,6 +16,7 @@ import type {
   MatmulCall,
 } from "./device.ts";
 
+/** Counts memory and arithmetic instead of computing. */
 export class DryDevice implements Device {
   readonly kind = "dry";
   readonly description = "none (a dry run)";

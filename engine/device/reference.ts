@@ -35,6 +35,7 @@ const dataOf = (buffer: Buffer): Float64Array => {
   throw new DinogradError("device", "reference: expected a buffer of the reference device but found another's");
 };
 
+/** Computes in float64 with plain loops. */
 export class ReferenceDevice implements Device {
   readonly kind = "reference";
   readonly description = "reference (float64)";

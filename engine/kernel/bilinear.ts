@@ -33,6 +33,7 @@ export interface Corner {
   share(): Value;
 }
 
+/** A point between pixels. */
 export interface SamplePoint {
   /** Top left, top right, bottom left, bottom right. */
   readonly corners: readonly Corner[];
@@ -41,6 +42,7 @@ export interface SamplePoint {
   readonly fractionY: Value;
 }
 
+/** Finds the pixels around points of one image. */
 export interface BilinearSampler {
   /** The pixels around the location (x, y) at `index` and behind it. `factor` (f32) multiplies shares; default 1. */
   at(locations: BufferRef, index: Value, factor?: Value): SamplePoint;

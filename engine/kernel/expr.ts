@@ -4,7 +4,9 @@
  * hand. Sharing a node shares the work: it is computed once.
  */
 
+/** Functions of one number. */
 export type UnaryOp = "neg" | "abs" | "floor" | "exp" | "log" | "sqrt" | "sin" | "cos" | "erf";
+/** Functions of two numbers; `lt` and `le` give 1 or 0. */
 export type BinaryOp = "add" | "sub" | "mul" | "div" | "max" | "min" | "lt" | "le";
 /**
  * `constant` a literal, `input` the i-th operand at this element, `scalar` the i-th number given at launch,
@@ -12,8 +14,10 @@ export type BinaryOp = "add" | "sub" | "mul" | "div" | "max" | "min" | "lt" | "l
  * output, `column` the position within the row.
  */
 export type LeafOp = "constant" | "input" | "scalar" | "reduced" | "kept" | "column";
+/** What a node of an expression is. */
 export type ExprOp = LeafOp | UnaryOp | BinaryOp | "select";
 
+/** A node of an expression. Start from `input`, `scalar` or `constant` and chain methods. */
 export class Expr {
   private constructor(
     readonly op: ExprOp,

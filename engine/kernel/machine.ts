@@ -13,6 +13,7 @@
 import type { DType } from "../dtype.ts";
 import { type BilinearSampler, plainSampler, type Plane } from "./bilinear.ts";
 
+/** What a value on a machine can be. */
 export type ValueType = "i32" | "f32" | "vec" | "bool" | "mask";
 
 /** A number on some machine: `ref` is the number itself, a name in WGSL, or a local in WebAssembly. */
@@ -33,12 +34,18 @@ export interface Variable {
   set(value: Value): void;
 }
 
+/** Reductions. */
 export type ReduceOp = "sum" | "max" | "min";
+/** Operations on i32, f32 and vectors alike. */
 export type ArithmeticOp = "add" | "sub" | "mul" | "div" | "min" | "max";
+/** Operations on i32 alone. */
 export type IntegerOp = "rem" | "and" | "or" | "xor" | "shl" | "shrU";
+/** Comparisons; the others follow by swapping operands. */
 export type CompareOp = "lt" | "le" | "eq";
+/** Functions of one number. */
 export type MathOp = "neg" | "abs" | "floor" | "exp" | "log" | "sqrt" | "sin" | "cos" | "erf";
 
+/** What a kernel is written against. */
 export abstract class Machine {
   /** How many elements a vector holds just now. Inside `forColumns` and `reduceColumns` a machine may change it. */
   abstract readonly lanes: 1 | 4;

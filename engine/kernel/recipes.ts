@@ -16,6 +16,7 @@ import type { BufferRef, Machine, ReduceOp, Value } from "./machine.ts";
 /** How an operand moves along the row: 1 contiguous, 0 the same number for all columns. */
 export type Along = 0 | 1;
 
+/** A kernel over rows. */
 export interface RowRecipe {
   readonly kind: "row";
   readonly name: string;
@@ -28,6 +29,7 @@ export interface RowRecipe {
   readonly outputs: readonly RowOutput[];
 }
 
+/** One number per row. */
 export interface RowReduction {
   readonly name: string;
   readonly op: ReduceOp;
@@ -39,6 +41,7 @@ export interface RowReduction {
   readonly keep?: number;
 }
 
+/** What is stored. */
 export interface RowOutput {
   /** `element`: at row * columns + column. `row`: at row; its value may read no contiguous input and no `column`. */
   readonly per: "element" | "row";
@@ -47,6 +50,7 @@ export interface RowOutput {
   readonly into?: number;
 }
 
+/** A row recipe with its operands. */
 export interface RowLaunch {
   readonly recipe: RowRecipe;
   readonly inputs: readonly Buffer[];
@@ -60,6 +64,7 @@ export interface RowLaunch {
   readonly scalars?: readonly number[];
 }
 
+/** A kernel that reduces a middle axis. */
 export interface ColumnRecipe {
   readonly kind: "column";
   readonly name: string;
@@ -70,6 +75,7 @@ export interface ColumnRecipe {
   readonly value: Expr;
 }
 
+/** A column recipe with its operands. */
 export interface ColumnLaunch {
   readonly recipe: ColumnRecipe;
   readonly inputs: readonly Buffer[];
@@ -83,12 +89,14 @@ export interface ColumnLaunch {
   readonly scalars?: readonly number[];
 }
 
+/** How an indexed kernel uses a buffer. */
 export interface KernelBuffer {
   readonly name: string;
   readonly dtype: DType;
   readonly access: "read" | "write" | "read_write";
 }
 
+/** A kernel with indices of its own. */
 export interface IndexedKernel {
   readonly kind: "indexed";
   readonly name: string;
@@ -102,12 +110,14 @@ export interface IndexedKernel {
   readonly body: (m: Machine, item: Value, at: KernelArguments) => void;
 }
 
+/** What the body of an indexed kernel is given. */
 export interface KernelArguments {
   readonly buffers: readonly BufferRef[];
   readonly sizes: readonly Value[];
   readonly scalars: readonly Value[];
 }
 
+/** An indexed kernel with its operands. */
 export interface IndexedLaunch {
   readonly kernel: IndexedKernel;
   readonly buffers: readonly Buffer[];

@@ -6,6 +6,7 @@ import type { Tensor } from "../tensor.ts";
 import { defaultBound, uniform } from "./initial.ts";
 import { Module, type ModuleContext, Parameter } from "./module.ts";
 
+/** Sizes of a convolution. By default stride, dilation and groups are 1, padding 0, and there is a bias. */
 export interface Conv2dLayerOptions {
   readonly inChannels: number;
   readonly outChannels: number;
@@ -19,6 +20,7 @@ export interface Conv2dLayerOptions {
   readonly bias?: boolean;
 }
 
+/** A convolution with its weights. */
 export class Conv2d extends Module {
   /** [outChannels, inChannels / groups, kernel, kernel] */
   readonly weight: Parameter;

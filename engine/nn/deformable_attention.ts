@@ -12,6 +12,7 @@ import { uniform, xavierBound } from "./initial.ts";
 import { Linear } from "./linear.ts";
 import { Module, type ModuleContext } from "./module.ts";
 
+/** Sizes of deformable attention. */
 export interface MSDeformAttnOptions {
   readonly features: number;
   readonly levels: number;
@@ -20,6 +21,7 @@ export interface MSDeformAttnOptions {
   readonly points: number;
 }
 
+/** Multi-scale deformable attention with its projections (Zhu et al., arXiv:2010.04159, section 4.1). */
 export class MSDeformAttn extends Module {
   readonly samplingOffsets: Linear;
   readonly attentionWeights: Linear;

@@ -5,6 +5,7 @@ import type { Tensor } from "../tensor.ts";
 import { normal } from "./initial.ts";
 import { Module, type ModuleContext, Parameter } from "./module.ts";
 
+/** A table of learned rows. */
 export class Embedding extends Module {
   /** [rows, features] */
   readonly weight: Parameter;

@@ -5,6 +5,7 @@ import type { Tensor } from "../tensor.ts";
 import { defaultBound, uniform } from "./initial.ts";
 import { Module, type ModuleContext, Parameter } from "./module.ts";
 
+/** x Wᵀ + b. */
 export class Linear extends Module {
   /** [outFeatures, inFeatures] */
   readonly weight: Parameter;

@@ -5,6 +5,7 @@ import type { Tensor } from "../tensor.ts";
 import { Linear } from "./linear.ts";
 import { Module, type ModuleContext } from "./module.ts";
 
+/** Linear layers with ReLU in between. */
 export class MLP extends Module {
   readonly layers: readonly Linear[];
 

@@ -51,6 +51,7 @@ export function snakeCase(field: string): string {
   return field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
+/** The base of layers and models. */
 export abstract class Module {
   /** Whether dropout, batch statistics and the like behave as in training. Set through `train` and `evaluate`. */
   training = true;
@@ -60,6 +61,7 @@ export abstract class Module {
     for (const [, module] of this.modules()) module.training = on;
     return this;
   }
+  /** Sets behaviour for use: nothing is dropped, statistics are the running ones. */
   evaluate(): this {
     return this.train(false);
   }
@@ -95,7 +97,7 @@ export abstract class Module {
 
   /**
    * Overwrites parameters and buffers. Throws on a name that is unknown or missing or a shape that differs, before
-   * anything is changed; a partial load is the caller's decision (see `checkpoint` and `train/resume`).
+   * anything is changed; a partial load is the caller's decision.
    */
   loadStateDict(values: ReadonlyMap<string, { readonly shape: Shape; readonly data: TensorData }>): void {
     const own = this.stateDict();

@@ -13,6 +13,7 @@ import { constant, uniform, xavierBound } from "./initial.ts";
 import { Linear } from "./linear.ts";
 import { Module, type ModuleContext, Parameter } from "./module.ts";
 
+/** Attention of several heads with its projections (Vaswani et al., arXiv:1706.03762, section 3.2.2). */
 export class MultiheadAttention extends Module {
   /** [3 · features, features]: for queries, keys and values. */
   readonly inProjWeight: Parameter;

@@ -12,6 +12,7 @@ import type { Tensor } from "../tensor.ts";
 import { applyDropout, type DropoutNoise } from "./dropout.ts";
 import { launchRowRecipe } from "./rows.ts";
 
+/** Heads and masks. */
 export interface AttentionOptions {
   readonly heads: number;
   /** [1, L, S] or [N·heads, L, S], 1 where query l may not see key s. */

@@ -14,6 +14,7 @@ import type { Tensor } from "../tensor.ts";
 import { PointwiseKernel } from "./pointwise_kernel.ts";
 import { sum } from "./reduce.ts";
 
+/** Geometry of a convolution, and an activation. */
 export interface Conv2dOptions {
   /** Pixels between neighbouring windows; one number for both axes, or [vertical, horizontal]. Default 1. */
   readonly stride?: number | readonly [number, number];
@@ -24,6 +25,7 @@ export interface Conv2dOptions {
   readonly activation?: "relu";
 }
 
+/** What a convolution is computed with beside the image. */
 export interface Conv2dOperands {
   /** [outChannels, inChannels, kernelHeight, kernelWidth] */
   readonly weight: Tensor;

@@ -22,23 +22,40 @@ function unary(name: string, define: (x: Expr) => Expr): UnaryFunction {
   return (x) => op([x]);
 }
 
+/** x + y. */
 export const add: BinaryFunction = binary("add", (x, y) => x.add(y));
+/** x - y. */
 export const sub: BinaryFunction = binary("sub", (x, y) => x.sub(y));
+/** x · y. */
 export const mul: BinaryFunction = binary("mul", (x, y) => x.mul(y));
+/** x / y. */
 export const div: BinaryFunction = binary("div", (x, y) => x.div(y));
+/** The larger of two. */
 export const maximum: BinaryFunction = binary("maximum", (x, y) => x.max(y));
+/** The smaller of two. */
 export const minimum: BinaryFunction = binary("minimum", (x, y) => x.min(y));
 
+/** -x. */
 export const neg: UnaryFunction = unary("neg", (x) => x.neg());
+/** eˣ. */
 export const exp: UnaryFunction = unary("exp", (x) => x.exp());
+/** The natural logarithm. */
 export const log: UnaryFunction = unary("log", (x) => x.log());
+/** √x. */
 export const sqrt: UnaryFunction = unary("sqrt", (x) => x.sqrt());
+/** x². */
 export const square: UnaryFunction = unary("square", (x) => x.square());
+/** |x|; its gradient at 0 is 0. */
 export const abs: UnaryFunction = unary("abs", (x) => x.abs());
+/** The sine of radians. */
 export const sin: UnaryFunction = unary("sin", (x) => x.sin());
+/** The cosine of radians. */
 export const cos: UnaryFunction = unary("cos", (x) => x.cos());
+/** The largest whole number that is not above x; no gradient flows. */
 export const floor: UnaryFunction = unary("floor", (x) => x.floor());
+/** max(x, 0). */
 export const relu: UnaryFunction = unary("relu", (x) => x.max(0));
+/** 1 / (1 + e⁻ˣ). */
 export const sigmoid: UnaryFunction = unary("sigmoid", (x) => x.sigmoid());
 /** tanh(x) = 2 sigmoid(2x) - 1. */
 export const tanh: UnaryFunction = unary("tanh", (x) => x.mul(2).sigmoid().mul(2).sub(1));
@@ -49,14 +66,14 @@ const clampOp = pointwise("clamp", { tensors: 1, scalars: 2 }, (x, low, high) =>
 /** Limits to low..high; no gradient flows where the limit is reached. */
 export const clamp = (x: Tensor, low: number, high: number): Tensor => clampOp([x], [low, high]);
 
-/**
- * The logit of x clamped to 0..1, with both x and 1-x kept at least `epsilon` (the official code's `inverse_sigmoid`,
- * where epsilon is 1e-3).
- */
 const logitOp = pointwise("inverse_sigmoid", { tensors: 1, scalars: 1 }, (x, epsilon) => {
   const inside = x.max(0).min(1);
   return inside.max(epsilon).div(constant(1).sub(inside).max(epsilon)).log();
 });
+/**
+ * The logit of x clamped to 0..1, with both x and 1-x kept at least `epsilon` (the official code's `inverse_sigmoid`,
+ * where epsilon is 1e-3).
+ */
 export const inverseSigmoid = (x: Tensor, epsilon = 1e-3): Tensor => logitOp([x], [epsilon]);
 
 const whereOp = pointwise("where", { tensors: 3 }, (mask, x, y) => select(constant(0).lt(mask), x, y));

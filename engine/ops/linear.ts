@@ -11,6 +11,7 @@ import { columnMajor, multiply, rowMajor } from "./matmul.ts";
 import { PointwiseKernel } from "./pointwise_kernel.ts";
 import { sum } from "./reduce.ts";
 
+/** What follows in the same kernel. */
 export interface LinearOptions {
   readonly activation?: "relu";
 }

@@ -3,7 +3,7 @@ export { attention, type AttentionOptions } from "./attention.ts";
 export { conv2d, type Conv2dOperands, type Conv2dOptions } from "./conv.ts";
 export { deformableAttention, type SpatialShapes } from "./deformable_attention.ts";
 export { depthwiseConv2d } from "./depthwise_conv.ts";
-export { dropout, dropPath } from "./dropout.ts";
+export { dropout, type DropoutNoise, dropPath } from "./dropout.ts";
 export {
   abs,
   add,

@@ -126,6 +126,7 @@ export function groupNorm(
   return normOp([x, weight, bias], { epsilon, over, statistics: [batch, groups, 1, 1] });
 }
 
+/** Parameters and running statistics of a batch norm. */
 export interface BatchNormOperands {
   /** [C] each. */
   readonly weight: Tensor;

@@ -10,6 +10,7 @@ import { formatShape, type Shape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { splitIndex } from "./index.ts";
 
+/** Geometry of the windows. */
 export interface Pool2dOptions {
   /** Side of the square window. */
   readonly kernel: number;

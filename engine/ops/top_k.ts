@@ -3,6 +3,7 @@
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 
+/** The largest elements of rows. */
 export interface TopK {
   /** f32 [rows, k], largest first. */
   readonly values: Tensor;

@@ -15,6 +15,7 @@ import { copyStrided } from "./layout.ts";
 import { reduceTo, Reduction } from "./reduce.ts";
 import { launchRowRecipe } from "./rows.ts";
 
+/** Heads, and how much is computed at a time. */
 export interface WindowAttentionOptions {
   readonly heads: number;
   /** About how many elements of the maps exist at once. Default 2²²: in reach of a CPU's caches, enough for a GPU. */

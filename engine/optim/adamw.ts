@@ -28,6 +28,7 @@ const kernel = new PointwiseKernel("adamw", [
   { per: "element", value: newSquare, into: 2 },
 ], 8);
 
+/** The decay of the moments. */
 export interface AdamWOptions {
   /** Default 0.9; a step may override it. */
   readonly beta1?: number;
@@ -37,6 +38,10 @@ export interface AdamWOptions {
   readonly epsilon?: number;
 }
 
+/**
+ * Adam with decoupled weight decay (Loshchilov and Hutter, arXiv:1711.05101, algorithm 2), in PyTorch's order of
+ * arithmetic.
+ */
 export class AdamW extends Optimizer {
   override readonly moments = ["exp_avg", "exp_avg_sq"];
   readonly #beta1: number;

@@ -18,6 +18,7 @@ const coefficientKernel = new PointwiseKernel(
   1,
 );
 
+/** The outcome of clipping, still on the device. */
 export interface ClipResult {
   /** √Σ g² over all gradients; one element. */
   readonly norm: Tensor;

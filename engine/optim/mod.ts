@@ -6,6 +6,7 @@ export {
   type OptimizerState,
   type OptimizerStep,
   type ParameterGroup,
+  type ParameterUpdate,
   type StoredOptimizerState,
 } from "./optimizer.ts";
 export {

@@ -10,6 +10,7 @@ import { outsideScopes } from "../scope.ts";
 import { full, type Tensor, tensor, zeros } from "../tensor.ts";
 import type { TensorData } from "../dtype.ts";
 
+/** Parameters that share learning rate and weight decay. */
 export interface ParameterGroup {
   readonly name: string;
   /** Names and parameters; a parameter is in one group only. */
@@ -17,6 +18,7 @@ export interface ParameterGroup {
   readonly weightDecay: number;
 }
 
+/** What a step is done with. */
 export interface OptimizerStep {
   /** One learning rate per group. */
   readonly learningRates: readonly number[];
@@ -38,6 +40,7 @@ export interface StoredOptimizerState {
   readonly steps: ReadonlyMap<string, number>;
 }
 
+/** The base of optimizers: moments and counts by the names of parameters. */
 export abstract class Optimizer {
   readonly groups: readonly ParameterGroup[];
   /** Names of the moments, as in PyTorch: "exp_avg", …. */
@@ -145,6 +148,7 @@ export abstract class Optimizer {
   }
 }
 
+/** What the update of one parameter is done with. */
 export interface ParameterUpdate {
   readonly gradient: Tensor;
   readonly coefficient: Tensor;

@@ -28,6 +28,7 @@ export function multiStepLR(
   return (done) => ({ learningRate: initial * gamma ** milestones.filter((at) => at <= done).length });
 }
 
+/** The shape of the cycle. */
 export interface OneCycleOptions {
   readonly totalSteps: number;
   /** The share of steps that the rate rises in; default 0.3. */

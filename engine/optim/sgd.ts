@@ -20,6 +20,7 @@ const kernel = new PointwiseKernel("sgd", [
   { per: "element", value: newVelocity, into: 1 },
 ], 3);
 
+/** Gradient descent with momentum, as in PyTorch. */
 export class SGD extends Optimizer {
   override readonly moments = ["momentum_buffer"];
   readonly #momentum: number;

@@ -224,3 +224,13 @@ Deno.test("the nearest name forgives slips but does not guess", () => {
   assertEquals(nearestName("c", known), undefined);
   assertEquals(nearestName("something_else", known), undefined);
 });
+
+Deno.test("the comment on every key of the configuration's type says what the table of keys says", async () => {
+  const source = await Deno.readTextFile(new URL("../../detector/config/dino_config.ts", import.meta.url));
+  for (const key of configKeys()) {
+    const comment = new RegExp(`  /\\*\\* (.*) \\*/\\n  readonly ${key}:`).exec(source)?.[1];
+    const about = CONFIG_KEYS[key].about.replace(/^\+ /, "");
+    const own = CONFIG_KEYS[key].about.startsWith("+ ") ? " Dinograd's own key." : "";
+    assertEquals(comment, `${about[0].toUpperCase()}${about.slice(1)}.${own}`, key);
+  }
+});

@@ -3,6 +3,7 @@
 import { Module } from "../../../engine/nn/module.ts";
 import type { Tensor } from "../../../engine/tensor.ts";
 
+/** A feature extractor: a ResNet, a Swin transformer or a ConvNeXt. */
 export abstract class Backbone extends Module {
   /** Channels of the outputs, the finest first. */
   abstract readonly channels: readonly number[];

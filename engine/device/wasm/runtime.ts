@@ -10,6 +10,7 @@ import { assemble, MAXIMUM_PAGES, WasmFunction } from "../../kernel/wasm_assembl
 import { ALIGNMENT, Arena } from "./arena.ts";
 import { callTask, MAXIMUM_THREADS, type TaskFunction, ThreadTeam } from "./threads.ts";
 
+/** Threads and memory of the CPU device. */
 export interface WasmRuntimeOptions {
   /** How many threads work, the caller included; default: one per core. */
   readonly threads?: number;

@@ -5,6 +5,7 @@
 
 import { DinogradError } from "../../errors.ts";
 
+/** What is known of a GPU before it is opened. */
 export interface WebGpuAdapterInfo {
   /** For people: the GPU's name as its driver gives it. */
   readonly name: string;

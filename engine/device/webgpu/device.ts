@@ -45,6 +45,7 @@ import { Staging } from "./staging.ts";
 import { FIRST_RUN_BITS, mergeRunsProgram, sortRunsProgram, takeProgram, TOP_K_THREADS } from "./top_k.ts";
 import { Params, UniformRing } from "./uniform_ring.ts";
 
+/** Which GPU to take, and how to use it. */
 export interface WebGpuOptions {
   /** Whether a software rasterizer will do; it is for tests, several times slower than the "cpu" device. */
   readonly allowSoftware?: boolean;
@@ -54,7 +55,10 @@ export interface WebGpuOptions {
   readonly tiles?: Tiles;
 }
 
-/** Throws `DinogradError("device")` when there is no usable GPU. */
+/**
+ * Opens a GPU: through Dawn where that loads, else through `navigator.gpu`.
+ * @throws DinogradError("device") when there is no usable one
+ */
 export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<WebGpuDevice> {
   if (!options.allowSoftware && options.backend === undefined) refuseSoftware(await platformGpu());
   const found = await findAdapter(options.backend);
@@ -82,10 +86,16 @@ function refuseSoftware(info: WebGpuAdapterInfo | null | undefined): void {
   throw new DinogradError("device", `webgpu: expected a hardware GPU but found only a software one (${info.name})`);
 }
 
+/** A GPU. Use `createWebGpuDevice`. */
 export class WebGpuDevice implements Device {
   readonly kind = "webgpu";
   readonly description: string;
+  /** The GPU behind it. */
   readonly info: WebGpuAdapterInfo;
+  /**
+   * For tests of what is compiled.
+   * @internal
+   */
   readonly pipelines: Pipelines;
   readonly #gpu: GPUDevice;
   readonly #tiles: Tiles;

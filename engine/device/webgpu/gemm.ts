@@ -15,6 +15,7 @@
 import { EPILOGUE_FUNCTION, type EpilogueText } from "./epilogue.ts";
 import type { BufferAccess, WgslProgram } from "../../kernel/wgsl_machine.ts";
 
+/** Which of the two programs products run with, see above. */
 export type Tiles = "shared" | "registers";
 
 /** Which index neighbours in memory, and should therefore go with neighbouring threads when a tile is filled. */
