@@ -10,7 +10,7 @@ import { Module, type ModuleContext, Parameter } from "../../engine/nn/module.ts
 import { LayerNorm } from "../../engine/nn/norm.ts";
 import { concat } from "../../engine/ops/layout.ts";
 import { scope, tidy } from "../../engine/scope.ts";
-import { type Tensor, tensor, zeros } from "../../engine/tensor.ts";
+import { type Tensor, zeros } from "../../engine/tensor.ts";
 import { type DecoderResult, DeformableDecoder, joinQueries } from "./decoder.ts";
 import { DeformableEncoder } from "./encoder.ts";
 import { standardNormal, xavierUniform } from "./initialize.ts";
@@ -158,7 +158,6 @@ export class DeformableTransformer extends Module {
 
   /** The same learned queries for every image, [N, queries, C]. */
   #learnedContent(weight: Tensor, batch: number): Tensor {
-    const zeros = tensor(weight.device, new Float32Array(batch), [batch, 1, 1]);
-    return weight.reshape([1, ...weight.shape]).add(zeros);
+    return weight.reshape([1, ...weight.shape]).add(zeros(weight.device, [batch, 1, 1]));
   }
 }

@@ -4,8 +4,9 @@
  */
 
 import type { Expr } from "./expr.ts";
-import type { BufferRef, Machine, Value } from "./machine.ts";
+import { type BufferRef, joinOf, type Machine, neutralOf, type Value } from "./machine.ts";
 import type { ColumnRecipe, RowRecipe } from "./recipes.ts";
+import { splitIndex } from "./split_index.ts";
 
 export interface ExprEnvironment {
   /** The vector of input i at this place. */
@@ -127,13 +128,7 @@ function outputTargets(recipe: RowRecipe, buffers: readonly BufferRef[]) {
 
 /** The index of each input's first element in this row: the row number split into coordinates, times strides. */
 function rowBases(m: Machine, recipe: RowRecipe, row: Value, at: RowArguments): Value[] {
-  const coordinates: Value[] = [];
-  let rest = row;
-  for (let axis = recipe.rank - 1; axis > 0; axis--) {
-    coordinates[axis] = m.rem(rest, at.outer[axis]);
-    rest = m.div(rest, at.outer[axis]);
-  }
-  coordinates[0] = rest;
+  const coordinates = splitIndex(m, row, at.outer.slice(1));
   return recipe.inputs.map((_, i) =>
     coordinates.map((c, axis) => m.mul(c, at.strides[i][axis])).reduce((a, b) => m.add(a, b))
   );
@@ -159,8 +154,7 @@ export function emitColumn(
   place: { readonly outer: Value; readonly j: Value; readonly begin: Value; readonly count: Value },
   at: ColumnArguments,
 ): Value {
-  const neutral = recipe.op === "sum" ? 0 : recipe.op === "max" ? -Infinity : Infinity;
-  const total = m.variable(m.splat(neutral));
+  const total = m.variable(m.splat(neutralOf(recipe.op)));
   m.loop(place.count, (step) => {
     const row = m.add(place.begin, step);
     const value = emitExpr(m, recipe.value, {
@@ -172,7 +166,7 @@ export function emitColumn(
       },
       scalars: at.scalars,
     });
-    total.set(m.arithmetic(recipe.op === "sum" ? "add" : recipe.op, total.get(), value));
+    total.set(m.arithmetic(joinOf(recipe.op), total.get(), value));
   });
   return total.get();
 }

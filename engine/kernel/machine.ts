@@ -45,6 +45,11 @@ export type CompareOp = "lt" | "le" | "eq";
 /** Functions of one number. */
 export type MathOp = "neg" | "abs" | "floor" | "exp" | "log" | "sqrt" | "sin" | "cos" | "erf";
 
+/** What a reduction starts from. */
+export const neutralOf = (op: ReduceOp): number => op === "sum" ? 0 : op === "max" ? -Infinity : Infinity;
+/** How a reduction joins two numbers. */
+export const joinOf = (op: ReduceOp): ArithmeticOp => op === "sum" ? "add" : op;
+
 /** What a kernel is written against. */
 export abstract class Machine {
   /** How many elements a vector holds just now. Inside `forColumns` and `reduceColumns` a machine may change it. */

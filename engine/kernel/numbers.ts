@@ -9,8 +9,10 @@ import {
   type BufferRef,
   type CompareOp,
   type IntegerOp,
+  joinOf,
   Machine,
   type MathOp,
+  neutralOf,
   type ReduceOp,
   type Value,
   type ValueType,
@@ -130,7 +132,7 @@ export class NumbersMachine extends Machine {
     return make("vec", Array.from({ length: this.lanes }, (_, lane) => lanesOf(first)[0] + lane));
   }
   reduceLanes(op: ReduceOp, a: Value): Value {
-    const combine = arithmetic[op === "sum" ? "add" : op];
+    const combine = arithmetic[joinOf(op)];
     return make("f32", [lanesOf(a).reduce((x, y) => combine(x, y))]); // `reduce` passes more than two arguments
   }
 
@@ -179,9 +181,9 @@ export class NumbersMachine extends Machine {
     this.loop(count, body);
   }
   reduceColumns(op: ReduceOp, count: Value, body: (j: Value) => Value): Value {
-    let total = op === "sum" ? 0 : op === "max" ? -Infinity : Infinity;
+    let total = neutralOf(op);
     this.loop(count, (j) => {
-      total = arithmetic[op === "sum" ? "add" : op](total, lanesOf(body(j))[0]);
+      total = arithmetic[joinOf(op)](total, lanesOf(body(j))[0]);
     });
     return this.float(total);
   }

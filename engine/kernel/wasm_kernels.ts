@@ -11,7 +11,7 @@
 
 import { emitColumn, emitExpr, emitRow } from "./emit.ts";
 import type { ColumnArguments } from "./emit.ts";
-import type { BufferRef, Value } from "./machine.ts";
+import { type BufferRef, joinOf, neutralOf, type Value } from "./machine.ts";
 import type { ColumnRecipe, IndexedKernel, RowRecipe } from "./recipes.ts";
 import { assemble, type Local, WasmFunction } from "./wasm_assembler.ts";
 import { WasmMachine } from "./wasm_machine.ts";
@@ -77,7 +77,7 @@ export function compileColumn(recipe: ColumnRecipe, target: WasmTarget): Uint8Ar
     m.forColumnBlocks((js) => {
       const parts = emitColumns(m, recipe, { outer, js, begin, count }, { buffers, reduced, inner, strides, scalars });
       const start = m.mul(outer, inner);
-      const op = recipe.op === "sum" ? "add" : recipe.op;
+      const op = joinOf(recipe.op);
       js.forEach((j, i) => {
         const index = m.add(start, j);
         m.store(output, index, continues ? m.arithmetic(op, m.loadVec(output, index), parts[i]) : parts[i]);
@@ -107,8 +107,7 @@ function emitColumns(
 ): Value[] {
   const { outer, js, begin, count } = place;
   if (js.length === 1) return [emitColumn(m, recipe, { outer, j: js[0], begin, count }, at)];
-  const neutral = recipe.op === "sum" ? 0 : recipe.op === "max" ? -Infinity : Infinity;
-  const totals = js.map(() => m.variable(m.splat(neutral)));
+  const totals = js.map(() => m.variable(m.splat(neutralOf(recipe.op))));
   const starts = at.strides.map(([stride]) => m.mul(outer, stride));
   m.loop(count, (step) => {
     const row = m.add(begin, step);
@@ -122,7 +121,7 @@ function emitColumns(
         scalars: at.scalars,
       });
       const total = totals[vector];
-      total.set(m.arithmetic(recipe.op === "sum" ? "add" : recipe.op, total.get(), value));
+      total.set(m.arithmetic(joinOf(recipe.op), total.get(), value));
     });
   });
   return totals.map((total) => total.get());

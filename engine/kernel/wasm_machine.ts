@@ -12,8 +12,10 @@ import {
   type BufferRef,
   type CompareOp,
   type IntegerOp,
+  joinOf,
   Machine,
   type MathOp,
+  neutralOf,
   type ReduceOp,
   type Value,
   type ValueType,
@@ -230,7 +232,7 @@ export class WasmMachine extends Machine {
   reduceLanes(op: ReduceOp, a: Value): Value {
     const [first, ...others] = Array.from({ length: this.#lanes }, (_, lane) => this.#extract(a, lane));
     if (others.length === 0) return first;
-    const combine = (x: Value, y: Value) => this.arithmetic(op === "sum" ? "add" : op, x, y);
+    const combine = (x: Value, y: Value) => this.arithmetic(joinOf(op), x, y);
     return combine(combine(first, others[0]), combine(others[1], others[2]));
   }
 
@@ -322,8 +324,8 @@ export class WasmMachine extends Machine {
    * their lanes, then the up to three numbers at the end of the row.
    */
   reduceColumns(op: ReduceOp, count: Value, body: (j: Value) => Value): Value {
-    const neutral = op === "sum" ? 0 : op === "max" ? -Infinity : Infinity;
-    const combine = (a: Value, b: Value) => this.arithmetic(op === "sum" ? "add" : op, a, b);
+    const neutral = neutralOf(op);
+    const combine = (a: Value, b: Value) => this.arithmetic(joinOf(op), a, b);
     const total = this.variable(this.splat(neutral));
     const even = this.variable(this.splat(neutral));
     const odd = this.variable(this.splat(neutral));

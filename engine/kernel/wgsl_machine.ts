@@ -12,6 +12,7 @@ import {
   type BufferRef,
   type CompareOp,
   type IntegerOp,
+  joinOf,
   Machine,
   type MathOp,
   type ReduceOp,
@@ -212,7 +213,7 @@ export class WgslMachine extends Machine {
 
   override reduceLanes(op: ReduceOp, a: Value): Value {
     if (this.lanes === 1) return { type: "f32", ref: a.ref };
-    const join = (x: Value, y: Value) => this.arithmetic(op === "sum" ? "add" : op, x, y);
+    const join = (x: Value, y: Value) => this.arithmetic(joinOf(op), x, y);
     const [x, y, z, w] = ["x", "y", "z", "w"].map((lane) => this.named("f32", `${a.ref}.${lane}`));
     return join(join(x, y), join(z, w));
   }

@@ -7,7 +7,7 @@
 
 import { emitRow } from "./emit.ts";
 import { type Expr, input, reduced } from "./expr.ts";
-import type { ReduceOp, Value } from "./machine.ts";
+import { joinOf, neutralOf, type ReduceOp, type Value } from "./machine.ts";
 import type { RowRecipe } from "./recipes.ts";
 import { type BufferAccess, WgslMachine, type WgslProgram } from "./wgsl_machine.ts";
 
@@ -130,8 +130,8 @@ class RowMachine extends WgslMachine {
 
   override reduceColumns(op: ReduceOp, count: Value, body: (j: Value) => Value): Value {
     this.#reduceOps.add(op);
-    const neutral = this.splat(op === "sum" ? 0 : op === "max" ? -Infinity : Infinity);
-    const join = op === "sum" ? "add" : op;
+    const neutral = this.splat(neutralOf(op));
+    const join = joinOf(op);
     const begin = this.#parts ? this.let("i32", `i32(group.x) * ${ROW_PART}`) : this.int(0);
     const last = this.#parts ? `min(${begin.ref} + ${ROW_PART}, ${count.ref})` : count.ref;
     // Threads past the last row must not write to it (see `keep`), so they have no columns.

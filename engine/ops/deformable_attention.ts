@@ -11,10 +11,10 @@ import type { Device } from "../device/device.ts";
 import type { Corner, Plane } from "../kernel/bilinear.ts";
 import type { BufferRef, Machine, Value } from "../kernel/machine.ts";
 import type { IndexedKernel, KernelBuffer } from "../kernel/recipes.ts";
+import { splitIndex } from "../kernel/split_index.ts";
 import { defineOp } from "../op.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { splitIndex } from "./index.ts";
 
 /** Height and width of each level's image. */
 export type SpatialShapes = readonly (readonly [height: number, width: number])[];

@@ -4,10 +4,10 @@
  */
 
 import type { IndexedKernel } from "../kernel/recipes.ts";
+import { splitIndex } from "../kernel/split_index.ts";
 import { defineOp } from "../op.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { splitIndex } from "./index.ts";
 import { permute } from "./layout.ts";
 
 const SIZES = ["height", "width", "vectors", "kernelHeight", "kernelWidth", "paddingY", "paddingX", "flip"];

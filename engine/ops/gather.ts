@@ -5,10 +5,10 @@
 
 import type { Device } from "../device/device.ts";
 import type { IndexedKernel } from "../kernel/recipes.ts";
+import { splitIndex } from "../kernel/split_index.ts";
 import { defineOp } from "../op.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { splitIndex } from "./index.ts";
 
 /** An item is a vector of a picked row. A number outside 0..rows-1 gives NaN instead of someone else's memory. */
 const gatherKernel = (lanes: 1 | 4): IndexedKernel => ({

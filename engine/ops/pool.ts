@@ -5,10 +5,10 @@
 
 import type { Machine, Value } from "../kernel/machine.ts";
 import type { IndexedKernel } from "../kernel/recipes.ts";
+import { splitIndex } from "../kernel/split_index.ts";
 import { defineOp } from "../op.ts";
 import { formatShape, type Shape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { splitIndex } from "./index.ts";
 
 /** Geometry of the windows. */
 export interface Pool2dOptions {

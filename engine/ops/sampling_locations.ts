@@ -8,11 +8,11 @@
  */
 
 import type { IndexedKernel } from "../kernel/recipes.ts";
+import { splitIndex } from "../kernel/split_index.ts";
 import { defineOp } from "../op.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import type { SpatialShapes } from "./deformable_attention.ts";
-import { splitIndex } from "./index.ts";
 
 const SIZES = ["heads", "levels", "points", "queries"];
 

@@ -6,10 +6,10 @@
 
 import type { Machine, Value } from "../kernel/machine.ts";
 import type { IndexedKernel } from "../kernel/recipes.ts";
+import { splitIndex } from "../kernel/split_index.ts";
 import { defineOp } from "../op.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { splitIndex } from "./index.ts";
 
 /** Sizes of one image and of its windows, in pixels. */
 export interface WindowGrid {

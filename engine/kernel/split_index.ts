@@ -1,8 +1,8 @@
-/** What kernels over items share: taking an item's number apart. */
+/** Taking the number of an item or a row apart. */
 
-import type { Machine, Value } from "../kernel/machine.ts";
+import type { Machine, Value } from "./machine.ts";
 
-/** Splits an item's number into coordinates, the last size fastest; the first coordinate takes what is left. */
+/** Splits a number into coordinates, the last size fastest; the first coordinate takes what is left. */
 export function splitIndex(m: Machine, item: Value, sizes: readonly Value[]): Value[] {
   const coordinates: Value[] = [];
   let rest = item;
