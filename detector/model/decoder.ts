@@ -6,7 +6,6 @@
 
 import { isRecording } from "../../engine/autograd.ts";
 import { gradientCheckpoint } from "../../engine/checkpointing.ts";
-import { constant } from "../../engine/kernel/expr.ts";
 import { MSDeformAttn } from "../../engine/nn/deformable_attention.ts";
 import { Dropout } from "../../engine/nn/dropout.ts";
 import { Linear } from "../../engine/nn/linear.ts";
@@ -15,6 +14,7 @@ import { Module, type ModuleContext } from "../../engine/nn/module.ts";
 import { MultiheadAttention } from "../../engine/nn/multihead_attention.ts";
 import { LayerNorm } from "../../engine/nn/norm.ts";
 import type { SpatialShapes } from "../../engine/ops/deformable_attention.ts";
+import { clampedLogit } from "../../engine/ops/elementwise.ts";
 import { concat } from "../../engine/ops/layout.ts";
 import { pointwise } from "../../engine/ops/pointwise.ts";
 import { scope, tidy } from "../../engine/scope.ts";
@@ -28,15 +28,16 @@ import type { Trace } from "./trace.ts";
 /** Keeps logits of boxes finite; the official value, large as it is. */
 export const BOX_LOGIT_EPSILON = 1e-3;
 
-const refineOp = pointwise("refine_box", { tensors: 2 }, (delta, box) => {
-  const inside = box.max(0).min(1);
-  const odds = inside.max(BOX_LOGIT_EPSILON).div(constant(1).sub(inside).max(BOX_LOGIT_EPSILON));
-  return delta.add(odds.log()).sigmoid();
-});
+const refineOp = pointwise(
+  "refine_box",
+  { tensors: 2 },
+  (delta, box) => delta.add(clampedLogit(box, BOX_LOGIT_EPSILON)).sigmoid(),
+);
 
 /** sigmoid(delta + logit(box)): a box moved by what a head says. */
 export const refineBoxes = (delta: Tensor, boxes: Tensor): Tensor => refineOp([delta, boxes]);
 
+/** Sizes of a layer, and the order of its steps. */
 export interface DecoderLayerOptions extends EncoderLayerOptions {
   readonly steps: readonly DecoderStep[];
 }
@@ -56,6 +57,7 @@ export interface DecoderLayerContext {
   readonly attentionMask?: Tensor;
 }
 
+/** Self-attention, deformable cross-attention and a feed-forward network, each followed by its norm. */
 export class DeformableDecoderLayer extends Module {
   readonly crossAttn: MSDeformAttn;
   readonly dropout1: Dropout;
@@ -131,6 +133,7 @@ function checkpointed(layer: DeformableDecoderLayer, queries: Tensor, context: D
   );
 }
 
+/** The queries to begin with, and what they look at. */
 export interface DecoderInputs {
   /** [N, queries, C] */
   readonly content: Tensor;
@@ -143,6 +146,7 @@ export interface DecoderInputs {
   readonly trace?: Trace;
 }
 
+/** The queries after every layer. */
 export interface DecoderResult {
   /** Per layer, normalised: [N, queries, C]. */
   readonly hidden: readonly Tensor[];
@@ -150,6 +154,7 @@ export interface DecoderResult {
   readonly references: readonly Tensor[];
 }
 
+/** The layers, with the heads that refine boxes between them. */
 export class DeformableDecoder extends Module {
   readonly layers: readonly DeformableDecoderLayer[];
   readonly norm: LayerNorm;

@@ -15,6 +15,7 @@ import { concat } from "../../engine/ops/layout.ts";
 import { tidy } from "../../engine/scope.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 
+/** Sizes of a layer. */
 export interface EncoderLayerOptions {
   readonly features: number;
   readonly feedforwardFeatures: number;
@@ -67,6 +68,7 @@ function wholeFeedForward(x: Tensor, layers: FeedForwardLayers, activation: "rel
   return layers.second.forward(layers.dropout.forward(inner));
 }
 
+/** Deformable self-attention and a feed-forward network. */
 export class DeformableEncoderLayer extends Module {
   readonly selfAttn: MSDeformAttn;
   readonly dropout1: Dropout;
@@ -110,6 +112,7 @@ export class DeformableEncoderLayer extends Module {
   }
 }
 
+/** The layers, one after the other. */
 export class DeformableEncoder extends Module {
   readonly layers: readonly DeformableEncoderLayer[];
   readonly #checkpoint: boolean;

@@ -16,6 +16,7 @@ export interface BatchMask {
   readonly width: number;
 }
 
+/** Geometry of a batch; see above. */
 export interface FeatureLevels {
   readonly batch: number;
   readonly shapes: SpatialShapes;

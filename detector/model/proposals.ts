@@ -16,6 +16,7 @@ const SMALLEST = 0.01, LARGEST = 0.99;
 /** Width and height at the finest level, as a share of the image. */
 const BASE_SIZE = 0.05;
 
+/** A box per token. */
 export interface Proposals {
   /** [N, tokens, 4]: logits of centre x, centre y, width, height; +infinity where invalid. */
   readonly boxes: Tensor;

@@ -18,6 +18,7 @@ import type { FeatureLevels } from "./levels.ts";
 import { encoderProposals } from "./proposals.ts";
 import type { Trace } from "./trace.ts";
 
+/** What scores tokens and refines their proposals; the same layers as in the transformer. */
 export interface SelectionHeads {
   readonly output: Linear;
   readonly norm: LayerNorm;
@@ -27,6 +28,7 @@ export interface SelectionHeads {
   readonly size?: Tensor;
 }
 
+/** The selected tokens, best first. */
 export interface SelectedQueries {
   /** [N, queries, C] */
   readonly features: Tensor;
@@ -40,6 +42,10 @@ export interface SelectedQueries {
   readonly proposals: Tensor;
 }
 
+/**
+ * Selects the best tokens of the memory [N, tokens, C], or those that `selection` [N · queries] names.
+ * @throws DinogradError("config") where there are fewer tokens than queries
+ */
 export function selectQueries(
   memory: Tensor,
   call: {

@@ -31,6 +31,7 @@ export interface Heads {
   readonly encoderClasses: Linear;
 }
 
+/** Feature maps, and what is known of them. */
 export interface TransformerInputs {
   /** Projected feature maps, one per level, [N, C, Hi, Wi]. */
   readonly sources: readonly Tensor[];
@@ -42,17 +43,23 @@ export interface TransformerInputs {
   readonly trace?: Trace;
 }
 
+/** What the decoder made of the selected queries, and what these were. */
 export interface TransformerResult extends DecoderResult {
   readonly selected: SelectedQueries;
 }
 
+/** Encoder, selection and decoder. Fields are named as in official checkpoints. */
 export class DeformableTransformer extends Module {
+  /** [levels, C]: tells tokens of different levels apart; part of their positions. */
   readonly levelEmbed: Parameter;
   readonly encoder: DeformableEncoder;
   readonly decoder: DeformableDecoder;
+  /** [queries, C]: learned content of the queries (mixed query selection); absent where the encoder's tokens serve. */
   readonly tgtEmbed: Embedding | undefined;
+  /** With its norm: from the memory to what proposals are scored by. */
   readonly encOutput: Linear;
   readonly encOutputNorm: LayerNorm;
+  /** [1, 2]: logits of the finest level's proposal size, where that is learned. */
   readonly twoStageWhEmbedding: Embedding | undefined;
   readonly encOutBboxEmbed: MLP;
   readonly encOutClassEmbed: Linear;

@@ -66,10 +66,13 @@ const clampOp = pointwise("clamp", { tensors: 1, scalars: 2 }, (x, low, high) =>
 /** Limits to low..high; no gradient flows where the limit is reached. */
 export const clamp = (x: Tensor, low: number, high: number): Tensor => clampOp([x], [low, high]);
 
-const logitOp = pointwise("inverse_sigmoid", { tensors: 1, scalars: 1 }, (x, epsilon) => {
+/** The expression behind `inverseSigmoid`, for kernels that go on with it. */
+export function clampedLogit(x: Expr, epsilon: Expr | number): Expr {
   const inside = x.max(0).min(1);
   return inside.max(epsilon).div(constant(1).sub(inside).max(epsilon)).log();
-});
+}
+
+const logitOp = pointwise("inverse_sigmoid", { tensors: 1, scalars: 1 }, clampedLogit);
 /**
  * The logit of x clamped to 0..1, with both x and 1-x kept at least `epsilon` (the official code's `inverse_sigmoid`,
  * where epsilon is 1e-3).
