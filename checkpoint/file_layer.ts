@@ -87,7 +87,11 @@ export async function readFully(
     try {
       count = await handle.read(done === 0 ? buffer : buffer.subarray(done), position + done);
     } catch (error) {
-      throw new DinogradError("checkpoint", `${place}: reading failed: ${errorText(error)}`, { cause: error });
+      // A folder opens like a file on some systems, and fails only here.
+      const reason = errorCode(error) === "EISDIR" ? "expected a file but found a folder" : undefined;
+      throw new DinogradError("checkpoint", `${place}: ${reason ?? `reading failed: ${errorText(error)}`}`, {
+        cause: error,
+      });
     }
     if (count === 0) {
       throw new DinogradError(

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { resolve } from "@std/path";
 import { averageBundles, diffStates, openBundle, type StateValue, writeBundle } from "../checkpoint/mod.ts";
 import { DinogradError } from "../engine/errors.ts";
-import { stateField, weightsState } from "./checkpoint_view.ts";
+import { refuseTrainingState, stateField, weightsState } from "./checkpoint_view.ts";
 import type { Verb } from "./command.ts";
 import { formatBytes } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
@@ -31,6 +31,7 @@ export const averageVerb: Verb<AverageFlags> = {
         `average: expected --out to be another file but found ${flags.out} among the bundles`,
       );
     }
+    await refuseTrainingState(flags.out, "average");
     const prefix = flags.ema ? "ema/" : "model/";
     const averaged = await averageBundles(args, { filter: (name) => name.startsWith(prefix) });
     if (averaged.size === 0) {

@@ -1,5 +1,7 @@
 /** What the commands about checkpoints share: choosing tensors by pattern, and showing states and tensors as text. */
-import { elementCount, elementReader, type StateValue, type StoredTensor } from "../checkpoint/mod.ts";
+import { elementCount, elementReader, openBundle, type StateValue, type StoredTensor } from "../checkpoint/mod.ts";
+import { DinogradError } from "../engine/errors.ts";
+import { exists } from "./files.ts";
 
 /** A test for names: `*` stands for anything, `?` for one character, several patterns separated by commas. */
 export function namePattern(pattern: string): (name: string) => boolean {
@@ -28,6 +30,20 @@ export function stateToJson(value: StateValue): unknown {
 }
 
 const LONGEST_VALUE = 60;
+
+/** Weights can be made again, a training's state cannot. @throws DinogradError("usage") where `path` is one */
+export async function refuseTrainingState(path: string, verb: string): Promise<void> {
+  if (!await exists(path)) return;
+  const kind = await openBundle(path).then(async (bundle) => {
+    await using _open = bundle;
+    return stateField(bundle.state, "kind");
+  }, () => undefined);
+  if (kind !== "dinograd training state") return;
+  throw new DinogradError(
+    "usage",
+    `${verb}: expected a file to write that is not the state of a training but found ${path}; choose another name`,
+  );
+}
 
 /** One short line per key at the root of a state. */
 export function describeState(state: StateValue): [key: string, value: string][] {

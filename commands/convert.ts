@@ -5,7 +5,7 @@ import { type StateValue, type StoredTensor, stripPrefix, writeBundle, writeSafe
 import { type ConfigObject, isConfigKey, resolveConfig } from "../detector/config/mod.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { type AnyCheckpoint, openAnyCheckpoint } from "./any_checkpoint.ts";
-import { isStateMap, stateField, weightsState } from "./checkpoint_view.ts";
+import { isStateMap, refuseTrainingState, stateField, weightsState } from "./checkpoint_view.ts";
 import type { Verb } from "./command.ts";
 import { formatBytes } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
@@ -32,6 +32,7 @@ export const convertVerb: Verb<ConvertFlags> = {
     if (resolve(from) === resolve(to)) {
       throw new DinogradError("usage", `convert: expected another file to write but found the source, ${from}`);
     }
+    await refuseTrainingState(to, "convert");
     await using source = await openAnyCheckpoint(from);
     const names = weightNames(source, flags.ema === true);
     const tensors = new Map<string, StoredTensor>();

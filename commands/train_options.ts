@@ -54,7 +54,7 @@ export interface TrainFlags extends ConfigFlags, ComputeFlags, OfficialFlags {
 export function defineTrainFlags(command: Command): void {
   addConfigFlags(command);
   command
-    .option("--output_dir <dir>", "folder for checkpoints and logs; empty for no saving", "")
+    .option("--output_dir <dir>", "folder for checkpoints and logs; only --eval and --dry_run do without", "")
     .option("--coco_path <dir>", "folder with train2017, val2017 and annotations")
     .option("--resume <file>", "go on from a checkpoint; auto: from the newest sound one in the output folder")
     .option("--pretrain_model_path <file>", "take the weights alone from a checkpoint")

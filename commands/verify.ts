@@ -57,7 +57,7 @@ export const verifyVerb: Verb<VerifyFlags> = {
     const bad = findings.filter(({ sound }) => !sound).length;
     const again = deep && bad === 0 ? await trainAgain(args[0], flags, terminal) : undefined;
     if (flags.json) terminal.json(deep ? { findings, deep: again ?? null } : findings);
-    if (bad > 0) terminal.warn(`${bad} of ${findings.length} files are damaged`);
+    if (bad > 0) terminal.warn(`${bad} of ${findings.length} files are not sound bundles`);
     if (bad > 0) return EXIT_CODES.checkpoint;
     return again && again.differences.length > 0 ? EXIT_CODES.verification : 0;
   },

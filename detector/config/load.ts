@@ -90,8 +90,13 @@ function parseJsonConfig(text: string, path: string): ConfigObject {
   let value: unknown;
   try {
     value = JSON.parse(text);
-  } catch (error) {
-    throw new DinogradError("usage", `${path}: expected JSON but ${error instanceof Error ? error.message : error}`);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new DinogradError(
+      "usage",
+      `${path}: expected JSON but found something else (${reason.replaceAll(/\s+/g, " ")})`,
+      { cause },
+    );
   }
   if (!isConfigObject(value)) throw new DinogradError("usage", `${path}: expected an object of config keys`);
   return configObject(Object.entries(value));

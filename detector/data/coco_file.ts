@@ -47,7 +47,11 @@ export function parseCocoFile(bytes: Uint8Array, name: string): CocoFile {
     root = JSON.parse(new TextDecoder().decode(bytes));
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new DinogradError("data", `${name}: expected JSON but ${reason.replaceAll(/\s+/g, " ")}`, { cause });
+    throw new DinogradError(
+      "data",
+      `${name}: expected JSON but found something else (${reason.replaceAll(/\s+/g, " ")})`,
+      { cause },
+    );
   }
   if (!isRecord(root)) return fail("expected an object with images, annotations and categories");
 

@@ -57,8 +57,13 @@ export function parseCocoDetections(text: string, fileName: string): CocoDetecti
 function parseJson(text: string, fileName: string): unknown {
   try {
     return JSON.parse(text);
-  } catch (error) {
-    throw new DinogradError("data", `${fileName}: expected JSON but ${error instanceof Error ? error.message : error}`);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new DinogradError(
+      "data",
+      `${fileName}: expected JSON but found something else (${reason.replaceAll(/\s+/g, " ")})`,
+      { cause },
+    );
   }
 }
 

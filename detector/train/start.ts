@@ -4,6 +4,7 @@
  * that a dry run does, then applied.
  */
 
+import { listBundles } from "../../checkpoint/mod.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import type { Module } from "../../engine/nn/module.ts";
 import type { DinoConfig, RunUi, TrainOptions } from "../config/mod.ts";
@@ -40,8 +41,25 @@ export interface StartPlan {
 
 /** Decides where a run starts. @throws DinogradError for files and settings that do not go together */
 export async function openStart(options: TrainOptions, ui: RunUi): Promise<Start> {
-  const path = options.resume === null ? null : await findResumePath(options.resume, options.outputDir, ui);
+  const { resume, outputDir } = options;
+  if (resume !== "auto") await refuseOtherRun(outputDir, resume);
+  const path = resume === null ? null : await findResumePath(resume, outputDir, ui);
   return path === null ? openFreshStart(options, ui) : await openResume(path, options, ui);
+}
+
+/** A run may replace its own bundles, not those of another. */
+async function refuseOtherRun(folder: string, resume: string | null): Promise<void> {
+  if (folder === "") return;
+  const here = runFiles.absolute(folder);
+  if (resume !== null && runFiles.folderOf(runFiles.absolute(resume)) === here) return;
+  if (!runFiles.exists(folder)) return;
+  const [first] = (await listBundles(folder)).bundles;
+  if (first === undefined) return;
+  throw new DinogradError(
+    "usage",
+    `train: expected a folder without another run but found ${first.path}; --resume auto goes on from it, another ` +
+      "--output_dir begins a new run beside it",
+  );
 }
 
 /** The first step of an epoch. @throws DinogradError("usage") where nothing would be left to train */

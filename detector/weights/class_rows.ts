@@ -41,7 +41,8 @@ export function parseClassMap(text: string, place: string): ClassMap {
 
 /**
  * Pairs the classes of a file with those of a model by name.
- * @throws DinogradError("config") where the map names a class that its side does not have
+ * @throws DinogradError("config") where the map names a class that its side does not have, or one class
+ * twice as a new name
  */
 export function matchClasses(
   from: readonly ClassName[],
@@ -50,6 +51,7 @@ export function matchClasses(
 ): CarriedRow[] {
   const targets = new Map(to.map(({ id, name }) => [name, id]));
   const sources = new Set(from.map(({ name }) => name));
+  const renamed = new Set<string>();
   for (const [before, after] of Object.entries(classMap)) {
     if (!sources.has(before)) {
       throw new DinogradError("config", `class map: expected a class of the checkpoint but found "${before}"`);
@@ -57,11 +59,17 @@ export function matchClasses(
     if (!targets.has(after)) {
       throw new DinogradError("config", `class map: expected a class of the data set but found "${after}"`);
     }
+    if (renamed.has(after)) {
+      throw new DinogradError("config", `class map: expected one class to become "${after}" but found several`);
+    }
+    renamed.add(after);
   }
   return from.flatMap(({ id, name }) => {
-    const renamed = Object.hasOwn(classMap, name) ? classMap[name] : name;
-    const target = targets.get(renamed);
-    return target === undefined ? [] : [{ from: id, to: target, name: renamed }];
+    const isMapped = Object.hasOwn(classMap, name);
+    if (!isMapped && renamed.has(name)) return []; // its row is another class's now
+    const newName = isMapped ? classMap[name] : name;
+    const target = targets.get(newName);
+    return target === undefined ? [] : [{ from: id, to: target, name: newName }];
   });
 }
 

@@ -216,3 +216,22 @@ Deno.test("a file that is no bundle, or is not there, is exit code 4 and one lin
       assertStringIncludes(errorLine(result), path);
     }
   }));
+
+Deno.test("average and convert do not write over the state of a training, and a folder is told from a file", () =>
+  inFolder(async (folder) => {
+    const [a, b, run] = ["a", "b", "run"].map((name) => join(folder, `${name}.dino`));
+    await bundle(a);
+    await bundle(b, { weight: 3 });
+    await bundle(run, { more: { kind: "dinograd training state" } });
+    const before = await Deno.readFile(run);
+    for (const line of [["average", a, b, "--out", run], ["convert", a, run]]) {
+      const refused = await runCli(line);
+      assertEquals(refused.code, 2);
+      assertStringIncludes(errorLine(refused), "not the state of a training");
+    }
+    assertEquals(await Deno.readFile(run), before);
+    assertEquals((await runCli(["convert", a, b])).code, 0); // weights may be made again
+    const inspected = await runCli(["inspect", folder]);
+    assertEquals(inspected.code, 4);
+    assertStringIncludes(errorLine(inspected), "a folder");
+  }));

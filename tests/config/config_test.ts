@@ -43,6 +43,15 @@ Deno.test("every preset is a valid configuration that survives being written and
   }
 });
 
+Deno.test("a written configuration tells nothing of keys without effect when it is read, but for those that were set", async () => {
+  const config = { ...presetOf("DINO_4scale"), dln_xy_noise: 0.5 };
+  for (const [name, text] of [["a.py", formatPythonConfig(config)], ["a.json", formatJsonConfig(config)]]) {
+    const read = await load(name, { [name]: text });
+    assertEquals(read.unused, ["dln_xy_noise"]);
+    assertEquals(read.config, config);
+  }
+});
+
 Deno.test("every default passes its own check and belongs to one group", () => {
   for (const key of configKeys()) {
     const { read, default: initial } = CONFIG_KEYS[key];
