@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { readBundle, SaveError, type StateValue, writeBundle } from "../../checkpoint/mod.ts";
 import { type Crash, FAULTS, FaultyFiles, Killed, MemoryFiles } from "./memory_files.ts";
-import { inFolder, smallContent, weights } from "./support.ts";
+import { inFolder } from "../helpers/in_folder.ts";
+import { smallContent, weights } from "./support.ts";
 
 const PATH = "out/checkpoint.dino";
 const CRASHES: readonly Crash[] = ["process", "power, folder old", "power, folder new"];

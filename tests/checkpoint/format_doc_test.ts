@@ -2,7 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import { type BundleContent, writeBundle } from "../../checkpoint/mod.ts";
 import { readBundleBytes } from "../../examples/read_bundle.ts";
 import { MemoryFiles } from "./memory_files.ts";
-import { awkwardTensors, inFolder, smallState, weights } from "./support.ts";
+import { inFolder } from "../helpers/in_folder.ts";
+import { awkwardTensors, smallState, weights } from "./support.ts";
 
 const DOC = new URL("../../docs/checkpoint-format.md", import.meta.url);
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { listBundles, readBundle, removeLeftovers, stateNumber } from "../../checkpoint/mod.ts";
-import { inFolder } from "./support.ts";
+import { inFolder } from "../helpers/in_folder.ts";
 
 /** Saves bundles with rising markers as fast as it can, until it is killed; says when each is safe. */
 const WRITER = `

@@ -3,7 +3,7 @@ import { LOCK_NAME, lockFolder } from "../../checkpoint/mod.ts";
 import { nodeProcesses, type Processes } from "../../checkpoint/node_files.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { MemoryFiles } from "./memory_files.ts";
-import { inFolder } from "./support.ts";
+import { inFolder } from "../helpers/in_folder.ts";
 
 /** A process table of a test: who asks, and which numbers run under which identity. */
 function processes(pid: number, running: Record<number, string> = {}, host = "here"): Processes {

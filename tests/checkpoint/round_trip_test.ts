@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type BundleContent, openBundle, readBundle, type StateValue, writeBundle } from "../../checkpoint/mod.ts";
 import { DinogradError } from "../../engine/errors.ts";
-import { awkwardTensors, inFolder, randomTensor, smallState, weights } from "./support.ts";
+import { inFolder } from "../helpers/in_folder.ts";
+import { awkwardTensors, randomTensor, smallState, weights } from "./support.ts";
 
 function roundTrip(content: BundleContent, compress = true): Promise<BundleContent> {
   return inFolder(async (folder) => {

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { assert, assertEquals } from "@std/assert";
 import { type FileLayer, nodeFiles, openBundle, type StoredTensor, writeBundle } from "../../checkpoint/mod.ts";
-import { inFolder } from "./support.ts";
+import { inFolder } from "../helpers/in_folder.ts";
 
 const MIB = 1 << 20;
 

@@ -60,13 +60,3 @@ export function smallContent(marker = 0): BundleContent {
     state: { marker },
   };
 }
-
-/** Runs a test in a folder of its own, removed afterwards. */
-export async function inFolder<T>(test: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await Deno.makeTempDir({ prefix: "dinograd-checkpoint-" });
-  try {
-    return await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}

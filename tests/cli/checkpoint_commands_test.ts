@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { readBundle, type StateValue, toNumbers, writeBundle } from "../../checkpoint/mod.ts";
+import { inFolder } from "../helpers/in_folder.ts";
 import { errorLine, runCli } from "../helpers/run_cli.ts";
 
 function tensor(values: readonly number[]) {
@@ -24,15 +25,6 @@ async function damage(path: string): Promise<void> {
   const bytes = await Deno.readFile(path);
   bytes[bytes.length - 100] ^= 1; // in the last chunk, before the footer
   await Deno.writeFile(path, bytes);
-}
-
-async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 const lastLine = (text: string) => text.trimEnd().split("\n").at(-1) ?? "";

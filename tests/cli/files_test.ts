@@ -1,18 +1,10 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { openSafetensors, readBundle, toNumbers, writeBundle } from "../../checkpoint/mod.ts";
+import { inFolder } from "../helpers/in_folder.ts";
 import { errorLine, runCli } from "../helpers/run_cli.ts";
 
 const goldens = Deno.env.get("DINOGRAD_GOLDENS") ?? fromFileUrl(new URL("../goldens", import.meta.url));
-
-async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 Deno.test("inspect lists the tensors and values of a PyTorch file", async () => {
   const { code, stdout } = await runCli(["inspect", join(goldens, "ckpt_official.pth"), "--json"]);

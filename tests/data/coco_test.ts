@@ -1,18 +1,10 @@
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { openDataset, pixelTarget } from "../../detector/data/coco.ts";
 import { DinogradError } from "../../engine/errors.ts";
+import { inFolder } from "../helpers/in_folder.ts";
 import { writeTinySplit } from "../helpers/tiny_dataset.ts";
 
 const EMPTY = { width: 20, height: 10 };
-
-async function inFolder(run: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await run(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 Deno.test("a data set lists its images by ascending id, whatever the ids and their order in the file", () =>
   inFolder(async (folder) => {

@@ -5,18 +5,10 @@ import { transformsOf } from "../../detector/train/transforms.ts";
 import type { Device } from "../../engine/device/device.ts";
 import { DryDevice } from "../../engine/device/dry.ts";
 import { createCpuDevice } from "../../engine/device/wasm/device.ts";
+import { inFolder } from "../helpers/in_folder.ts";
 import { officialConfig, writeOfficialCheckpoint } from "../helpers/official_checkpoint.ts";
 import { TINY_CLASSES } from "../helpers/tiny_model.ts";
 import { runTraining, tinyTrainingConfig, tinyTrainOptions, writeTinyCoco } from "../helpers/tiny_training.ts";
-
-async function inFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 Deno.test("a dry run prints keys, groups, rates, steps, bundle and memory, and leaves no trace", async () => {
   await inFolder(async (folder) => {

@@ -4,6 +4,7 @@ import type { DinoConfig, TrainOptions } from "../../detector/config/mod.ts";
 import { StateReader } from "../../detector/train/bundle_state.ts";
 import type { TrainingSession } from "../../detector/train/session.ts";
 import { DinogradError } from "../../engine/errors.ts";
+import { inFolder } from "../helpers/in_folder.ts";
 import {
   OFFICIAL_CASES,
   officialConfig,
@@ -14,15 +15,6 @@ import {
 } from "../helpers/official_checkpoint.ts";
 import { withStarted } from "../helpers/started_session.ts";
 import { contentIn, digestIn, runTraining, tinyTrainOptions, writeTinyCoco } from "../helpers/tiny_training.ts";
-
-async function inFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 /** Half a unit in the last place of float32, relative. */
 const ROUNDING = 6e-8;

@@ -3,20 +3,12 @@ import { toNumbers, writeBundle, writeSafetensors } from "../../checkpoint/mod.t
 import type { StoredTensor } from "../../checkpoint/mod.ts";
 import { openWeights, resolveFileConfig, toTensorData } from "../../detector/weights/mod.ts";
 import { DinogradError } from "../../engine/errors.ts";
+import { inFolder } from "../helpers/in_folder.ts";
 
 const GOLDENS = new URL("../goldens/", import.meta.url).pathname;
 
 function floats(shape: readonly number[], values: readonly number[]): StoredTensor {
   return { dtype: "f32", shape, data: new Uint8Array(Float32Array.from(values).buffer) };
-}
-
-async function inFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 Deno.test("an official checkpoint gives its weights by name and its settings, in both formats of torch.save", async () => {
