@@ -8,7 +8,9 @@
  * A chunk of byte planes: a table of `width` little-endian u32 (bit 31: deflated; bits 0–30: stored length), then the
  * planes, byte 0 of the elements first.
  */
-import { type DeflateHint, deflateRaw, inflateRaw } from "./native_codec.ts";
+import { deflateLiterals, HEADER_BYTES, inflateLiterals } from "./literal_deflate.ts";
+import { deflateRuns, inflateRaw } from "./native_codec.ts";
+import { PlaneMemory } from "./plane_memory.ts";
 
 /** Chunk codecs by their number in the file. */
 export const CODEC_RAW = 0;
@@ -19,6 +21,9 @@ const DEFLATED = 0x80000000;
 const WORTHWHILE_BITS = 7.2;
 const SAMPLE_WINDOWS = 16;
 const SAMPLE_WINDOW_BYTES = 256;
+
+/** What is known of a plane that pays: long runs of equal bytes, or values that are frequent but scattered. */
+type DeflateHint = "runs" | "frequencies";
 
 /** How a chunk was stored. */
 export interface EncodedChunk {
@@ -39,26 +44,57 @@ export function encodeChunk(
   const table = 4 * width;
   const hints = options.compress && raw.length > 2 * table ? planeHints(raw, width) : [];
   if (hints.some((hint) => hint !== null)) {
-    const count = raw.length / width;
-    const view = new DataView(out.buffer, out.byteOffset, out.byteLength);
-    const planes = splitPlanes(raw, width);
-    let at = table;
-    let plane = 0;
-    for (; plane < width; plane++) {
-      const bytes = planes.subarray(plane * count, (plane + 1) * count);
-      const hint = hints[plane];
-      const deflated = hint === null ? null : deflateRaw(bytes, hint);
-      const pays = deflated !== null && deflated.length < count;
-      const stored = pays ? deflated : bytes;
-      if (at + stored.length >= raw.length) break;
-      out.set(stored, at);
-      view.setUint32(4 * plane, pays ? (stored.length | DEFLATED) >>> 0 : stored.length, true);
-      at += stored.length;
-    }
-    if (plane === width) return { codec: CODEC_BYTE_PLANES, storedBytes: at };
+    const storedBytes = encodePlanes(raw, out, { hints, limit: raw.length });
+    if (storedBytes !== null) return { codec: CODEC_BYTE_PLANES, storedBytes };
   }
   out.set(raw);
   return { codec: CODEC_RAW, storedBytes: raw.length };
+}
+
+/** Writes table and planes to `out`, if they take fewer than `limit` bytes, and returns how many; else null. */
+function encodePlanes(
+  raw: Uint8Array,
+  out: Uint8Array,
+  { hints, limit }: { hints: readonly (DeflateHint | null)[]; limit: number },
+): number | null {
+  const width = hints.length;
+  const count = raw.length / width;
+  const memory = PlaneMemory.own();
+  const [source, planes, scratch] = memory.reserve(raw.length, raw.length, count + HEADER_BYTES);
+  const { bytes } = memory;
+  bytes.set(raw, source);
+  if (width === 4) memory.kernels.splitPlanes(source, count, planes);
+  else {
+    for (let plane = 0, to = planes; plane < width; plane++) {
+      for (let from = plane; from < raw.length; from += width) bytes[to++] = raw[from];
+    }
+  }
+  const view = new DataView(out.buffer, out.byteOffset, out.byteLength);
+  let at = 4 * width;
+  for (const [plane, hint] of hints.entries()) {
+    const from = planes + plane * count;
+    const whole = bytes.subarray(from, from + count);
+    const deflated = hint === null ? null : deflatePlane(memory, { whole, from, scratch, hint });
+    const stored = deflated ?? whole;
+    if (at + stored.length >= limit) return null;
+    out.set(stored, at);
+    view.setUint32(4 * plane, deflated ? (stored.length | DEFLATED) >>> 0 : stored.length, true);
+    at += stored.length;
+  }
+  return at;
+}
+
+/** A plane deflated, or null if that does not make it smaller; valid until the next is deflated. */
+function deflatePlane(
+  memory: PlaneMemory,
+  { whole, from, scratch, hint }: { whole: Uint8Array; from: number; scratch: number; hint: DeflateHint },
+): Uint8Array | null {
+  if (hint === "runs") {
+    const deflated = deflateRuns(whole);
+    return deflated.length < whole.length ? deflated : null;
+  }
+  const length = deflateLiterals(memory, { from, count: whole.length, to: scratch });
+  return length === null ? null : memory.bytes.subarray(scratch, scratch + length);
 }
 
 /**
@@ -70,20 +106,41 @@ export function decodeBytePlanes(stored: Uint8Array, raw: Uint8Array, width: num
   const table = 4 * width;
   if (stored.length < table) throw new Error(`expected a plane table of ${table} bytes but found ${stored.length}`);
   const view = new DataView(stored.buffer, stored.byteOffset, stored.byteLength);
-  const planes: Uint8Array[] = [];
+  const memory = PlaneMemory.own();
+  const [source, target, ...inflated] = memory.reserve(
+    stored.length,
+    raw.length,
+    ...Array.from({ length: width }, () => count),
+  );
+  memory.bytes.set(stored, source);
+  const planes: number[] = [];
   let at = table;
   for (let plane = 0; plane < width; plane++) {
     const entry = view.getUint32(4 * plane, true);
     const length = entry & ~DEFLATED;
     if (at + length > stored.length) throw new Error(`expected plane ${plane} within the chunk but it ends after it`);
-    const bytes = stored.subarray(at, at + length);
-    if (entry & DEFLATED) planes.push(inflateRaw(bytes, count));
-    else if (length === count) planes.push(bytes);
+    const from = source + at;
+    if (entry & DEFLATED) {
+      const to = inflated[plane];
+      if (!inflateLiterals(memory, { from, length, to, count })) {
+        memory.bytes.set(inflateRaw(stored.subarray(at, at + length), count), to);
+      }
+      planes.push(to);
+    } else if (length === count) planes.push(from);
     else throw new Error(`expected ${count} bytes in plane ${plane} but found ${length}`);
     at += length;
   }
   if (at !== stored.length) throw new Error(`expected planes of ${stored.length} bytes together but found ${at}`);
-  mergePlanes(planes, raw);
+  const { bytes, kernels } = memory;
+  if (width === 4) {
+    const [first, second, third, fourth] = planes;
+    kernels.mergePlanes(target, count, first, second, third, fourth);
+    raw.set(bytes.subarray(target, target + raw.length));
+  } else {
+    planes.forEach((from, plane) => {
+      for (let index = 0, to = plane; index < count; index++, to += width) raw[to] = bytes[from + index];
+    });
+  }
 }
 
 /** For each plane how to deflate it, or null where that does not pay, from a sample of at most 4 KiB a plane. */
@@ -115,48 +172,4 @@ function planeHints(raw: Uint8Array, width: number): (DeflateHint | null)[] {
     hints.push(worthwhile ? repeats * 2 > total ? "runs" : "frequencies" : null);
   }
   return hints;
-}
-
-/** Memory for the planes of one chunk, kept because fresh memory is slow. */
-let planesMemory = new Uint8Array(0);
-
-/** Plane after plane, in memory that is valid until the next call. */
-function splitPlanes(raw: Uint8Array, width: number): Uint8Array {
-  if (planesMemory.length < raw.length) planesMemory = new Uint8Array(raw.length);
-  const planes = planesMemory.subarray(0, raw.length);
-  const count = raw.length / width;
-  if (width === 4 && raw.byteOffset % 4 === 0) {
-    // All four in one pass. Every machine that Deno runs on is little-endian, as the file is.
-    const words = new Uint32Array(raw.buffer, raw.byteOffset, count);
-    const [first, second, third, fourth] = [0, 1, 2, 3].map((plane) =>
-      planes.subarray(plane * count, (plane + 1) * count)
-    );
-    for (let index = 0; index < count; index++) {
-      const word = words[index];
-      first[index] = word;
-      second[index] = word >>> 8;
-      third[index] = word >>> 16;
-      fourth[index] = word >>> 24;
-    }
-  } else {
-    for (let plane = 0, to = 0; plane < width; plane++) {
-      for (let from = plane; from < raw.length; from += width) planes[to++] = raw[from];
-    }
-  }
-  return planes;
-}
-
-function mergePlanes(planes: readonly Uint8Array[], raw: Uint8Array): void {
-  if (planes.length === 4 && raw.byteOffset % 4 === 0) {
-    const words = new Uint32Array(raw.buffer, raw.byteOffset, raw.length / 4);
-    const [first, second, third, fourth] = planes;
-    for (let index = 0; index < words.length; index++) {
-      words[index] = first[index] | second[index] << 8 | third[index] << 16 | fourth[index] << 24;
-    }
-    return;
-  }
-  const width = planes.length;
-  planes.forEach((bytes, plane) => {
-    for (let index = 0, at = plane; at < raw.length; index++, at += width) raw[at] = bytes[index];
-  });
 }

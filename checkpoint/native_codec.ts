@@ -33,20 +33,13 @@ export class Sha256 {
   }
 }
 
-/** What is known of the bytes to compress: long runs of equal bytes, or values that are frequent but scattered. */
-export type DeflateHint = "runs" | "frequencies";
-
-/**
- * Raw deflate (RFC 1951). Exponents of weights hold no repetitions worth searching: their entropy is in how often each
- * value occurs, so Huffman codes alone are both smaller and twice as fast as matching at level 1.
- */
-export function deflateRaw(bytes: Uint8Array, hint: DeflateHint): Uint8Array {
-  const strategy = hint === "runs" ? zlib.constants.Z_RLE : zlib.constants.Z_HUFFMAN_ONLY;
-  return zlib.deflateRawSync(bytes, { level: 1, strategy });
+/** Raw deflate (RFC 1951) of bytes that are known to hold long runs. */
+export function deflateRuns(bytes: Uint8Array): Uint8Array {
+  return zlib.deflateRawSync(bytes, { level: 1, strategy: zlib.constants.Z_RLE });
 }
 
 /**
- * The inverse. A stream that gives another length than expected is damage; one that would give more is stopped at one
+ * Inflates any raw deflate. A stream that gives another length than expected is damage; one that would give more is stopped at one
  * byte more, whatever it claims.
  * @throws Error if the stream is broken or of another length
  */

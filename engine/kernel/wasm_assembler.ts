@@ -19,7 +19,7 @@ import {
   type PlainOp,
 } from "./wasm_opcodes.ts";
 
-export type WasmType = "i32" | "f32" | "f64" | "v128";
+export type WasmType = "i32" | "i64" | "f32" | "f64" | "v128";
 /** A parameter or local of a function, by number. */
 export type Local = number;
 /** The target of a branch: the end of a `block`, the start of a `loop`. */
@@ -27,7 +27,7 @@ export interface Label {
   readonly depth: number;
 }
 
-const TYPE_CODES: Record<WasmType, number> = { i32: 0x7f, f32: 0x7d, f64: 0x7c, v128: 0x7b };
+const TYPE_CODES: Record<WasmType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b };
 const NO_RESULT = 0x40;
 /** The most 64 KiB pages a 32-bit memory can have: 4 GiB. */
 export const MAXIMUM_PAGES = 65536;
@@ -124,7 +124,11 @@ export class WasmFunction {
   }
   /** Four 32-bit lanes picked from two vectors: 0-3 from the first, 4-7 from the second. */
   shuffle(lanes: readonly number[]): this {
-    return this.#instruction(0xfd00d).#emit(...lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => lane * 4 + byte)));
+    return this.shuffleBytes(lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => lane * 4 + byte)));
+  }
+  /** Sixteen bytes picked from two vectors: 0-15 from the first, 16-31 from the second. */
+  shuffleBytes(bytes: readonly number[]): this {
+    return this.#instruction(0xfd00d).#emit(...bytes);
   }
   /** Takes destination, source and byte count from the stack. */
   memoryCopy(): this {

@@ -47,6 +47,10 @@ export const PLAIN = {
   "i32.shr_s": 0x75,
   "i32.shr_u": 0x76,
 
+  "i64.or": 0x84,
+  "i64.shl": 0x86,
+  "i64.shr_u": 0x88,
+
   "f32.abs": 0x8b,
   "f32.neg": 0x8c,
   "f32.ceil": 0x8d,
@@ -71,6 +75,8 @@ export const PLAIN = {
   "f64.min": 0xa4,
   "f64.max": 0xa5,
 
+  "i32.wrap_i64": 0xa7,
+  "i64.extend_i32_u": 0xad,
   "f32.convert_i32_s": 0xb2,
   "f32.convert_i32_u": 0xb3,
   "f32.demote_f64": 0xb6,
@@ -160,11 +166,14 @@ export const PLAIN = {
 /** Instructions with an address on the stack and a constant byte offset. */
 export const MEMORY = {
   "i32.load": 0x28,
+  "i64.load": 0x29,
   "f32.load": 0x2a,
   "f64.load": 0x2b,
   "i32.load8_u": 0x2d,
   "i32.load16_u": 0x2f,
   "i32.store": 0x36,
+  "i64.store": 0x37,
+  "i64.store32": 0x3e,
   "f32.store": 0x38,
   "f64.store": 0x39,
   "i32.store8": 0x3a,

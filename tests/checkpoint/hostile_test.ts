@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { MAX_HEADER_BYTES } from "../../checkpoint/bundle_format.ts";
 import { openBundle, type StateValue } from "../../checkpoint/mod.ts";
 import { encodeMsgpack } from "../../checkpoint/msgpack.ts";
-import { crc32, deflateRaw } from "../../checkpoint/native_codec.ts";
+import { crc32, deflateRuns } from "../../checkpoint/native_codec.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { forge, type Forgery, mendChecksums } from "./forge.ts";
 import { MemoryFiles } from "./memory_files.ts";
@@ -40,7 +40,7 @@ function plane(bytes: Uint8Array, claimed = bytes.length): Uint8Array {
   return stored;
 }
 
-const bomb = deflateRaw(new Uint8Array(100_000), "runs");
+const bomb = deflateRuns(new Uint8Array(100_000));
 const forgeries: [string, Forgery, string][] = [
   [
     "a tensor listed twice",
