@@ -1,6 +1,8 @@
 /** What differs between two bundles, tensor by tensor and state by state, and by how much. */
 import { DinogradError } from "../engine/errors.ts";
+import { equalBytes } from "./bundle_format.ts";
 import { type BundleTensor, openBundle } from "./bundle_reader.ts";
+import { NO_SHA256 } from "./codec_block.ts";
 import { elementReader, isFloatDType } from "./element_view.ts";
 import type { FileLayer } from "./file_layer.ts";
 import type { StateValue } from "./msgpack.ts";
@@ -125,12 +127,12 @@ function sameLeaf(first: StateValue | undefined, second: StateValue | undefined)
   return Object.is(first, second);
 }
 
-/** Equal checksums of equal length and codec: the stored bytes need not be read. */
+/** Equal SHA-256 of equal length and codec: the stored bytes need not be read. Where it was left out, they must be. */
 function sameStoredBytes(first: BundleTensor, second: BundleTensor): boolean {
   return first.chunks.length === second.chunks.length && first.chunks.every((chunk, index) => {
     const other = second.chunks[index];
     return chunk.codec === other.codec && chunk.rawBytes === other.rawBytes &&
-      chunk.sha256.toHex() === other.sha256.toHex();
+      !equalBytes(chunk.sha256, NO_SHA256) && equalBytes(chunk.sha256, other.sha256);
   });
 }
 

@@ -193,6 +193,19 @@ Deno.test("a difference tells tensors, states and by how much", async () => {
   assertEquals((await diffBundles("a.dino", "a.dino", { files })).equal, true);
 });
 
+Deno.test("bundles without SHA-256 are compared by their bytes, and an equal state is found equal however it is stored", async () => {
+  const files = new MemoryFiles();
+  const write = (path: string, values: number[], compress: boolean) =>
+    writeBundle(path, { tensors: new Map([["w", floats(values)]]), state: null }, { files, compress });
+  await write("a.dino", [1, 2, 3], false);
+  await write("b.dino", [1, 2, 4], false);
+  await write("c.dino", [1, 2, 3], true);
+  const { equal, tensors } = await diffBundles("a.dino", "b.dino", { files });
+  assertEquals([equal, tensors.map(({ count }) => count)], [false, [1]]);
+  assertEquals((await diffBundles("a.dino", "c.dino", { files })).equal, true);
+  assertEquals((await diffBundles("b.dino", "c.dino", { files })).equal, false);
+});
+
 Deno.test("averages are rounded once, counters come from the last bundle, and bundles of another model are refused", async () => {
   const files = new MemoryFiles();
   const write = (path: string, values: number[], steps: number) =>
