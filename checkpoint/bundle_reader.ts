@@ -20,7 +20,7 @@ import {
 } from "./bundle_format.ts";
 import { CODEC_BYTE_PLANES, CODEC_RAW } from "./chunk_codec.ts";
 import { align } from "./codec_block.ts";
-import { ChunkLoader } from "./chunk_loader.ts";
+import { checkChunk, type ChunkLoad, loadChunks } from "./chunk_loader.ts";
 import { type FileHandle, type FileLayer, openForReading, readFully } from "./file_layer.ts";
 import { decodeMsgpack, type StateValue } from "./msgpack.ts";
 import { crc32, sha256 } from "./native_codec.ts";
@@ -166,13 +166,7 @@ export class Bundle {
       const place = `${this.path}, tensor ${quote(name)}`;
       throw new DinogradError("checkpoint", `${place}: expected ${into.length} bytes but found ${found}`);
     });
-    const loader = new ChunkLoader(this.#handle, targets.flatMap(({ tensor }) => tensor.chunks));
-    try {
-      for (const target of targets) await this.#load(target, loader);
-      await loader.finish();
-    } finally {
-      loader.close();
-    }
+    await loadChunks(this.#handle, targets.flatMap((target) => this.#loadsOf(target)));
   }
 
   /** Reads all tensors, or those whose name the filter accepts, in the order of the file. */
@@ -189,18 +183,13 @@ export class Bundle {
     return result;
   }
 
-  async #load(
-    { name, tensor, into }: { name: string; tensor: BundleTensor; into: Uint8Array },
-    loader: ChunkLoader,
-  ): Promise<void> {
+  #loadsOf({ name, tensor, into }: { name: string; tensor: BundleTensor; into: Uint8Array }): ChunkLoad[] {
     const width = bytesPerElement(tensor.dtype);
     let at = 0;
-    for (let index = 0; index < tensor.chunks.length; index++) {
-      const chunk = tensor.chunks[index];
-      const place = chunkPlace(this.path, { name, index, chunk });
-      await loader.load(chunk, { into: into.subarray(at, at + chunk.rawBytes), width, place });
-      at += chunk.rawBytes;
-    }
+    return tensor.chunks.map((chunk, index) => {
+      const part = into.subarray(at, at += chunk.rawBytes);
+      return { chunk, into: part, width, place: chunkPlace(this.path, { name, index, chunk }) };
+    });
   }
 
   /**
@@ -228,7 +217,7 @@ export class Bundle {
           problems.push(error.message);
           continue;
         }
-        const problem = ChunkLoader.check(buffer, {
+        const problem = checkChunk(buffer, {
           chunk,
           width: bytesPerElement(dtype),
           raw: options.quick ? null : raw,

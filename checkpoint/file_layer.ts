@@ -4,7 +4,7 @@
  */
 import { DinogradError } from "../engine/errors.ts";
 
-/** An open file. All access is by position; calls on one handle are made one after another. */
+/** An open file. All access is by position. Reads may overlap; writes are made one after another. */
 export interface FileHandle {
   /** Current size in bytes. */
   size(): Promise<number>;
