@@ -34,7 +34,7 @@ export type NormName = (typeof NORMS)[number];
 
 /** What changes shapes or outputs of the model. */
 export interface ModelConfig {
-  /** Only 'dino': any other model is not part of dinograd. */
+  /** Only 'dino': dinograd has no other model. */
   readonly modelname: "dino";
   /** Largest category id + 1, not the number of categories. */
   readonly num_classes: number;
@@ -66,9 +66,9 @@ export interface ModelConfig {
   readonly enc_layers: number;
   /** Decoder layers. */
   readonly dec_layers: number;
-  /** Only 0: a unified encoder-decoder is not part of dinograd. */
+  /** Only 0: dinograd has no unified encoder-decoder. */
   readonly unic_layers: 0;
-  /** Only False: normalisation before the attention is not part of dinograd. */
+  /** Only False: dinograd has no normalisation before the attention. */
   readonly pre_norm: false;
   /** Width inside the feed-forward blocks. */
   readonly dim_feedforward: number;
@@ -80,17 +80,17 @@ export interface ModelConfig {
   readonly nheads: number;
   /** Queries, each of which can be one object. */
   readonly num_queries: number;
-  /** Only 4: a query other than a box is not part of dinograd. */
+  /** Only 4: dinograd has no queries other than boxes. */
   readonly query_dim: 4;
-  /** Only 0: anchor patterns is not part of dinograd. */
+  /** Only 0: dinograd has no anchor patterns. */
   readonly num_patterns: 0;
-  /** Only False: random reference points is not part of dinograd. */
+  /** Only False: dinograd has no random reference points. */
   readonly random_refpoints_xy: false;
-  /** Only -1: fixed anchor sizes is not part of dinograd. */
+  /** Only -1: dinograd has no fixed anchor sizes. */
   readonly fix_refpoints_hw: -1;
-  /** Only False: box attention is not part of dinograd. */
+  /** Only False: dinograd has no box attention. */
   readonly use_deformable_box_attn: false;
-  /** Only None: fewer queries in later layers is not part of dinograd. */
+  /** Only None: dinograd has no layers with fewer queries than others. */
   readonly dec_layer_number: null;
   /** Feature levels: the backbone's and, beyond them, stride-2 convolutions. */
   readonly num_feature_levels: number;
@@ -98,17 +98,17 @@ export interface ModelConfig {
   readonly enc_n_points: number;
   /** Sampling points per head and level in the decoder. */
   readonly dec_n_points: number;
-  /** Only False: noise on the decoder's boxes is not part of dinograd. */
+  /** Only False: dinograd has no noise on the decoder's boxes. */
   readonly decoder_layer_noise: false;
-  /** Only False: channel attention is not part of dinograd. */
+  /** Only False: dinograd has no channel attention. */
   readonly add_channel_attention: false;
-  /** Only False: positions in attention values is not part of dinograd. */
+  /** Only False: dinograd has no positions in attention values. */
   readonly add_pos_value: false;
-  /** Only 'standard': a decoder without encoder proposals is not part of dinograd. */
+  /** Only 'standard': dinograd has no decoder without encoder proposals. */
   readonly two_stage_type: "standard";
-  /** Only 0: pattern embeddings of proposals is not part of dinograd. */
+  /** Only 0: dinograd has no pattern embeddings of proposals. */
   readonly two_stage_pat_embed: 0;
-  /** Only 0: learned queries beside the proposals is not part of dinograd. */
+  /** Only 0: dinograd has no learned queries beside the proposals. */
   readonly two_stage_add_query_num: 0;
   /** The encoder's box head is the decoder's. */
   readonly two_stage_bbox_embed_share: boolean;
@@ -116,7 +116,7 @@ export interface ModelConfig {
   readonly two_stage_class_embed_share: boolean;
   /** Learn the size of the encoder's proposals. */
   readonly two_stage_learn_wh: boolean;
-  /** Only False: output of all encoder tokens is not part of dinograd. */
+  /** Only False: dinograd has no output of all encoder tokens. */
   readonly two_stage_keep_all_tokens: false;
   /** Detections kept per image. */
   readonly num_select: number;
@@ -124,11 +124,11 @@ export interface ModelConfig {
   readonly nms_iou_threshold: number;
   /** Activation in the feed-forward blocks. */
   readonly transformer_activation: "relu" | "gelu";
-  /** Only False: mask and panoptic segmentation is not part of dinograd. */
+  /** Only False: dinograd has no mask or panoptic segmentation. */
   readonly masks: false;
-  /** Only None: mask and panoptic segmentation is not part of dinograd. */
+  /** Only None: dinograd has no mask or panoptic segmentation. */
   readonly frozen_weights: null;
-  /** Only 'sa': self-attention replaced by label or content attention is not part of dinograd. */
+  /** Only 'sa': dinograd has no label or content attention in place of self-attention. */
   readonly decoder_sa_type: "sa";
   /** Order of self-attention, cross-attention and feed-forward in a decoder layer. */
   readonly decoder_module_seq: readonly string[];

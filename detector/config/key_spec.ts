@@ -30,17 +30,23 @@ export interface KeySpec<T extends ConfigValue = ConfigValue> {
   readonly read: (value: ConfigValue) => T | undefined;
 }
 
+/** Bounds that belong to the range (`min`, `max`) or do not (`above`, `below`). */
 interface Range {
   readonly min?: number;
   readonly max?: number;
+  readonly above?: number;
+  readonly below?: number;
 }
 
-function rangeText({ min, max }: Range): string {
+function rangeText({ min, max, above, below }: Range): string {
   if (min !== undefined && max !== undefined) return ` from ${min} to ${max}`;
-  return min !== undefined ? ` of at least ${min}` : max !== undefined ? ` of at most ${max}` : "";
+  const least = min !== undefined ? ` of at least ${min}` : above !== undefined ? ` greater than ${above}` : "";
+  const most = max !== undefined ? ` of at most ${max}` : below !== undefined ? ` less than ${below}` : "";
+  return least !== "" && most !== "" ? `${least} and${most}` : least + most;
 }
 
-const isWithin = (value: number, { min = -Infinity, max = Infinity }: Range) => value >= min && value <= max;
+const isWithin = (value: number, { min = -Infinity, max = Infinity, above = -Infinity, below = Infinity }: Range) =>
+  value >= min && value <= max && value > above && value < below;
 
 function spec<T extends ConfigValue>(rest: Omit<KeySpec<T>, "use">): KeySpec<T> {
   return { use: "used", ...rest };
@@ -110,7 +116,7 @@ export function integers(initial: readonly number[], about: string, range: Range
   return spec<readonly number[]>({
     default: initial,
     about,
-    expects: `a list of integers${rangeText(range)}`,
+    expects: `a list of integers${rangeText(range).replace(/^ /, ", each ")}`,
     read: (value) => readList(value, (item) => readInteger(item, range)),
   });
 }
@@ -139,14 +145,17 @@ export function unused<T extends ConfigValue>(initial: T): KeySpec<ConfigValue> 
   return { default: initial, use: "unused", about: "read by no code", expects: "any value", read: (value) => value };
 }
 
-/** A key of a feature that dinograd leaves out: its default, in which the official configs have it, is all that goes. */
+/**
+ * A key of a feature that dinograd leaves out: its default, in which the official configs have it, is all that goes.
+ * `feature` completes "dinograd has no …".
+ */
 export function leftOut<const T extends ConfigValue>(initial: T, feature: string): KeySpec<T> {
   const wanted = formatPython(initial);
   return {
     default: initial,
     use: "left out",
-    about: `only ${wanted}: ${feature} is not part of dinograd`,
-    expects: `${wanted} (${feature} is not part of dinograd)`,
+    about: `only ${wanted}: dinograd has no ${feature}`,
+    expects: `${wanted} (dinograd has no ${feature})`,
     read: (value) => formatPython(value) === wanted ? initial : undefined,
   };
 }

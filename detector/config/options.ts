@@ -9,15 +9,16 @@ import { type ConfigObject, configObject, type ConfigValue, isConfigObject } fro
  * A value in brackets, braces or quotes is a Python literal. Otherwise the official rules hold: commas separate the
  * items of a list, each item is an integer, a number, true, false or none in any case, or else a text.
  *
+ * @param flag names the flag in errors.
  * @throws DinogradError("usage") for an option without `=`.
  */
-export function parseOptions(options: readonly string[]): ConfigObject {
+export function parseOptions(options: readonly string[], flag = "--options"): ConfigObject {
   const root = new Map<string, ConfigValue>();
   for (const option of options) {
     const equals = option.indexOf("=");
-    if (equals <= 0) throw new DinogradError("usage", `--options: expected key=value but found ${option}`);
+    if (equals <= 0) throw new DinogradError("usage", `${flag}: expected key=value but found ${option}`);
     const path = option.slice(0, equals).split(".");
-    const value = parseValue(option.slice(equals + 1), option.slice(0, equals));
+    const value = parseValue(option.slice(equals + 1), `${flag} ${option.slice(0, equals)}`);
     root.set(path[0], nest(root.get(path[0]), path.slice(1), value));
   }
   return configObject(root);
@@ -30,8 +31,8 @@ function nest(before: ConfigValue | undefined, path: readonly string[], value: C
   return configObject([...inner, [path[0], nest(old, path.slice(1), value)]]);
 }
 
-function parseValue(text: string, key: string): ConfigValue {
-  if (/^\s*[[({'"]/.test(text)) return parsePythonLiteral(text.trim(), `--options ${key}`);
+function parseValue(text: string, place: string): ConfigValue {
+  if (/^\s*[[({'"]/.test(text)) return parsePythonLiteral(text.trim(), place);
   const items = text.split(",").map(parseItem);
   return items.length === 1 ? items[0] : items;
 }

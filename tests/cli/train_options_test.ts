@@ -97,7 +97,7 @@ Deno.test("what cannot be honoured or contradicts itself is refused", async () =
     ["-c cards --world_size 8", "expected one process but found --world_size 8"],
     ["-c cards --dataset_file o365", "found o365"],
     ["-c cards --coco_panoptic_path P", "panoptic segmentation, which is not part of dinograd"],
-    ["-c cards --options masks=True", "mask and panoptic segmentation is not part of dinograd"],
+    ["-c cards --options masks=True", "dinograd has no mask or panoptic segmentation"],
     ["-c cards --override lrr=1", "did you mean lr?"],
     ["--resume a.dino --options num_clases=3", "did you mean num_classes?"],
   ];

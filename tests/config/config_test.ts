@@ -1,4 +1,12 @@
-import { assert, assertEquals, assertNotEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { DinogradError } from "../../engine/errors.ts";
 import {
@@ -15,6 +23,7 @@ import {
   groupOf,
   loadConfig,
   nearestName,
+  parseOptions,
   preset,
   PRESET_NAMES,
   resolveConfig,
@@ -161,12 +170,19 @@ Deno.test("values of the wrong type or range, and features left out, are refused
     [{ enc_layers: 1.5 }, "expected enc_layers to be an integer of at least 0 but found 1.5"],
     [{ lr: -1 }, "expected lr to be a number of at least 0 but found -1"],
     [{ use_ema: 1 }, "expected use_ema to be True or False but found 1"],
+    [{ pe_temperatureH: 0 }, "expected pe_temperatureH to be a number greater than 0 but found 0"],
+    [
+      { backbone_drop_path_rate: 1 },
+      "expected backbone_drop_path_rate to be a number of at least 0 and less than 1, or None but found 1",
+    ],
+    [{ backbone_depths: [1, 0] }, "expected backbone_depths to be a list of integers, each of at least 1"],
+    [{ num_patterns: 4 }, "expected num_patterns to be 0 (dinograd has no anchor patterns) but found 4"],
     [{ backbone: "vgg" }, "expected backbone to be one of resnet18, resnet50"],
     [
       { masks: true },
-      "expected masks to be False (mask and panoptic segmentation is not part of dinograd) but found True",
+      "expected masks to be False (dinograd has no mask or panoptic segmentation) but found True",
     ],
-    [{ two_stage_type: "no" }, "a decoder without encoder proposals is not part of dinograd"],
+    [{ two_stage_type: "no" }, "(dinograd has no decoder without encoder proposals)"],
     [{ return_interm_indices: [2, 3] }, "to be [0, 1, 2, 3], [1, 2, 3] or [3] but found [2, 3]"],
     [{ num_feature_levels: 2 }, "num_feature_levels to be at least the 3 levels"],
     [{ hidden_dim: 100 }, "hidden_dim to be a multiple of nheads=8"],
@@ -178,6 +194,20 @@ Deno.test("values of the wrong type or range, and features left out, are refused
     const error = assertThrows(() => resolveConfig(given), DinogradError, message);
     assertEquals(error.kind, "usage");
   }
+});
+
+Deno.test("what a key expects is said in words: round bounds, and features as dinograd has no ...", () => {
+  for (const key of configKeys()) {
+    const { expects, use } = CONFIG_KEYS[key];
+    assert(!/\d\.\d{3}|\de[+-]\d/.test(expects), `${key}: ${expects}`);
+    if (use === "left out") assertMatch(expects, /^\S+ \(dinograd has no [^()]+\)$/, key);
+  }
+});
+
+Deno.test("an option without = is told under the name of its flag", () => {
+  assertThrows(() => parseOptions(["lr"]), DinogradError, "--options: expected key=value but found lr");
+  assertThrows(() => parseOptions(["lr"], "--override"), DinogradError, "--override: expected key=value but found lr");
+  assertThrows(() => parseOptions(["a=[1"], "--override"), DinogradError, "--override a");
 });
 
 Deno.test("a wrong -c is answered with what there is", async () => {
