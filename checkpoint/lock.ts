@@ -4,7 +4,7 @@
  * over, with a message; that of another host cannot be judged and is respected.
  */
 import { DinogradError } from "../engine/errors.ts";
-import { errorCode, type FileLayer, readFully } from "./file_layer.ts";
+import { errorCode, errorText, type FileLayer, readFully } from "./file_layer.ts";
 import { nodeFiles, nodeProcesses, type Processes } from "./node_files.ts";
 
 /** The file that marks a folder as being written. */
@@ -146,17 +146,25 @@ async function create(path: string, { record, files }: { record: LockRecord; fil
     handle = await files.open(path, "exclusive");
   } catch (error) {
     if (errorCode(error) === "EEXIST") return false;
-    throw new DinogradError("checkpoint", `${path}: expected to create it but found ${errorCode(error) || error}`, {
-      cause: error,
-    });
+    throw notMade(path, error);
   }
   try {
-    await handle.write(new TextEncoder().encode(JSON.stringify(record)), 0);
-    await handle.sync();
-  } finally {
-    await handle.close();
+    try {
+      await handle.write(new TextEncoder().encode(JSON.stringify(record)), 0);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    await files.remove(path).catch(() => {}); // the first error is the one to tell
+    throw notMade(path, error);
   }
   return true;
+}
+
+function notMade(path: string, cause: unknown): DinogradError {
+  const found = errorCode(cause) === "ENOSPC" ? "no space left" : errorCode(cause) || errorText(cause);
+  return new DinogradError("checkpoint", `${path}: expected to create it but found ${found}`, { cause });
 }
 
 /** The record of a lock file; null if there is none or it is not one (its writer was killed while making it). */

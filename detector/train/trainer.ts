@@ -115,9 +115,12 @@ class Run {
     this.#parts.check.finish();
     if (!await this.#saver.finish()) {
       const { path } = this.#saver;
+      const remedy = runFiles.exists(path)
+        ? "make room and resume from it"
+        : "there is nothing to resume from: make room and train again";
       throw new DinogradError(
         "checkpoint",
-        `${path}: expected to save the end of the training but could not; resume from it`,
+        `${path}: expected to save the end of the training but could not; ${remedy}`,
       );
     }
     const { epoch, step } = session.progress;

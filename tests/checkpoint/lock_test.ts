@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { LOCK_NAME, lockFolder } from "../../checkpoint/mod.ts";
 import { nodeProcesses, type Processes } from "../../checkpoint/node_files.ts";
 import { DinogradError } from "../../engine/errors.ts";
-import { MemoryFiles } from "./memory_files.ts";
+import { FaultyFiles, MemoryFiles } from "./memory_files.ts";
 import { inFolder } from "../helpers/in_folder.ts";
 
 /** A process table of a test: who asks, and which numbers run under which identity. */
@@ -62,6 +62,19 @@ Deno.test("a lock file torn by a kill is taken over", async () => {
     (await lockFolder("out", { files, processes: processes(20) })).message,
     "out: took over an unreadable lock",
   );
+});
+
+Deno.test("a lock that a full disk does not take is told in one line and leaves no file", async () => {
+  for (const at of [1, 2]) { // the write, the sync
+    const disk = new MemoryFiles();
+    const files = new FaultyFiles(disk, { fault: "no space", at });
+    await assertRejects(
+      () => lockFolder("out", { files, processes: processes(10) }),
+      DinogradError,
+      `out/${LOCK_NAME}: expected to create it but found no space left`,
+    );
+    assertEquals(disk.names, []);
+  }
 });
 
 Deno.test("of many runs that find one stale lock, exactly one gets it", async () => {

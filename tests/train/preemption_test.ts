@@ -144,6 +144,9 @@ Deno.test("without space for a bundle training goes on to its end, says so, and 
     assertEquals(again.code, 0);
     assertMatch(again.stdout, /resume check: \d+\/\d+ losses equal to the recorded ones/);
     assertEquals(await digest("full"), await straightDigest());
+    const never = await new CliProcess(train("never"), { prefix: limit }).finish();
+    assertEquals(never.code, 4);
+    assertMatch(never.stderr, /could not; there is nothing to resume from/);
   }, CHANGES));
 
 Deno.test("--resume auto walks back over damaged bundles, names each, and the run ends with the same digest", () =>

@@ -8,6 +8,7 @@ import { RunLog } from "../../detector/train/run_log.ts";
 import { type SavedSession, Saver } from "../../detector/train/saver.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { systemError } from "../checkpoint/memory_files.ts";
+import { inFolder } from "../helpers/in_folder.ts";
 
 /** A real disk that is full on request. */
 class Disk implements FileLayer {
@@ -215,3 +216,12 @@ Deno.test("lines that cannot be added to a record are kept, told once and added 
   assertEquals(warnings.length, 2);
   assertMatch(warnings[0], /log\.txt: expected to add to it but no space is left; training goes on/);
 });
+
+Deno.test("a record that is added to may be written by no more people than any other file", () =>
+  inFolder(async (folder) => {
+    runFiles.appendText(`${folder}/log.txt`, "1\n");
+    runFiles.appendText(`${folder}/log.txt`, "2\n");
+    assertEquals(await Deno.readTextFile(`${folder}/log.txt`), "1\n2\n");
+    const { mode } = await Deno.stat(`${folder}/log.txt`);
+    if (mode !== null) assertEquals(mode & 0o777, 0o666 & ~Deno.umask()); // null: Windows
+  }));
