@@ -7,6 +7,7 @@
 import { DinogradError } from "../engine/errors.ts";
 import { align, type ChunkSummary } from "./codec_block.ts";
 import { crc32 } from "./native_codec.ts";
+import { hex32 } from "./quote.ts";
 
 /** Opens a bundle. The first byte is no text, the rest shows transfers that mangle line ends. */
 export const MAGIC = Uint8Array.of(0x89, 0x44, 0x49, 0x4e, 0x4f, 0x0d, 0x0a, 0x1a); // \x89 D I N O \r \n \x1a
@@ -153,9 +154,4 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 /** Bytes as hexadecimal digits. */
 export function hex(bytes: Uint8Array): string {
   return bytes.toHex();
-}
-
-/** A 32-bit word as eight hexadecimal digits. */
-export function hex32(word: number): string {
-  return word.toString(16).padStart(8, "0");
 }

@@ -12,7 +12,6 @@ import {
   decodePrelude,
   equalBytes,
   FOOTER_BYTES,
-  hex32,
   MAJOR_VERSION,
   MAX_CHUNK_BYTES,
   MAX_HEADER_BYTES,
@@ -26,7 +25,7 @@ import { decodeMsgpack, type StateValue } from "./msgpack.ts";
 import { crc32, sha256 } from "./native_codec.ts";
 import { nodeFiles } from "./node_files.ts";
 import { bytesPerElement, checkShape, isStoredDType, type StoredDType, type StoredTensor } from "./stored_tensor.ts";
-import { plainOrQuoted, quote } from "./quote.ts";
+import { hex32, plainOrQuoted, quote } from "./quote.ts";
 
 /** Everything a bundle holds. Names carry their group as a prefix: `model/…`, `optimizer/exp_avg/…`, `ema/…`. */
 export interface BundleContent {

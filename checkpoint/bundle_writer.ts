@@ -15,7 +15,7 @@ import {
 import { type BundlePlan, completeHeader, planBundle, type PlannedBlock } from "./bundle_plan.ts";
 import { type BundleContent, openBundle } from "./bundle_reader.ts";
 import { CODEC_RAW } from "./chunk_codec.ts";
-import { align, ALIGNMENT, type BlockResult, type EncodeBlock, NO_SHA256, runBlock } from "./codec_block.ts";
+import { align, ALIGNMENT, type EncodeBlock, type EncodedBlock, NO_SHA256, runBlock } from "./codec_block.ts";
 import { CodecPool } from "./codec_pool.ts";
 import type { FileLayer } from "./file_layer.ts";
 import { crc32, sha256 } from "./native_codec.ts";
@@ -96,8 +96,8 @@ async function verify(temporary: string, files: FileLayer): Promise<void> {
 }
 
 /** Chunks as they are stored, end to end with their alignment. */
-interface EncodedBlock {
-  readonly chunks: BlockResult["chunks"];
+interface StoredBlock {
+  readonly chunks: EncodedBlock["chunks"];
   readonly bytes: Uint8Array;
 }
 
@@ -115,10 +115,10 @@ class BlockEncoder {
   }
 
   /** Each block's chunks and stored bytes; the bytes are valid until the next block is asked for. */
-  async *blocks(): AsyncGenerator<EncodedBlock> {
+  async *blocks(): AsyncGenerator<StoredBlock> {
     if (!this.#compress) return yield* this.#rawBlocks();
     const ahead = this.#pool.workers + 2;
-    const pending: Promise<BlockResult>[] = [];
+    const pending: Promise<EncodedBlock>[] = [];
     let next = 0;
     try {
       while (next < this.#plan.blocks.length || pending.length > 0) {
@@ -136,7 +136,7 @@ class BlockEncoder {
   }
 
   /** Raw blocks: a large chunk goes to the file from where it is; small ones are packed, to be written together. */
-  *#rawBlocks(): Generator<EncodedBlock> {
+  *#rawBlocks(): Generator<StoredBlock> {
     for (const block of this.#plan.blocks) {
       const [{ data }] = block;
       if (block.length === 1 && data.length % ALIGNMENT === 0) {
@@ -151,7 +151,7 @@ class BlockEncoder {
     }
   }
 
-  #encode(block: PlannedBlock): Promise<BlockResult> {
+  #encode(block: PlannedBlock): Promise<EncodedBlock> {
     return this.#pool.run(this.#fill(block));
   }
 

@@ -1,15 +1,16 @@
 /**
  * Brings chunks from a file into the memory of their tensors, some at a time, so that disk, workers and this thread are
- * busy together. Raw chunks are read straight to where they belong; byte planes pass through two reused buffers, decoded
- * in workers where there is enough of them to pay.
+ * busy together. A large raw chunk is read straight to where it belongs; others pass, as many as follow one another in
+ * the file, through two reused buffers, decoded in workers where there is enough of them to pay.
  */
 import { DinogradError } from "../engine/errors.ts";
-import { type ChunkRecord, equalBytes, hex32 } from "./bundle_format.ts";
-import { CODEC_RAW, decodeBytePlanes } from "./chunk_codec.ts";
-import { NO_SHA256 } from "./codec_block.ts";
+import { type ChunkRecord, equalBytes } from "./bundle_format.ts";
+import { CHUNK_BYTES } from "./bundle_plan.ts";
+import { CODEC_RAW } from "./chunk_codec.ts";
+import { align, type DecodeBlock, decodeChunk, NO_SHA256, runBlock, storedProblem } from "./codec_block.ts";
 import { CodecPool } from "./codec_pool.ts";
 import { type FileHandle, readFully } from "./file_layer.ts";
-import { crc32, sha256 } from "./native_codec.ts";
+import { sha256 } from "./native_codec.ts";
 
 /** A chunk, and where it belongs. */
 export interface ChunkLoad {
@@ -22,28 +23,37 @@ export interface ChunkLoad {
   readonly place: string;
 }
 
-/** How many chunks are under way at a time: one in each worker, one being read, one being put in its place. */
+/** Chunks that follow one another in the file and are read and decoded together. */
+interface LoadBlock {
+  readonly loads: ChunkLoad[];
+  /** Aligned bytes of all, in the file and raw. */
+  storedBytes: number;
+  rawBytes: number;
+}
+
+/** How many blocks are under way at a time: one in each worker, one being read, one being put in its place. */
 const LANES = 4;
 /** Memory that the buffers of all lanes together may take. */
 const MOST_BUFFER_BYTES = 48 * 1024 * 1024;
 
 /**
  * Loads chunks.
- * @throws DinogradError of kind "checkpoint": that of the first chunk in order which cannot be read or is damaged
+ * @throws DinogradError of kind "checkpoint": that of the first chunk in the file which cannot be read or is damaged
  */
 export async function loadChunks(handle: FileHandle, loads: readonly ChunkLoad[]): Promise<void> {
-  const planes = loads.filter(({ chunk }) => chunk.codec !== CODEC_RAW);
-  const bufferBytes = planes.reduce((most, { chunk }) => Math.max(most, chunk.rawBytes), 0);
+  const blocks = blocksOf(loads);
+  const buffered = blocks.filter((block) => !isDirect(block));
+  const bufferBytes = buffered.reduce((most, block) => Math.max(most, block.storedBytes, block.rawBytes), 0);
   const lanes = Math.max(1, Math.min(LANES, Math.floor(MOST_BUFFER_BYTES / (2 * bufferBytes))));
-  const pool = CodecPool.for(planes.reduce((sum, { chunk }) => sum + chunk.rawBytes, 0));
+  const pool = CodecPool.for(buffered.filter(hasPlanes).reduce((sum, { rawBytes }) => sum + rawBytes, 0));
   let next = 0;
   const failures: { readonly index: number; readonly error: unknown }[] = [];
   const work = async () => {
     const lane = new Lane(handle, { pool, bufferBytes });
-    while (next < loads.length && failures.length === 0) {
+    while (next < blocks.length && failures.length === 0) {
       const index = next++;
       try {
-        await lane.load(loads[index]);
+        await lane.load(blocks[index]);
       } catch (error) {
         failures.push({ index, error });
       }
@@ -58,11 +68,31 @@ export async function loadChunks(handle: FileHandle, loads: readonly ChunkLoad[]
   if (failures.length > 0) throw failures.sort((a, b) => a.index - b.index)[0].error;
 }
 
-/** Loads one chunk after another. */
+function blocksOf(loads: readonly ChunkLoad[]): LoadBlock[] {
+  const blocks: LoadBlock[] = [];
+  let end = -1;
+  for (const load of [...loads].sort((a, b) => a.chunk.offset - b.chunk.offset)) {
+    const storedBytes = align(load.chunk.storedBytes);
+    const rawBytes = align(load.chunk.rawBytes);
+    const last = blocks.at(-1);
+    if (last && load.chunk.offset === end && last.rawBytes + rawBytes <= CHUNK_BYTES) {
+      last.loads.push(load);
+      last.storedBytes += storedBytes;
+      last.rawBytes += rawBytes;
+    } else blocks.push({ loads: [load], storedBytes, rawBytes });
+    end = load.chunk.offset + storedBytes;
+  }
+  return blocks;
+}
+
+const hasPlanes = ({ loads }: LoadBlock) => loads.some(({ chunk }) => chunk.codec !== CODEC_RAW);
+const isDirect = (block: LoadBlock) => block.loads.length === 1 && !hasPlanes(block);
+
+/** Loads one block after another. */
 class Lane {
   readonly #handle: FileHandle;
   readonly #pool: CodecPool;
-  /** A chunk on its way through a worker. */
+  /** A block on its way through a worker. */
   #source: ArrayBuffer;
   #target: ArrayBuffer;
 
@@ -73,19 +103,29 @@ class Lane {
     this.#target = new ArrayBuffer(bufferBytes);
   }
 
-  async load({ chunk, into, width, place }: ChunkLoad): Promise<void> {
-    const { storedBytes, rawBytes } = chunk;
-    const stored = chunk.codec === CODEC_RAW ? into : new Uint8Array(this.#source, 0, storedBytes);
+  async load(block: LoadBlock): Promise<void> {
+    const [{ chunk, into, place }] = block.loads;
+    if (isDirect(block)) {
+      await readFully(this.#handle, into, { position: chunk.offset, place });
+      const problem = storedProblem(into, chunk);
+      if (problem !== null) throw new DinogradError("checkpoint", `${place}: ${problem}`);
+      return;
+    }
+    const stored = new Uint8Array(this.#source, 0, block.storedBytes);
     await readFully(this.#handle, stored, { position: chunk.offset, place });
-    expectCrc(crc32(stored), { expected: chunk.storedCrc, place });
-    if (chunk.codec === CODEC_RAW) return;
-    const buffers = { source: this.#source, target: this.#target };
-    const result = await this.#pool.run({ kind: "decode", ...buffers, storedBytes, rawBytes, width });
-    this.#source = result.source;
-    this.#target = result.target;
-    if (result.problem !== null) throw new DinogradError("checkpoint", `${place}: ${result.problem}`);
-    expectCrc(result.rawCrc, { expected: chunk.rawCrc, place });
-    into.set(new Uint8Array(result.target, 0, rawBytes));
+    const chunks = block.loads.map(({ chunk: { codec, storedBytes, rawBytes, storedCrc, rawCrc }, width }) => (
+      { codec, storedBytes, rawBytes, storedCrc, rawCrc, width }
+    ));
+    const work: DecodeBlock = { kind: "decode", source: this.#source, target: this.#target, chunks };
+    const { source, target, damage } = hasPlanes(block) ? await this.#pool.run(work) : runBlock(work);
+    this.#source = source;
+    this.#target = target;
+    if (damage) throw new DinogradError("checkpoint", `${block.loads[damage.index].place}: ${damage.problem}`);
+    let from = 0;
+    for (const { into } of block.loads) {
+      into.set(new Uint8Array(target, from, into.length));
+      from += align(into.length);
+    }
   }
 }
 
@@ -98,26 +138,12 @@ export function checkChunk(
   { chunk, width, raw }: { chunk: ChunkRecord; width: number; raw: Uint8Array | null },
 ): string | null {
   const stored = padded.subarray(0, chunk.storedBytes);
-  const crc = crc32(stored);
-  if (crc !== chunk.storedCrc) return `expected CRC ${hex32(chunk.storedCrc)} but found ${hex32(crc)}`;
+  const problem = storedProblem(stored, chunk);
+  if (problem !== null) return problem;
   if (padded.subarray(chunk.storedBytes).some((byte) => byte !== 0)) return "expected zeros up to the next chunk";
   if (raw === null) return null;
   if (!equalBytes(chunk.sha256, NO_SHA256) && !equalBytes(sha256(stored), chunk.sha256)) {
     return "expected the SHA-256 of the header but found another";
   }
-  if (chunk.codec === CODEC_RAW) return chunk.rawCrc === crc ? null : "expected equal CRCs of a raw chunk";
-  const target = raw.subarray(0, chunk.rawBytes);
-  try {
-    decodeBytePlanes(stored, target, width);
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
-  const rawCrc = crc32(target);
-  return rawCrc === chunk.rawCrc ? null : `expected raw CRC ${hex32(chunk.rawCrc)} but found ${hex32(rawCrc)}`;
-}
-
-function expectCrc(found: number, { expected, place }: { expected: number; place: string }): void {
-  if (found !== expected) {
-    throw new DinogradError("checkpoint", `${place}: expected CRC ${hex32(expected)} but found ${hex32(found)}`);
-  }
+  return decodeChunk(stored, { chunk: { ...chunk, width }, raw: raw.subarray(0, chunk.rawBytes) });
 }

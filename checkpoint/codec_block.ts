@@ -1,10 +1,11 @@
 /**
  * The work of one message to a codec worker: several chunks laid end to end in one buffer, encoded or decoded into
- * another. Both buffers travel to the worker and back without being copied and are used again, because the first touch
+ * another, and checked. Both buffers travel to the worker and back without being copied and are used again, because the first touch
  * of fresh memory costs far more than the work on it.
  */
 import { CODEC_RAW, decodeBytePlanes, encodeChunk } from "./chunk_codec.ts";
 import { crc32, sha256 } from "./native_codec.ts";
+import { hex32 } from "./quote.ts";
 
 /** Chunks start at multiples of this, in a file and in a block. */
 export const ALIGNMENT = 64;
@@ -28,13 +29,19 @@ export interface EncodeBlock {
   readonly hash: boolean;
 }
 
-/** One chunk of byte planes to decode, from the start of `source` to the start of `target`. */
+/**
+ * Chunks to decode: stored bytes in `source` as they lie in the file, each at the aligned end of the one before it; raw
+ * bytes in `target` likewise.
+ */
 export interface DecodeBlock {
   readonly kind: "decode";
   readonly source: ArrayBuffer;
   readonly target: ArrayBuffer;
-  readonly storedBytes: number;
-  readonly rawBytes: number;
+  readonly chunks: readonly StoredChunk[];
+}
+
+/** What the header says of a chunk to decode, and the bytes of an element. */
+export interface StoredChunk extends Omit<ChunkSummary, "sha256"> {
   readonly width: number;
 }
 
@@ -49,24 +56,32 @@ export interface ChunkSummary {
   readonly sha256: Uint8Array;
 }
 
-/** The answer: the buffers, and for an encoded block its chunks and where in `target` they end (aligned). */
-export interface BlockResult {
+/** The answer to an `EncodeBlock`: the buffers, the chunks, and where in `target` they end (aligned). */
+export interface EncodedBlock {
   readonly source: ArrayBuffer;
   readonly target: ArrayBuffer;
   readonly chunks: readonly ChunkSummary[];
   readonly targetBytes: number;
-  /** CRC-32 of the decoded bytes. */
-  readonly rawCrc: number;
-  /** Why a block could not be decoded. */
-  readonly problem: string | null;
 }
+
+/** The answer to a `DecodeBlock`: the buffers, and the first chunk that is damaged. */
+export interface DecodedBlock {
+  readonly source: ArrayBuffer;
+  readonly target: ArrayBuffer;
+  readonly damage: { readonly index: number; readonly problem: string } | null;
+}
+
+/** Work for `runBlock`, and its outcome. */
+export type CodecBlock = EncodeBlock | DecodeBlock;
+export type CodecResult<B extends CodecBlock> = B extends EncodeBlock ? EncodedBlock : DecodedBlock;
 
 /** Does the work, in a worker or on the spot. */
-export function runBlock(block: EncodeBlock | DecodeBlock): BlockResult {
-  return block.kind === "encode" ? encodeBlock(block) : decodeBlock(block);
+export function runBlock<B extends CodecBlock>(block: B): CodecResult<B> {
+  const result = block.kind === "encode" ? encodeBlock(block) : decodeBlock(block);
+  return result as CodecResult<B>; // by its kind
 }
 
-function encodeBlock({ source, target, chunks, compress, hash }: EncodeBlock): BlockResult {
+function encodeBlock({ source, target, chunks, compress, hash }: EncodeBlock): EncodedBlock {
   const out = new Uint8Array(target);
   const summaries: ChunkSummary[] = [];
   let from = 0;
@@ -83,16 +98,48 @@ function encodeBlock({ source, target, chunks, compress, hash }: EncodeBlock): B
     out.fill(0, to + storedBytes, end);
     to = end;
   }
-  return { source, target, chunks: summaries, targetBytes: to, rawCrc: 0, problem: null };
+  return { source, target, chunks: summaries, targetBytes: to };
 }
 
-function decodeBlock({ source, target, storedBytes, rawBytes, width }: DecodeBlock): BlockResult {
-  const raw = new Uint8Array(target, 0, rawBytes);
-  let problem: string | null = null;
-  try {
-    decodeBytePlanes(new Uint8Array(source, 0, storedBytes), raw, width);
-  } catch (error) {
-    problem = error instanceof Error ? error.message : String(error);
+function decodeBlock({ source, target, chunks }: DecodeBlock): DecodedBlock {
+  let from = 0;
+  let to = 0;
+  for (const [index, chunk] of chunks.entries()) {
+    const stored = new Uint8Array(source, from, chunk.storedBytes);
+    const problem = decodeChunk(stored, { chunk, raw: new Uint8Array(target, to, chunk.rawBytes) });
+    if (problem !== null) return { source, target, damage: { index, problem } };
+    from += align(chunk.storedBytes);
+    to += align(chunk.rawBytes);
   }
-  return { source, target, chunks: [], targetBytes: rawBytes, rawCrc: problem === null ? crc32(raw) : 0, problem };
+  return { source, target, damage: null };
+}
+
+/** Decodes a chunk into memory of its raw size; says what is wrong with it, or null. */
+export function decodeChunk(
+  stored: Uint8Array,
+  { chunk, raw }: { chunk: StoredChunk; raw: Uint8Array },
+): string | null {
+  const problem = storedProblem(stored, chunk);
+  if (problem !== null) return problem;
+  if (chunk.codec === CODEC_RAW) {
+    raw.set(stored);
+    return null;
+  }
+  try {
+    decodeBytePlanes(stored, raw, chunk.width);
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  return compareCrc(raw, chunk.rawCrc, "raw CRC");
+}
+
+/** What is wrong with the stored bytes of a chunk, by their CRC-32, or null. */
+export function storedProblem(stored: Uint8Array, chunk: Omit<ChunkSummary, "sha256">): string | null {
+  if (chunk.codec === CODEC_RAW && chunk.rawCrc !== chunk.storedCrc) return "expected equal CRCs of a raw chunk";
+  return compareCrc(stored, chunk.storedCrc, "CRC");
+}
+
+function compareCrc(bytes: Uint8Array, expected: number, name: string): string | null {
+  const found = crc32(bytes);
+  return found === expected ? null : `expected ${name} ${hex32(expected)} but found ${hex32(found)}`;
 }

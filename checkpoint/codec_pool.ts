@@ -2,7 +2,7 @@
  * Encodes and decodes blocks off the main thread, so that a training step is held up by the copy of its tensors alone.
  * With no workers (small bundles, where starting one costs more than the work) blocks are done on the spot.
  */
-import { type BlockResult, type DecodeBlock, type EncodeBlock, runBlock } from "./codec_block.ts";
+import { type CodecBlock, type CodecResult, runBlock } from "./codec_block.ts";
 
 /** Below this many bytes of work no workers are started. */
 const WORTH_A_WORKER = 24 * 1024 * 1024;
@@ -10,7 +10,7 @@ const WORTH_A_WORKER = 24 * 1024 * 1024;
 const MOST_WORKERS = 2;
 
 interface Waiting {
-  readonly resolve: (result: BlockResult) => void;
+  readonly resolve: (result: CodecResult<CodecBlock>) => void;
   readonly reject: (reason: Error) => void;
 }
 
@@ -35,13 +35,14 @@ export class CodecPool {
   }
 
   /** Does a block's work; its two buffers are unusable until they come back in the result. */
-  run(block: EncodeBlock | DecodeBlock): Promise<BlockResult> {
+  run<B extends CodecBlock>(block: B): Promise<CodecResult<B>> {
     if (this.#workers.length === 0) return Promise.resolve(runBlock(block));
     const { worker, waiting } = this.#workers.reduce((least, next) =>
       next.waiting.length < least.waiting.length ? next : least
     );
     return new Promise((resolve, reject) => {
-      waiting.push({ resolve, reject });
+      // The worker answers each block by its kind.
+      waiting.push({ resolve: (result) => resolve(result as CodecResult<B>), reject });
       worker.postMessage(block, [block.source, block.target]);
     });
   }
@@ -59,7 +60,7 @@ function start(): { worker: Worker; waiting: Waiting[] } {
   const worker = new Worker(new URL("./codec_worker.ts", import.meta.url), { type: "module" });
   const waiting: Waiting[] = [];
   // A worker answers in the order it was asked.
-  worker.onmessage = (event: MessageEvent<BlockResult>) => waiting.shift()?.resolve(event.data);
+  worker.onmessage = (event: MessageEvent<CodecResult<CodecBlock>>) => waiting.shift()?.resolve(event.data);
   worker.onerror = (event) => {
     event.preventDefault();
     waiting.shift()?.reject(new Error(`codec worker: ${event.message}`));

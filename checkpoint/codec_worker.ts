@@ -1,9 +1,9 @@
 /** The worker side of `codec_pool.ts`: takes a block, does its work, hands the buffers back. */
-import { type DecodeBlock, type EncodeBlock, runBlock } from "./codec_block.ts";
+import { type CodecBlock, runBlock } from "./codec_block.ts";
 
 /** The part of a worker's global scope that is used here; the library types of a page know only `Window`. */
 interface WorkerScope {
-  onmessage: ((event: MessageEvent<EncodeBlock | DecodeBlock>) => void) | null;
+  onmessage: ((event: MessageEvent<CodecBlock>) => void) | null;
   postMessage(message: unknown, transfer: Transferable[]): void;
 }
 

@@ -25,6 +25,7 @@ export {
   storedByteLength,
 } from "./stored_tensor.ts";
 export { type ElementReader, elementReader, elementWriter, isFloatDType, toNumbers } from "./element_view.ts";
+export { elementsOf, stateDictFrom, storeTensors } from "./engine_tensors.ts";
 export type { StateValue } from "./msgpack.ts";
 export { type FileHandle, type FileLayer, type OpenMode } from "./file_layer.ts";
 export { nodeFiles, type Processes } from "./node_files.ts";
@@ -38,7 +39,16 @@ export {
   type VerifyReport,
 } from "./bundle_reader.ts";
 export type { ChunkRecord } from "./bundle_format.ts";
-export type { BlockResult, ChunkSummary, DecodeBlock, EncodeBlock } from "./codec_block.ts";
+export type {
+  ChunkSummary,
+  CodecBlock,
+  CodecResult,
+  DecodeBlock,
+  DecodedBlock,
+  EncodeBlock,
+  EncodedBlock,
+  StoredChunk,
+} from "./codec_block.ts";
 export { CodecPool } from "./codec_pool.ts";
 export { type BundleSummary, writeBundle } from "./bundle_writer.ts";
 export { WRITER } from "./bundle_plan.ts";

@@ -4,7 +4,7 @@
  * of a file's tensors.
  */
 import { DinogradError } from "../engine/errors.ts";
-import { equalBytes, hex32 } from "./bundle_format.ts";
+import { equalBytes } from "./bundle_format.ts";
 import { type FileHandle, type FileLayer, openForReading, readFully } from "./file_layer.ts";
 import { crc32 } from "./native_codec.ts";
 import { nodeFiles } from "./node_files.ts";
@@ -14,7 +14,7 @@ import { PickleName, PickleTuple, type PickleValue, PthStorage, type PthTensor }
 import { LEGACY_START, readLegacy } from "./pth_legacy.ts";
 import { locateZipEntry, readZipDirectory, ZIP_SIGNATURE, type ZipEntry } from "./pth_zip.ts";
 import { bytesPerElement, elementCount, storedByteLength, type StoredTensor } from "./stored_tensor.ts";
-import { plainOrQuoted } from "./quote.ts";
+import { hex32, plainOrQuoted } from "./quote.ts";
 
 /** Where the bytes of a storage are; zip archives also have their checksum. */
 interface StorageLocation {

@@ -15,3 +15,8 @@ export function quote(text: string): string {
 export function plainOrQuoted(text: string): string {
   return /^[\w.:/+-]{1,120}$/.test(text) ? text : quote(text);
 }
+
+/** A 32-bit word, such as a checksum, as eight hexadecimal digits. */
+export function hex32(word: number): string {
+  return word.toString(16).padStart(8, "0");
+}

@@ -131,7 +131,7 @@ const forgeries: [string, Forgery, string][] = [
   ["another CRC of the raw bytes", {
     tensors: [{ ...ROW, dtype: "u8", shape: [100_000] }],
     chunks: [{ stored: plane(bomb), rawBytes: 100_000, codec: 1, rawCrc: 1 }],
-  }, "expected CRC 00000001"],
+  }, "expected raw CRC 00000001"],
   ["a header without tensors", { extra: { tensors: 7 } }, "a list of tensors"],
   ["a header that is a list", { header: encodeMsgpack([1, 2]) }, "expected a map"],
   ["a chunk table of half a row", { extra: { chunks: new Uint8Array(32) } }, "whole rows"],
