@@ -63,7 +63,7 @@ export function evalVerb(actions?: EvalActions): Verb<EvalFlags> {
       }
       const truth = parseCocoAnnotations(await readText(flags.gt), flags.gt);
       const detections = parseCocoDetections(await readText(flags.dt), flags.dt);
-      showResult(evaluateDetections(truth, detections), flags, terminal);
+      showResult(evaluateDetections(truth, detections, { source: flags.dt }), flags, terminal);
     },
   };
 }

@@ -78,4 +78,6 @@ export interface CocoEvalOptions {
   readonly useCategories?: boolean;
   /** Three limits of detections per image and category, ascending (default 1, 10, 100). */
   readonly maxDetections?: readonly [number, number, number];
+  /** Where the detections are from, such as a file: begins what errors say of them. */
+  readonly source?: string;
 }

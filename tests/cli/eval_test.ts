@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
+import { inFolder } from "../helpers/in_folder.ts";
 import { errorLine, runCli } from "../helpers/run_cli.ts";
 
 const folder = Deno.env.get("DINOGRAD_GOLDENS") ?? fromFileUrl(new URL("../goldens", import.meta.url));
@@ -34,4 +35,17 @@ Deno.test("eval of files that are missing or are not COCO files is exit code 3 a
   const swapped = await runCli(["eval", "--gt", join(folder, "coco_dt.json"), "--dt", join(folder, "coco_dt.json")]);
   assertEquals(swapped.code, 3);
   assertStringIncludes(errorLine(swapped), "coco_dt.json: expected a COCO object");
+});
+
+Deno.test("a detection of an image that the annotations do not have is told with the file that it is in", async () => {
+  await inFolder(async (path) => {
+    const dt = join(path, "detections.json");
+    await Deno.writeTextFile(dt, '[{"image_id": 987654, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5}]');
+    const unknown = await runCli(["eval", "--gt", join(folder, "coco_gt.json"), "--dt", dt]);
+    assertEquals(unknown.code, 3);
+    assertEquals(
+      errorLine(unknown),
+      `dinograd: ${dt}: detection 0: expected an image id of the annotation file but found 987654`,
+    );
+  });
 });
