@@ -13,6 +13,7 @@ import {
   type StoredTensor,
   toStateValue,
 } from "../checkpoint/mod.ts";
+import { counted } from "../detector/counted.ts";
 import { formatBytes } from "./table.ts";
 
 /** What is known of a tensor without reading it. */
@@ -77,7 +78,7 @@ function fromSafetensors(file: SafetensorsFile): AnyCheckpoint {
   return {
     path: file.path,
     format: "safetensors",
-    about: `safetensors with ${file.tensors.size} tensors`,
+    about: `safetensors with ${counted(file.tensors.size, "tensor")}`,
     state: Object.fromEntries(file.metadata),
     tensors: new Map([...file.tensors].map(([name, entry]) => [name, { ...entry, storedBytes: entry.bytes }])),
     read: (name) => file.read(name),
@@ -100,7 +101,7 @@ function fromPth(file: PthFile): AnyCheckpoint {
   return {
     path: file.path,
     format: "PyTorch",
-    about: `PyTorch file with ${found.size} tensors`,
+    about: `PyTorch file with ${counted(found.size, "tensor")}`,
     state,
     tensors: new Map([...found].map(([name, tensor]) => [name, info(tensor)])),
     read: (name) => {

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { resolve } from "@std/path";
 import { averageBundles, diffStates, openBundle, type StateValue, writeBundle } from "../checkpoint/mod.ts";
+import { counted } from "../detector/counted.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { refuseTrainingState, stateField, weightsState } from "./checkpoint_view.ts";
 import type { Verb } from "./command.ts";
@@ -43,7 +44,9 @@ export const averageVerb: Verb<AverageFlags> = {
     const state = { ...weightsState(last.state), averagedFrom: [...args] };
     const summary = await writeBundle(flags.out, { tensors, state });
     terminal.say(
-      `${flags.out}: the mean of ${args.length} bundles, ${summary.tensors} tensors, ${formatBytes(summary.fileBytes)}`,
+      `${flags.out}: the mean of ${args.length} bundles, ${counted(summary.tensors, "tensor")}, ${
+        formatBytes(summary.fileBytes)
+      }`,
     );
   },
 };

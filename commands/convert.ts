@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { resolve } from "@std/path";
 import { type StateValue, type StoredTensor, stripPrefix, writeBundle, writeSafetensors } from "../checkpoint/mod.ts";
 import { type ConfigObject, isConfigKey, resolveConfig } from "../detector/config/mod.ts";
+import { counted } from "../detector/counted.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { type AnyCheckpoint, openAnyCheckpoint } from "./any_checkpoint.ts";
 import { isStateMap, refuseTrainingState, stateField, weightsState } from "./checkpoint_view.ts";
@@ -45,7 +46,7 @@ export const convertVerb: Verb<ConvertFlags> = {
       await writeSafetensors(to, tensors, { metadata: new Map([["format", "pt"]]) });
     }
     const bytes = [...tensors.values()].reduce((sum, { data }) => sum + data.length, 0);
-    terminal.say(`${to}: ${tensors.size} tensors, ${formatBytes(bytes)} of weights from ${from}`);
+    terminal.say(`${to}: ${counted(tensors.size, "tensor")}, ${formatBytes(bytes)} of weights from ${from}`);
     terminal.say("weights alone; optimizer, schedule and random streams stay in the source");
   },
 };

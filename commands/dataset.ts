@@ -1,5 +1,6 @@
 /** `dataset`: makes data sets. `dataset cards` draws scenes of playing cards in the COCO format. */
 import type { Command } from "commander";
+import { counted } from "../detector/counted.ts";
 import { generateCards } from "../detector/data/mod.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { integerFlag, type Verb } from "./command.ts";
@@ -44,8 +45,8 @@ export const datasetVerb: Verb<DatasetFlags> = {
     progress.finish();
     if (flags.json) return terminal.json({ out: flags.out, ...counts });
     terminal.say(
-      `${flags.out}: ${counts.trainImages} training images with ${counts.trainObjects} cards, ` +
-        `${counts.valImages} validation images with ${counts.valObjects}`,
+      `${flags.out}: ${counted(counts.trainImages, "training image")} with ${counted(counts.trainObjects, "card")}, ` +
+        `${counted(counts.valImages, "validation image")} with ${counts.valObjects}`,
     );
   },
 };

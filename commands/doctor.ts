@@ -14,6 +14,7 @@ import {
   type RunUi,
   type TrainOptions,
 } from "../detector/config/mod.ts";
+import { counted } from "../detector/counted.ts";
 import { StateReader } from "../detector/train/bundle_state.ts";
 import { recordedCocoPath } from "../detector/train/run_check.ts";
 import { train } from "../detector/train/trainer.ts";
@@ -80,7 +81,7 @@ async function findingsOf(flags: DoctorFlags, ui: RunUi): Promise<Finding[]> {
   const isResume = outputDir !== undefined || resume !== undefined;
   const strict = flags.strict_resume ?? false;
   const choice = await chooseConfig(flags, ui);
-  const override = parseOptions(flags.override ?? []);
+  const override = parseOptions(flags.override ?? [], "--override");
   checkConfigKeys(override, "--override");
   const findings: Finding[] = [];
 
@@ -105,7 +106,11 @@ async function findingsOf(flags: DoctorFlags, ui: RunUi): Promise<Finding[]> {
     findings.push(wrong("data", "no data set is named", { kind: "usage", remedy: "give --coco_path" }));
   } else {
     const question = { config: config ?? undefined, recorded, allImages: flags.all_images ?? false, strict };
-    for (const split of ["train", "val"] as const) findings.push(...await checkSplit(cocoPath, split, question));
+    for (const split of ["train", "val"] as const) {
+      const found = await checkSplit(cocoPath, split, question);
+      // A folder that is not there is the same for both.
+      findings.push(...found.filter(({ text }) => findings.every((other) => other.text !== text)));
+    }
   }
   const bundleBytes = facts ? (await Deno.stat(facts.path)).size : 0;
   findings.push(...await checkMachine(computeOptions(flags), { outputDir, bundleBytes, recorded, strict }));
@@ -149,6 +154,8 @@ function show(findings: readonly Finding[], terminal: Terminal): void {
   }
   const count = findings.filter(({ level }) => level === "wrong").length;
   terminal.say(
-    count === 0 ? "nothing is wrong: the run would start" : `${count} findings are wrong: the run would fail`,
+    count === 0
+      ? "nothing is wrong: the run would start"
+      : `${counted(count, "finding is", "findings are")} wrong: the run would fail`,
   );
 }

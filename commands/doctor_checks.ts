@@ -16,6 +16,7 @@ import {
   groupMatters,
 } from "../detector/config/mod.ts";
 import { openDevice } from "../detector/open_device.ts";
+import { counted } from "../detector/counted.ts";
 import { type StateReader, withoutAliases } from "../detector/train/bundle_state.ts";
 import { outlineModel } from "../detector/train/model_outline.ts";
 import { openRecord } from "../detector/train/resume.ts";
@@ -140,7 +141,9 @@ export function checkParameters(config: DinoConfig, { shapes, state }: Checkpoin
     const missing = [...tensors.keys()].filter((name) =>
       !shapes.has(`${group}/${name}`) && !Object.hasOwn(known, name)
     );
-    if (missing.length > 0) add(`${missing.length} tensors are missing, first ${group}/${missing[0]}`);
+    if (missing.length > 0) {
+      add(`${counted(missing.length, "tensor is", "tensors are")} missing, first ${group}/${missing[0]}`);
+    }
     for (const [name, { shape }] of tensors) {
       const found = shapes.get(`${group}/${name}`);
       if (!found || found.join() === shape.join()) continue;
@@ -150,7 +153,9 @@ export function checkParameters(config: DinoConfig, { shapes, state }: Checkpoin
     const unknown = [...shapes.keys()].filter((name) =>
       name.startsWith(prefix) && !tensors.has(name.slice(prefix.length))
     );
-    if (unknown.length > 0) add(`${unknown.length} tensors are none of the model's, first ${unknown[0]}`);
+    if (unknown.length > 0) {
+      add(`${counted(unknown.length, "tensor is", "tensors are")} none of the model's, first ${unknown[0]}`);
+    }
   }
   if (findings.length > 0) return findings;
   return [fine("model", `${tensors.size} parameters and buffers, all there and of the right shape`)];

@@ -1,5 +1,6 @@
 /** Is the data there, and the same? Paths, counts, categories, annotations, images, and whether the model fits them. */
 import type { DinoConfig } from "../detector/config/mod.ts";
+import { counted } from "../detector/counted.ts";
 import { type CocoDataset, openDataset, readImage } from "../detector/data/mod.ts";
 import type { StateReader } from "../detector/train/bundle_state.ts";
 import { compareSplit } from "../detector/train/data_record.ts";
@@ -35,7 +36,11 @@ export async function checkSplit(
   const { numImages, numAnnotations, annotationFile } = dataset;
   const hash = dataset.annotationHash().slice(0, 16);
   const findings = [
-    fine("data", `${split}: ${annotationFile}: ${numImages} images, ${numAnnotations} annotations, SHA-256 ${hash}…`),
+    fine(
+      "data",
+      `${split}: ${annotationFile}: ${counted(numImages, "image")}, ${counted(numAnnotations, "annotation")}, ` +
+        `SHA-256 ${hash}…`,
+    ),
   ];
   if (config) findings.push(...fitsModel(dataset, config));
   for (const { text, categories } of recorded ? compareSplit(recorded, dataset, split) : []) {
@@ -75,9 +80,9 @@ function degenerate(dataset: CocoDataset): Finding[] {
   const flat = dataset.groundTruth.annotations.filter(({ bbox: [, , width, height] }) => !(width > 0 && height > 0));
   if (flat.length === 0) return [];
   const ids = flat.slice(0, 5).map(({ id }) => id).join(", ");
-  const text = `${dataset.split}: ${flat.length} boxes without area (annotations ${ids}${
-    flat.length > 5 ? ", …" : ""
-  })`;
+  const text = `${dataset.split}: ${counted(flat.length, "box", "boxes")} without area (${
+    flat.length === 1 ? "annotation" : "annotations"
+  } ${ids}${flat.length > 5 ? ", …" : ""})`;
   return [odd("data", text, "left out of training, as in the official code; mend the file if that is not meant")];
 }
 
@@ -105,8 +110,13 @@ async function unreadable(dataset: CocoDataset, all: boolean): Promise<Finding[]
     const text = `${split}: ${broken.length} of ${length} images cannot be read, first ${broken[0]}`;
     return [wrong("data", text, { kind: "data", remedy: IMAGES })];
   }
-  const note = decoded < length ? `; ${decoded} of them were decoded (--all_images decodes all)` : ", and all decode";
-  return [fine("data", `${split}: all ${length} image files are there and whole at both ends${note}`)];
+  const note = decoded < length
+    ? `; ${decoded} of them were decoded (--all_images decodes all)`
+    : length === 1
+    ? ", and it decodes"
+    : ", and all decode";
+  const what = length === 1 ? "the image file is" : `all ${length} image files are`;
+  return [fine("data", `${split}: ${what} there and whole at both ends${note}`)];
 }
 
 /** What is wrong with an image file that can be seen without decoding it. */

@@ -99,7 +99,7 @@ export async function trainOptions(flags: TrainFlags, ui: RunUi): Promise<TrainO
   if (choice.config === null && resume === undefined) {
     throw new DinogradError("usage", "train: expected -c (a preset or config file) or --resume but found neither");
   }
-  const override = parseOptions(flags.override ?? []);
+  const override = parseOptions(flags.override ?? [], "--override");
   checkConfigKeys(override, "--override");
   return {
     ...choice,

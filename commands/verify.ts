@@ -4,6 +4,7 @@
  */
 import type { Command } from "commander";
 import { listBundles, openBundle } from "../checkpoint/mod.ts";
+import { counted } from "../detector/counted.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { addComputeFlags, type ComputeFlags, computeOptions, type Verb } from "./command.ts";
 import { isFolder } from "./files.ts";
@@ -57,7 +58,10 @@ export const verifyVerb: Verb<VerifyFlags> = {
     const bad = findings.filter(({ sound }) => !sound).length;
     const again = deep && bad === 0 ? await trainAgain(args[0], flags, terminal) : undefined;
     if (flags.json) terminal.json(deep ? { findings, deep: again ?? null } : findings);
-    if (bad > 0) terminal.warn(`${bad} of ${findings.length} files are not sound bundles`);
+    if (bad > 0) {
+      const files = counted(findings.length, "file");
+      terminal.warn(`${bad} of ${files} ${bad === 1 ? "is not a sound bundle" : "are not sound bundles"}`);
+    }
     if (bad > 0) return EXIT_CODES.checkpoint;
     return again && again.differences.length > 0 ? EXIT_CODES.verification : 0;
   },
@@ -71,7 +75,7 @@ async function trainAgain(path: string, flags: VerifyFlags, terminal: Terminal) 
     const report = await verifyDeep(path, options, terminal);
     const { from, steps, differences } = report;
     if (flags.json) return report;
-    const about = `${path}: trained again from ${from}, ${steps} steps`;
+    const about = `${path}: trained again from ${from}, ${counted(steps, "step")}`;
     if (differences.length === 0) terminal.say(`${about}: equal, bit for bit`);
     else {
       terminal.say(`${about}: not equal`);

@@ -16,7 +16,7 @@ export async function openBundleRecord(
 ): Promise<TrainingRecord> {
   const { path } = file;
   const { problems } = await bundle.verify();
-  if (problems.length > 0) throw new DinogradError("checkpoint", `${path}: ${problems[0]}`);
+  if (problems.length > 0) throw new DinogradError("checkpoint", problems[0]); // begins with the path
   const state = new StateReader(bundle.state, path);
   if (state.get("kind").value !== "dinograd training state") throw weightsAlone(path);
   const epoch = state.get("epoch").number();

@@ -4,6 +4,7 @@
  */
 
 import { Sha256, type StateValue } from "../../checkpoint/mod.ts";
+import { counted } from "../counted.ts";
 import type { CocoDataset } from "../data/mod.ts";
 import type { StateReader } from "./bundle_state.ts";
 
@@ -54,10 +55,10 @@ export function compareSplit(recorded: StateReader, now: CocoDataset, split: Spl
       true,
     );
   }
-  const counts = { images: now.numImages, annotations: now.numAnnotations };
-  for (const [what, count] of Object.entries(counts)) {
-    const recordedCount = before.get(what).number();
-    if (recordedCount !== count) add(`${count} ${what} here and ${recordedCount} in the bundle's run`);
+  const counts = [["image", now.numImages], ["annotation", now.numAnnotations]] as const;
+  for (const [what, count] of counts) {
+    const recordedCount = before.get(`${what}s`).number();
+    if (recordedCount !== count) add(`${counted(count, what)} here and ${recordedCount} in the bundle's run`);
   }
   if (differences.length === 0 && before.get("sha256").text() !== now.annotationHash()) {
     add(`the annotation file is another one (SHA-256 ${now.annotationHash().slice(0, 16)}…), with the same counts`);

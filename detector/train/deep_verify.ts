@@ -16,6 +16,7 @@ import {
 } from "../../checkpoint/mod.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { type ConfigObject, diffConfigs, type RunUi, type TrainOptions } from "../config/mod.ts";
+import { counted } from "../counted.ts";
 import { StateReader } from "./bundle_state.ts";
 import type { Progress } from "./progress.ts";
 import { configOf } from "./resume.ts";
@@ -158,7 +159,11 @@ async function compare(bundle: Bundle, session: SavedSession): Promise<string[]>
     differences.push(`${different.length} of ${names.size} tensors differ, first ${different[0]}`);
   }
   const states = diffStates(recorded, computed);
-  if (states.length > 0) differences.push(`${states.length} entries of the state differ, first ${states[0].path}`);
+  if (states.length > 0) {
+    differences.push(
+      `${counted(states.length, "entry of the state differs", "entries of the state differ")}, first ${states[0].path}`,
+    );
+  }
   return differences;
 }
 

@@ -5,6 +5,7 @@
  */
 
 import type { RunUi } from "../config/mod.ts";
+import { counted } from "../counted.ts";
 import { type Batch, sizeWithAspectRatio, type Target, type TransformStep } from "../data/mod.ts";
 import { withoutAliases } from "./bundle_state.ts";
 import type { RunData } from "./data_record.ts";
@@ -34,7 +35,8 @@ function showSteps({ config, stepsPerEpoch, rates, progress }: TrainingSession, 
   const { train, val } = sets;
   const left = Math.max(0, rates.totalSteps - progress.step);
   ui.say(
-    `data: ${train.length} training images, ${val.length} validation images, ${train.categories.length} classes: ` +
+    `data: ${counted(train.length, "training image")}, ${counted(val.length, "validation image")}, ` +
+      `${counted(train.categories.length, "class", "classes")}: ` +
       train.categories.map(({ name }) => name).join(", "),
   );
   ui.say(
@@ -112,7 +114,9 @@ async function showMemory(
     await session.step(emptyBatch({ batch: config.batch_size, height, width, objects }));
     const fixed = weights + average + moments + trained;
     ui.say(
-      `memory: ${megabytes(device.memory.peak)} for a step with ${config.batch_size} images of ${height} x ${width} ` +
+      `memory: ${megabytes(device.memory.peak)} for a step with ${
+        counted(config.batch_size, "image")
+      } of ${height} x ${width} ` +
         `(weights ${megabytes(weights)}, gradients ${megabytes(trained)}, moments ${megabytes(moments)}` +
         `${average > 0 ? `, average ${megabytes(average)}` : ""}, ` +
         `activations ${megabytes(device.memory.peak - fixed)})`,

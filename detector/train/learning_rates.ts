@@ -5,6 +5,7 @@
 
 import { linearWarmup, multiStepLR, oneCycleLR, type Schedule, stepLR } from "../../engine/optim/mod.ts";
 import type { OptimizerConfig } from "../config/mod.ts";
+import { counted } from "../counted.ts";
 import type { Progress } from "./progress.ts";
 
 export interface StepRates {
@@ -37,7 +38,7 @@ export function planRates(
   const schedules = run.initialRates.map(make);
   return {
     description: config.warmup_steps > 0
-      ? `${description}, linear warm-up over ${config.warmup_steps} steps`
+      ? `${description}, linear warm-up over ${counted(config.warmup_steps, "step")}`
       : description,
     totalSteps,
     at({ epoch, step }) {

@@ -30,7 +30,7 @@ export async function findResumePath(resume: string, folder: string, ui: RunUi):
   }
   if (resume !== "auto") return resume;
   const { newest, bad } = await newestSound(folder);
-  for (const { path, reason } of bad) ui.warn(`passed over ${path}: ${reason}`);
+  for (const { reason } of bad) ui.warn(`passed over a bundle that is not sound: ${reason}`);
   if (newest) return newest.path;
   ui.say(`no sound bundle in ${folder}: starting afresh`);
   return null;
@@ -52,6 +52,13 @@ export async function openRecord(path: string): Promise<TrainingRecord> {
 
 /** Opens a checkpoint and settles what goes on from it. */
 export async function openResume(path: string, options: TrainOptions, ui: RunUi): Promise<Start> {
+  if (options.classMap !== null && options.finetuneIgnore.length === 0) {
+    throw new DinogradError(
+      "usage",
+      "--class_map: expected --pretrain_model_path or --finetune_ignore beside it but found --resume alone, which keeps " +
+        "every class as it is; --pretrain_model_path FILE in place of --resume carries classes over to other names",
+    );
+  }
   await using opening = new AsyncDisposableStack();
   const record = opening.use(await openRecord(path));
   const exact = record.kind === "bundle" && options.finetuneIgnore.length === 0 && options.startEpoch === null;

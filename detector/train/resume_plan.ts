@@ -9,6 +9,7 @@ import { DinogradError } from "../../engine/errors.ts";
 import { sameShape } from "../../engine/shape.ts";
 import type { TensorData } from "../../engine/dtype.ts";
 import type { ConfigDifference, RunUi, TrainOptions } from "../config/mod.ts";
+import { counted } from "../counted.ts";
 import {
   applyLoad,
   classesOfFile,
@@ -81,6 +82,16 @@ const isWhole = (plan: LoadPlan) => plan.keys.every(({ outcome }) => outcome ===
 
 /** @throws DinogradError("config") unless every key of model and file is loaded */
 function requireComplete(plan: LoadPlan, path: string): void {
+  // Rows are moved only where classes have other names or places than in the checkpoint.
+  const [moved] = keysWith(plan, "carried over");
+  if (moved) {
+    throw new DinogradError(
+      "config",
+      `${path}: expected data with the classes of the checkpoint but found others (${moved.name}: ${moved.note}); ` +
+        "--finetune_ignore class_embed label_enc lets what knows classes start afresh, --pretrain_model_path carries " +
+        "classes over by their names",
+    );
+  }
   const odd = KEY_OUTCOMES.filter((outcome) => outcome !== "loaded").map((outcome) => keysWith(plan, outcome));
   const [first, ...rest] = odd.flat();
   if (!first) return;
@@ -153,9 +164,9 @@ function showPlace({ epoch, step }: Progress, { record, options }: ResumeWishes,
 
 function showMoments({ steps, fresh, dropped }: MomentsPlan, ui: RunUi): void {
   if (fresh.length === 0 && dropped.length === 0) return;
-  const parts = [`${steps.size} parameters keep their moments`];
-  if (fresh.length > 0) parts.push(`${fresh.length} start without: ${fresh.join(", ")}`);
-  if (dropped.length > 0) parts.push(`${dropped.length} are not trained here: ${dropped.join(", ")}`);
+  const parts = [`${counted(steps.size, "parameter keeps its", "parameters keep their")} moments`];
+  if (fresh.length > 0) parts.push(`${counted(fresh.length, "starts", "start")} without: ${fresh.join(", ")}`);
+  if (dropped.length > 0) parts.push(`${counted(dropped.length, "is", "are")} not trained here: ${dropped.join(", ")}`);
   ui.say(`optimizer: ${parts.join("; ")}`);
 }
 

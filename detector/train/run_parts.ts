@@ -78,6 +78,12 @@ async function openSets(
 ): Promise<{ cocoPath: string; sets: RunData }> {
   const cocoPath = options.cocoPath ?? (point && recordedCocoPath(point));
   if (cocoPath === null) throw new DinogradError("usage", "train: expected --coco_path but found none");
+  if (options.cocoPath === null && !runFiles.exists(cocoPath)) {
+    throw new DinogradError(
+      "data",
+      `${cocoPath}: expected the data set of the checkpoint's run but found nothing; --coco_path DIR says where it is now`,
+    );
+  }
   const numClasses = config.num_classes;
   const train = await openDataset(cocoPath, "train", { numClasses });
   const val = await openDataset(cocoPath, "val", { numClasses });

@@ -8,6 +8,7 @@ import { listBundles } from "../../checkpoint/mod.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import type { Module } from "../../engine/nn/module.ts";
 import type { DinoConfig, RunUi, TrainOptions } from "../config/mod.ts";
+import { counted } from "../counted.ts";
 import { type ClassMap, parseClassMap } from "../weights/mod.ts";
 import type { Progress } from "./progress.ts";
 import { findResumePath, openResume, type ResumePoint } from "./resume.ts";
@@ -109,5 +110,5 @@ export function showFrozen(model: Module, keywords: readonly string[], ui: Pick<
   }
   const frozen = parameters.filter(([name]) => keywords.some((keyword) => name.includes(keyword)));
   const numbers = frozen.reduce((sum, [, { size }]) => sum + size, 0);
-  ui.say(`frozen: ${frozen.length} parameters with ${numbers} numbers (${keywords.join(", ")})`);
+  ui.say(`frozen: ${counted(frozen.length, "parameter")} with ${counted(numbers, "number")} (${keywords.join(", ")})`);
 }

@@ -57,7 +57,10 @@ function planFresh(session: TrainingSession, { options, files }: {
   const progress = beginningOf(options.startEpoch ?? 0, session);
   const classMap = readClassMap(options.classMap);
   if (classMap && options.pretrainModelPath === null) {
-    throw new DinogradError("usage", "--class_map: expected weights of a checkpoint to carry over but found none");
+    throw new DinogradError(
+      "usage",
+      "--class_map: expected weights of a checkpoint to carry over but found none; --pretrain_model_path FILE names them",
+    );
   }
   const plans: { readonly file: WeightsFile; readonly plan: LoadPlan }[] = files.map(({ file, within }) => ({
     file,

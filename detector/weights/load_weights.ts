@@ -8,6 +8,7 @@ import type { Module } from "../../engine/nn/module.ts";
 import { formatShape, sameShape } from "../../engine/shape.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import type { RunUi } from "../config/mod.ts";
+import { counted } from "../counted.ts";
 import { type CarriedRow, type ClassMap, hasClassRows, matchClasses, sameClasses } from "./class_rows.ts";
 import { toTensorData } from "./tensor_data.ts";
 import type { ClassName, NamedWeight, Weights } from "./weights_file.ts";
@@ -103,7 +104,9 @@ function planKey(
     const fitting = rows.filter((row) => row.from < from.shape[0] && row.to < to.shape[0]);
     const shapes = `${formatShape(from.shape)} to ${formatShape(to.shape)}`;
     if (fitting.length > 0) {
-      const note = `${fitting.length} classes by name, ${shapes}: ${fitting.map((row) => row.name).join(", ")}`;
+      const note = `${counted(fitting.length, "class", "classes")} by name, ${shapes}: ${
+        fitting.map((row) => row.name).join(", ")
+      }`;
       return { name, outcome: "carried over", note, load: { from, to, rows: fitting } };
     }
     return { name, outcome: "shape mismatch", note: `no class of the same name, ${shapes}` };

@@ -1,5 +1,5 @@
 /** What doctor passes can be resumed, and what it fails cannot, with the same exit code: tried both ways, case by case. */
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { type BundleContent, lockFolder, readBundle, type StateValue, writeBundle } from "../../checkpoint/mod.ts";
 import { type DoctorFlags, examine } from "../../commands/doctor.ts";
 import { EXIT_CODES } from "../../commands/exit_codes.ts";
@@ -80,7 +80,7 @@ Deno.test("files: a damaged bundle fails by name, is passed over by auto, and is
     await Deno.writeFile(path, bytes);
     const named = await tryBoth({ resume: path });
     assertEquals(named.code, 4);
-    assertMatch(named.wrong, /checkpoint\.dino.*chunk/);
+    assertMatch(named.wrong, /^[^ ]*run\/checkpoint\.dino, .*chunk/, "the path once");
     assertEquals((await tryBoth()).code, 0);
     for (const { name } of [...Deno.readDirSync(`${folder}/run`)]) {
       if (name.endsWith(".dino")) await Deno.writeTextFile(`${folder}/run/${name}`, "no bundle");
@@ -102,7 +102,7 @@ Deno.test("files: weights alone, a missing tensor and one of another shape fail 
     }));
     const missing = await tryBoth({ resume: path });
     assertEquals(missing.code, 5);
-    assertStringIncludes(missing.wrong, `1 tensors are missing, first ${name}`);
+    assertStringIncludes(missing.wrong, `1 tensor is missing, first ${name}`);
     await Deno.writeFile(path, original);
     await rewrite(path, ({ tensors, state }) => {
       const tensor = tensors.get(name)!; // every model has one
@@ -155,7 +155,18 @@ Deno.test("data: missing, cut and changed files, renamed categories and unknown 
     assertEquals(cut.code, 3);
     assertMatch(cut.wrong, /train: 6 of 6 images cannot be read, first .*cut off before its end/);
     await Deno.rename(`${folder}/coco`, `${folder}/moved`);
-    assertEquals((await tryBoth()).code, 3);
+    const moved = await tryBoth();
+    assertEquals(moved.code, 3);
+    assertMatch(moved.wrong, /^[^\n]*coco does not exist$/, "told once, though both splits are missing");
+    const remedy =
+      "expected the data set of the checkpoint's run but found nothing; --coco_path DIR says where it is now";
+    const options = tinyTrainOptions({ outputDir: "", cocoPath: null, config: null }, { dryRun: true });
+    const error = await assertRejects(
+      () => runTraining({ ...options, resume: bundlePath(folder), strictResume: false }),
+      DinogradError,
+      remedy,
+    );
+    assertEquals(error.kind, "data");
   }));
 
 Deno.test("a data set that was moved is the same one", () =>
@@ -184,7 +195,7 @@ Deno.test("doctor before a training: num_classes too small is exit code 5 from b
     const look = ["-c", `${folder}/config.json`, "--coco_path", cocoPath, "--device", "cpu", "--threads", "1"];
     const sound = await runCli(["doctor", ...look]);
     assertEquals(sound.code, 0);
-    assertMatch(sound.stdout, /note +data +train: 1 boxes without area \(annotations 1\)/);
+    assertMatch(sound.stdout, /note +data +train: 1 box without area \(annotation 1\)/);
     assertMatch(sound.stdout, /nothing is wrong: the run would start/);
     const few = [...look, "--options", "num_classes=3"];
     const doctor = await runCli(["doctor", ...few]);
@@ -192,6 +203,11 @@ Deno.test("doctor before a training: num_classes too small is exit code 5 from b
     assertEquals([doctor.code, training.code], [5, 5]);
     assertStringIncludes(doctor.stdout, "set num_classes to 4");
     assertStringIncludes(training.stderr, "num_classes=3 is too small");
+    assertMatch(doctor.stdout, /\n2 findings are wrong: the run would fail\n$/);
+    await Deno.rename(cocoPath, `${folder}/moved`);
+    const moved = await runCli(["doctor", ...look]);
+    assertEquals(moved.code, 3);
+    assertMatch(moved.stdout, /\n1 finding is wrong: the run would fail\n$/, "both splits miss the same folder");
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

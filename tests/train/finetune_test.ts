@@ -145,7 +145,7 @@ Deno.test("a class map names the rows of a file without class names by their num
       await withStarted({ pretrainModelPath: pth, config, classMap: `${folder}/map.json` }, test);
     };
     await attempt('{"6": "two"}', (started) => {
-      assert(said(started).includes("carried over: class_embed.0.bias (1 classes by name, [7] to [4]: two)"));
+      assert(said(started).includes("carried over: class_embed.0.bias (1 class by name, [7] to [4]: two)"));
     });
     for (const [map, word] of [['{"9": "two"}', '"9"'], ['{"6": "four"}', '"four"'], ["[]", "object"]]) {
       const error = await assertRejects(() => attempt(map), DinogradError, word);
@@ -153,6 +153,35 @@ Deno.test("a class map names the rows of a file without class names by their num
     }
     const none = { pretrainModelPath: pth, config, classMap: `${folder}/none.json` };
     assertEquals((await assertRejects(() => withStarted(none, () => {}), DinogradError)).kind, "usage");
+  });
+});
+
+Deno.test("a class map beside --resume alone is refused before the file is opened, in either format, with what to do", async () => {
+  await prepared(async ({ folder, pth, dino }) => {
+    await Deno.writeTextFile(`${folder}/map.json`, '{"two": "deux"}');
+    for (const resume of [pth, dino, `${folder}/none.dino`]) {
+      const options = { resume, classMap: `${folder}/map.json`, startEpoch: 3 };
+      const error = await assertRejects(
+        () => withStarted(options, () => {}),
+        DinogradError,
+        "beside it but found --resume",
+      );
+      assertEquals(error.kind, "usage");
+      assert(error.message.includes("--pretrain_model_path FILE in place of --resume"), error.message);
+    }
+  });
+});
+
+Deno.test("data with other classes than the checkpoint's is told as that where a run goes on at another epoch", async () => {
+  await prepared(async ({ dino }) => {
+    const classes = [{ id: 1, name: "one" }, { id: 2, name: "three" }, { id: 3, name: "two" }];
+    const resume = () => withStarted({ resume: dino, startEpoch: 3 }, () => {}, { classes });
+    const error = await assertRejects(resume, DinogradError, "expected data with the classes of the checkpoint");
+    assertEquals(error.kind, "config");
+    assert(error.message.includes("--finetune_ignore class_embed label_enc"), error.message);
+    await withStarted({ resume: dino, startEpoch: 3, finetuneIgnore: ["class_embed", "label_enc"] }, ({ ui }) => {
+      assertEquals(ui.warnings, [], "the remedy is one");
+    }, { classes });
   });
 });
 
