@@ -58,7 +58,7 @@ export function evaluateDetections(
   const limits = [...(options.maxDetections ?? [1, 10, 100])].sort((a, b) => a - b);
   const imageIds = sortedUnique(options.imageIds ?? truth.images.map((image) => image.id));
   const categoryIds = sortedUnique(options.categoryIds ?? truth.categories.map((category) => category.id));
-  checkDetections(truth, detections);
+  checkDetections(truth, detections, options.source);
 
   const groups = group(truth.annotations, detections, { imageIds, categoryIds, useCategories });
   const categories = useCategories ? categoryIds.length : 1;
@@ -106,19 +106,20 @@ function summarize(table: PrecisionTable, limits: readonly number[]): CocoStats 
   };
 }
 
-function checkDetections(truth: CocoAnnotations, detections: readonly CocoDetection[]): void {
+function checkDetections(truth: CocoAnnotations, detections: readonly CocoDetection[], source?: string): void {
+  const placeOf = (index: number) => `${source === undefined ? "" : `${source}: `}detection ${index}`;
   const known = new Set(truth.images.map((image) => image.id));
   for (const [index, detection] of detections.entries()) {
     if (!known.has(detection.image_id)) {
       throw new DinogradError(
         "data",
-        `detection ${index}: expected an image id of the annotation file but found ${detection.image_id}`,
+        `${placeOf(index)}: expected an image id of the annotation file but found ${detection.image_id}`,
       );
     }
     if (!Number.isFinite(detection.score) || !detection.bbox.every(Number.isFinite) || detection.bbox.length !== 4) {
       throw new DinogradError(
         "data",
-        `detection ${index}: expected a finite score and box [x, y, width, height] but found score ` +
+        `${placeOf(index)}: expected a finite score and box [x, y, width, height] but found score ` +
           `${detection.score}, box [${detection.bbox.join(", ")}]`,
       );
     }
