@@ -3,9 +3,11 @@
  * never an obstacle: it is named and the search goes on with the one before it.
  */
 import { DinogradError } from "../engine/errors.ts";
+import { equalBytes, MAGIC, MAJOR_VERSION, PRELUDE_BYTES } from "./bundle_format.ts";
 import { openBundle } from "./bundle_reader.ts";
-import { TEMPORARY_MARK } from "./replace_file.ts";
-import { errorCode, type FileLayer } from "./file_layer.ts";
+import { crc32 } from "./native_codec.ts";
+import { syncFolderIfPossible, TEMPORARY_MARK } from "./replace_file.ts";
+import { errorCode, errorText, type FileLayer, fileNameOf, folderOf, readFully } from "./file_layer.ts";
 import { compareCodeUnits, type StateValue } from "./msgpack.ts";
 import { nodeFiles } from "./node_files.ts";
 
@@ -28,6 +30,8 @@ export interface BundleFile {
 export interface BadFile {
   readonly path: string;
   readonly reason: string;
+  /** False where the bytes may well be sound but are out of reach (no permission), or of a newer version. */
+  readonly isDamaged: boolean;
 }
 
 /** How a folder is looked at. */
@@ -35,6 +39,12 @@ export interface FolderOptions {
   readonly files?: FileLayer;
   /** How far the run of a state had come; by default its root key `step`, else `epoch`, else 0. */
   readonly progressOf?: (state: StateValue) => number;
+}
+
+/** How the bundle to go on from is looked for. */
+export interface NewestOptions extends FolderOptions {
+  /** Whether a run can go on from such a state; by default from any. */
+  readonly accepts?: (state: StateValue) => boolean;
 }
 
 /** A number at the root of a state, or undefined. */
@@ -50,7 +60,10 @@ function defaultProgress(state: StateValue): number {
   return stateNumber(state, "step") ?? stateNumber(state, "epoch") ?? 0;
 }
 
-/** The bundles of a folder, furthest first (of equals the resume file, then by name), and the files that are not one. */
+/**
+ * The bundles of a folder, furthest first (of equals the resume file, then by name), and the files that cannot be opened
+ * as one.
+ */
 export async function listBundles(
   folder: string,
   options: FolderOptions = {},
@@ -66,7 +79,8 @@ export async function listBundles(
       bundles.push({ path, name, state: bundle.state, progress: progressOf(bundle.state) });
     } catch (error) {
       if (!(error instanceof DinogradError)) throw error;
-      bad.push({ path, reason: error.message });
+      if (errorCode(error.cause) === "EISDIR") continue;
+      bad.push({ path, reason: error.message, isDamaged: await isDamage(error, { path, files }) });
     }
   }
   const isResume = ({ name }: BundleFile) => Number(name === RESUME_NAME);
@@ -83,22 +97,43 @@ export async function listBundles(
  */
 export async function newestSound(
   folder: string,
-  options: FolderOptions = {},
+  options: NewestOptions = {},
 ): Promise<{ newest: BundleFile | null; bad: BadFile[] }> {
   const { bundles, bad } = await listBundles(folder, options);
-  const resumeFirst = bundles.toSorted((a, b) => Number(b.name === RESUME_NAME) - Number(a.name === RESUME_NAME));
+  const candidates = bundles.filter(({ state }) => options.accepts?.(state) ?? true);
+  const resumeFirst = candidates.toSorted((a, b) => Number(b.name === RESUME_NAME) - Number(a.name === RESUME_NAME));
   for (const file of resumeFirst) {
     try {
       await using bundle = await openBundle(file.path, { files: options.files ?? nodeFiles });
       const { problems } = await bundle.verify();
       if (problems.length === 0) return { newest: file, bad };
-      bad.push({ path: file.path, reason: problems[0] });
+      bad.push({ path: file.path, reason: problems[0], isDamaged: true });
     } catch (error) {
       if (!(error instanceof DinogradError)) throw error;
-      bad.push({ path: file.path, reason: error.message });
+      bad.push({ path: file.path, reason: error.message, isDamaged: true });
     }
   }
   return { newest: null, bad };
+}
+
+/**
+ * Gives a damaged file a name under which nothing looks for it and nothing replaces it: `NAME.damaged`, or with a number
+ * where there is one already. Returns its new path. Only for the holder of the folder's lock.
+ * @throws DinogradError of kind "checkpoint" if it cannot be renamed
+ */
+export async function setAside(path: string, options: { files?: FileLayer } = {}): Promise<string> {
+  const files = options.files ?? nodeFiles;
+  const taken = new Set(await namesIn(folderOf(path), files));
+  let name = `${fileNameOf(path)}.damaged`;
+  for (let number = 2; taken.has(name); number++) name = `${fileNameOf(path)}.damaged.${number}`;
+  const aside = `${path.slice(0, path.length - fileNameOf(path).length)}${name}`;
+  try {
+    await files.rename(path, aside);
+  } catch (cause) {
+    const found = errorCode(cause) || errorText(cause);
+    throw new DinogradError("checkpoint", `${path}: expected to set it aside but found ${found}`, { cause });
+  }
+  return aside;
 }
 
 /** What is kept when a folder is pruned. A bundle that any rule keeps stays. */
@@ -111,7 +146,7 @@ export interface PruneRules {
   /** Those whose `epochOf` (by default the root key `epoch`) is a multiple of `every`. */
   readonly every?: number;
   readonly epochOf?: (state: StateValue) => number | undefined;
-  /** Names that always stay; by default the resume file, the one before it and `checkpoint_best*`. */
+  /** Names that always stay; by default all but the numbered ones that a training writes, `checkpoint0004.dino`. */
   readonly protect?: (name: string) => boolean;
 }
 
@@ -121,9 +156,7 @@ export interface PrunePlan {
   readonly remove: readonly string[];
 }
 
-function isProtected(name: string): boolean {
-  return name === RESUME_NAME || name === PREVIOUS_NAME || name.startsWith("checkpoint_best");
-}
+const isProtected = (name: string) => !/^checkpoint\d+\.dino$/.test(name);
 
 /** Decides, without touching anything. `bundles` is furthest first, as `listBundles` gives them. */
 export function planPrune(bundles: readonly BundleFile[], rules: PruneRules): PrunePlan {
@@ -165,20 +198,26 @@ export function planPrune(bundles: readonly BundleFile[], rules: PruneRules): Pr
 }
 
 /**
- * Removes what the rules do not keep, but nothing at all unless the furthest kept bundle is sound: pruning must never
- * take away the only good one.
- * @throws DinogradError of kind "checkpoint" if it is not
+ * Removes what the rules do not keep, but nothing at all while a bundle cannot be opened or the furthest kept one is not
+ * sound: pruning must never take away the only good one.
+ * @throws DinogradError of kind "checkpoint" that names it, or the file that could not be removed
  */
 export async function pruneFolder(folder: string, options: FolderOptions & PruneRules): Promise<PrunePlan> {
   const files = options.files ?? nodeFiles;
-  const { bundles } = await listBundles(folder, options);
+  const { bundles, bad } = await listBundles(folder, options);
   const plan = planPrune(bundles, options);
   if (plan.remove.length === 0) return plan;
   await using newest = await openBundle(plan.keep[0].path, { files });
   const { problems } = await newest.verify();
-  if (problems.length > 0) throw new DinogradError("checkpoint", `prune: nothing removed, because ${problems[0]}`);
-  for (const path of plan.remove) await files.remove(path);
-  await files.syncFolder(folder);
+  const [problem] = [...problems, ...bad.map(({ reason }) => reason)];
+  if (problem !== undefined) throw new DinogradError("checkpoint", `prune: nothing removed, because ${problem}`);
+  for (const path of plan.remove) {
+    await files.remove(path).catch((cause) => {
+      const found = errorCode(cause) || errorText(cause);
+      throw new DinogradError("checkpoint", `prune: expected to remove ${path} but found ${found}`, { cause });
+    });
+  }
+  await syncFolderIfPossible(folder, files);
   return plan;
 }
 
@@ -188,6 +227,29 @@ export async function removeLeftovers(folder: string, options: { files?: FileLay
   const leftovers = (await namesIn(folder, files)).filter((name) => name.includes(EXTENSION + TEMPORARY_MARK));
   for (const name of leftovers) await files.remove(`${folder}/${name}`);
   return leftovers;
+}
+
+/** Whether a file that cannot be opened as a bundle is damaged, rather than out of reach or of a newer version. */
+async function isDamage(
+  error: DinogradError,
+  { path, files }: { path: string; files: FileLayer },
+): Promise<boolean> {
+  const code = errorCode(error.cause);
+  if (code !== "") return code === "EIO"; // a sector that cannot be read
+  const prelude = new Uint8Array(PRELUDE_BYTES);
+  const handle = await files.open(path, "read");
+  try {
+    await readFully(handle, prelude, { position: 0, place: path });
+    const view = new DataView(prelude.buffer);
+    const isSound = equalBytes(prelude.subarray(0, MAGIC.length), MAGIC) &&
+      crc32(prelude.subarray(0, 28)) === view.getUint32(28, true);
+    return !(isSound && view.getUint16(8, true) > MAJOR_VERSION);
+  } catch (error) {
+    if (!(error instanceof DinogradError)) throw error;
+    return true; // it is even shorter than a prelude
+  } finally {
+    await handle.close();
+  }
 }
 
 async function namesIn(folder: string, files: FileLayer): Promise<string[]> {

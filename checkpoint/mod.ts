@@ -69,6 +69,7 @@ export {
   type BundleFile,
   type FolderOptions,
   listBundles,
+  type NewestOptions,
   newestSound,
   planPrune,
   PREVIOUS_NAME,
@@ -77,6 +78,7 @@ export {
   type PruneRules,
   removeLeftovers,
   RESUME_NAME,
+  setAside,
   stateNumber,
 } from "./folder.ts";
 export { describeLock, FolderLock, LOCK_NAME, lockFolder } from "./lock.ts";

@@ -112,7 +112,8 @@ class Patience {
   }
 }
 
-async function syncFolderIfPossible(folder: string, files: FileLayer): Promise<void> {
+/** Syncs a folder, unless its file system says that it cannot. */
+export async function syncFolderIfPossible(folder: string, files: FileLayer): Promise<void> {
   try {
     await files.syncFolder(folder);
   } catch (error) {

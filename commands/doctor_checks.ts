@@ -1,13 +1,6 @@
 /** The questions of `doctor` about file, configuration, parameters and machine. None of them changes anything. */
 import { join } from "@std/path";
-import {
-  type BundleFile,
-  describeLock,
-  listBundles,
-  newestSound,
-  openBundle,
-  type StateValue,
-} from "../checkpoint/mod.ts";
+import { describeLock, listBundles, openBundle, type StateValue } from "../checkpoint/mod.ts";
 import {
   CONFIG_GROUPS,
   type ConfigObject,
@@ -19,7 +12,7 @@ import { openDevice } from "../detector/open_device.ts";
 import { counted } from "../detector/counted.ts";
 import { type StateReader, withoutAliases } from "../detector/train/bundle_state.ts";
 import { outlineModel } from "../detector/train/model_outline.ts";
-import { openRecord } from "../detector/train/resume.ts";
+import { chooseFromFolder, openRecord } from "../detector/train/resume.ts";
 import { compareArithmetic } from "../detector/train/run_check.ts";
 import { isStateMap, stateField } from "./checkpoint_view.ts";
 import { asFinding, type Finding, fine, odd, wrong } from "./doctor_findings.ts";
@@ -53,24 +46,26 @@ export async function checkFile(
     const text = `${outputDir ?? "--output_dir"}: there is no such folder`;
     return { findings: [wrong("file", text, { kind: "checkpoint", remedy: "give the folder of the run" })] };
   }
-  const { newest, bad } = await newestSound(outputDir);
-  const findings = bad.map(({ reason }) =>
-    odd("file", reason, `passed over; dinograd repair ${outputDir} sets it aside`)
-  );
-  if (newest) {
-    const answer = await checkCheckpoint(newest.path);
-    const further = await furtherThan(newest, outputDir);
-    return { ...answer, findings: [...findings, ...answer.findings, ...further] };
+  try {
+    const { path, damaged } = await chooseFromFolder(outputDir);
+    const findings = damaged.map(({ reason }) => odd("file", reason, "passed over, and set aside when a run starts"));
+    if (path !== null) {
+      const answer = await checkCheckpoint(path);
+      return { ...answer, findings: [...findings, ...answer.findings, ...await furtherThan(path, outputDir)] };
+    }
+    const remedy = "there is nothing to resume: training would start afresh";
+    return { findings: [...findings, wrong("file", `${outputDir}: no bundle`, { kind: "checkpoint", remedy })] };
+  } catch (error) {
+    return { findings: [asFinding(error, "file", `dinograd verify ${outputDir} looks at every bundle`)] };
   }
-  const remedy = "without a sound bundle training can only start afresh: leave --resume out";
-  findings.push(wrong("file", `${outputDir}: no sound bundle to resume from`, { kind: "checkpoint", remedy }));
-  return { findings };
 }
 
-async function furtherThan({ progress, name }: BundleFile, folder: string): Promise<Finding[]> {
-  const [first] = (await listBundles(folder)).bundles;
-  if (!first || first.progress <= progress) return [];
-  const text = `${first.path} is further (step ${first.progress}) than ${name} (step ${progress})`;
+async function furtherThan(path: string, folder: string): Promise<Finding[]> {
+  const { bundles } = await listBundles(folder);
+  const [first] = bundles;
+  const chosen = bundles.find((bundle) => bundle.path === path);
+  if (!first || !chosen || first.progress <= chosen.progress) return [];
+  const text = `${first.path} is further (step ${first.progress}) than ${chosen.name} (step ${chosen.progress})`;
   return [odd("file", text, "name it with --resume if it is meant")];
 }
 

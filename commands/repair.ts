@@ -13,13 +13,14 @@ import {
   readBundle,
   removeLeftovers,
   RESUME_NAME,
+  setAside,
   writeBundle,
 } from "../checkpoint/mod.ts";
 import { DinogradError } from "../engine/errors.ts";
 import type { Verb } from "./command.ts";
 import { EXIT_CODES } from "./exit_codes.ts";
 import { stateField } from "./checkpoint_view.ts";
-import { exists, isFolder } from "./files.ts";
+import { isFolder } from "./files.ts";
 
 interface RepairFlags {
   readonly dry_run?: true;
@@ -39,17 +40,19 @@ export const repairVerb: Verb<RepairFlags> = {
     await using lock = flags.dry_run ? undefined : await lockFolder(folder);
     if (lock?.message) terminal.warn(lock.message);
     const { sound, bad } = await examine(folder);
-    for (const { path, reason } of bad) {
-      terminal.say(`damaged: ${reason}`);
-      if (flags.dry_run) continue;
-      const aside = await freeName(`${path}.damaged`);
-      await Deno.rename(path, aside);
-      terminal.say(`  set aside as ${aside}`);
+    for (const { path, reason, isDamaged } of bad) {
+      terminal.say(isDamaged ? `damaged: ${reason}` : `left as it is, for it may be sound: ${reason}`);
+      if (isDamaged && !flags.dry_run) terminal.say(`  set aside as ${await setAside(path)}`);
     }
     if (!flags.dry_run) {
       for (const name of await removeLeftovers(folder)) terminal.say(`removed ${name}, left by a run that was killed`);
     }
     const newest = sound.find(({ name }) => name === RESUME_NAME) ?? sound[0];
+    const outOfReach = bad.find(({ isDamaged }) => !isDamaged);
+    if (outOfReach && newest?.name !== RESUME_NAME) {
+      terminal.say(`${outOfReach.path} may be the newest state: nothing was made ${RESUME_NAME}`);
+      return EXIT_CODES.checkpoint;
+    }
     if (newest === undefined) {
       terminal.say(`${folder}: no sound bundle; training can only start afresh`);
       return EXIT_CODES.checkpoint;
@@ -74,16 +77,8 @@ async function examine(folder: string): Promise<{ sound: BundleFile[]; bad: BadF
   for (const file of bundles) {
     await using bundle = await openBundle(file.path);
     const { problems } = await bundle.verify();
-    if (problems.length > 0) bad.push({ path: file.path, reason: problems[0] });
+    if (problems.length > 0) bad.push({ path: file.path, reason: problems[0], isDamaged: true });
     else if (stateField(file.state, "kind") !== "dinograd weights") sound.push(file);
   }
   return { sound, bad };
-}
-
-/** A name that no file has: what was set aside before is not overwritten. */
-async function freeName(wanted: string): Promise<string> {
-  for (let number = 1;; number++) {
-    const name = number === 1 ? wanted : `${wanted}.${number}`;
-    if (!await exists(name)) return name;
-  }
 }

@@ -4,7 +4,14 @@
  * `--start_epoch` moves to the beginning of an epoch. Both make it another run from there, and it says so.
  */
 
-import { newestSound } from "../../checkpoint/mod.ts";
+import {
+  type BadFile,
+  listBundles,
+  newestSound,
+  RESUME_NAME,
+  setAside,
+  type StateValue,
+} from "../../checkpoint/mod.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import type { RunUi, TrainOptions } from "../config/mod.ts";
 import { openWeights } from "../weights/mod.ts";
@@ -23,17 +30,66 @@ export interface ResumePoint {
   readonly content: { readonly state: StateMap };
 }
 
-/** The path to resume from, or null to start afresh. Damaged bundles that `auto` passes over are named. */
-export async function findResumePath(resume: string, folder: string, ui: RunUi): Promise<string | null> {
+/** Which bundle of a folder `--resume auto` goes on from, and which it passes over. */
+export interface FolderChoice {
+  /** Null only where the folder holds no bundle at all. */
+  readonly path: string | null;
+  readonly damaged: readonly BadFile[];
+}
+
+/**
+ * Chooses without changing anything. A run that is there is never begun again in silence, and a bundle that may be sound
+ * never passed over.
+ * @throws DinogradError of kind "checkpoint" where every bundle is damaged, or one is out of reach that may be the newest
+ */
+export async function chooseFromFolder(folder: string): Promise<FolderChoice> {
+  const { newest, bad } = await newestSound(folder, { accepts: (state) => !isWeightsAlone(state) });
+  const outOfReach = bad.find(({ isDamaged }) => !isDamaged);
+  if (outOfReach && newest?.name !== RESUME_NAME) {
+    throw new DinogradError(
+      "checkpoint",
+      `${outOfReach.reason}; it may be the newest state, so none is passed over for it: --resume FILE names another`,
+    );
+  }
+  const damaged = bad.filter(({ isDamaged }) => isDamaged);
+  if (newest) return { path: newest.path, damaged };
+  const [first] = damaged;
+  if (first) {
+    const others = damaged.length > 1 ? ` (and ${damaged.length - 1} more)` : "";
+    throw new DinogradError(
+      "checkpoint",
+      `${folder}: expected a sound bundle but found only damaged ones: ${first.reason}${others}; ` +
+        "dinograd repair sets them aside, after which --resume auto starts afresh",
+    );
+  }
+  // Weights alone are no run: opening them says what to do.
+  return { path: (await listBundles(folder)).bundles[0]?.path ?? null, damaged };
+}
+
+function isWeightsAlone(state: StateValue): boolean {
+  if (typeof state !== "object" || state === null || Array.isArray(state) || state instanceof Uint8Array) return false;
+  return Object.hasOwn(state, "kind") && state.kind === "dinograd weights";
+}
+
+/**
+ * The path to resume from, or null to start afresh. Damaged bundles that `auto` passes over are named, and set aside
+ * unless it is a dry run: the next save would replace them.
+ */
+export async function findResumePath(
+  { resume, outputDir, dryRun }: Pick<TrainOptions, "outputDir" | "dryRun"> & { readonly resume: string },
+  ui: RunUi,
+): Promise<string | null> {
   if (/^https?:/.test(resume)) {
     throw new DinogradError("usage", `--resume: expected a file but found an address, ${resume}; download it first`);
   }
   if (resume !== "auto") return resume;
-  const { newest, bad } = await newestSound(folder);
-  for (const { reason } of bad) ui.warn(`passed over a bundle that is not sound: ${reason}`);
-  if (newest) return newest.path;
-  ui.say(`no sound bundle in ${folder}: starting afresh`);
-  return null;
+  const { path, damaged } = await chooseFromFolder(outputDir);
+  for (const bad of damaged) {
+    const aside = dryRun ? "" : `; set aside as ${await setAside(bad.path)}`;
+    ui.warn(`passed over a bundle that is not sound: ${bad.reason}${aside}`);
+  }
+  if (path === null) ui.say(`no bundle in ${outputDir}: starting afresh`);
+  return path;
 }
 
 /**

@@ -20,6 +20,18 @@ export class RunLog {
     this.#files.appendText(this.#file, JSON.stringify(record) + "\n");
   }
 
+  /**
+   * Begins a run's log. What a run before it left in the folder, whose bundles are gone, is kept under another name,
+   * which is returned.
+   */
+  begin(): string | null {
+    if (!this.#files.exists(this.#file) || this.#files.readText(this.#file).trim() === "") return null;
+    let kept = `${this.#file}.earlier`;
+    for (let number = 2; this.#files.exists(kept); number++) kept = `${this.#file}.earlier.${number}`;
+    this.#files.rename(this.#file, kept);
+    return kept;
+  }
+
   /** Keeps the epochs before `epoch`; lines that are no records stay as they are. */
   rewindTo(epoch: number): void {
     if (!this.#files.exists(this.#file)) return;

@@ -115,13 +115,13 @@ export class Saver {
 
   /**
    * Gives the further names of a resumed state to the bundle it comes from: after a kill between writing and naming, a
-   * resumed run does what was left undone. A name that a later state bears stays.
+   * resumed run does what was left undone. A name that a later state bears stays, and so does one that cannot be read.
    */
   async restoreNames(session: SavedSession, path: string): Promise<void> {
     if (await stepOf(path) === undefined) return; // a file of another format
     for (const name of this.namesOf(session)) {
-      const bearer = await stepOf(this.#at(name));
-      if (bearer === undefined || bearer < session.progress.step) this.#files.link(path, this.#at(name));
+      const bearer = this.#files.exists(this.#at(name)) ? await stepOf(this.#at(name)) ?? Infinity : -1;
+      if (bearer < session.progress.step) this.#files.link(path, this.#at(name));
     }
   }
 

@@ -44,7 +44,7 @@ export interface StartPlan {
 export async function openStart(options: TrainOptions, ui: RunUi): Promise<Start> {
   const { resume, outputDir } = options;
   if (resume !== "auto") await refuseOtherRun(outputDir, resume);
-  const path = resume === null ? null : await findResumePath(resume, outputDir, ui);
+  const path = resume === null ? null : await findResumePath({ ...options, resume }, ui);
   return path === null ? openFreshStart(options, ui) : await openResume(path, options, ui);
 }
 
@@ -54,7 +54,8 @@ async function refuseOtherRun(folder: string, resume: string | null): Promise<vo
   const here = runFiles.absolute(folder);
   if (resume !== null && runFiles.folderOf(runFiles.absolute(resume)) === here) return;
   if (!runFiles.exists(folder)) return;
-  const [first] = (await listBundles(folder)).bundles;
+  const { bundles, bad } = await listBundles(folder);
+  const [first] = [...bundles, ...bad];
   if (first === undefined) return;
   throw new DinogradError(
     "usage",

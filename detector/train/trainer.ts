@@ -97,7 +97,11 @@ class Run {
     const session = this.#session;
     const { epochs } = session.config;
     this.#parts.check.start(this.#earlierRecords());
-    this.#log.rewindTo(session.progress.epoch);
+    if (session.progress.step > 0) this.#log.rewindTo(session.progress.epoch);
+    else {
+      const kept = this.#log.begin();
+      if (kept !== null) this.#ui.say(`the log of an earlier run is kept as ${kept}`);
+    }
     await this.#saver.clean();
     if (this.#parts.resumedFrom !== null) await this.#saver.restoreNames(session, this.#parts.resumedFrom);
     while (session.progress.epoch < epochs && (session.progress.phase === "evaluate" || !this.#isOver())) {

@@ -11,6 +11,7 @@ import {
   planPrune,
   pruneFolder,
   removeLeftovers,
+  setAside,
   type StateValue,
   type StoredTensor,
   toNumbers,
@@ -18,7 +19,8 @@ import {
 } from "../../checkpoint/mod.ts";
 import { numberToBfloat16, numberToHalf } from "../../checkpoint/element_view.ts";
 import { DinogradError } from "../../engine/errors.ts";
-import { MemoryFiles } from "./memory_files.ts";
+import { mendChecksums } from "./forge.ts";
+import { MemoryFiles, systemError } from "./memory_files.ts";
 import { randomTensor, smallContent, smallState } from "./support.ts";
 
 function floats(values: readonly number[], shape: readonly number[] = [values.length]): StoredTensor {
@@ -91,6 +93,50 @@ Deno.test("of two states at one step the one after the evaluation is further, an
   assertEquals(planPrune(bundles, { last: 1 }).remove, ["out/checkpoint0000.dino"]);
 });
 
+Deno.test("what is damaged is told from what is out of reach, of a newer version, or a folder", async () => {
+  const files = await folderOf(1);
+  files.put("out/short.dino", new Uint8Array(5));
+  files.put("out/text.dino", new TextEncoder().encode("no bundle at all ".repeat(20)));
+  const newer = files.get("out/checkpoint1.dino").slice();
+  newer[8] = 2;
+  files.put("out/newer.dino", mendChecksums(newer));
+  const torn = newer.slice();
+  torn[28] ^= 1; // says that it is newer, with a wrong checksum
+  files.put("out/torn.dino", torn);
+  const denied = new Map([["out/foreign.dino", "EACCES"], ["out/sector.dino", "EIO"], ["out/folder.dino", "EISDIR"]]);
+  for (const path of denied.keys()) files.put(path, newer);
+  const open = files.open.bind(files);
+  files.open = (path, mode) => denied.has(path) ? Promise.reject(systemError(denied.get(path)!)) : open(path, mode);
+  const { bad } = await listBundles("out", { files });
+  assertEquals(Object.fromEntries(bad.map(({ path, isDamaged }) => [path.slice(4, -5), isDamaged])), {
+    foreign: false,
+    newer: false,
+    sector: true,
+    short: true,
+    text: true,
+    torn: true,
+  });
+});
+
+Deno.test("a file is set aside under a name of its own, and one that cannot be is told", async () => {
+  const files = new MemoryFiles();
+  for (const [index, name] of ["a.dino.damaged", "a.dino.damaged.2", "a.dino.damaged.3"].entries()) {
+    files.put("out/a.dino", Uint8Array.of(index));
+    assertEquals(await setAside("out/a.dino", { files }), `out/${name}`);
+    assertEquals(files.get(`out/${name}`), Uint8Array.of(index));
+  }
+  assertEquals(files.names.length, 3);
+  files.rename = () => Promise.reject(systemError("EACCES"));
+  await assertRejects(() => setAside("out/a.dino", { files }), DinogradError, "set it aside but found EACCES");
+});
+
+Deno.test("where a run can go on from some states only, the others are not chosen", async () => {
+  const files = await folderOf(2);
+  const accepts = (state: StateValue) => (state as { step: number }).step !== 2; // `at` made it
+  assertEquals((await newestSound("out", { files, accepts })).newest?.path, "out/checkpoint1.dino");
+  assertEquals(await newestSound("out", { files, accepts: () => false }), { newest: null, bad: [] });
+});
+
 Deno.test("an empty folder and a missing one have no newest bundle", async () => {
   assertEquals(await newestSound("out", { files: new MemoryFiles() }), { newest: null, bad: [] });
   assertEquals(await newestSound("/nowhere/at/all"), { newest: null, bad: [] });
@@ -114,7 +160,7 @@ Deno.test("pruning keeps the last, the best, every m-th and the protected ones, 
   assertEquals(files.names.length, 5);
 });
 
-Deno.test("pruning removes nothing while the newest bundle is damaged", async () => {
+Deno.test("pruning removes nothing while the newest bundle is damaged or any cannot be opened", async () => {
   const files = await folderOf(3);
   damage(files, "out/checkpoint.dino");
   await assertRejects(
@@ -123,7 +169,27 @@ Deno.test("pruning removes nothing while the newest bundle is damaged", async ()
     "prune: nothing removed, because out/checkpoint.dino",
   );
   assertEquals(files.names.length, 4);
+  await writeBundle("out/checkpoint.dino", at(3), { files });
+  files.put("out/checkpoint_previous.dino", new Uint8Array(5));
+  await assertRejects(
+    () => pruneFolder("out", { files, last: 1 }),
+    DinogradError,
+    "prune: nothing removed, because out/checkpoint_previous.dino",
+  );
+  assertEquals(files.names.length, 5);
   assertThrows(() => planPrune([], { last: 0 }), DinogradError, "the last 1 or more");
+});
+
+Deno.test("pruning removes numbered bundles alone, and a file that it cannot remove is told", async () => {
+  const files = await folderOf(3);
+  const own = ["average", "before_the_change", "checkpoint_best_ema", "checkpoint_best_regular", "checkpoint_old"];
+  for (const name of own) await writeBundle(`out/${name}.dino`, at(1), { files });
+  await pruneFolder("out", { files, last: 1 });
+  assertEquals(files.names.map((name) => name.slice(4, -5)).sort(), [...own, "checkpoint", "checkpoint3"].sort());
+  await writeBundle("out/checkpoint1.dino", at(1), { files });
+  files.remove = () => Promise.reject(systemError("EACCES"));
+  const error = await assertRejects(() => pruneFolder("out", { files, last: 1 }), DinogradError);
+  assertEquals(error.message, "prune: expected to remove out/checkpoint1.dino but found EACCES");
 });
 
 Deno.test("temporary files of killed writers are removed, and nothing else", async () => {

@@ -27,6 +27,9 @@ Deno.test("a training is not started over the bundles of another run, whether it
       await assertRejects(() => start(`${folder}/old`, resume), DinogradError, "expected weights but found no tensor");
     }
     await start(`${folder}/new`, null);
+    await Deno.mkdir(`${folder}/damaged`);
+    await Deno.writeTextFile(`${folder}/damaged/checkpoint.dino`, "damaged");
+    await assertRejects(() => start(`${folder}/damaged`, null), DinogradError, "damaged/checkpoint.dino");
     await start("", null);
   } finally {
     await Deno.remove(folder, { recursive: true });

@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { listBundles, openBundle, stateNumber } from "../../checkpoint/mod.ts";
 import { CliProcess, withTinyCliRun } from "../helpers/cli_training.ts";
+import { runCli } from "../helpers/run_cli.ts";
 
 const exists = (path: string) => Deno.stat(path).then(() => true, () => false);
 
@@ -149,7 +150,7 @@ Deno.test("without space for a bundle training goes on to its end, says so, and 
     assertMatch(never.stderr, /could not; there is nothing to resume from/);
   }, CHANGES));
 
-Deno.test("--resume auto walks back over damaged bundles, names each, and the run ends with the same digest", () =>
+Deno.test("--resume auto walks back over damaged bundles, sets each aside, and the run ends with the same digest; where all are damaged it stops", () =>
   withTinyCliRun(async ({ folder, run, digest }) => {
     assertEquals((await run("run")).code, 0);
     const damaged = ["checkpoint.dino", "checkpoint0003.dino", "checkpoint_previous.dino"];
@@ -171,11 +172,22 @@ Deno.test("--resume auto walks back over damaged bundles, names each, and the ru
     assertMatch(stdout, /resumed from .*checkpoint0002\.dino: epoch 3, step 9/);
     assertEquals(await digest("run"), await straightDigest());
 
-    for (const { name } of await Array.fromAsync(Deno.readDir(`${folder}/run`))) {
-      if (name.endsWith(".dino")) await Deno.writeTextFile(`${folder}/run/${name}`, "no bundle");
-    }
+    const bundles = (await Array.fromAsync(Deno.readDir(`${folder}/run`))).filter(({ name }) => name.endsWith(".dino"));
+    for (const { name } of bundles) await Deno.writeTextFile(`${folder}/run/${name}`, "no bundle");
+    const refused = await run("run", "--resume", "auto");
+    assertEquals(refused.code, 4);
+    assertMatch(
+      refused.stderr,
+      /expected a sound bundle but found only damaged ones: .*dinograd repair sets them aside/,
+    );
+    assertEquals((await runCli(["repair", `${folder}/run`])).code, 4);
     const afresh = await run("run", "--resume", "auto");
     assertEquals(afresh.code, 0);
-    assertMatch(afresh.stdout, /no sound bundle in .*: starting afresh/);
+    assertMatch(afresh.stdout, /no bundle in .*: starting afresh/);
+    assertMatch(afresh.stdout, /the log of an earlier run is kept as .*log\.txt\.earlier/);
     assertEquals(await digest("run"), await straightDigest());
+    const aside = (await Array.fromAsync(Deno.readDir(`${folder}/run`))).filter(({ name }) =>
+      name.includes(".damaged")
+    );
+    assertEquals(aside.length, damaged.length + bundles.length);
   }, CHANGES));

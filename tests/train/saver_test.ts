@@ -186,6 +186,28 @@ Deno.test("a resumed run gives the names that a kill prevented, and takes none f
     assertEquals(await bundles(), { ...named, "checkpoint0000.dino": 3 });
   }));
 
+Deno.test("a resumed run gives no name away that a bundle bears which cannot be read", () =>
+  withSaver({ interval: 1 }, async ({ folder, saver }) => {
+    const resumed = session(2, { best: { ap: 0.5, epoch: 1 } });
+    await writeBundle(`${folder}/checkpoint.dino`, await resumed.capture(null));
+    await Deno.writeTextFile(`${folder}/checkpoint_best_regular.dino`, "damaged");
+    await saver.restoreNames(resumed, `${folder}/checkpoint.dino`);
+    assertEquals(await Deno.readTextFile(`${folder}/checkpoint_best_regular.dino`), "damaged");
+    assertEquals(await Deno.readFile(`${folder}/checkpoint0001.dino`), await Deno.readFile(saver.path));
+  }));
+
+Deno.test("a run that begins keeps the log of an earlier one under another name", () =>
+  inFolder(async (folder) => {
+    const log = new RunLog(folder);
+    assertEquals(log.begin(), null);
+    for (const suffix of [".earlier", ".earlier.2"]) {
+      log.append({ epoch: 0, suffix });
+      assertEquals(log.begin(), `${folder}/log.txt${suffix}`);
+      assertEquals(JSON.parse(await Deno.readTextFile(`${folder}/log.txt${suffix}`)).suffix, suffix);
+    }
+    assertEquals(log.begin(), null);
+  }));
+
 Deno.test("what killed writers left is removed, and the previous bundle outlives a kill between its two renames", () =>
   withSaver({}, async ({ folder, saver, bundles }) => {
     await saver.save(session(0, { samples: 1 }), { wait: true });
