@@ -12,6 +12,7 @@ import {
   keysWith,
   type LoadPlan,
   openWeights,
+  otherBackbone,
   planLoad,
   resolveFileConfig,
   type Weights,
@@ -52,7 +53,7 @@ export async function loadModel(checkpoint: string, options: LoadModelOptions): 
   const model = buildDino({ device: options.device, random: new ZeroStream() }, config).evaluate();
   try {
     const plan = planLoad(model, weights);
-    requireComplete(plan, checkpoint);
+    requireComplete(plan, checkpoint, otherBackbone(model, weights));
     const unexpected = keysWith(plan, "unexpected");
     if (unexpected.length > 0) {
       options.ui?.warn(`${checkpoint}: passed over ${namesOf(unexpected)}, which the model does not have`);
@@ -104,19 +105,20 @@ function chooseConfig(file: WeightsFile, { config, configChanges = {} }: Omit<Lo
 }
 
 /** @throws DinogradError("config") unless every key of the model is loaded */
-function requireComplete(plan: LoadPlan, checkpoint: string): void {
+function requireComplete(plan: LoadPlan, checkpoint: string, cause: string | undefined): void {
+  const why = cause === undefined ? "" : `; ${cause}`;
   const [differing] = keysWith(plan, "shape mismatch");
   if (differing) {
     throw new DinogradError(
       "config",
-      `${checkpoint}: expected weights of the configured model but found ${differing.name} with ${differing.note}`,
+      `${checkpoint}: expected weights of the configured model but found ${differing.name} with ${differing.note}${why}`,
     );
   }
   const missing = keysWith(plan, "missing");
   if (missing.length === 0) return;
   throw new DinogradError(
     "config",
-    `${checkpoint}: expected weights of the configured model but found none for ${namesOf(missing)}`,
+    `${checkpoint}: expected weights of the configured model but found none for ${namesOf(missing)}${why}`,
   );
 }
 

@@ -16,6 +16,7 @@ import {
   KEY_OUTCOMES,
   keysWith,
   type LoadPlan,
+  otherBackbone,
   planLoad,
   showLoad,
   toTensorData,
@@ -47,7 +48,9 @@ export async function planResume(session: TrainingSession, wishes: ResumeWishes)
     classMap,
   };
   const weights = planLoad(session.model, record.weights, choice);
-  if (options.finetuneIgnore.length === 0) requireComplete(weights, record.path);
+  if (options.finetuneIgnore.length === 0) {
+    requireComplete(weights, { path: record.path, cause: otherBackbone(session.model, record.weights) });
+  }
   const average = session.ema && record.ema ? planLoad(session.ema.average, record.ema, choice) : undefined;
   const moments = planMoments(session, await record.optimizer(session.config), weights);
   const progress = planProgress(session, wishes);
@@ -81,7 +84,10 @@ export async function planResume(session: TrainingSession, wishes: ResumeWishes)
 const isWhole = (plan: LoadPlan) => plan.keys.every(({ outcome }) => outcome === "loaded");
 
 /** @throws DinogradError("config") unless every key of model and file is loaded */
-function requireComplete(plan: LoadPlan, path: string): void {
+function requireComplete(
+  plan: LoadPlan,
+  { path, cause }: { readonly path: string; readonly cause: string | undefined },
+): void {
   // Rows are moved only where classes have other names or places than in the checkpoint.
   const [moved] = keysWith(plan, "carried over");
   if (moved) {
@@ -97,9 +103,10 @@ function requireComplete(plan: LoadPlan, path: string): void {
   if (!first) return;
   const note = first.note ? ` (${first.note})` : "";
   const more = rest.length > 0 ? ` and ${rest.length} more` : "";
+  const why = cause === undefined ? "" : `; ${cause}`;
   throw new DinogradError(
     "config",
-    `${path}: expected exactly the parameters of this model but found ${first.outcome}: ${first.name}${note}${more}; ` +
+    `${path}: expected exactly the parameters of this model but found ${first.outcome}: ${first.name}${note}${more}${why}; ` +
       "--finetune_ignore NAMES lets parameters start afresh, --pretrain_model_path takes what fits",
   );
 }

@@ -8,10 +8,12 @@ import type { RunUi, TrainOptions } from "../config/mod.ts";
 import { pretrainedFile } from "../model/backbone/pretrained.ts";
 import {
   applyLoad,
+  backboneFit,
   classesOfFile,
   keysWith,
   type LoadPlan,
   openWeights,
+  otherBackbone,
   planLoad,
   showLoad,
   type WeightsFile,
@@ -73,6 +75,7 @@ function planFresh(session: TrainingSession, { options, files }: {
         : {}),
     }),
   }));
+  const misfits = plans.flatMap(({ file, plan }) => misfitOfBackbone(session, { file, plan }) ?? []);
   for (const { file, plan } of plans) requireSomething(plan, file.path);
   return {
     progress,
@@ -81,6 +84,7 @@ function planFresh(session: TrainingSession, { options, files }: {
         ui.say(`weights of ${path}:`);
         showLoad(plan, ui);
       }
+      for (const misfit of misfits) ui.warn(misfit);
       const names = [...model.stateDict().keys(), ...plans.flatMap(({ file }) => [...file.tensors.keys()])];
       warnOfIdleKeywords("--finetune_ignore", options.finetuneIgnore, { names, ui });
       showFrozen(model, options.freeze, ui);
@@ -99,4 +103,24 @@ function requireSomething(plan: LoadPlan, path: string): void {
   const found = ["loaded", "carried over", "ignored"] as const;
   if (found.some((outcome) => keysWith(plan, outcome).length > 0)) return;
   throw new DinogradError("config", `${path}: expected weights of this model but found none with its names and shapes`);
+}
+
+/**
+ * One line where a file has a backbone of which little or nothing fits the model's.
+ * @throws DinogradError("config") where the file would give nothing else
+ */
+function misfitOfBackbone(
+  { model }: TrainingSession,
+  { file, plan }: { readonly file: WeightsFile; readonly plan: LoadPlan },
+): string | undefined {
+  const { loaded, total } = backboneFit(plan);
+  const other = otherBackbone(model, file.tensors);
+  const hasBackbone = [...file.tensors.keys()].some((name) => name.startsWith("backbone."));
+  const isMisfit = other === undefined ? hasBackbone && 2 * loaded < total : loaded < total;
+  if (!isMisfit) return undefined;
+  const line = `${file.path}: expected weights of the model's backbone but found ${loaded} of its ${total} tensors` +
+    (other === undefined ? "" : ` (${other})`);
+  const others = keysWith(plan, "loaded").length + keysWith(plan, "carried over").length - loaded;
+  if (others > 0) return `${line}; the rest of it starts afresh, and all of it with --finetune_ignore backbone`;
+  throw new DinogradError("config", `${line}; name a file of that backbone, or another with --options backbone=NAME`);
 }

@@ -1,4 +1,5 @@
 /** Weights out of checkpoints of any format and into models, with a plan that says what happens to every key. */
+export { backboneFit, describeBackbone, otherBackbone } from "./backbone_kind.ts";
 export {
   type CarriedRow,
   classesOfFile,
