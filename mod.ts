@@ -2,17 +2,18 @@
  * dinograd: DINO object detection in TypeScript, on a tensor engine written from scratch.
  *
  * ```ts
- * import { createCpuDevice, describeDetections, detectImage, loadModel, readImage, transformsOf } from "@dinograd/dinograd";
+ * import { createCpuDevice, describeDetections, detectImage, loadModel, readImage } from "@dinograd/dinograd";
  *
  * const device = await createCpuDevice();
- * const { model, config, classes } = await loadModel("checkpoint.dino", { device, config: null });
- * const found = await detectImage(model, await readImage("street.jpg"), {
- *   config,
- *   transforms: transformsOf(config, false),
- * });
+ * const { model, config, classes } = await loadModel("checkpoint.dino", { device });
+ * const found = await detectImage(model, await readImage("street.jpg"), { config });
  * console.log(describeDetections(found, { threshold: 0.3, classes }));
  * await device.destroy();
  * ```
+ *
+ * `train` and `evaluateCheckpoint` are the other two whole tasks; `buildDino`, `Criterion` and `Loader` are what an own
+ * training loop is made of. More examples are in
+ * `docs/importing.md`.
  *
  * The engine by itself is `@dinograd/dinograd/engine`, checkpoints are `@dinograd/dinograd/checkpoint`.
  *
@@ -36,6 +37,7 @@ export {
 } from "./engine/mod.ts";
 export * from "./detector/config/mod.ts";
 export {
+  type Batch,
   type CocoCategory,
   CocoDataset,
   type CocoFile,
@@ -51,6 +53,8 @@ export {
   type GeneratedCards,
   type Image,
   type ImageEntry,
+  Loader,
+  type LoaderOptions,
   openDataset,
   type OpenDatasetOptions,
   readImage,

@@ -2,7 +2,8 @@
  * The vocabulary of the verbs' files: what a verb is, typed reading of flag values, and the flags that several share.
  */
 import { type Command, InvalidArgumentError } from "commander";
-import type { ComputeOptions, DeviceChoice } from "../detector/config/mod.ts";
+import { COMPUTE_DEFAULTS, type ComputeOptions, type DeviceChoice } from "../detector/config/mod.ts";
+import { withDefaults } from "../detector/config/run_options.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** One verb of the command line: how it is parsed, and what it does. */
@@ -71,7 +72,7 @@ function deviceFlag(text: string): DeviceChoice {
 
 export function addComputeFlags(command: Command): void {
   command
-    .option("--device <name>", "auto, cpu or webgpu (cuda means webgpu)", deviceFlag, "auto")
+    .option("--device <name>", "auto, cpu or webgpu (cuda means webgpu)", deviceFlag, COMPUTE_DEFAULTS.device)
     .option("--threads <n>", "CPU threads (default: all cores)", integerFlag({ min: 1, max: 1024 }))
     .option(
       "--num_workers <n>",
@@ -81,7 +82,8 @@ export function addComputeFlags(command: Command): void {
 }
 
 export function computeOptions(flags: ComputeFlags): ComputeOptions {
-  return { device: flags.device, threads: flags.threads ?? null, numWorkers: flags.num_workers ?? null };
+  const { device, threads, num_workers: numWorkers } = flags;
+  return withDefaults(COMPUTE_DEFAULTS, { device, threads, numWorkers });
 }
 
 /** Flags that choose a configuration. */

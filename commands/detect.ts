@@ -1,6 +1,7 @@
 /** `detect`: finds objects in images, and writes them as annotated images and JSON. */
 import type { Command } from "commander";
-import type { DetectOptions, RunUi } from "../detector/config/mod.ts";
+import { DETECT_DEFAULTS, type DetectOptions, type RunUi } from "../detector/config/mod.ts";
+import { withDefaults } from "../detector/config/run_options.ts";
 import {
   addComputeFlags,
   addConfigFlags,
@@ -35,7 +36,12 @@ export function detectVerb(actions: DetectActions): Verb<DetectFlags> {
         .argument("<image...>", "image files, folders or patterns")
         .requiredOption("--checkpoint <file>", "a .dino, .pth or .safetensors file")
         .option("--out <dir>", "folder for annotated images and detections.json")
-        .option("--threshold <score>", "least score; 0 gives all", numberFlag({ min: 0, max: 1 }), 0.3)
+        .option(
+          "--threshold <score>",
+          "least score; 0 gives all",
+          numberFlag({ min: 0, max: 1 }),
+          DETECT_DEFAULTS.threshold,
+        )
         .option("--ema", "use the averaged weights")
         .option("--exif_orientation", "turn images upright by their Exif orientation")
         .option("--class_names <file>", "annotation file whose categories name the classes")
@@ -45,18 +51,19 @@ export function detectVerb(actions: DetectActions): Verb<DetectFlags> {
     },
 
     async run({ args, flags, terminal }): Promise<number> {
-      const { unreadable } = await actions.detect({
+      const options = withDefaults(DETECT_DEFAULTS, {
         ...await chooseConfig(flags, terminal),
         ...computeOptions(flags),
         images: args,
         checkpoint: flags.checkpoint,
-        out: flags.out ?? null,
+        out: flags.out,
         threshold: flags.threshold,
-        useEma: flags.ema ?? false,
-        exifOrientation: flags.exif_orientation ?? false,
-        classNames: flags.class_names ?? null,
-        json: flags.json ?? false,
-      }, terminal);
+        useEma: flags.ema,
+        exifOrientation: flags.exif_orientation,
+        classNames: flags.class_names,
+        json: flags.json,
+      });
+      const { unreadable } = await actions.detect(options, terminal);
       if (terminal.stop.aborted) return EXIT_CODES.interrupted;
       return unreadable > 0 ? EXIT_CODES.data : 0;
     },

@@ -2,14 +2,15 @@
 import { join } from "@std/path";
 import { describeLock, listBundles, openBundle, type StateValue } from "../checkpoint/mod.ts";
 import {
+  type ComputeOptions,
   CONFIG_GROUPS,
   type ConfigObject,
   diffConfigs,
   type DinoConfig,
   groupMatters,
 } from "../detector/config/mod.ts";
-import { openDevice } from "../detector/open_device.ts";
 import { counted } from "../detector/counted.ts";
+import { openDevice } from "../detector/open_device.ts";
 import { type StateReader, withoutAliases } from "../detector/train/bundle_state.ts";
 import { outlineModel } from "../detector/train/model_outline.ts";
 import { chooseFromFolder, openRecord } from "../detector/train/resume.ts";
@@ -158,7 +159,7 @@ export function checkParameters(config: DinoConfig, { shapes, state }: Checkpoin
 
 /** Can the device be had, and the output folder be written? */
 export async function checkMachine(
-  choice: Parameters<typeof openDevice>[0],
+  choice: ComputeOptions,
   { outputDir, bundleBytes, recorded, strict }: {
     readonly outputDir: string | undefined;
     readonly bundleBytes: number;

@@ -7,7 +7,8 @@ import {
   parseCocoDetections,
 } from "../detector/eval/mod.ts";
 import { DinogradError } from "../engine/errors.ts";
-import type { EvalOptions, RunUi } from "../detector/config/mod.ts";
+import { EVAL_DEFAULTS, type EvalOptions, type RunUi } from "../detector/config/mod.ts";
+import { withDefaults } from "../detector/config/run_options.ts";
 import {
   addComputeFlags,
   addConfigFlags,
@@ -83,19 +84,19 @@ function defineCheckpointFlags(command: Command): void {
 
 async function checkpointOptions(flags: EvalFlags, checkpoint: string, terminal: Terminal): Promise<EvalOptions> {
   if (flags.coco_path === undefined) throw new DinogradError("usage", "eval: expected --coco_path with --checkpoint");
-  return {
+  return withDefaults(EVAL_DEFAULTS, {
     ...await chooseConfig(flags, terminal),
     ...computeOptions(flags),
     checkpoint,
     cocoPath: flags.coco_path,
-    outputDir: flags.output_dir ?? "",
-    useEma: flags.ema ?? false,
-    test: flags.test ?? false,
-    saveResults: flags.save_results ?? false,
-    debug: flags.debug ?? false,
-    perClass: flags.per_class ?? false,
-    json: flags.json ?? false,
-  };
+    outputDir: flags.output_dir,
+    useEma: flags.ema,
+    test: flags.test,
+    saveResults: flags.save_results,
+    debug: flags.debug,
+    perClass: flags.per_class,
+    json: flags.json,
+  });
 }
 
 const DESCRIPTIONS: Readonly<Record<string, string>> = {

@@ -2,11 +2,14 @@
 import type { Command } from "commander";
 import {
   checkConfigKeys,
+  EVAL_DEFAULTS,
   type EvalOptions,
   parseOptions,
   type RunUi,
+  TRAIN_DEFAULTS,
   type TrainOptions,
 } from "../detector/config/mod.ts";
+import { withDefaults } from "../detector/config/run_options.ts";
 import { DinogradError } from "../engine/errors.ts";
 import {
   addComputeFlags,
@@ -54,19 +57,23 @@ export interface TrainFlags extends ConfigFlags, ComputeFlags, OfficialFlags {
 export function defineTrainFlags(command: Command): void {
   addConfigFlags(command);
   command
-    .option("--output_dir <dir>", "folder for checkpoints and logs; only --eval and --dry_run do without", "")
+    .option(
+      "--output_dir <dir>",
+      "folder for checkpoints and logs; only --eval and --dry_run do without",
+      TRAIN_DEFAULTS.outputDir,
+    )
     .option("--coco_path <dir>", "folder with train2017, val2017 and annotations")
     .option("--resume <file>", "go on from a checkpoint; auto: from the newest sound one in the output folder")
     .option("--pretrain_model_path <file>", "take the weights alone from a checkpoint")
     .option("--finetune_ignore <names...>", "parameters whose name contains one of these start afresh")
     .option("--start_epoch <n>", "first epoch", integerFlag({ min: 0 }))
-    .option("--seed <n>", "seed of every random number", integerFlag({ min: 0, max: 2 ** 32 - 1 }), 42)
+    .option("--seed <n>", "seed of every random number", integerFlag({ min: 0, max: 2 ** 32 - 1 }), TRAIN_DEFAULTS.seed)
     .option("--eval", "evaluate the checkpoint of --resume instead of training")
     .option("--test", "with --eval: detect on test2017 and write results0.json")
     .option("--debug", "stop every epoch after 15 batches")
     .option("--save_results", "with --eval: write truth and detections of every image")
     .option("--save_log", "also write the log to info.txt")
-    .option("--note <text>", "a remark, kept in the checkpoints", "")
+    .option("--note <text>", "a remark, kept in the checkpoints", TRAIN_DEFAULTS.note)
     .option("--fix_size", "resize every training image to one size")
     .option("--exif_orientation", "turn images upright by their Exif orientation")
     .option("--backbone_weights <file>", "pretrained weights of the backbone")
@@ -101,31 +108,31 @@ export async function trainOptions(flags: TrainFlags, ui: RunUi): Promise<TrainO
   }
   const override = parseOptions(flags.override ?? [], "--override");
   checkConfigKeys(override, "--override");
-  return {
+  return withDefaults(TRAIN_DEFAULTS, {
     ...choice,
     ...computeOptions(flags),
     outputDir,
-    cocoPath: flags.coco_path ?? null,
-    resume: resume ?? null,
-    pretrainModelPath: pretrained ?? null,
-    backboneWeights: flags.backbone_weights ?? null,
+    cocoPath: flags.coco_path,
+    resume,
+    pretrainModelPath: pretrained,
+    backboneWeights: flags.backbone_weights,
     finetuneIgnore: nameList(flags.finetune_ignore),
     freeze: nameList(flags.freeze),
-    startEpoch: flags.start_epoch ?? null,
+    startEpoch: flags.start_epoch,
     override,
-    classMap: flags.class_map ?? null,
+    classMap: flags.class_map,
     seed: flags.seed,
-    saveEverySteps: flags.save_every_steps ?? null,
-    saveEveryMinutes: flags.save_every_minutes ?? null,
-    keepCheckpoints: flags.keep_checkpoints ?? null,
-    strictResume: flags.strict_resume ?? false,
+    saveEverySteps: flags.save_every_steps,
+    saveEveryMinutes: flags.save_every_minutes,
+    keepCheckpoints: flags.keep_checkpoints,
+    strictResume: flags.strict_resume,
     resumeCheck: flags.resume_check,
-    debug: flags.debug ?? false,
-    saveLog: flags.save_log ?? false,
+    debug: flags.debug,
+    saveLog: flags.save_log,
     note: flags.note,
-    dryRun: flags.dry_run ?? false,
-    json: flags.json ?? false,
-  };
+    dryRun: flags.dry_run,
+    json: flags.json,
+  });
 }
 
 /** What `train --eval` asks for, in the official spelling. */
@@ -140,19 +147,18 @@ export async function officialEvalOptions(flags: TrainFlags, ui: RunUi): Promise
   if (flags.coco_path === undefined) {
     throw new DinogradError("usage", "train --eval: expected --coco_path DIR, the data set, but found none");
   }
-  return {
+  return withDefaults(EVAL_DEFAULTS, {
     ...await chooseConfig(flags, ui, dataFlags(flags)),
     ...computeOptions(flags),
     checkpoint: flags.resume,
     cocoPath: flags.coco_path,
     outputDir: flags.output_dir,
-    useEma: false,
-    test: flags.test ?? false,
-    saveResults: flags.save_results ?? false,
-    debug: flags.debug ?? false,
-    perClass: flags.per_class ?? false,
-    json: flags.json ?? false,
-  };
+    test: flags.test,
+    saveResults: flags.save_results,
+    debug: flags.debug,
+    perClass: flags.per_class,
+    json: flags.json,
+  });
 }
 
 /** Flags that are keys of the configuration here. */

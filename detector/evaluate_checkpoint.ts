@@ -4,7 +4,9 @@
  */
 
 import type { Device } from "../engine/device/device.ts";
-import type { EvalOptions, RunUi } from "./config/mod.ts";
+import { EVAL_DEFAULTS, type EvalOptions, type Given, type RunUi } from "./config/mod.ts";
+import { withDefaults } from "./config/run_options.ts";
+import { completeUi } from "./config/run_ui.ts";
 import { writeBytes } from "./data/data_files.ts";
 import { type CocoDataset, Loader, openDataset } from "./data/mod.ts";
 import type { CocoDetection } from "./eval/mod.ts";
@@ -24,9 +26,25 @@ const DEFAULT_WORKERS = 1;
  * Evaluates a checkpoint on the validation images of a data set, or, with `test`, detects on its test images. Results
  * are kept in the output folder: `eval.json` (numbers and losses), `results.json` (`saveResults`: truth and detections of
  * every image), `results0.json` (`test`: a COCO results file), and a line in `log.txt`.
+ *
+ * ```ts
+ * import { evaluateCheckpoint } from "@dinograd/dinograd";
+ *
+ * const result = await evaluateCheckpoint({ checkpoint: "runs/mine/checkpoint.dino", cocoPath: "data/mine" });
+ * console.log(result?.stats.AP, result?.perCategory);
+ * ```
+ *
+ * @param given what is absent is as in `EVAL_DEFAULTS`
+ * @param partialUi who is told what happens; by default the console hears warnings and nothing else
  * @returns the numbers; null with `test` or where it was asked to stop
+ * @throws DinogradError of kind "data" where the data set is not to be had, and as `loadModel`
  */
-export async function evaluateCheckpoint(options: EvalOptions, ui: RunUi): Promise<Evaluation | null> {
+export async function evaluateCheckpoint(
+  given: Given<EvalOptions, "checkpoint" | "cocoPath">,
+  partialUi: Partial<RunUi> = {},
+): Promise<Evaluation | null> {
+  const ui = completeUi(partialUi);
+  const options = withDefaults(EVAL_DEFAULTS, given);
   const dataset = await openDataset(options.cocoPath, options.test ? "test" : "val");
   await checkCheckpoint(options.checkpoint, options);
   const device = await openDevice(options);

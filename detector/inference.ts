@@ -8,7 +8,9 @@ import type { Device } from "../engine/device/device.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { scope } from "../engine/scope.ts";
 import { tensor } from "../engine/tensor.ts";
-import type { DetectOptions, DinoConfig, RunUi } from "./config/mod.ts";
+import { DETECT_DEFAULTS, type DetectOptions, type DinoConfig, type Given, type RunUi } from "./config/mod.ts";
+import { withDefaults } from "./config/run_options.ts";
+import { completeUi } from "./config/run_ui.ts";
 import { parseCocoFile } from "./data/coco_file.ts";
 import { isSamePath, makeFolder, readBytes, writeBytes } from "./data/data_files.ts";
 import { type Image, prepareForInference, readImage, type TransformSpec } from "./data/mod.ts";
@@ -41,9 +43,10 @@ export interface ImageDetections {
 
 /** How an image is prepared and its detections are chosen. */
 export interface DetectImageOptions {
-  readonly config: Pick<DinoConfig, "num_select" | "nms_iou_threshold">;
-  /** How the image is prepared: `transformsOf(config, false)`. */
-  readonly transforms: TransformSpec;
+  /** The model's configuration, as `loadModel` gives it. */
+  readonly config: DinoConfig;
+  /** How the image is prepared. Default: `transformsOf(config, false)`. */
+  readonly transforms?: TransformSpec;
 }
 
 /**
@@ -51,7 +54,7 @@ export interface DetectImageOptions {
  * @returns all `num_select` detections, best first, in pixels of the given image
  */
 export async function detectImage(model: Dino, image: Image, options: DetectImageOptions): Promise<Detections> {
-  const { config, transforms } = options;
+  const { config, transforms = transformsOf(config, false) } = options;
   using _ = scope();
   const { pixels, shape: [channels, height, width], originalSize } = prepareForInference(image, transforms);
   const images = tensor(model.device, pixels, [1, channels, height, width]);
@@ -79,10 +82,17 @@ export function describeDetections(
 /**
  * Detects in files, folders and patterns. An image that cannot be read, or is too small a strip for the model, is told and
  * does not stop the rest.
+ * @param given what is absent is as in `DETECT_DEFAULTS`
+ * @param partialUi who is told what happens and what was found; by default the console hears warnings and nothing else
  * @returns how many arguments or images could not be used
  * @throws DinogradError where model, device or output folder are not to be had
  */
-export async function detect(options: DetectOptions, ui: RunUi): Promise<{ readonly unreadable: number }> {
+export async function detect(
+  given: Given<DetectOptions, "images" | "checkpoint">,
+  partialUi: Partial<RunUi> = {},
+): Promise<{ readonly unreadable: number }> {
+  const ui = completeUi(partialUi);
+  const options = withDefaults(DETECT_DEFAULTS, given);
   const paths = await expandImagePaths(options.images);
   if (paths.length === 0) throw new DinogradError("data", "detect: expected images but found none");
   const classNames = options.classNames === null ? null : await readClassNames(options.classNames);

@@ -21,9 +21,10 @@ import {
 
 /** Where a model is put, and what it is read with. */
 export interface LoadModelOptions {
+  /** Where the model's tensors live and are computed with. */
   readonly device: Device;
-  /** The complete configuration, or null to take the checkpoint's. */
-  readonly config: DinoConfig | null;
+  /** The complete configuration; by default, or where it is null, the checkpoint's. */
+  readonly config?: DinoConfig | null;
   /** Keys laid over the checkpoint's configuration where `config` is null. */
   readonly configChanges?: ConfigObject;
   /** Take the averaged weights. */
@@ -36,6 +37,7 @@ export interface LoadModelOptions {
 export interface LoadedModel {
   /** In evaluation mode. Dispose of it when done. */
   readonly model: Dino;
+  /** That of the options, or the checkpoint's with `configChanges`. */
   readonly config: DinoConfig;
   /** Names of the classes by label; empty where the checkpoint names none. */
   readonly classes: readonly ClassName[];

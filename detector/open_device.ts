@@ -7,14 +7,15 @@ import type { Device } from "../engine/device/device.ts";
 import { createCpuDevice } from "../engine/device/wasm/device.ts";
 import { createWebGpuDevice } from "../engine/device/webgpu/device.ts";
 import { DinogradError } from "../engine/errors.ts";
-import type { ComputeOptions } from "./config/mod.ts";
+import { COMPUTE_DEFAULTS, type ComputeOptions } from "./config/mod.ts";
+import { withDefaults } from "./config/run_options.ts";
 
 /**
- * Opens a device; destroy it when done.
+ * Opens a device, by default the best there is; destroy it when done.
  * @throws DinogradError of kind "device" where the one asked for is not to be had
  */
-export async function openDevice(options: Pick<ComputeOptions, "device" | "threads">): Promise<Device> {
-  const { device, threads } = options;
+export async function openDevice(given: Partial<Pick<ComputeOptions, "device" | "threads">> = {}): Promise<Device> {
+  const { device, threads } = withDefaults(COMPUTE_DEFAULTS, given);
   const cpu = () => createCpuDevice({ threads: threads ?? undefined });
   if (device === "cpu") return await cpu();
   if (device === "webgpu") return await createWebGpuDevice({ allowSoftware: true });

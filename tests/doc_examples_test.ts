@@ -1,19 +1,35 @@
 /**
- * The examples that people copy are programs that work: the one of the README and those at the head of the package's
- * three faces. They import the package by its name, as a reader does.
+ * The examples that people copy are programs that work: those of the README and of `docs/importing.md`, and those in the
+ * comments of what the package exports. They import the package by its name, as a reader does.
  */
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 
 const ROOT = fromFileUrl(new URL("../", import.meta.url));
 const FACES = ["mod.ts", "engine/mod.ts", "checkpoint/mod.ts"];
+const DOCUMENTS = ["README.md", "docs/importing.md"];
 
-/** The TypeScript of a document's fences, or of a module's first comment. */
+/** The TypeScript in fences of a document, or of a module's comments. */
 function examplesIn(path: string): string[] {
   const text = Deno.readTextFileSync(ROOT + path);
-  const prose = path.endsWith(".ts") ? text.slice(0, text.indexOf("*/")).replace(/^ \* ?/gm, "") : text;
+  const prose = path.endsWith(".ts") ? (text.match(/^ *\/\*\*$[\s\S]*?\*\//gm) ?? []).map(bare).join("\n") : text;
   return [...prose.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, code]) => code);
 }
+
+/** A comment without its stars. */
+const bare = (comment: string) => comment.replace(/^ *\* ?/gm, "");
+
+function sourcesIn(folder: string): string[] {
+  return [...Deno.readDirSync(ROOT + folder)].flatMap(({ name, isDirectory }) => {
+    const path = `${folder}/${name}`;
+    return isDirectory ? sourcesIn(path) : name.endsWith(".ts") ? [path] : [];
+  });
+}
+
+/** The programs in comments: fences that import the package. Others show a line or two of something else. */
+const commented = [...FACES.slice(0, 1), ...["engine", "checkpoint", "detector"].flatMap(sourcesIn)]
+  .flatMap(examplesIn).filter((example) => example.includes('from "@dinograd/dinograd'));
+const examples = [...DOCUMENTS.flatMap(examplesIn), ...commented];
 
 interface Outcome {
   readonly success: boolean;
@@ -40,20 +56,24 @@ async function deno(verb: "check" | "run", programs: readonly string[]): Promise
   }
 }
 
-Deno.test("the examples of the README and of the package's faces pass the type check", async () => {
-  const examples = ["README.md", ...FACES].map(examplesIn);
-  assertEquals(examples.map(({ length }) => length), [1, 1, 1, 1]);
-  const { success, errors } = await deno("check", examples.flat());
+/** What an example says that it prints: a comment behind a `console.log` on one line. */
+const promiseOf = (example: string) => /console\.log\(.*\); \/\/ (.*)$/m.exec(example)?.[1];
+
+Deno.test("the examples of the documents and of the comments on what is exported pass the type check", async () => {
+  assertEquals(DOCUMENTS.map((path) => examplesIn(path).length), [1, 6]);
+  assertEquals(FACES.map((path) => examplesIn(path).length), [1, 1, 1]);
+  assert(commented.length > FACES.length, "expected examples in comments beside those of the faces");
+  const { success, errors } = await deno("check", examples);
   assert(success, errors);
 });
 
-Deno.test("the examples of engine and checkpoint print what they say", async () => {
-  for (const face of FACES.slice(1)) {
-    const [example] = examplesIn(face);
+Deno.test("the examples that need no files of the reader print what they say", async () => {
+  const runnable = examples.filter((example) => promiseOf(example) !== undefined && !example.includes("street.jpg"));
+  assertEquals(runnable.length, 5);
+  for (const example of runnable) {
     const { success, output, errors } = await deno("run", [example]);
     assert(success, errors);
-    const promised = /console\.log\(.*\); \/\/ (.*)$/m.exec(example)?.[1];
     const plain = (text: string | undefined) => text?.replace(/^Float32Array\(\d+\)/, "").replaceAll(/\s/g, "");
-    assertEquals(plain(output), plain(promised));
+    assertEquals(plain(output), plain(promiseOf(example)));
   }
 });

@@ -1,6 +1,7 @@
 /** Loads a configuration by preset name or from a `.py` or `.json` file, with `_base_` files and `--options`. */
 import { basename, dirname, isAbsolute, join } from "@std/path";
 import { DinogradError } from "../../engine/errors.ts";
+import { readBytes } from "../data/data_files.ts";
 import { mergeConfig } from "./merge.ts";
 import { didYouMean } from "./nearest.ts";
 import { parseOptions } from "./options.ts";
@@ -15,8 +16,8 @@ const MAX_BASES_DEEP = 20;
 export interface LoadConfigOptions {
   /** `key=value` items of `--options`. */
   readonly options?: readonly string[];
-  /** Reads a text file; rejects where there is none. The only access to files here. */
-  readonly readText: (path: string) => Promise<string>;
+  /** Reads a text file; rejects where there is none. The only access to files here. Default: from the file system. */
+  readonly readText?: (path: string) => Promise<string>;
 }
 
 /**
@@ -25,13 +26,16 @@ export interface LoadConfigOptions {
  * @param nameOrPath a preset's name, or the path of a `.py` or `.json` file.
  * @throws DinogradError("usage") where it cannot be found or read, or holds unknown keys or values.
  */
-export async function loadConfig(nameOrPath: string, options: LoadConfigOptions): Promise<ResolvedConfig> {
+export async function loadConfig(nameOrPath: string, options: LoadConfigOptions = {}): Promise<ResolvedConfig> {
+  const { readText = readTextFile } = options;
   const base = preset(nameOrPath);
-  const fromFile = base === undefined ? await readConfigFile(nameOrPath, options.readText, []) : configObject([]);
+  const fromFile = base === undefined ? await readConfigFile(nameOrPath, readText, []) : configObject([]);
   const given = options.options ? mergeOptions(fromFile, options.options, base) : fromFile;
   const source = base === undefined ? nameOrPath : `--options on ${nameOrPath}`;
   return resolveConfig(given, { source, ...(base ? { base } : {}) });
 }
+
+const readTextFile = async (path: string) => new TextDecoder().decode(await readBytes(path));
 
 /** Options are merged into the whole config, so that `data_aug_scales.0=400` finds the list to change. */
 function mergeOptions(given: ConfigObject, options: readonly string[], base: ResolvedConfig["config"] | undefined) {
@@ -43,7 +47,7 @@ function mergeOptions(given: ConfigObject, options: readonly string[], base: Res
 
 async function readConfigFile(
   path: string,
-  readText: LoadConfigOptions["readText"],
+  readText: NonNullable<LoadConfigOptions["readText"]>,
   from: readonly string[],
 ): Promise<ConfigObject> {
   if (from.includes(path)) {

@@ -24,19 +24,29 @@ export { CONFIG_GROUPS, type ConfigGroup, type KeySpec, type KeyUse } from "./ke
 export { loadConfig, type LoadConfigOptions } from "./load.ts";
 export { didYouMean, nearestName } from "./nearest.ts";
 export { parseOptions } from "./options.ts";
-export { defaultConfig, preset, PRESET_NAMES } from "./presets.ts";
+export { defaultConfig, preset, PRESET_NAMES, type PresetName } from "./presets.ts";
 export { parsePythonConfig } from "./python_config.ts";
-export { checkConfigKeys, type CheckedKeys, describeUnused, resolveConfig, type ResolvedConfig } from "./resolve.ts";
+export {
+  checkConfig,
+  checkConfigKeys,
+  type CheckedKeys,
+  describeUnused,
+  resolveConfig,
+  type ResolvedConfig,
+} from "./resolve.ts";
 export { CONFIG_KEYS, configKeys, type ConfigTable, groupOf, isConfigKey } from "./schema.ts";
 export type { ConfigObject, ConfigValue } from "./values.ts";
-export type {
-  ComputeOptions,
-  ConfigChoice,
-  DetectOptions,
-  DeviceChoice,
-  EvalOptions,
-  Progress,
-  ProgressDetails,
-  RunUi,
-  TrainOptions,
+export {
+  COMPUTE_DEFAULTS,
+  type ComputeOptions,
+  type ConfigChoice,
+  DETECT_DEFAULTS,
+  type DetectOptions,
+  type DeviceChoice,
+  EVAL_DEFAULTS,
+  type EvalOptions,
+  type Given,
+  TRAIN_DEFAULTS,
+  type TrainOptions,
 } from "./run_options.ts";
+export type { Progress, ProgressDetails, RunUi } from "./run_ui.ts";

@@ -42,21 +42,26 @@ const CARDS: Partial<DinoConfig> = {
   data_aug_max_size: 320,
 };
 
-const BUILDERS: ReadonlyMap<string, () => DinoConfig> = new Map([
-  ["DINO_4scale", defaultConfig],
-  [
-    "DINO_5scale",
-    () => derive(defaultConfig(), { batch_size: 1, return_interm_indices: [0, 1, 2, 3], num_feature_levels: 5 }),
-  ],
-  ["DINO_4scale_swin", () => derive(defaultConfig(), { backbone: "swin_L_384_22k", use_checkpoint: true })],
-  ["DINO_4scale_convnext", () => derive(defaultConfig(), { backbone: "convnext_xlarge_22k" })],
-  ["cards", () => derive(defaultConfig(), CARDS)],
-]);
+/** The name of a preset. The first four are the official configurations. */
+export type PresetName = "DINO_4scale" | "DINO_5scale" | "DINO_4scale_swin" | "DINO_4scale_convnext" | "cards";
+
+const BUILDERS: Readonly<Record<PresetName, () => DinoConfig>> = {
+  DINO_4scale: defaultConfig,
+  DINO_5scale: () =>
+    derive(defaultConfig(), { batch_size: 1, return_interm_indices: [0, 1, 2, 3], num_feature_levels: 5 }),
+  DINO_4scale_swin: () => derive(defaultConfig(), { backbone: "swin_L_384_22k", use_checkpoint: true }),
+  DINO_4scale_convnext: () => derive(defaultConfig(), { backbone: "convnext_xlarge_22k" }),
+  cards: () => derive(defaultConfig(), CARDS),
+};
 
 /** What `preset` knows: `DINO_4scale`, `cards`, …. */
-export const PRESET_NAMES: readonly string[] = [...BUILDERS.keys()];
+export const PRESET_NAMES = Object.keys(BUILDERS) as readonly PresetName[]; // the record has exactly these keys
 
+/** The preset of that name. */
+export function preset(name: PresetName): DinoConfig;
+/** The preset of that name, or undefined where there is none. */
+export function preset(name: string): DinoConfig | undefined;
 /** The preset of that name, or undefined. */
 export function preset(name: string): DinoConfig | undefined {
-  return BUILDERS.get(name)?.();
+  return PRESET_NAMES.includes(name as PresetName) ? BUILDERS[name as PresetName]() : undefined;
 }

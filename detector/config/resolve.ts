@@ -126,6 +126,15 @@ export function resolveConfig(
   return { config, unused, flags };
 }
 
+/**
+ * A configuration that was put together in code, such as `{ ...preset("cards"), epochs: 3 }`, checked as one from a file.
+ *
+ * @throws DinogradError("usage") as {@link resolveConfig}; `source` names it there.
+ */
+export function checkConfig(config: DinoConfig, source: string): DinoConfig {
+  return resolveConfig({ ...config }, { source }).config;
+}
+
 /** One line about keys without effect, or undefined where there are none. */
 export function describeUnused({ unused, flags }: Pick<ResolvedConfig, "unused" | "flags">): string | undefined {
   const parts: string[] = [];

@@ -1,6 +1,6 @@
 /**
- * What a caller asks of training, evaluation and detection, and what these need of a user interface. The command line
- * fills these in; a library user can do the same.
+ * What a caller asks of training, evaluation and detection, and what holds where nothing is asked: the command line and
+ * programs that import the package have the same defaults, from here.
  */
 import type { DinoConfig } from "./dino_config.ts";
 import type { ConfigObject } from "./values.ts";
@@ -10,6 +10,7 @@ export type DeviceChoice = "auto" | "cpu" | "webgpu";
 
 /** Settings that training, evaluation and detection share. None of them changes a number. */
 export interface ComputeOptions {
+  /** Default `auto`. */
   readonly device: DeviceChoice;
   /** CPU threads, or null for all cores. */
   readonly threads: number | null;
@@ -47,8 +48,11 @@ export interface TrainOptions extends ComputeOptions, ConfigChoice {
   readonly override: ConfigObject;
   /** JSON file that renames classes on the way from the checkpoint. */
   readonly classMap: string | null;
+  /** Names every random number of the run; 0 to 2³² - 1. Default 42, as in the official code. A resumed run keeps its own. */
   readonly seed: number;
+  /** Also save each time so many steps are done; null for the ends of epochs alone. */
   readonly saveEverySteps: number | null;
+  /** Also save when so many minutes have passed since the last save, or null. */
   readonly saveEveryMinutes: number | null;
   /** Older numbered checkpoints to keep, or null for all. */
   readonly keepCheckpoints: number | null;
@@ -64,12 +68,15 @@ export interface TrainOptions extends ComputeOptions, ConfigChoice {
   readonly note: string;
   /** Print the whole plan and compute nothing. */
   readonly dryRun: boolean;
+  /** The command line prints JSON; `train` itself takes no notice. */
   readonly json: boolean;
 }
 
 /** What `evaluateCheckpoint` is asked for. */
 export interface EvalOptions extends ComputeOptions, ConfigChoice {
+  /** A `.dino`, `.pth` or `.safetensors` file. */
   readonly checkpoint: string;
+  /** Folder with val2017 and annotations, or test2017 with `test`. */
   readonly cocoPath: string;
   /** Folder for `eval.json`, `log.txt` and results; empty for no saving. */
   readonly outputDir: string;
@@ -81,7 +88,9 @@ export interface EvalOptions extends ComputeOptions, ConfigChoice {
   readonly saveResults: boolean;
   /** Stop after 15 batches. */
   readonly debug: boolean;
+  /** The command line shows a table by class; the numbers are in the result all the same. */
   readonly perClass: boolean;
+  /** The command line prints JSON. */
   readonly json: boolean;
 }
 
@@ -89,42 +98,83 @@ export interface EvalOptions extends ComputeOptions, ConfigChoice {
 export interface DetectOptions extends ComputeOptions, ConfigChoice {
   /** Files, folders and patterns. */
   readonly images: readonly string[];
+  /** A `.dino`, `.pth` or `.safetensors` file. */
   readonly checkpoint: string;
   /** Folder for annotated images and `detections.json`; null to write no files. */
   readonly out: string | null;
-  /** Least score; 0 gives all `num_select` detections. */
+  /** Least score; 0 gives all `num_select` detections. Default 0.3. */
   readonly threshold: number;
+  /** Detect with the averaged weights, which the checkpoint must have. */
   readonly useEma: boolean;
+  /** Turn images upright by their Exif orientation, also where the configuration does not. */
   readonly exifOrientation: boolean;
   /** Annotation file whose categories name the classes, where the checkpoint has no names. */
   readonly classNames: string | null;
+  /** Hand all detections to `ui.json` instead of a table. */
   readonly json: boolean;
 }
 
-/** What a bar shows beside its length. */
-export interface ProgressDetails {
-  readonly loss?: number;
-  readonly imagesPerSecond?: number;
-  /** More to show, as it stands. */
-  readonly text?: string;
-}
+/** All of the machine. */
+export const COMPUTE_DEFAULTS: ComputeOptions = { device: "auto", threads: null, numWorkers: null };
+const CONFIG_CHOICE: ConfigChoice = { config: null, configChanges: {} };
 
-/** The progress of one long task. */
-export interface Progress {
-  update(done: number, details?: ProgressDetails): void;
-  finish(): void;
-}
+/** What `train` does unless it is told otherwise. */
+export const TRAIN_DEFAULTS: TrainOptions = {
+  ...COMPUTE_DEFAULTS,
+  ...CONFIG_CHOICE,
+  outputDir: "",
+  cocoPath: null,
+  resume: null,
+  pretrainModelPath: null,
+  backboneWeights: null,
+  finetuneIgnore: [],
+  freeze: [],
+  startEpoch: null,
+  override: {},
+  classMap: null,
+  seed: 42,
+  saveEverySteps: null,
+  saveEveryMinutes: null,
+  keepCheckpoints: null,
+  strictResume: false,
+  resumeCheck: true,
+  debug: false,
+  saveLog: false,
+  note: "",
+  dryRun: false,
+  json: false,
+};
 
-/** How long tasks talk to people. */
-export interface RunUi {
-  /** One line of information. */
-  say(line: string): void;
-  /** One line that deserves attention. */
-  warn(line: string): void;
-  table(headings: readonly string[], rows: readonly (readonly (string | number)[])[]): void;
-  /** The result itself, where it is meant for machines. */
-  json(value: unknown): void;
-  progress(label: string, total: number): Progress;
-  /** Aborted when the user asks to stop at the next step. */
-  readonly stop: AbortSignal;
+/** What `evaluateCheckpoint` does unless it is told otherwise; what to evaluate has no default. */
+export const EVAL_DEFAULTS: Omit<EvalOptions, "checkpoint" | "cocoPath"> = {
+  ...COMPUTE_DEFAULTS,
+  ...CONFIG_CHOICE,
+  outputDir: "",
+  useEma: false,
+  test: false,
+  saveResults: false,
+  debug: false,
+  perClass: false,
+  json: false,
+};
+
+/** What `detect` does unless it is told otherwise; where to look, and with what, has no default. */
+export const DETECT_DEFAULTS: Omit<DetectOptions, "images" | "checkpoint"> = {
+  ...COMPUTE_DEFAULTS,
+  ...CONFIG_CHOICE,
+  out: null,
+  threshold: 0.3,
+  useEma: false,
+  exifOrientation: false,
+  classNames: null,
+  json: false,
+};
+
+/** Options of which only some must be given. */
+export type Given<Options, Needed extends keyof Options = never> = Partial<Options> & Pick<Options, Needed>;
+
+/** What is given, and the defaults where nothing or `undefined` is. */
+export function withDefaults<D extends object, G extends Partial<D>>(defaults: D, given: G): D & G {
+  const present = Object.entries(given).filter(([, value]) => value !== undefined);
+  return { ...defaults, ...Object.fromEntries(present) } as D & G; // an optional key of G that is absent is one of D
 }

@@ -17,12 +17,15 @@ export interface Sample {
   readonly target: Target;
 }
 
+/** Several samples in one array, padded to one size. */
 export interface Batch {
   /** `[N, 3, H, W]`, normalised, zero where padded. */
   readonly images: Float32Array;
   /** `[N, H, W]`, 1 = padding. */
   readonly mask: Uint8Array;
+  /** The shape of `images`. */
   readonly shape: readonly [batch: number, channels: 3, height: number, width: number];
+  /** The objects of each image, in the order of the images. */
   readonly targets: readonly Target[];
   /** The cursor after this batch, in global samples of its epoch: where to resume from. */
   readonly nextSample: number;

@@ -9,18 +9,23 @@ import { SampleWorkers } from "./sample_workers.ts";
 import { type BatchPlan, Sampler } from "./sampler.ts";
 import type { TransformSpec } from "./transform_spec.ts";
 
+/** How a data set is cut into batches and prepared. */
 export interface LoaderOptions {
   /** Images per process and batch. */
   readonly batchSize: number;
+  /** Decides the order of images and every augmentation, together with epoch and position. */
   readonly seed: number;
   /** Threads that decode and augment; 0 does it in the caller's thread, when a batch is asked for. */
   readonly workers: number;
+  /** How images are prepared: see `transformsOf`. */
   readonly transforms: TransformSpec;
   /** Shuffle, and drop the last incomplete batch. */
   readonly training: boolean;
   /** Batches prepared ahead of the one in use. Default 2. */
   readonly prefetch?: number;
+  /** Which of the processes that share an epoch this is, from 0. Default 0. */
   readonly rank?: number;
+  /** How many processes share an epoch. Default 1. */
   readonly world?: number;
 }
 

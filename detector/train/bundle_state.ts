@@ -5,8 +5,7 @@
  * threads) is under `runtime`, which digests leave out.
  */
 
-import type { BundleContent, StateValue, StoredTensor } from "../../checkpoint/mod.ts";
-import type { TensorData } from "../../engine/dtype.ts";
+import { type BundleContent, type StateValue, type StoredTensor, storeTensors } from "../../checkpoint/mod.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 
@@ -74,11 +73,7 @@ export async function snapshot(
 ): Promise<Map<string, StoredTensor>> {
   const stored = new Map<string, StoredTensor>();
   for (const [prefix, tensors] of groups) {
-    for (const [name, tensor] of tensors) {
-      const data = await tensor.data();
-      const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-      stored.set(`${prefix}/${name}`, { dtype: tensor.dtype, shape: tensor.shape, data: bytes });
-    }
+    for (const [name, tensor] of await storeTensors(tensors)) stored.set(`${prefix}/${name}`, tensor);
   }
   return stored;
 }
@@ -90,15 +85,4 @@ export function underPrefix(content: Pick<BundleContent, "tensors">, prefix: str
     if (name.startsWith(`${prefix}/`)) found.set(name.slice(prefix.length + 1), tensor);
   }
   return found;
-}
-
-/** Four-byte elements as the engine takes them; other widths are a different file's business. */
-export function elementsOf(tensor: StoredTensor, place: string): TensorData {
-  const { data } = tensor;
-  // A copy where the bytes do not start at a multiple of four.
-  const bytes = data.byteOffset % 4 === 0 ? data : data.slice();
-  const length = bytes.byteLength / 4;
-  if (tensor.dtype === "f32") return new Float32Array(bytes.buffer, bytes.byteOffset, length);
-  if (tensor.dtype === "i32") return new Int32Array(bytes.buffer, bytes.byteOffset, length);
-  throw new DinogradError("checkpoint", `${place}: expected f32 or i32 but found ${tensor.dtype}`);
 }

@@ -4,7 +4,7 @@
  * is either a pure function of what is, or a circumstance.
  */
 
-import type { BundleContent, StateValue, StoredTensor } from "../../checkpoint/mod.ts";
+import { type BundleContent, elementsOf, type StateValue, type StoredTensor } from "../../checkpoint/mod.ts";
 import type { Device } from "../../engine/device/device.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { AdamW, clipGradNorm, type Optimizer, SGD, type StoredOptimizerState } from "../../engine/optim/mod.ts";
@@ -17,7 +17,7 @@ import type { Batch } from "../data/mod.ts";
 import { Criterion } from "../loss/criterion.ts";
 import { buildDino, type Dino } from "../model/dino.ts";
 import { type Best, NO_BEST } from "./best.ts";
-import { elementsOf, snapshot, StateReader, underPrefix, withoutAliases } from "./bundle_state.ts";
+import { snapshot, StateReader, underPrefix, withoutAliases } from "./bundle_state.ts";
 import { MovingAverage } from "./ema.ts";
 import { planRates, type RatesPlan } from "./learning_rates.ts";
 import { parameterGroups, type RatedGroup } from "./param_groups.ts";

@@ -6,7 +6,9 @@
 
 import { lockFolder } from "../../checkpoint/mod.ts";
 import { DinogradError } from "../../engine/errors.ts";
-import type { RunUi, TrainOptions } from "../config/mod.ts";
+import { checkConfig, type Given, type RunUi, TRAIN_DEFAULTS, type TrainOptions } from "../config/mod.ts";
+import { withDefaults } from "../config/run_options.ts";
+import { completeUi } from "../config/run_ui.ts";
 import type { Batch } from "../data/mod.ts";
 import { better } from "./best.ts";
 import { showDryRun } from "./dry_run.ts";
@@ -24,7 +26,9 @@ const DEBUG_BATCHES = 15;
 
 /** How a run ended. */
 export interface TrainingResult {
+  /** How many epochs are over, those of earlier runs that it resumed included. */
   readonly epoch: number;
+  /** How many steps were done, likewise. */
   readonly step: number;
   /** False if it was asked to stop before its end. */
   readonly finished: boolean;
@@ -42,9 +46,31 @@ export interface TrainHooks {
 
 /**
  * Trains. The output folder is locked meanwhile. A dry run touches no folder and computes nothing.
+ *
+ * ```ts
+ * import { preset, train } from "@dinograd/dinograd";
+ *
+ * await train({
+ *   outputDir: "runs/mine",
+ *   cocoPath: "data/mine",
+ *   config: { ...preset("cards"), num_classes: 4, epochs: 12 },
+ *   resume: "auto", // goes on where an earlier run in that folder was interrupted
+ * }, { say: console.log });
+ * ```
+ *
+ * @param given what is absent is as in `TRAIN_DEFAULTS`; a run needs `outputDir`, and, unless it goes on from a
+ * checkpoint, `config` and `cocoPath`
+ * @param partialUi who is told what happens; by default the console hears warnings and nothing else
  * @throws DinogradError for whatever the user can mend; the last bundle is intact then
  */
-export async function train(options: TrainOptions, ui: RunUi, hooks: TrainHooks = {}): Promise<TrainingResult> {
+export async function train(
+  given: Given<TrainOptions>,
+  partialUi: Partial<RunUi> = {},
+  hooks: TrainHooks = {},
+): Promise<TrainingResult> {
+  const ui = completeUi(partialUi);
+  const complete = withDefaults(TRAIN_DEFAULTS, given);
+  const options = { ...complete, config: complete.config && checkConfig(complete.config, "train") };
   const { outputDir, dryRun } = options;
   await using held = new AsyncDisposableStack();
   if (!dryRun) {

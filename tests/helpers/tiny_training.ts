@@ -1,6 +1,6 @@
 /** Whole training runs that take a second: a few noise images, the tiny model, and a user interface that says nothing. */
 import { type BundleContent, digestOfBundle, openBundle } from "../../checkpoint/mod.ts";
-import type { DinoConfig, RunUi, TrainOptions } from "../../detector/config/mod.ts";
+import { type DinoConfig, type RunUi, TRAIN_DEFAULTS, type TrainOptions } from "../../detector/config/mod.ts";
 import { train, type TrainingResult } from "../../detector/train/trainer.ts";
 import { writeTinySplit } from "./tiny_dataset.ts";
 import { TINY_CLASSES, tinyConfig } from "./tiny_model.ts";
@@ -40,29 +40,12 @@ export function tinyTrainOptions(
   changes: Partial<TrainOptions> = {},
 ): TrainOptions {
   return {
+    ...TRAIN_DEFAULTS,
     device: "cpu",
     threads: 1,
     numWorkers: 0,
-    configChanges: {},
-    resume: null,
-    pretrainModelPath: null,
-    backboneWeights: null,
-    finetuneIgnore: [],
-    freeze: [],
-    startEpoch: null,
-    override: {},
-    classMap: null,
     seed: 5,
-    saveEverySteps: null,
-    saveEveryMinutes: null,
-    keepCheckpoints: null,
     strictResume: true,
-    resumeCheck: true,
-    debug: false,
-    saveLog: false,
-    note: "",
-    dryRun: false,
-    json: false,
     ...required,
     ...changes,
   };

@@ -1,0 +1,52 @@
+/**
+ * How a long task talks to whoever started it. Every way of talking may be left out by a program that does not care:
+ * `completeUi` puts silence in its place, except for warnings, which nobody should miss.
+ */
+
+/** What a bar shows beside its length. */
+export interface ProgressDetails {
+  /** The weighted sum of all losses of the latest batch. */
+  readonly loss?: number;
+  /** Images per second of the latest batch, loading included. */
+  readonly imagesPerSecond?: number;
+  /** More to show, as it stands. */
+  readonly text?: string;
+}
+
+/** The progress of one long task. */
+export interface Progress {
+  /** Called after every piece of work, with how many pieces of the total are done. */
+  update(done: number, details?: ProgressDetails): void;
+  /** Called once, whether the task came to its end, was stopped or failed. */
+  finish(): void;
+}
+
+/** How long tasks talk to people. */
+export interface RunUi {
+  /** One line of information. */
+  say(line: string): void;
+  /** One line that deserves attention. */
+  warn(line: string): void;
+  /** A table for people; every row has as many cells as there are headings. */
+  table(headings: readonly string[], rows: readonly (readonly (string | number)[])[]): void;
+  /** The result itself, where it is meant for machines. */
+  json(value: unknown): void;
+  /** A task of `total` pieces begins, such as an epoch ("epoch 3") of so many steps or an evaluation of so many images. */
+  progress(label: string, total: number): Progress;
+  /** Aborted when the user asks to stop at the next step. */
+  readonly stop: AbortSignal;
+}
+
+const NO_PROGRESS: Progress = { update() {}, finish() {} };
+
+/** Fills in what is missing: nothing is shown but warnings, on the console, and nothing asks to stop. */
+export function completeUi(ui: Partial<RunUi>): RunUi {
+  return {
+    say: (line) => ui.say?.(line),
+    warn: (line) => ui.warn ? ui.warn(line) : console.warn(line),
+    table: (headings, rows) => ui.table?.(headings, rows),
+    json: (value) => ui.json?.(value),
+    progress: (label, total) => ui.progress?.(label, total) ?? NO_PROGRESS,
+    stop: ui.stop ?? new AbortController().signal,
+  };
+}
