@@ -150,7 +150,7 @@ export async function officialEvalOptions(flags: TrainFlags, ui: RunUi): Promise
   return withDefaults(EVAL_DEFAULTS, {
     ...await chooseConfig(flags, ui, dataFlags(flags)),
     ...computeOptions(flags),
-    checkpoint: flags.resume,
+    checkpoint: flags.resume === "auto" ? await newestIn(flags.output_dir, ui) : flags.resume,
     cocoPath: flags.coco_path,
     outputDir: flags.output_dir,
     test: flags.test,
@@ -159,6 +159,18 @@ export async function officialEvalOptions(flags: TrainFlags, ui: RunUi): Promise
     perClass: flags.per_class,
     json: flags.json,
   });
+}
+
+/** The checkpoint that a training in the folder would go on from. */
+async function newestIn(folder: string, ui: RunUi): Promise<string> {
+  if (folder === "") {
+    throw new DinogradError("usage", "train --eval: expected --output_dir with --resume auto but found none");
+  }
+  const { chooseFromFolder } = await import("../detector/train/resume.ts"); // loads the engine
+  const { path, damaged } = await chooseFromFolder(folder);
+  for (const { reason } of damaged) ui.warn(`passed over a bundle that is not sound: ${reason}`);
+  if (path !== null) return path;
+  throw new DinogradError("checkpoint", `${folder}: expected a bundle to evaluate but found none`);
 }
 
 /** Flags that are keys of the configuration here. */

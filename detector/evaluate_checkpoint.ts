@@ -4,9 +4,11 @@
  */
 
 import type { Device } from "../engine/device/device.ts";
+import { DinogradError } from "../engine/errors.ts";
 import { EVAL_DEFAULTS, type EvalOptions, type Given, type RunUi } from "./config/mod.ts";
 import { withDefaults } from "./config/run_options.ts";
 import { completeUi } from "./config/run_ui.ts";
+import { counted } from "./counted.ts";
 import { writeBytes } from "./data/data_files.ts";
 import { type CocoDataset, Loader, openDataset } from "./data/mod.ts";
 import type { CocoDetection } from "./eval/mod.ts";
@@ -37,7 +39,8 @@ const DEFAULT_WORKERS = 1;
  * @param given what is absent is as in `EVAL_DEFAULTS`
  * @param partialUi who is told what happens; by default the console hears warnings and nothing else
  * @returns the numbers; null with `test` or where it was asked to stop
- * @throws DinogradError of kind "data" where the data set is not to be had, and as `loadModel`
+ * @throws DinogradError of kind "usage" where results that were asked for would be lost, "data" where the data set is not
+ * to be had, and as `loadModel`
  */
 export async function evaluateCheckpoint(
   given: Given<EvalOptions, "checkpoint" | "cocoPath">,
@@ -45,6 +48,7 @@ export async function evaluateCheckpoint(
 ): Promise<Evaluation | null> {
   const ui = completeUi(partialUi);
   const options = withDefaults(EVAL_DEFAULTS, given);
+  checkResults(options, ui);
   const dataset = await openDataset(options.cocoPath, options.test ? "test" : "val");
   await checkCheckpoint(options.checkpoint, options);
   const device = await openDevice(options);
@@ -53,6 +57,17 @@ export async function evaluateCheckpoint(
   } finally {
     await device.destroy();
   }
+}
+
+/** Images are detected for hours: what would become of the results is looked at before. */
+function checkResults({ outputDir, test, saveResults, perClass, json }: EvalOptions, ui: RunUi): void {
+  const refuse = (flag: string, expected: string): never => {
+    throw new DinogradError("usage", `${flag}: expected ${expected} but found none`);
+  };
+  if (test && outputDir === "" && !json) refuse("--test", "--output_dir DIR to keep results0.json in, or --json,");
+  if (saveResults && outputDir === "") refuse("--save_results", "--output_dir DIR to keep results.json in");
+  const idle = [saveResults && "--save_results", perClass && "--per_class"].filter((flag) => typeof flag === "string");
+  if (test && idle.length > 0) ui.warn(`--test evaluates nothing: ${idle.join(" and ")} without effect`);
 }
 
 async function evaluateOn(
@@ -98,12 +113,9 @@ async function saveTest(
   if (!detections) return; // asked to stop
   if (options.json) ui.json(detections);
   const { outputDir } = options;
-  if (outputDir === "") {
-    if (!options.json) ui.warn(`${detections.length} detections are not kept: there is no output folder`);
-    return;
-  }
+  if (outputDir === "") return;
   await writeJson(`${outputDir}/results0.json`, detections);
-  ui.say(`${detections.length} detections are in ${outputDir}/results0.json`);
+  ui.say(`${counted(detections.length, "detection is", "detections are")} in ${outputDir}/results0.json`);
 }
 
 async function saveEvaluation(
