@@ -10,9 +10,11 @@ import { elementCount, type StoredTensor } from "./stored_tensor.ts";
 
 /** How a tensor differs. */
 export interface TensorDifference {
+  /** The tensor's name, the same in both bundles. */
   readonly name: string;
   /** Elements whose bits differ. */
   readonly count: number;
+  /** Elements of the tensor: what `count` is out of. */
   readonly elements: number;
   /** Largest absolute difference among elements that are finite on both sides. */
   readonly maxAbs: number;
@@ -22,19 +24,27 @@ export interface TensorDifference {
 
 /** How the state differs at one place; `undefined` where it is absent. */
 export interface StateDifference {
+  /** Where in the state: keys and indices from the root, such as `optimizer.steps`. */
   readonly path: string;
+  /** What the first bundle has there. */
   readonly first: StateValue | undefined;
+  /** What the second bundle has there. */
   readonly second: StateValue | undefined;
 }
 
 /** All that differs. */
 export interface BundleDifference {
+  /** True where nothing below has an entry: same tensors, bit for bit, and same state. */
   readonly equal: boolean;
+  /** Names of tensors that the second bundle lacks. */
   readonly onlyInFirst: readonly string[];
+  /** Names of tensors that the first bundle lacks. */
   readonly onlyInSecond: readonly string[];
   /** Tensors of another dtype or shape: `name: f32 [2, 3] and f32 [3, 2]`. */
   readonly otherKind: readonly string[];
+  /** Tensors of equal dtype and shape whose elements differ. */
   readonly tensors: readonly TensorDifference[];
+  /** Places of the state where the two differ. */
   readonly state: readonly StateDifference[];
 }
 

@@ -14,6 +14,7 @@ export interface FileHandle {
   write(buffer: Uint8Array, position: number): Promise<number>;
   /** Returns when the contents are on the disk. */
   sync(): Promise<void>;
+  /** Gives the file back to the system; what was not synced may still be lost. */
   close(): Promise<void>;
 }
 
@@ -22,9 +23,11 @@ export type OpenMode = "read" | "create" | "exclusive";
 
 /** The file operations that checkpoints need. Failures are errors with a system `code` such as `ENOSPC`. */
 export interface FileLayer {
+  /** Opens a file. Rejects with code `ENOENT` where it is to be read and is missing. */
   open(path: string, mode: OpenMode): Promise<FileHandle>;
   /** Replaces `to` by `from` in one step. */
   rename(from: string, to: string): Promise<void>;
+  /** Deletes a file. */
   remove(path: string): Promise<void>;
   /** Returns when the folder's entries (a rename in it) are on the disk. */
   syncFolder(path: string): Promise<void>;

@@ -19,8 +19,11 @@ const EXTENSION = ".dino";
 
 /** A bundle whose header could be read. */
 export interface BundleFile {
+  /** The file: the folder's path and `name`. */
   readonly path: string;
+  /** The name within its folder, such as `checkpoint0004.dino`. */
   readonly name: string;
+  /** The state tree of its header. Tensors were not looked at. */
   readonly state: StateValue;
   /** How far its run had come. */
   readonly progress: number;
@@ -28,7 +31,9 @@ export interface BundleFile {
 
 /** A file that cannot be used, and why. */
 export interface BadFile {
+  /** The file that cannot be used. */
   readonly path: string;
+  /** One line: what was expected of it and what was found. */
   readonly reason: string;
   /** False where the bytes may well be sound but are out of reach (no permission), or of a newer version. */
   readonly isDamaged: boolean;
@@ -36,6 +41,7 @@ export interface BadFile {
 
 /** How a folder is looked at. */
 export interface FolderOptions {
+  /** How files are reached. Default: the system's, `nodeFiles`. */
   readonly files?: FileLayer;
   /** How far the run of a state had come; by default its root key `step`, else `epoch`, else 0. */
   readonly progressOf?: (state: StateValue) => number;
@@ -142,9 +148,11 @@ export interface PruneRules {
   readonly last: number;
   /** The `best` ones with the highest `metricOf`; those without a metric do not count. */
   readonly best?: number;
+  /** What `best` compares; the highest wins. Without it `best` keeps nothing. */
   readonly metricOf?: (state: StateValue) => number | undefined;
   /** Those whose `epochOf` (by default the root key `epoch`) is a multiple of `every`. */
   readonly every?: number;
+  /** The epoch that `every` counts by, or undefined where a state has none. */
   readonly epochOf?: (state: StateValue) => number | undefined;
   /** Names that always stay; by default all but the numbered ones that a training writes, `checkpoint0004.dino`. */
   readonly protect?: (name: string) => boolean;
@@ -152,7 +160,9 @@ export interface PruneRules {
 
 /** Why each bundle stays, and which go. */
 export interface PrunePlan {
+  /** What stays, with the first rule that keeps it in words. */
   readonly keep: readonly { readonly path: string; readonly reason: string }[];
+  /** What goes, as paths. */
   readonly remove: readonly string[];
 }
 

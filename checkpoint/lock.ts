@@ -28,6 +28,7 @@ export class FolderLock {
   readonly #token: string;
   readonly #files: FileLayer;
 
+  /** Use `lockFolder`; this takes over a lock file that was written. */
   constructor(path: string, options: { token: string; message: string | null; files: FileLayer }) {
     this.#path = path;
     this.#token = options.token;
@@ -45,6 +46,7 @@ export class FolderLock {
     if (await this.isHeld()) await this.#files.remove(this.#path);
   }
 
+  /** Releases the lock at the end of an `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.release();
   }

@@ -60,7 +60,9 @@ export const nodeFiles: FileLayer = {
 
 /** What a lock records of its process and asks about another's. */
 export interface Processes {
+  /** The number of this process. */
   readonly pid: number;
+  /** The name of this machine: only its processes can be asked whether they are alive. */
   readonly host: string;
   /**
    * Tells two processes of one number apart (a restarted machine or container counts from 1 again): boot and start

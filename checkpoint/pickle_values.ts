@@ -25,28 +25,34 @@ export type PickleValue =
 
 /** A tuple: a list that was not to be changed. */
 export class PickleTuple {
+  /** `items`: the members, in order. */
   constructor(readonly items: readonly PickleValue[]) {}
 }
 
 /** An object of a class that is known to be mere data, such as `argparse.Namespace`: its class name and attributes. */
 export class PickleObject {
+  /** What the object's `__dict__` held, by name. */
   readonly attributes: Map<string, PickleValue> = new Map();
 
+  /** `className`: the full name, such as `argparse.Namespace`. */
   constructor(readonly className: string) {}
 }
 
 /** A Python name that stands for itself, such as `torch.float32`. */
 export class PickleName {
+  /** `name`: the full name, module and all. */
   constructor(readonly name: string) {}
 }
 
 /** Memory that tensors share: where its bytes are is the file's business. */
 export class PthStorage {
+  /** `key` names the bytes within the file; `elements` says how many of `dtype` there are. */
   constructor(readonly key: string, readonly dtype: StoredDType, readonly elements: number) {}
 }
 
 /** A view of a storage: strides and offset count elements. */
 export class PthTensor {
+  /** `view` says which elements of `storage` the tensor is made of. */
   constructor(
     readonly storage: PthStorage,
     readonly view: {
@@ -57,10 +63,12 @@ export class PthTensor {
     },
   ) {}
 
+  /** That of the storage. */
   get dtype(): StoredDType {
     return this.storage.dtype;
   }
 
+  /** Sizes, outermost first. */
   get shape(): readonly number[] {
     return this.view.shape;
   }

@@ -1,35 +1,52 @@
 /** Prefix codes as deflate has them (RFC 1951, 3.2.2): lengths for given frequencies, and codes for given lengths. */
 
-/** Lengths of the best prefix code without codes longer than `limit`; 0 for symbols that do not occur. */
+/**
+ * Lengths of the best prefix code without codes longer than `limit`; 0 for symbols that do not occur.
+ *
+ * Package-merge (Larmore and Hirschberg 1990): on each of `limit` levels every symbol is a coin, and the coins and pairs
+ * of the level below are joined two by two, cheapest first. A symbol's length is how many of its coins are among what
+ * the cheapest 2n - 2 of the last level are made of.
+ */
 export function codeLengths(counts: ArrayLike<number>, limit: number): Uint8Array {
   const lengths = new Uint8Array(counts.length);
-  const coins: Package[] = [];
-  for (let symbol = 0; symbol < counts.length; symbol++) {
-    if (counts[symbol] > 0) coins.push({ weight: counts[symbol], symbols: [symbol] });
-  }
-  if (coins.length === 1) lengths[coins[0].symbols[0]] = 1;
-  if (coins.length < 2) return lengths;
-  coins.sort((a, b) => a.weight - b.weight);
-  // Package-merge (Larmore and Hirschberg 1990): a symbol's length is how many of the cheapest 2n - 2 packages hold it.
-  let packages = coins;
-  for (let level = 1; level < limit; level++) {
-    const pairs: Package[] = [];
-    for (let at = 0; at + 1 < packages.length; at += 2) {
-      const [first, second] = [packages[at], packages[at + 1]];
-      pairs.push({ weight: first.weight + second.weight, symbols: [...first.symbols, ...second.symbols] });
-    }
-    packages = [...coins, ...pairs].sort((a, b) => a.weight - b.weight);
-  }
-  for (const { symbols } of packages.slice(0, 2 * coins.length - 2)) {
-    for (const symbol of symbols) lengths[symbol]++;
+  const symbols = Array.from(counts, (_, symbol) => symbol).filter((symbol) => counts[symbol] > 0);
+  if (symbols.length === 1) lengths[symbols[0]] = 1;
+  if (symbols.length < 2) return lengths;
+  symbols.sort((a, b) => counts[a] - counts[b]);
+  const coins = symbols.map((symbol) => counts[symbol]);
+  const levels: Level[] = [];
+  for (let level = 0; level < limit; level++) levels.push(nextLevel(coins, levels.at(-1)?.weights ?? []));
+  let wanted = 2 * coins.length - 2;
+  for (const { isCoin } of levels.reverse()) {
+    let bought = 0;
+    for (let at = 0; at < wanted; at++) bought += isCoin[at];
+    for (let at = 0; at < bought; at++) lengths[symbols[at]]++;
+    wanted = 2 * (wanted - bought);
   }
   return lengths;
 }
 
-/** Symbols that are bought together, and what they cost. */
-interface Package {
-  readonly weight: number;
-  readonly symbols: readonly number[];
+/** Coins and pairs, cheapest first, and 1 for each coin. */
+interface Level {
+  readonly weights: number[];
+  readonly isCoin: number[];
+}
+
+/** Merges the coins with pairs of what is on the level below. */
+function nextLevel(coins: readonly number[], below: readonly number[]): Level {
+  const weights: number[] = [];
+  const isCoin: number[] = [];
+  let coin = 0;
+  let pair = 0;
+  while (coin < coins.length || pair + 1 < below.length) {
+    const pairWeight = pair + 1 < below.length ? below[pair] + below[pair + 1] : Infinity;
+    const takeCoin = coin < coins.length && coins[coin] <= pairWeight;
+    weights.push(takeCoin ? coins[coin] : pairWeight);
+    isCoin.push(takeCoin ? 1 : 0);
+    if (takeCoin) coin++;
+    else pair += 2;
+  }
+  return { weights, isCoin };
 }
 
 /**

@@ -54,11 +54,13 @@ export async function openPth(path: string, options: { files?: FileLayer } = {})
 export class PthFile {
   /** The saved object. Tensors in it are read with `read`. */
   readonly root: PickleValue;
+  /** The file that was opened; opens every message. */
   readonly path: string;
   readonly #handle: FileHandle;
   readonly #locations: ReadonlyMap<string, StorageLocation>;
   readonly #checked = new Set<string>();
 
+  /** Use `openPth`; this takes over an open file whose pickle was read. */
   constructor(
     handle: FileHandle,
     parts: { path: string; root: PickleValue; locations: ReadonlyMap<string, StorageLocation> },
@@ -108,10 +110,12 @@ export class PthFile {
     return { dtype, shape, data };
   }
 
+  /** Closes the file; `read` fails from then on. */
   close(): Promise<void> {
     return this.#handle.close();
   }
 
+  /** Closes the file at the end of an `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -39,8 +39,11 @@ const DTYPES = new Map(Object.entries(NAMES).map(([dtype, name]) => [name, dtype
 
 /** What the header says of a tensor. */
 export interface SafetensorsEntry {
+  /** What the elements are, in the spelling of bundles. */
   readonly dtype: StoredDType;
+  /** Sizes, outermost first; [] for a scalar. */
   readonly shape: readonly number[];
+  /** Size of the data. */
   readonly bytes: number;
   /** Position in the file. */
   readonly position: number;
@@ -77,12 +80,15 @@ export async function openSafetensors(path: string, options: { files?: FileLayer
 
 /** An open safetensors file. Close it, or hold it with `await using`. */
 export class SafetensorsFile {
+  /** The file that was opened; opens every message. */
   readonly path: string;
   /** Tensors in the order of their data. */
   readonly tensors: ReadonlyMap<string, SafetensorsEntry>;
+  /** The header's `__metadata__`: texts by name, empty where there is none. */
   readonly metadata: ReadonlyMap<string, string>;
   readonly #handle: FileHandle;
 
+  /** Use `openSafetensors`; this takes over an open file whose header was read. */
   constructor(handle: FileHandle, parts: Pick<SafetensorsFile, "path" | "tensors" | "metadata">) {
     this.#handle = handle;
     this.path = parts.path;
@@ -106,10 +112,12 @@ export class SafetensorsFile {
     return { dtype: entry.dtype, shape: entry.shape, data };
   }
 
+  /** Closes the file; `read` fails from then on. */
   close(): Promise<void> {
     return this.#handle.close();
   }
 
+  /** Closes the file at the end of an `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

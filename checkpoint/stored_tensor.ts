@@ -10,8 +10,11 @@ export type StoredDType = "f64" | "f32" | "f16" | "bf16" | "i64" | "i32" | "i16"
 
 /** `data` has exactly `elementCount(shape) * bytesPerElement(dtype)` bytes; a `bool` is one byte, 0 or 1. */
 export interface StoredTensor {
+  /** What the elements are. */
   readonly dtype: StoredDType;
+  /** Sizes, outermost first; [] for a scalar. */
   readonly shape: readonly number[];
+  /** The elements, little-endian and row-major, without gaps. */
   readonly data: Uint8Array;
 }
 
