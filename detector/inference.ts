@@ -26,6 +26,7 @@ import type { ClassName } from "./weights/mod.ts";
 export interface Detection {
   /** The category id. */
   readonly label: number;
+  /** The class's name, or its id in digits where the checkpoint names no classes. */
   readonly name: string;
   /** In 0..1. */
   readonly score: number;

@@ -26,6 +26,7 @@ export class TapeNode {
   readonly sequence = sequence++;
   #saved: Saved | undefined;
 
+  /** Puts an executed op on the tape; `defineOp` does so for every op. `saved` belongs to the node from now on. */
   constructor(
     readonly name: string,
     /** Per input: the node that made it, the leaf that collects its gradient, or nothing. */
@@ -45,6 +46,7 @@ export class TapeNode {
     return gradients;
   }
 
+  /** Lets go of what the gradient would have needed; `run` is no longer possible. */
   dispose(): void {
     for (const tensor of Object.values(this.#saved ?? {})) tensor?.dispose();
     this.#saved = undefined;

@@ -16,8 +16,10 @@ export type ErrorKind =
 
 /** An expected failure: its message is one line that says what was expected and what was found. */
 export class DinogradError extends Error {
+  /** Tells the class by name where `instanceof` cannot, such as across workers. */
   override readonly name = "DinogradError";
 
+  /** `kind` says who can mend it; `message` is one line; `options.cause` is what led to it. */
   constructor(readonly kind: ErrorKind, message: string, options?: ErrorOptions) {
     super(message, options);
   }

@@ -11,14 +11,19 @@ import type { Tensor } from "./tensor.ts";
 
 /** One call of an op. */
 export interface OpCall<Inputs, Options> {
+  /** The tensors that the op was called with. */
   readonly inputs: Inputs;
+  /** Its options, as they were given. */
   readonly options: Options;
+  /** Allocated by the shape rule; `run` fills it. */
   readonly output: Tensor;
+  /** Where all of it is. */
   readonly device: Device;
 }
 
 /** Everything about an op. */
 export interface OpDefinition<Inputs extends readonly (Tensor | undefined)[], Options, S extends Saved> {
+  /** Names the op in messages, and its kernels. */
   readonly name: string;
   /** The shape rule: checks shapes and options (throwing `name: expected … but found …`) and says what comes out. */
   readonly output: (inputs: Inputs, options: Options) => { readonly shape: Shape; readonly dtype?: DType };

@@ -18,16 +18,20 @@ export function hashName(name: string): number {
 
 /** Everything needed to continue a stream exactly: the key and how many words were drawn. */
 export interface RandomState {
+  /** Two 32-bit words, unsigned: which stream. */
   readonly key: readonly [number, number];
+  /** Words drawn so far. */
   readonly counter: number;
 }
 
 /** A stream of random numbers. Equal key and counter give equal numbers on every machine and device. */
 export class RandomStream {
+  /** Two 32-bit words, unsigned: which stream. `named` makes them of a seed and a name. */
   readonly key: readonly [number, number];
   #counter: number;
   readonly #one = new Uint32Array(1);
 
+  /** `counter` is how many words were drawn already; default 0. */
   constructor(key: readonly [number, number], counter = 0) {
     this.key = [key[0] >>> 0, key[1] >>> 0];
     this.#counter = counter;
@@ -38,10 +42,12 @@ export class RandomStream {
     return new RandomStream([seed >>> 0, hashName(name)]);
   }
 
+  /** Goes on where a state was taken. */
   static from(state: RandomState): RandomStream {
     return new RandomStream(state.key, state.counter);
   }
 
+  /** All that is needed to go on later, or elsewhere. */
   state(): RandomState {
     return { key: this.key, counter: this.#counter };
   }
@@ -142,21 +148,27 @@ export class ZeroStream extends RandomStream {
   constructor() {
     super([0, 0]);
   }
+  /** Zeros. */
   override words(target: Uint32Array): Uint32Array {
     return target.fill(0);
   }
+  /** Zero. */
   override word(): number {
     return 0;
   }
+  /** Zero. */
   override int(_n: number): number {
     return 0;
   }
+  /** Zero. */
   override normal(): number {
     return 0;
   }
+  /** Zeros. */
   override uniforms(target: Float32Array): Float32Array {
     return target.fill(0);
   }
+  /** Zeros. */
   override normals(target: Float32Array): Float32Array {
     return target.fill(0);
   }

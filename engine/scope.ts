@@ -8,6 +8,7 @@
 
 /** What a scope can own. */
 export interface Disposes {
+  /** Gives up what it holds; a second call does nothing. */
   dispose(): void;
 }
 
@@ -60,6 +61,7 @@ export class Scope implements Disposable {
     return at;
   }
 
+  /** Closes the scope: disposes of what it still owns. @throws Error where an inner scope is still open */
   [Symbol.dispose](): void {
     if (!this.#open) return;
     if (current !== this) throw new Error("scope: expected scopes to close innermost first; two loops share a thread");

@@ -20,13 +20,16 @@ import { formatShape, type Shape, sizeOf } from "./shape.ts";
 export class Storage {
   #references = 1;
 
+  /** `buffer` is memory of `device` that this object frees in the end; it begins with one reference. */
   constructor(readonly device: Device, readonly buffer: Buffer) {}
 
+  /** One more reference. Returns itself. */
   retain(): this {
     this.#references++;
     return this;
   }
 
+  /** One reference less; the last one frees the memory. */
   release(): void {
     if (--this.#references === 0) this.device.free(this.buffer);
   }

@@ -1,33 +1,63 @@
-/** What an importer can name is described: every export of the package's faces has a comment of its own. */
-import { assert, assertEquals } from "@std/assert";
+/**
+ * What an importer can name or reach is described: every export of the package's faces has a comment of its own, and so
+ * has every member of theirs (fields, methods, constructors) that is neither private nor marked `@internal`.
+ */
+import { assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 
 const ROOT = fromFileUrl(new URL("../", import.meta.url));
 const FACES = ["mod.ts", "engine/mod.ts", "checkpoint/mod.ts"];
+/** Files that still lack comments on members. Strike one off when it is done; none comes on. */
+const UNFINISHED = ["bundle_reader", "bundle_writer", "codec_block", "codec_pool", "native_codec"]
+  .map((name) => `missing-jsdoc: checkpoint/${name}.ts:`);
 
-/** What `deno doc --lint` complains of, as pairs of a rule and the place that it names. */
-async function complaints(): Promise<{ rule: string; path: string; line: number; column: number }[]> {
+/** What `deno doc --lint` complains of in modules, one line each: the rule, and the place that it names. */
+async function complaints(faces: readonly string[], cwd: string): Promise<string[]> {
   const { stderr, stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["doc", "--lint", ...FACES],
-    cwd: ROOT,
+    args: ["doc", "--lint", ...faces],
+    cwd,
     env: { NO_COLOR: "1" },
   }).output();
   const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
-  return [...text.matchAll(/^error\[([\w-]+)\].*\n\s*--> (.+):(\d+):(\d+)$/gm)].map(([, rule, path, line, column]) => ({
-    rule,
-    path: path.replace(ROOT, ""),
-    line: Number(line),
-    column: Number(column),
-  }));
+  return [...text.matchAll(/^error\[([\w-]+)\].*\n\s*--> (.+):(\d+):\d+$/gm)]
+    .map(([, rule, path, line]) => `${rule}: ${path.slice(path.indexOf(cwd) + cwd.length)}:${line}`);
 }
 
-Deno.test("every export has a comment, a full type, and refers to nothing that cannot be imported", async () => {
-  const found = await complaints();
-  // Members whose names say it all may go without a comment; so the rule is about what stands at the margin.
-  const serious = found.filter(({ rule, path, line, column }) =>
-    rule !== "missing-jsdoc" || column === 1 ||
-    Deno.readTextFileSync(ROOT + path).split("\n")[line - 1].startsWith("export")
-  );
-  assert(found.length > 0, "expected complaints about members, or this test reads the output wrongly");
-  assertEquals(serious.map(({ rule, path, line }) => `${rule}: ${path}:${line}`), []);
+Deno.test("every export and member has a comment, a full type, and refers to nothing that cannot be imported", async () => {
+  const found = await complaints(FACES, ROOT);
+  assertEquals(found.filter((line) => !UNFINISHED.some((file) => line.startsWith(file))), []);
+});
+
+Deno.test("a field, a method, a constructor or an export without a comment is noticed", async () => {
+  const folder = `${await Deno.realPath(await Deno.makeTempDir())}/`;
+  try {
+    const lines = [
+      "/** Described. */",
+      "export interface Options {",
+      "  readonly width: number;",
+      "  /** In pixels. */",
+      "  readonly height: number;",
+      "}",
+      "/** Described. */",
+      "export class Box {",
+      "  readonly #hidden: number;",
+      "  constructor(width: number) {",
+      "    this.#hidden = width;",
+      "  }",
+      "  area(): number {",
+      "    return this.#hidden ** 2;",
+      "  }",
+      "}",
+      "export const SIDE = 4;",
+    ];
+    await Deno.writeTextFile(`${folder}face.ts`, lines.join("\n"));
+    assertEquals((await complaints(["face.ts"], folder)).sort(), [
+      "missing-jsdoc: face.ts:10",
+      "missing-jsdoc: face.ts:13",
+      "missing-jsdoc: face.ts:17",
+      "missing-jsdoc: face.ts:3",
+    ]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });

@@ -12,8 +12,11 @@ export type ConfigFingerprint = Readonly<Record<ConfigGroup, string>>;
 
 /** One key that differs. */
 export interface ConfigDifference {
+  /** The setting that differs. */
   readonly key: ConfigKey;
+  /** Its value in the first configuration. */
   readonly before: ConfigValue;
+  /** Its value in the second configuration. */
   readonly after: ConfigValue;
 }
 

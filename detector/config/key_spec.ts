@@ -18,7 +18,9 @@ export type KeyUse = "used" | "unused" | "left out";
 
 /** The description of one key. */
 export interface KeySpec<T extends ConfigValue = ConfigValue> {
+  /** The value where none is given; a key of dinograd's own has one that leaves the official `DINO_4scale` as it is. */
   readonly default: T;
+  /** Whether anything depends on it. */
   readonly use: KeyUse;
   /** One line for documentation and error messages. */
   readonly about: string;

@@ -58,6 +58,7 @@ const OFFICIAL_FLAGS: readonly string[] = [
 
 /** A complete configuration, and what was given beside it. */
 export interface ResolvedConfig {
+  /** Every key with a checked value. */
   readonly config: DinoConfig;
   /** Keys that were given although no code reads them, here or in the official code. */
   readonly unused: readonly string[];
@@ -67,6 +68,7 @@ export interface ResolvedConfig {
 
 /** Keys and values that each fit, checked one by one. */
 export interface CheckedKeys extends Omit<ResolvedConfig, "config"> {
+  /** What was given for keys that a configuration has, each in its own type. */
   readonly values: ReadonlyMap<ConfigKey, ConfigValue>;
 }
 

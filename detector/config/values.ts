@@ -7,6 +7,7 @@ export type ConfigValue = null | boolean | number | string | readonly ConfigValu
 
 /** Settings by name, as a file gives them. */
 export interface ConfigObject {
+  /** The value of a setting, by its name in a config file. */
   readonly [key: string]: ConfigValue;
 }
 

@@ -16,6 +16,7 @@ export interface GenerateCardsOptions {
   readonly out: string;
   /** Training images. */
   readonly images: number;
+  /** Decides every scene, image by image; 0 to 2³² - 1. */
   readonly seed: number;
   /** Validation images. Default: a tenth of the training images, at least 20. */
   readonly valImages?: number;
@@ -29,9 +30,13 @@ export interface GenerateCardsOptions {
 
 /** What was written. */
 export interface GeneratedCards {
+  /** Images in `train2017/`. */
   readonly trainImages: number;
+  /** Images in `val2017/`. */
   readonly valImages: number;
+  /** Annotated cards in the training images. */
   readonly trainObjects: number;
+  /** Annotated cards in the validation images. */
   readonly valObjects: number;
 }
 

@@ -81,7 +81,9 @@ async function findLayout(root: string, split: Split): Promise<readonly [string,
 
 /** What is needed to load one image and its objects; plain data that travels to a worker. */
 export interface ImageEntry {
+  /** The id by which annotations and detections refer to the image. */
   readonly imageId: number;
+  /** The image's file. */
   readonly path: string;
   /** Objects that are no crowds. */
   readonly objects: readonly CocoObject[];
@@ -89,8 +91,11 @@ export interface ImageEntry {
 
 /** One split of a data set, in memory without its pixels. Index 0..length-1 counts images in the order of their ids. */
 export class CocoDataset {
+  /** Which part of the data set this is. */
   readonly split: Split;
+  /** The folder that `file_name` of every image is relative to. */
   readonly imageFolder: string;
+  /** The annotations' file; opens messages about them. */
   readonly annotationFile: string;
   /** Ascending. */
   readonly imageIds: readonly number[];
@@ -102,6 +107,7 @@ export class CocoDataset {
   readonly #fileNames: readonly string[];
   readonly #objects: ReadonlyMap<number, readonly CocoObject[]>;
 
+  /** Use `openDataset`; this takes a file that was read and checked, and where it and its images lie. */
   constructor(
     file: CocoFile,
     { split, imageFolder, annotationFile, annotationHash }: {

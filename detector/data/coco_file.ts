@@ -7,30 +7,43 @@ import { DinogradError } from "../../engine/errors.ts";
 
 /** An entry of `images`. */
 export interface CocoImage {
+  /** What annotations refer to; unique in the file. */
   readonly id: number;
+  /** Path of the image's file, relative to the split's folder. */
   readonly file_name: string;
 }
 
 /** One annotated object; `bbox` is x, y, width, height in pixels. */
 export interface CocoObject {
+  /** Unique in the file. COCO's rules do not count matches of an annotation 0: number from 1. */
   readonly id: number;
+  /** The image that shows the object. */
   readonly image_id: number;
+  /** What the object is; also its label in training. */
   readonly category_id: number;
+  /** Left, top, width, height in pixels of the file's image. */
   readonly bbox: readonly number[];
+  /** In square pixels, of the object rather than its box where the file says so. */
   readonly area: number;
+  /** 1 for a region of many objects: not trained on, and never asked for in evaluation; else 0. */
   readonly iscrowd: number;
 }
 
 /** An entry of `categories`. */
 export interface CocoCategory {
+  /** What annotations refer to; unique in the file. A model has outputs for 0 up to the largest. */
   readonly id: number;
+  /** What people call it. */
   readonly name: string;
 }
 
 /** An annotation file that was found sound. */
 export interface CocoFile {
+  /** All images, annotated or not. */
   readonly images: readonly CocoImage[];
+  /** All objects of all images; none in the files of test sets. */
   readonly annotations: readonly CocoObject[];
+  /** All kinds of objects, in the file's order. */
   readonly categories: readonly CocoCategory[];
 }
 

@@ -15,8 +15,11 @@ export { encodePng } from "./png.ts";
 
 /** An RGB image, 8 bits a channel; `data` is `[height, width, 3]`, row by row, without padding. */
 export interface Image {
+  /** In pixels. */
   readonly width: number;
+  /** In pixels. */
   readonly height: number;
+  /** Red, green and blue of each pixel, 0 to 255; 3 · width · height bytes. */
   readonly data: Uint8Array;
 }
 

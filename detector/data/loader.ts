@@ -104,6 +104,7 @@ export class Loader {
     this.#workers = undefined;
   }
 
+  /** Stops the workers at the end of a `using`. */
   [Symbol.dispose](): void {
     this.close();
   }

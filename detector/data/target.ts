@@ -7,6 +7,7 @@ import type { Rectangle } from "./resize.ts";
 
 /** The annotations of one image, as the model and the losses take them. */
 export interface Target {
+  /** The id of the annotation file. */
   readonly imageId: number;
   /** `[n, 4]`: centre x, centre y, width, height, as fractions of the transformed image. */
   readonly boxes: Float32Array;
@@ -14,6 +15,7 @@ export interface Target {
   readonly labels: Int32Array;
   /** `[n]`: area in pixels of the transformed image, from the annotation's area (from the box after a crop). */
   readonly area: Float32Array;
+  /** `[n]`: 1 for a region of many objects. All 0 in batches of a `CocoDataset`, which leaves crowds out. */
   readonly iscrowd: Uint8Array;
   /** Height and width of the file's image. */
   readonly originalSize: readonly [number, number];

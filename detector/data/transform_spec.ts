@@ -58,8 +58,11 @@ export type TransformStep =
 
 /** A whole recipe: steps in order, then normalisation. JSON data throughout. */
 export interface TransformSpec {
+  /** What is done to image and boxes, in this order. */
   readonly steps: readonly TransformStep[];
+  /** Per channel, subtracted from values of 0..1. */
   readonly mean: readonly number[];
+  /** Per channel, divides what is left. */
   readonly std: readonly number[];
   /** Turn images upright by their Exif orientation before everything else. Default false, as in the official code. */
   readonly exifOrientation?: boolean;

@@ -9,8 +9,11 @@ import { escapeXml, renderSvg } from "./svg.ts";
 
 /** What is drawn of a detection. */
 export interface DrawnDetection {
+  /** The category id; chooses the colour. */
   readonly label: number;
+  /** Written at the box, above it where there is room. */
   readonly name: string;
+  /** In 0..1; written beside the name. */
   readonly score: number;
   /** Left, top, right, bottom in pixels of the image. */
   readonly box: readonly [number, number, number, number];

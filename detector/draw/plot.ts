@@ -6,6 +6,7 @@ import { escapeXml } from "./svg.ts";
 
 /** One curve; points whose coordinates are not finite (or not positive on a logarithmic axis) leave a gap. */
 export interface Series {
+  /** What the legend calls it. */
   readonly name: string;
   /** In the order of x. */
   readonly points: readonly (readonly [x: number, y: number])[];
@@ -13,8 +14,11 @@ export interface Series {
 
 /** Words, limits and size of a plot. */
 export interface PlotOptions {
+  /** Above the plot. Default: none. */
   readonly title?: string;
+  /** Below the horizontal axis. Default: none. */
   readonly xLabel?: string;
+  /** Beside the vertical axis. Default: none. */
   readonly yLabel?: string;
   /** Powers of ten instead of equal steps along y. Default false. */
   readonly logarithmic?: boolean;
@@ -22,6 +26,7 @@ export interface PlotOptions {
   readonly yRange?: readonly [number, number];
   /** In pixels. Default 800 by 480. */
   readonly width?: number;
+  /** In pixels. Default 480. */
   readonly height?: number;
 }
 

@@ -7,8 +7,11 @@ import dejavu from "dejavu-fonts-ttf/package.json" with { type: "json" };
 
 /** A rendered picture: `[height, width, 4]`, red, green, blue (multiplied by alpha) and alpha. */
 export interface Rendering {
+  /** In pixels. */
   readonly width: number;
+  /** In pixels. */
   readonly height: number;
+  /** Four bytes a pixel, row by row from the top. */
   readonly rgba: Uint8Array;
 }
 

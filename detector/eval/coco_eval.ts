@@ -28,7 +28,9 @@ const LIMITS = 3;
 
 /** Everything one evaluation yields. */
 export interface CocoEvalResult {
+  /** The twelve summary numbers. */
   readonly stats: CocoStats;
+  /** The numbers of each category, ascending by id; one entry where categories are not told apart. */
   readonly perCategory: readonly CategoryResult[];
   /** `[IoU thresholds, recalls, categories, area ranges, limits]`, row-major; -1 where there is nothing to find. */
   readonly precision: Float64Array;

@@ -8,9 +8,11 @@ import type { CocoAnnotations, CocoDetection, CocoEvalOptions } from "./types.ts
 
 /** What a model found in one image: `boxes` is `[n, 4]`, left, top, right, bottom in pixels of the original image. */
 export interface ImageDetections {
+  /** `[n]`, each in 0..1, in any order. */
   readonly scores: ArrayLike<number>;
   /** Category ids of the annotation file. */
   readonly labels: ArrayLike<number>;
+  /** `[n, 4]`: left, top, right, bottom in pixels of the original image. */
   readonly boxes: ArrayLike<number>;
 }
 
@@ -20,6 +22,7 @@ export class CocoEvaluator {
   readonly #options: Omit<CocoEvalOptions, "imageIds">;
   readonly #byImage = new Map<number, CocoDetection[]>();
 
+  /** `truth` is what detections are compared with; images that are never added do not count. */
   constructor(truth: CocoAnnotations, options: Omit<CocoEvalOptions, "imageIds"> = {}) {
     this.#truth = truth;
     this.#options = options;

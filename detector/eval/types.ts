@@ -8,9 +8,13 @@ export type CocoBox = readonly [x: number, y: number, width: number, height: num
 
 /** One annotated object. */
 export interface CocoAnnotation {
+  /** Unique among the annotations. Matches of an annotation 0 do not count, by COCO's rules: number from 1. */
   readonly id: number;
+  /** The image that shows the object. */
   readonly image_id: number;
+  /** What the object is. */
   readonly category_id: number;
+  /** A `CocoBox`: left, top, width, height in pixels. */
   readonly bbox: readonly number[];
   /** In square pixels; decides between small, medium and large. The box's own area where absent. */
   readonly area?: number;
@@ -20,16 +24,23 @@ export interface CocoAnnotation {
 
 /** What evaluation reads of a COCO annotation file. */
 export interface CocoAnnotations {
+  /** Every image that detections may be of. */
   readonly images: readonly { readonly id: number }[];
+  /** The objects to find, crowds included. */
   readonly annotations: readonly CocoAnnotation[];
+  /** The kinds of objects; `name` is what results are called by. */
   readonly categories: readonly { readonly id: number; readonly name: string }[];
 }
 
 /** One detection, as in a COCO results file. */
 export interface CocoDetection {
+  /** The image it was found in. */
   readonly image_id: number;
+  /** What it is said to be. */
   readonly category_id: number;
+  /** A `CocoBox`: left, top, width, height in pixels. */
   readonly bbox: readonly number[];
+  /** How sure the model is; only the order of scores matters. */
   readonly score: number;
 }
 
@@ -57,14 +68,24 @@ export type CocoStats = Record<CocoStatName, number>;
 
 /** Of one category: AP over all IoU thresholds, at 0.5 and at 0.75, the recall at the most detections, and counts. */
 export interface CategoryResult {
+  /** The category id; -1 where categories are not told apart. */
   readonly id: number;
+  /** The name that the annotations give it; "any category" where they are not told apart. */
   readonly name: string;
+  /**
+   * Average precision over IoU thresholds 0.5 to 0.95, in 0..1, or -1 where no annotation counts; so are the next
+   * three.
+   */
   readonly AP: number;
+  /** Average precision at an IoU of 0.5. */
   readonly AP50: number;
+  /** Average precision at an IoU of 0.75. */
   readonly AP75: number;
+  /** Average recall over IoU thresholds 0.5 to 0.95, at the most detections per image. */
   readonly AR: number;
   /** Annotations that must be found (crowds are not counted). */
   readonly annotations: number;
+  /** Detections that were given, before any limit. */
   readonly detections: number;
 }
 

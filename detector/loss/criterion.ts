@@ -52,6 +52,7 @@ export class Criterion {
   readonly #matcher: MatcherOptions;
   readonly #alpha: number;
 
+  /** `weights` by the official names of losses; default: those of the configuration. */
   constructor(config: CriterionConfig, options: { readonly weights?: Readonly<Record<string, number>> } = {}) {
     this.weights = options.weights ?? lossWeights(config);
     this.#alpha = config.focal_alpha;

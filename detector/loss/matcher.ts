@@ -23,6 +23,7 @@ export interface MatcherOptions {
 export interface MatchTarget {
   /** [n, 4]: centre and size as fractions of the image. */
   readonly boxes: ArrayLike<number>;
+  /** [n]: class indices, which are category ids. */
   readonly labels: ArrayLike<number>;
 }
 
@@ -38,7 +39,9 @@ export interface HostPredictions {
 
 /** `queries[i]` answers for `objects[i]`. */
 export interface Match {
+  /** Indices of queries; each once with the Hungarian matcher. */
   readonly queries: Int32Array;
+  /** Indices of objects of the image's target, as many as there are queries. */
   readonly objects: Int32Array;
 }
 

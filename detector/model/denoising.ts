@@ -16,6 +16,7 @@ import type { DenoisingOptions } from "./options.ts";
 export interface DenoisingTarget {
   /** [n, 4]: centre x, centre y, width, height as fractions of the image. */
   readonly boxes: ArrayLike<number>;
+  /** [n]: class indices, which are category ids. */
   readonly labels: ArrayLike<number>;
 }
 

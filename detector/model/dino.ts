@@ -56,6 +56,7 @@ export interface DinoInputs {
   readonly auxiliary?: boolean;
   /** Selects these tokens, [N · queries], as the decoder's queries instead of the best ones. */
   readonly selection?: Int32Array;
+  /** Is shown intermediate results by name, for comparison with another implementation. */
   readonly trace?: Trace;
 }
 
@@ -85,6 +86,7 @@ export class Dino extends Module {
   readonly classEmbed: readonly Linear[];
   readonly #options: DinoModelOptions;
 
+  /** Draws fresh weights. `buildDino` is the shorter way from a configuration. */
   constructor(context: ModuleContext, options: DinoModelOptions) {
     super();
     this.#options = options;
@@ -98,14 +100,20 @@ export class Dino extends Module {
     this.inputProj = makeProjections(context, { channels: this.backbone[0].channels, ...options });
   }
 
+  /** Where the parameters are. */
   get device(): Device {
     return this.labelEnc.weight.device;
   }
 
+  /** What the model was built with. */
   get options(): DinoModelOptions {
     return this.#options;
   }
 
+  /**
+   * Predicts boxes and classes. Outputs belong to the caller's scope.
+   * @throws RangeError where the mask does not fit the images
+   */
   forward(inputs: DinoInputs): DinoOutputs {
     using inner = scope();
     const { images, mask, trace, selection } = inputs;

@@ -13,15 +13,19 @@ export type DecoderStep = "sa" | "ca" | "ffn";
 
 /** Which feature extractor, and how it is trained. */
 export interface BackboneOptions {
+  /** The network, by the name that configurations use. */
   readonly name: BackboneName;
   /** A network in place of the named one. */
   readonly architecture?: SwinArchitecture | ConvNeXtArchitecture;
+  /** What normalises inside a ResNet; the others have layer norms. */
   readonly norm: NormName;
   /** Channels per group where `norm` is group norm. */
   readonly groupChannels: number;
   /** Stem, stages and depths of `resnet_small`; the named networks have theirs. */
   readonly stemWidth: number;
+  /** Channels of the four stages of `resnet_small`. */
   readonly widths: readonly number[];
+  /** Blocks of the four stages of `resnet_small`. */
   readonly depths: readonly number[];
   /** Whether the last stage keeps its resolution and dilates instead. */
   readonly dilation: boolean;
@@ -49,38 +53,55 @@ export interface DenoisingOptions {
 
 /** Sizes and variants of a model. */
 export interface DinoModelOptions {
+  /** The feature extractor. */
   readonly backbone: BackboneOptions;
   /** Outputs of the class heads: the largest category id + 1. */
   readonly classes: number;
+  /** How many boxes the decoder predicts per image (the official `num_queries`). */
   readonly queries: number;
   /** Width of the transformer (the official `hidden_dim`). */
   readonly features: number;
+  /** Heads of every attention; divides `features`. */
   readonly heads: number;
+  /** Scales of the feature pyramid, at least `backbone.outputs`: the coarser ones are made by further convolutions. */
   readonly levels: number;
+  /** Layers of the deformable encoder. */
   readonly encoderLayers: number;
+  /** Layers of the decoder. */
   readonly decoderLayers: number;
+  /** Sampling points per head and level in the encoder's deformable attention. */
   readonly encoderPoints: number;
+  /** Sampling points per head and level in the decoder's deformable attention. */
   readonly decoderPoints: number;
+  /** Width of the hidden layer in feed-forward networks. */
   readonly feedforwardFeatures: number;
+  /** The activation of feed-forward networks. */
   readonly activation: "relu" | "gelu";
+  /** Probability with which activations in the transformer are dropped in training; at least 0, less than 1. */
   readonly dropout: number;
   /** The order of steps in a decoder layer. */
   readonly decoderSteps: readonly DecoderStep[];
   /** Temperatures of the image position embedding. */
   readonly temperatureHeight: number;
+  /** As `temperatureHeight`, along the other axis. */
   readonly temperatureWidth: number;
   /** Learned content queries (mixed query selection) instead of the selected encoder features. */
   readonly learnedContent: boolean;
   /** Learn the initial width and height of the encoder's proposals. */
   readonly learnedProposalSize: boolean;
+  /** One box head for all decoder layers. */
   readonly shareDecoderBoxHeads: boolean;
+  /** One class head for all decoder layers. */
   readonly shareDecoderClassHeads: boolean;
+  /** The encoder's proposals use the decoder's box head; only where the decoder's heads are shared. */
   readonly shareEncoderBoxHead: boolean;
+  /** The encoder's proposals use the decoder's class head; only where the decoder's heads are shared. */
   readonly shareEncoderClassHead: boolean;
   /** Cut gradients between decoder layers in the boxes that the losses see: no looking forward twice. */
   readonly detachedBoxes: boolean;
   /** Rows of the label embedding are one more than this. */
   readonly labelBookSize: number;
+  /** Denoising queries in training. */
   readonly denoising: DenoisingOptions;
   /** Recompute activations of encoder and decoder layers in the backward pass instead of keeping them. */
   readonly gradientCheckpoint: boolean;

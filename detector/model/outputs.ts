@@ -12,7 +12,9 @@ export interface Predictions {
 
 /** Predictions of the denoising queries: groups of `padSize / groups` slots, first the positives, then the negatives. */
 export interface DenoisingOutputs {
+  /** Denoising queries per image, unused slots included; 0 where the batch holds no object. */
   readonly padSize: number;
+  /** How many noised copies of the objects there are, each of positives and negatives. */
   readonly groups: number;
   /** Absent where the whole batch holds no object (`padSize` is 0). */
   readonly predictions?: Predictions & { readonly auxOutputs: readonly Predictions[] };

@@ -17,6 +17,7 @@ import { postprocess } from "../model/postprocess.ts";
 export interface Evaluation extends CocoEvalResult {
   /** Means over batches, by the names under which the official code logs them: see `loggedLosses`; "loss" is the sum. */
   readonly losses: Readonly<Record<string, number>>;
+  /** Everything that was found, image by image, boxes as in a COCO results file. */
   readonly detections: readonly CocoDetection[];
 }
 

@@ -35,7 +35,9 @@ export type Weights = ReadonlyMap<string, NamedWeight>;
 
 /** A class by its label, the index of its row in the class heads. */
 export interface ClassName {
+  /** The category id of the data that the model was trained on. */
   readonly id: number;
+  /** What people call it. */
   readonly name: string;
 }
 

@@ -34,11 +34,13 @@ export interface DeviceMemory {
 
 /** Where tensors live and kernels run. */
 export interface Device {
+  /** What sort of device this is, for programs to tell apart. */
   readonly kind: DeviceKind;
   /** For people: "cpu, 2 threads, fused multiply-add" or the GPU's name. */
   readonly description: string;
   /** Whether products are added without rounding in between. Bits differ between devices that do and do not. */
   readonly fusedMultiplyAdd: boolean;
+  /** What its tensors occupy just now. */
   readonly memory: DeviceMemory;
   /** Starts counting `memory.peak` afresh. */
   resetPeak(): void;
@@ -82,18 +84,27 @@ export interface Device {
 
 /** Copies `length` elements between buffers of one device. */
 export interface CopyCall {
+  /** Where the elements are. */
   readonly from: Buffer;
+  /** The first element to copy. */
   readonly fromOffset: number;
+  /** Where they go; `from` itself only where the two ranges do not overlap. */
   readonly to: Buffer;
+  /** Where the first element goes. */
   readonly toOffset: number;
+  /** How many elements. */
   readonly length: number;
 }
 
 /** Where the entries of a batch of matrices lie: element (o, i, r, c) at o*outer + i*inner + r*row + c*column. */
 export interface MatrixLayout {
+  /** From a row to the next, in elements. */
   readonly row: number;
+  /** From a column to the next, in elements. */
   readonly column: number;
+  /** From a matrix to the next along the outer batch dimension, in elements; 0 shares one. */
   readonly outer: number;
+  /** From a matrix to the next along the inner batch dimension, in elements; 0 shares one. */
   readonly inner: number;
 }
 
@@ -103,17 +114,29 @@ export interface MatrixLayout {
  * operand. One of a's (and of b's) row and column strides is 1; out's column stride is 1.
  */
 export interface MatmulCall {
+  /** Rows of `a` and of the output. */
   readonly m: number;
+  /** Columns of `b` and of the output. */
   readonly n: number;
+  /** Columns of `a` and rows of `b`: the length of every sum. */
   readonly k: number;
+  /** Size of the outer batch dimension, such as the images of a batch. */
   readonly outerBatch: number;
+  /** Size of the inner batch dimension, such as the heads of attention. */
   readonly innerBatch: number;
+  /** The left operands, f32. */
   readonly a: Buffer;
+  /** Where an entry of `a` lies; its rows are m, its columns k. */
   readonly aLayout: MatrixLayout;
+  /** The right operands, f32. */
   readonly b: Buffer;
+  /** Where an entry of `b` lies; its rows are k, its columns n. */
   readonly bLayout: MatrixLayout;
+  /** Is overwritten by the products, f32. */
   readonly out: Buffer;
+  /** Where an entry of the output lies. */
   readonly outLayout: MatrixLayout;
+  /** What is done to each product before it is stored. */
   readonly epilogue?: Epilogue;
 }
 
@@ -122,7 +145,9 @@ export interface MatmulCall {
  * operands as `input(1)`, …; the definition object is made once per op and is the cache key.
  */
 export interface EpilogueDefinition {
+  /** Names the kernel, in messages and traces. */
   readonly name: string;
+  /** What is stored, as an expression of the product and the operands. */
   readonly value: Expr;
   /** One number per row of the output ([m], for conv2d: per output channel), per column ([n]), or per element (laid out as the output). */
   readonly operands: readonly ("row" | "column" | "element")[];
@@ -130,31 +155,49 @@ export interface EpilogueDefinition {
 
 /** An epilogue with its operands. */
 export interface Epilogue {
+  /** What to compute. */
   readonly definition: EpilogueDefinition;
+  /** One buffer per entry of `definition.operands`, f32. */
   readonly operands: readonly Buffer[];
 }
 
 /** Sizes of a 2-d convolution without groups. Images are [N, C, H, W], weights [outChannels, inChannels, kernelHeight, kernelWidth]. */
 export interface Conv2dShape {
+  /** Images at once (N). */
   readonly batch: number;
+  /** Channels of the input. */
   readonly inChannels: number;
+  /** Rows of the input, padding not counted. */
   readonly inHeight: number;
+  /** Columns of the input, padding not counted. */
   readonly inWidth: number;
+  /** Channels of the output: how many kernels there are. */
   readonly outChannels: number;
+  /** Rows of the output. */
   readonly outHeight: number;
+  /** Columns of the output. */
   readonly outWidth: number;
+  /** Rows of a kernel. */
   readonly kernelHeight: number;
+  /** Columns of a kernel. */
   readonly kernelWidth: number;
+  /** Pixels between neighbouring windows: [vertical, horizontal]. */
   readonly stride: readonly [number, number];
+  /** Zeros on each side of the input: [vertical, horizontal]. */
   readonly padding: readonly [number, number];
+  /** Distance between a kernel's taps: [vertical, horizontal]. 1 for neighbouring pixels. */
   readonly dilation: readonly [number, number];
 }
 
 /** output = input * weight, cross-correlated. */
 export interface Conv2dCall {
+  /** All sizes. */
   readonly shape: Conv2dShape;
+  /** [N, inChannels, inHeight, inWidth] */
   readonly input: Buffer;
+  /** [outChannels, inChannels, kernelHeight, kernelWidth] */
   readonly weight: Buffer;
+  /** Is overwritten: [N, outChannels, outHeight, outWidth]. */
   readonly output: Buffer;
   /** Rows are output channels, columns are pixels. */
   readonly epilogue?: Epilogue;
@@ -162,25 +205,37 @@ export interface Conv2dCall {
 
 /** The gradient of a convolution's input. */
 export interface Conv2dInputGradientCall {
+  /** All sizes, as of the convolution itself. */
   readonly shape: Conv2dShape;
+  /** [N, outChannels, outHeight, outWidth] */
   readonly gradOutput: Buffer;
+  /** The convolution's weight: [outChannels, inChannels, kernelHeight, kernelWidth]. */
   readonly weight: Buffer;
+  /** Is overwritten: [N, inChannels, inHeight, inWidth]. */
   readonly gradInput: Buffer;
 }
 
 /** The gradient of a convolution's weight. */
 export interface Conv2dWeightGradientCall {
+  /** All sizes, as of the convolution itself. */
   readonly shape: Conv2dShape;
+  /** The convolution's input: [N, inChannels, inHeight, inWidth]. */
   readonly input: Buffer;
+  /** [N, outChannels, outHeight, outWidth] */
   readonly gradOutput: Buffer;
+  /** Is overwritten: [outChannels, inChannels, kernelHeight, kernelWidth], summed over the images. */
   readonly gradWeight: Buffer;
 }
 
 /** The `k` largest of each row of [rows, length], largest first, equal values by lower index first. NaN counts as largest. */
 export interface TopKCall {
+  /** How many rows. */
   readonly rows: number;
+  /** Elements of a row. */
   readonly length: number;
+  /** How many of each row are wanted; at most `length`. */
   readonly k: number;
+  /** f32 [rows, length] */
   readonly input: Buffer;
   /** f32 [rows, k] */
   readonly values: Buffer;

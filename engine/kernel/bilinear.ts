@@ -11,7 +11,9 @@ import type { BufferRef, Machine, Value } from "./machine.ts";
 
 /** An image within a buffer. All values are i32. */
 export interface Plane {
+  /** Rows of the image. */
   readonly height: Value;
+  /** Pixels of a row. */
   readonly width: Value;
   /** The element at the top left. */
   readonly base: Value;
@@ -39,6 +41,7 @@ export interface SamplePoint {
   readonly corners: readonly Corner[];
   /** How far the point is past the top left pixel's centre, 0..1. */
   readonly fractionX: Value;
+  /** The same downwards. */
   readonly fractionY: Value;
 }
 

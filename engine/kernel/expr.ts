@@ -28,28 +28,36 @@ export class Expr {
     readonly name: string,
   ) {}
 
+  /** A node without operands; `value` is the literal of a constant or the number of an input, scalar or output. */
   static leaf(op: LeafOp, value = 0, name = ""): Expr {
     return new Expr(op, [], value, name);
   }
+  /** A function of other nodes. Methods are the better way: they simplify. */
   static node(op: UnaryOp | BinaryOp | "select", args: readonly Expr[]): Expr {
     return new Expr(op, args, 0, "");
   }
 
+  /** x + y. */
   add(other: Expr | number): Expr {
     return binary("add", this, lift(other));
   }
+  /** x − y. */
   sub(other: Expr | number): Expr {
     return binary("sub", this, lift(other));
   }
+  /** x · y. */
   mul(other: Expr | number): Expr {
     return binary("mul", this, lift(other));
   }
+  /** x / y. */
   div(other: Expr | number): Expr {
     return binary("div", this, lift(other));
   }
+  /** The greater of the two. */
   max(other: Expr | number): Expr {
     return binary("max", this, lift(other));
   }
+  /** The smaller of the two. */
   min(other: Expr | number): Expr {
     return binary("min", this, lift(other));
   }
@@ -57,39 +65,51 @@ export class Expr {
   lt(other: Expr | number): Expr {
     return binary("lt", this, lift(other));
   }
+  /** 1 where this is at most the other, else 0; only meaningful as the condition of `select`. */
   le(other: Expr | number): Expr {
     return binary("le", this, lift(other));
   }
+  /** −x. */
   neg(): Expr {
     return this.op === "constant" ? constant(-this.value) : Expr.node("neg", [this]);
   }
+  /** |x|. */
   abs(): Expr {
     return Expr.node("abs", [this]);
   }
+  /** The greatest integer that is not greater. */
   floor(): Expr {
     return Expr.node("floor", [this]);
   }
+  /** eˣ. */
   exp(): Expr {
     return Expr.node("exp", [this]);
   }
+  /** The natural logarithm. */
   log(): Expr {
     return Expr.node("log", [this]);
   }
+  /** √x. */
   sqrt(): Expr {
     return Expr.node("sqrt", [this]);
   }
+  /** The sine, of radians. */
   sin(): Expr {
     return Expr.node("sin", [this]);
   }
+  /** The cosine, of radians. */
   cos(): Expr {
     return Expr.node("cos", [this]);
   }
+  /** The error function, 2/√π ∫₀ˣ e^(−t²) dt. */
   erf(): Expr {
     return Expr.node("erf", [this]);
   }
+  /** x², computing x once. */
   square(): Expr {
     return this.mul(this);
   }
+  /** 1 / x. */
   reciprocal(): Expr {
     return constant(1).div(this);
   }
@@ -97,6 +117,7 @@ export class Expr {
   sigmoid(): Expr {
     return this.neg().exp().add(1).reciprocal();
   }
+  /** Limited to low..high. */
   clamp(low: number, high: number): Expr {
     return this.max(low).min(high);
   }

@@ -18,19 +18,25 @@ export type ValueType = "i32" | "f32" | "vec" | "bool" | "mask";
 
 /** A number on some machine: `ref` is the number itself, a name in WGSL, or a local in WebAssembly. */
 export interface Value {
+  /** What it can be an operand of. */
   readonly type: ValueType;
+  /** What stands for it on its machine, which alone may look at it. */
   readonly ref: unknown;
 }
 
 /** One buffer of a kernel, by its position among the kernel's buffers. */
 export interface BufferRef {
+  /** Position among the kernel's buffers. */
   readonly index: number;
+  /** What its elements are. */
   readonly dtype: DType;
 }
 
 /** A value that changes while the kernel runs: accumulators and loop-carried state. */
 export interface Variable {
+  /** What was stored last. */
   get(): Value;
+  /** Stores a value of the type that it began with. */
   set(value: Value): void;
 }
 
@@ -55,20 +61,26 @@ export abstract class Machine {
   /** How many elements a vector holds just now. Inside `forColumns` and `reduceColumns` a machine may change it. */
   abstract readonly lanes: 1 | 4;
 
+  /** A literal i32. */
   abstract int(value: number): Value;
+  /** A literal f32. */
   abstract float(value: number): Value;
   /** A vector with the same number in every lane; of a `Value` (f32) or a literal. */
   abstract splat(value: Value | number): Value;
 
   /** Both operands of one type: i32, f32 or vec. Integer division truncates and is only used on non-negative numbers. */
   abstract arithmetic(op: ArithmeticOp, a: Value, b: Value): Value;
+  /** Both operands i32. `rem` is only used on non-negative numbers; `shrU` shifts zeros in. */
   abstract integer(op: IntegerOp, a: Value, b: Value): Value;
   /** f32 or vec (neg and abs: also i32). `floor` keeps the type. */
   abstract math(op: MathOp, a: Value): Value;
+  /** Both operands of one type, i32, f32 or vec; gives a bool, for vectors a mask. */
   abstract compare(op: CompareOp, a: Value, b: Value): Value;
   /** Both conditions of one type, bool or mask. */
   abstract both(a: Value, b: Value): Value;
+  /** At least one of two conditions of one type, bool or mask. */
   abstract either(a: Value, b: Value): Value;
+  /** One of two values of one type, lane by lane where the condition is a mask. Both are computed. */
   abstract select(condition: Value, whenTrue: Value, whenFalse: Value): Value;
   /** f32 to i32, towards zero. */
   abstract toInt(a: Value): Value;
@@ -88,7 +100,9 @@ export abstract class Machine {
 
   /** Runs the body for i = 0 … count-1 (i32). */
   abstract loop(count: Value, body: (i: Value) => void): void;
+  /** Runs the body where a bool holds. */
   abstract when(condition: Value, body: () => void): void;
+  /** A variable with its first value, whose type it keeps. */
   abstract variable(initial: Value): Variable;
 
   /**
@@ -102,15 +116,19 @@ export abstract class Machine {
   abstract once(body: () => void): void;
 
   // What kernels read best with:
+  /** a + b. */
   add(a: Value, b: Value): Value {
     return this.arithmetic("add", a, b);
   }
+  /** a − b. */
   sub(a: Value, b: Value): Value {
     return this.arithmetic("sub", a, b);
   }
+  /** a · b. */
   mul(a: Value, b: Value): Value {
     return this.arithmetic("mul", a, b);
   }
+  /** a / b; of integers, which are non-negative, the quotient without its fraction. */
   div(a: Value, b: Value): Value {
     return this.arithmetic("div", a, b);
   }
@@ -122,15 +140,19 @@ export abstract class Machine {
   bilinear(plane: Plane): BilinearSampler {
     return plainSampler(this, plane);
   }
+  /** a modulo b, for non-negative i32. */
   rem(a: Value, b: Value): Value {
     return this.integer("rem", a, b);
   }
+  /** Whether a < b. */
   lt(a: Value, b: Value): Value {
     return this.compare("lt", a, b);
   }
+  /** Whether a ≤ b. */
   le(a: Value, b: Value): Value {
     return this.compare("le", a, b);
   }
+  /** Whether a = b. */
   eq(a: Value, b: Value): Value {
     return this.compare("eq", a, b);
   }

@@ -8,15 +8,21 @@ import { Module, type ModuleContext, Parameter } from "./module.ts";
 
 /** Sizes of a convolution. By default stride, dilation and groups are 1, padding 0, and there is a bias. */
 export interface Conv2dLayerOptions {
+  /** Channels of the input. */
   readonly inChannels: number;
+  /** Channels of the output. */
   readonly outChannels: number;
   /** Side of the square window. */
   readonly kernel: number;
+  /** Pixels between neighbouring windows, on both axes. Default 1. */
   readonly stride?: number;
+  /** Zeros on each side of the image. Default 0. */
   readonly padding?: number;
+  /** Distance between the window's taps. Default 1. */
   readonly dilation?: number;
   /** 1, or as many as there are channels (depthwise; stride and dilation 1). */
   readonly groups?: number;
+  /** Whether a number is added to each output channel. Default true. */
   readonly bias?: boolean;
 }
 
@@ -26,11 +32,19 @@ export class Conv2d extends Module {
   readonly weight: Parameter;
   /** [outChannels] */
   readonly bias: Parameter | undefined;
+  /** Pixels between neighbouring windows. */
   readonly stride: number;
+  /** Zeros on each side of the image. */
   readonly padding: number;
+  /** Distance between the window's taps. */
   readonly dilation: number;
+  /** 1, or as many as there are channels. */
   readonly groups: number;
 
+  /**
+   * Draws weight and bias as PyTorch does: uniform in ±1/√(inputs of a sum).
+   * @throws RangeError for other groups than 1 or one per channel
+   */
   constructor(context: ModuleContext, options: Conv2dLayerOptions) {
     super();
     const { inChannels, outChannels, kernel, stride = 1, padding = 0, dilation = 1, groups = 1, bias = true } = options;

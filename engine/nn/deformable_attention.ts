@@ -14,8 +14,11 @@ import { Module, type ModuleContext } from "./module.ts";
 
 /** Sizes of deformable attention. */
 export interface MSDeformAttnOptions {
+  /** Width of queries and tokens (C); a multiple of `heads`. */
   readonly features: number;
+  /** Scales of the feature pyramid (L). */
   readonly levels: number;
+  /** Parts into which features are split, each of which looks elsewhere. */
   readonly heads: number;
   /** Points per head and level. */
   readonly points: number;
@@ -23,12 +26,17 @@ export interface MSDeformAttnOptions {
 
 /** Multi-scale deformable attention with its projections (Zhu et al., arXiv:2010.04159, section 4.1). */
 export class MSDeformAttn extends Module {
+  /** From a query to where it looks: an offset (x, y) for each head, level and point. */
   readonly samplingOffsets: Linear;
+  /** From a query to how much each point counts, before a softmax over a head's levels and points. */
   readonly attentionWeights: Linear;
+  /** From tokens to what is sampled. */
   readonly valueProj: Linear;
+  /** From the heads' results, side by side, to the output. */
   readonly outputProj: Linear;
   readonly #options: MSDeformAttnOptions;
 
+  /** Begins as the official code: heads look in different directions, all points count alike. */
   constructor(context: ModuleContext, options: MSDeformAttnOptions) {
     super();
     const { features, levels, heads, points } = options;

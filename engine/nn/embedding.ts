@@ -10,6 +10,7 @@ export class Embedding extends Module {
   /** [rows, features] */
   readonly weight: Parameter;
 
+  /** Draws the rows from the standard normal distribution. */
   constructor(context: ModuleContext, options: { readonly rows: number; readonly features: number }) {
     super();
     const shape = [options.rows, options.features];

@@ -12,6 +12,7 @@ export class Linear extends Module {
   /** [outFeatures] */
   readonly bias: Parameter | undefined;
 
+  /** Draws weight and bias as PyTorch does: uniform in ±1/√inFeatures. `bias`: default true. */
   constructor(
     context: ModuleContext,
     options: { readonly inFeatures: number; readonly outFeatures: number; readonly bias?: boolean },

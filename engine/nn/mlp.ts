@@ -7,8 +7,10 @@ import { Module, type ModuleContext } from "./module.ts";
 
 /** Linear layers with ReLU in between. */
 export class MLP extends Module {
+  /** The linear layers, from input to output. */
   readonly layers: readonly Linear[];
 
+  /** Draws every layer as `Linear` does. */
   constructor(
     context: ModuleContext,
     options: {

@@ -14,6 +14,7 @@ import { Storage, Tensor } from "../tensor.ts";
 
 /** What layers need to make their parameters: where, and from which random numbers. */
 export interface ModuleContext {
+  /** Where parameters and buffers are allocated; they stay there. */
   readonly device: Device;
   /** Draws the initial values, in the order in which layers are constructed. */
   readonly random: RandomStream;
@@ -23,6 +24,7 @@ export interface ModuleContext {
 
 /** A tensor that training changes. */
 export class Parameter extends Tensor {
+  /** Copies `initial`, row-major, to the context's device. Belongs to no scope: `Module.dispose` gives it up. */
   constructor(context: ModuleContext, shape: Shape, initial: TensorData) {
     super(outsideScopes(() => persistentStorage(context.device, shape)), [...shape], "f32");
     this.detached();
@@ -33,6 +35,7 @@ export class Parameter extends Tensor {
 
 /** A tensor that belongs to the state but is not trained: running statistics, tables. */
 export class BufferTensor extends Tensor {
+  /** Copies `initial`, row-major, to the context's device; an `Int32Array` makes it a tensor of integers. */
   constructor(context: ModuleContext, shape: Shape, initial: TensorData) {
     super(
       outsideScopes(() => persistentStorage(context.device, shape)),

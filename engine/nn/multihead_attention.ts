@@ -19,12 +19,14 @@ export class MultiheadAttention extends Module {
   readonly inProjWeight: Parameter;
   /** [3 · features] */
   readonly inProjBias: Parameter;
+  /** From the heads' results, side by side, to the output. */
   readonly outProj: Linear;
   readonly #features: number;
   readonly #heads: number;
   readonly #dropout: number;
   readonly #noise: RandomStream;
 
+  /** `features` is a multiple of `heads`; `dropout` (default 0) drops entries of the attention maps in training. */
   constructor(
     context: ModuleContext,
     options: { readonly features: number; readonly heads: number; readonly dropout?: number },

@@ -10,11 +10,13 @@ import { BufferTensor, Module, type ModuleContext, Parameter } from "./module.ts
 
 /** Over the last axis. */
 export class LayerNorm extends Module {
-  /** [features] each. */
+  /** [features]: multiplied with what is normalised. */
   readonly weight: Parameter;
+  /** [features]: added at the end. */
   readonly bias: Parameter;
   readonly #epsilon: number;
 
+  /** `epsilon` is added to the variance. Default 1e-5. */
   constructor(context: ModuleContext, options: { readonly features: number; readonly epsilon?: number }) {
     super();
     const shape = [options.features];
@@ -31,12 +33,14 @@ export class LayerNorm extends Module {
 
 /** Over groups of neighbouring channels. */
 export class GroupNorm extends Module {
-  /** [channels] each. */
+  /** [channels]: multiplied with what is normalised. */
   readonly weight: Parameter;
+  /** [channels]: added at the end. */
   readonly bias: Parameter;
   readonly #groups: number;
   readonly #epsilon: number;
 
+  /** `channels` is a multiple of `groups`; `epsilon` (default 1e-5) is added to the variance. */
   constructor(
     context: ModuleContext,
     options: { readonly groups: number; readonly channels: number; readonly epsilon?: number },
@@ -57,16 +61,23 @@ export class GroupNorm extends Module {
 
 /** Over the batch while training, by running statistics otherwise. */
 export class BatchNorm2d extends Module {
-  /** [channels] each. */
+  /** [channels]: multiplied with what is normalised. */
   readonly weight: Parameter;
+  /** [channels]: added at the end. */
   readonly bias: Parameter;
+  /** [channels]: the mean by which is normalised outside training. */
   readonly runningMean: BufferTensor;
+  /** [channels]: the variance by which is normalised outside training. */
   readonly runningVar: BufferTensor;
   /** How many batches the running statistics have seen; an integer. */
   readonly numBatchesTracked: BufferTensor;
   readonly #momentum: number;
   readonly #epsilon: number;
 
+  /**
+   * `momentum` (default 0.1) is a new batch's share in the running statistics; `epsilon` (default 1e-5) is added to the
+   * variance.
+   */
   constructor(
     context: ModuleContext,
     options: { readonly channels: number; readonly momentum?: number; readonly epsilon?: number },
@@ -108,13 +119,17 @@ const countUp = (count: Tensor) =>
 
 /** A batch norm whose statistics and parameters are constants: a scale and a shift per channel. */
 export class FrozenBatchNorm2d extends Module {
-  /** [channels] each. */
+  /** [channels]: multiplied with what is normalised. */
   readonly weight: BufferTensor;
+  /** [channels]: added at the end. */
   readonly bias: BufferTensor;
+  /** [channels]: subtracted first. */
   readonly runningMean: BufferTensor;
+  /** [channels]: with epsilon added, its root divides. */
   readonly runningVar: BufferTensor;
   readonly #epsilon: number;
 
+  /** `epsilon` is added to the variance. Default 1e-5. */
   constructor(context: ModuleContext, options: { readonly channels: number; readonly epsilon?: number }) {
     super();
     const shape = [options.channels];

@@ -14,6 +14,7 @@ import { launchRowRecipe } from "./rows.ts";
 
 /** Heads and masks. */
 export interface AttentionOptions {
+  /** Parts into which features are split; divides them. */
   readonly heads: number;
   /** [1, L, S] or [N·heads, L, S], 1 where query l may not see key s. */
   readonly mask?: Tensor;

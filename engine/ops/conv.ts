@@ -22,6 +22,7 @@ export interface Conv2dOptions {
   readonly padding?: number | readonly [number, number];
   /** Distance between the kernel's taps. Default 1. */
   readonly dilation?: number | readonly [number, number];
+  /** What is applied last, within the same kernel. Default: nothing. */
   readonly activation?: "relu";
 }
 
@@ -31,8 +32,9 @@ export interface Conv2dOperands {
   readonly weight: Tensor;
   /** [outChannels] */
   readonly bias?: Tensor;
-  /** [outChannels] each: a frozen batch norm. Constants: no gradient flows to them. */
+  /** [outChannels]: multiplied with the sums. With `shift`, a frozen batch norm: constants, no gradient flows to them. */
   readonly scale?: Tensor;
+  /** Added after `scale`: [outChannels]. */
   readonly shift?: Tensor;
   /** Shaped like the output; added before the activation. */
   readonly residual?: Tensor;

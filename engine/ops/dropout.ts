@@ -56,8 +56,11 @@ const kernel: IndexedKernel = {
 
 /** Which numbers a mask is made of. */
 export interface DropoutNoise {
+  /** The random stream's key. */
   readonly key: readonly [number, number];
+  /** The count of the stream's first word that the mask is made of; each element takes one. */
   readonly counter: number;
+  /** With which an element becomes 0; at least 0, less than 1. The others are divided by 1 − probability. */
   readonly probability: number;
 }
 

@@ -13,6 +13,7 @@ import { sum } from "./reduce.ts";
 
 /** What follows in the same kernel. */
 export interface LinearOptions {
+  /** What is applied last, within the same kernel. Default: nothing. */
   readonly activation?: "relu";
 }
 

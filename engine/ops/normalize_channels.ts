@@ -128,10 +128,13 @@ export function groupNorm(
 
 /** Parameters and running statistics of a batch norm. */
 export interface BatchNormOperands {
-  /** [C] each. */
+  /** [C]: multiplied with what is normalised. */
   readonly weight: Tensor;
+  /** [C]: added at the end. */
   readonly bias: Tensor;
+  /** [C]: the mean outside training; in training it is updated in place. */
   readonly runningMean: Tensor;
+  /** [C]: the variance outside training; in training it is updated in place. */
   readonly runningVar: Tensor;
 }
 

@@ -17,6 +17,7 @@ import { launchRowRecipe } from "./rows.ts";
 
 /** Heads, and how much is computed at a time. */
 export interface WindowAttentionOptions {
+  /** Parts into which features are split; divides them. */
   readonly heads: number;
   /** About how many elements of the maps exist at once. Default 2²²: in reach of a CPU's caches, enough for a GPU. */
   readonly mapElements?: number;

@@ -13,7 +13,9 @@ import type { Tensor } from "../tensor.ts";
 
 /** Sizes of one image and of its windows, in pixels. */
 export interface WindowGrid {
+  /** Rows of the image, padding not counted. */
   readonly height: number;
+  /** Pixels of a row, padding not counted. */
   readonly width: number;
   /** Side of a window. */
   readonly window: number;

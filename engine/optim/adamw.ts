@@ -43,11 +43,13 @@ export interface AdamWOptions {
  * arithmetic.
  */
 export class AdamW extends Optimizer {
+  /** The decaying means of gradients (m) and of their squares (v). */
   override readonly moments = ["exp_avg", "exp_avg_sq"];
   readonly #beta1: number;
   readonly #beta2: number;
   readonly #epsilon: number;
 
+  /** A parameter is in one group only. @throws RangeError where one is in two */
   constructor(groups: readonly ParameterGroup[], options: AdamWOptions = {}) {
     super(groups);
     this.#beta1 = options.beta1 ?? 0.9;
@@ -55,6 +57,7 @@ export class AdamW extends Optimizer {
     this.#epsilon = options.epsilon ?? 1e-8;
   }
 
+  /** One step of the algorithm, for one parameter. */
   protected override update(name: string, parameter: Parameter, how: ParameterUpdate): void {
     const { count, learningRate, weightDecay } = how;
     const first = how.momentum ?? this.#beta1;

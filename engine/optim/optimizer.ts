@@ -12,9 +12,11 @@ import type { TensorData } from "../dtype.ts";
 
 /** Parameters that share learning rate and weight decay. */
 export interface ParameterGroup {
+  /** What messages and records call it. */
   readonly name: string;
   /** Names and parameters; a parameter is in one group only. */
   readonly parameters: readonly (readonly [string, Parameter])[];
+  /** λ: how strongly parameters are drawn to 0; 0 for not at all. */
   readonly weightDecay: number;
 }
 
@@ -30,18 +32,23 @@ export interface OptimizerStep {
 
 /** Moments as tensors named "exp_avg/<parameter>", and step counts by parameter. */
 export interface OptimizerState {
+  /** Each shaped like its parameter; the optimizer's own, not copies. */
   readonly tensors: ReadonlyMap<string, Tensor>;
+  /** How many updates each parameter has had. */
   readonly steps: ReadonlyMap<string, number>;
 }
 
 /** A state as it comes from a file. */
 export interface StoredOptimizerState {
+  /** Elements by the same names, as many as the parameter has. */
   readonly tensors: ReadonlyMap<string, TensorData>;
+  /** How many updates each parameter has had. */
   readonly steps: ReadonlyMap<string, number>;
 }
 
 /** The base of optimizers: moments and counts by the names of parameters. */
 export abstract class Optimizer {
+  /** The groups, in the order of `OptimizerStep.learningRates`. */
   readonly groups: readonly ParameterGroup[];
   /** Names of the moments, as in PyTorch: "exp_avg", …. */
   abstract readonly moments: readonly string[];
@@ -49,6 +56,7 @@ export abstract class Optimizer {
   readonly #steps = new Map<string, number>();
   #one: Tensor | undefined;
 
+  /** A parameter is in one group only. @throws RangeError where one is in two */
   constructor(groups: readonly ParameterGroup[]) {
     this.groups = groups;
     const seen = new Set<Parameter>();
@@ -87,6 +95,7 @@ export abstract class Optimizer {
     }
   }
 
+  /** What a checkpoint has to hold. The tensors change with the next step. */
   state(): OptimizerState {
     return { tensors: this.#moments, steps: this.#steps };
   }
@@ -124,12 +133,14 @@ export abstract class Optimizer {
     for (const name of [...this.#steps.keys()]) if (chosen(name)) this.#steps.delete(name);
   }
 
+  /** Gives up all moments; the parameters stay. */
   dispose(): void {
     this.reset(() => true);
     this.#one?.dispose();
     this.#one = undefined;
   }
 
+  /** Updates one parameter and its moments in place, in one kernel. */
   protected abstract update(name: string, parameter: Parameter, how: ParameterUpdate): void;
 
   /** A moment of a parameter, zero at first. */
@@ -150,12 +161,17 @@ export abstract class Optimizer {
 
 /** What the update of one parameter is done with. */
 export interface ParameterUpdate {
+  /** The gradient as `backward` left it, shaped like the parameter. */
   readonly gradient: Tensor;
+  /** One element that the gradient is multiplied with first: 1 without clipping. */
   readonly coefficient: Tensor;
   /** 1 for the first update. */
   readonly count: number;
+  /** The rate of the parameter's group. */
   readonly learningRate: number;
+  /** Overrides the first moment's decay (AdamW) or the momentum (SGD). */
   readonly momentum?: number;
+  /** λ of the parameter's group. */
   readonly weightDecay: number;
 }
 

@@ -5,6 +5,7 @@
 
 /** What is in force at one moment. */
 export interface Rates {
+  /** The step size, for one group of parameters. */
   readonly learningRate: number;
   /** The first moment's decay, where the schedule cycles it. */
   readonly momentum?: number;
@@ -30,6 +31,7 @@ export function multiStepLR(
 
 /** The shape of the cycle. */
 export interface OneCycleOptions {
+  /** Steps of the whole cycle; asking for the rates of a later step is an error. */
   readonly totalSteps: number;
   /** The share of steps that the rate rises in; default 0.3. */
   readonly pctStart?: number;
@@ -39,6 +41,7 @@ export interface OneCycleOptions {
   readonly finalDivFactor?: number;
   /** Momentum falls from max (default 0.95) to base (default 0.85) and rises again. */
   readonly baseMomentum?: number;
+  /** The momentum where the rate is least. Default 0.95. */
   readonly maxMomentum?: number;
 }
 

@@ -22,6 +22,7 @@ const kernel = new PointwiseKernel("sgd", [
 
 /** Gradient descent with momentum, as in PyTorch. */
 export class SGD extends Optimizer {
+  /** b of the update. */
   override readonly moments = ["momentum_buffer"];
   readonly #momentum: number;
 
@@ -31,6 +32,7 @@ export class SGD extends Optimizer {
     this.#momentum = options.momentum ?? 0.9;
   }
 
+  /** One step of the update, for one parameter. */
   protected override update(name: string, parameter: Parameter, how: ParameterUpdate): void {
     const moments = [this.moment("momentum_buffer", name, parameter)];
     launchUpdate(kernel, { parameter, moments, how }, [

@@ -19,6 +19,7 @@ import { dropPathRates, runBlock } from "./stages.ts";
 
 /** What tells one ConvNeXt from another. */
 export interface ConvNeXtArchitecture {
+  /** Tells it from a Swin transformer. */
   readonly kind: "convnext";
   /** Blocks per stage. */
   readonly depths: readonly number[];

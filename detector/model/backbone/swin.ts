@@ -20,6 +20,7 @@ import { SwinBlock } from "./swin_block.ts";
 
 /** What tells one Swin transformer from another. */
 export interface SwinArchitecture {
+  /** Tells it from a ConvNeXt. */
   readonly kind: "swin";
   /** Features after the patch embedding; each later stage has twice as many. */
   readonly features: number;

@@ -113,6 +113,7 @@ export class WebGpuDevice implements Device {
   #failure: DinogradError | undefined;
   #destroyed = false;
 
+  /** Use `createWebGpuDevice`; this takes over a GPU that was opened. */
   constructor(gpu: GPUDevice, info: WebGpuAdapterInfo, tiles: Tiles) {
     this.#gpu = gpu;
     this.#tiles = tiles;
