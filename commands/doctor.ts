@@ -125,7 +125,7 @@ async function findingsOf(flags: DoctorFlags, ui: RunUi): Promise<Finding[]> {
 /** Options of `train` that nothing was said about. */
 const NO_WISHES: Omit<TrainOptions, "config" | "configChanges" | "device" | "threads" | "numWorkers"> = {
   ...{ outputDir: "", cocoPath: null, resume: null, pretrainModelPath: null, backboneWeights: null, override: {} },
-  ...{ finetuneIgnore: [], freeze: [], startEpoch: null, classMap: null, seed: 0, strictResume: false },
+  ...{ finetuneIgnore: [], freeze: [], startEpoch: null, classMap: null, seed: null, strictResume: false },
   ...{ saveEverySteps: null, saveEveryMinutes: null, keepCheckpoints: null, resumeCheck: true, debug: false },
   ...{ saveLog: false, note: "", dryRun: true, json: false },
 };

@@ -9,7 +9,7 @@ import {
   TRAIN_DEFAULTS,
   type TrainOptions,
 } from "../detector/config/mod.ts";
-import { withDefaults } from "../detector/config/run_options.ts";
+import { DEFAULT_SEED, withDefaults } from "../detector/config/run_options.ts";
 import { DinogradError } from "../engine/errors.ts";
 import {
   addComputeFlags,
@@ -31,7 +31,7 @@ export interface TrainFlags extends ConfigFlags, ComputeFlags, OfficialFlags {
   readonly pretrain_model_path?: string;
   readonly finetune_ignore?: readonly string[];
   readonly start_epoch?: number;
-  readonly seed: number;
+  readonly seed?: number;
   readonly eval?: true;
   readonly test?: true;
   readonly debug?: true;
@@ -67,7 +67,11 @@ export function defineTrainFlags(command: Command): void {
     .option("--pretrain_model_path <file>", "take the weights alone from a checkpoint")
     .option("--finetune_ignore <names...>", "parameters whose name contains one of these start afresh")
     .option("--start_epoch <n>", "first epoch", integerFlag({ min: 0 }))
-    .option("--seed <n>", "seed of every random number", integerFlag({ min: 0, max: 2 ** 32 - 1 }), TRAIN_DEFAULTS.seed)
+    .option(
+      "--seed <n>",
+      `seed of every random number (default: the checkpoint's, or ${DEFAULT_SEED})`,
+      integerFlag({ min: 0, max: 2 ** 32 - 1 }),
+    )
     .option("--eval", "evaluate the checkpoint of --resume instead of training")
     .option("--test", "with --eval: detect on test2017 and write results0.json")
     .option("--debug", "stop every epoch after 15 batches")

@@ -48,8 +48,11 @@ export interface TrainOptions extends ComputeOptions, ConfigChoice {
   readonly override: ConfigObject;
   /** JSON file that renames classes on the way from the checkpoint. */
   readonly classMap: string | null;
-  /** Names every random number of the run; 0 to 2³² - 1. Default 42, as in the official code. A resumed run keeps its own. */
-  readonly seed: number;
+  /**
+   * Names every random number of the run; 0 to 2³² - 1. Null for the checkpoint's, and for 42, as in the official code,
+   * where there is none. A run that goes on as it was keeps the checkpoint's in any case, and says so.
+   */
+  readonly seed: number | null;
   /** Also save each time so many steps are done; null for the ends of epochs alone. */
   readonly saveEverySteps: number | null;
   /** Also save when so many minutes have passed since the last save, or null. */
@@ -118,6 +121,9 @@ export interface DetectOptions extends ComputeOptions, ConfigChoice {
 export const COMPUTE_DEFAULTS: ComputeOptions = { device: "auto", threads: null, numWorkers: null };
 const CONFIG_CHOICE: ConfigChoice = { config: null, configChanges: {} };
 
+/** The seed of a run that begins, unless another is given. */
+export const DEFAULT_SEED = 42;
+
 /** What `train` does unless it is told otherwise. */
 export const TRAIN_DEFAULTS: TrainOptions = {
   ...COMPUTE_DEFAULTS,
@@ -132,7 +138,7 @@ export const TRAIN_DEFAULTS: TrainOptions = {
   startEpoch: null,
   override: {},
   classMap: null,
-  seed: 42,
+  seed: null,
   saveEverySteps: null,
   saveEveryMinutes: null,
   keepCheckpoints: null,

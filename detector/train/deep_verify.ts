@@ -92,7 +92,7 @@ function trainOptions(
       startEpoch: null,
       classMap: null,
     },
-    ...{ seed: 0, saveEverySteps: null, saveEveryMinutes: null, keepCheckpoints: 1, strictResume: false },
+    ...{ seed: null, saveEverySteps: null, saveEveryMinutes: null, keepCheckpoints: 1, strictResume: false },
     ...{ resumeCheck: false, debug: false, saveLog: false, note: "", dryRun: false, json: false },
   };
 }

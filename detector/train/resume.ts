@@ -14,6 +14,7 @@ import {
 } from "../../checkpoint/mod.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import type { RunUi, TrainOptions } from "../config/mod.ts";
+import { DEFAULT_SEED } from "../config/run_options.ts";
 import { openWeights } from "../weights/mod.ts";
 import { openBundleRecord } from "./bundle_record.ts";
 import { openOfficialRecord } from "./official_record.ts";
@@ -133,12 +134,30 @@ export async function openResume(path: string, options: TrainOptions, ui: RunUi)
   const opened = opening.move();
   return {
     config,
-    seed: record.seed ?? options.seed,
+    seed: settleSeed(record.seed, options.seed, { exact, ui }),
     freeze,
     point: isSame ? { path, content: { state: record.state } } : null,
     plan: (session) => planResume(session, { record, exact, overridden, options }),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
+}
+
+/** A run that goes on as it was keeps its seed, since it would be another run with other random numbers. */
+function settleSeed(
+  recorded: number | null,
+  given: number | null,
+  { exact, ui }: { readonly exact: boolean; readonly ui: RunUi },
+): number {
+  if (recorded === null || given === null || recorded === given) return given ?? recorded ?? DEFAULT_SEED;
+  if (!exact) {
+    ui.say(`seed: ${given} (--seed) from here on, ${recorded} in the checkpoint`);
+    return given;
+  }
+  ui.warn(
+    `--seed: the checkpoint's ${recorded} wins over ${given}, because a resumed run goes on as it was; ` +
+      "--pretrain_model_path in place of --resume begins a run with another seed",
+  );
+  return recorded;
 }
 
 /** A run keeps what it froze, unless it is told otherwise; `none` frees everything. */

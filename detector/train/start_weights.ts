@@ -5,6 +5,7 @@
 
 import { DinogradError } from "../../engine/errors.ts";
 import type { RunUi, TrainOptions } from "../config/mod.ts";
+import { DEFAULT_SEED } from "../config/run_options.ts";
 import { pretrainedFile } from "../model/backbone/pretrained.ts";
 import {
   applyLoad,
@@ -40,7 +41,7 @@ export async function openFreshStart(options: TrainOptions, ui: RunUi): Promise<
   const opened = opening.move();
   return {
     config,
-    seed: options.seed,
+    seed: options.seed ?? DEFAULT_SEED,
     freeze: options.freeze,
     point: null,
     plan: (session) => {

@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { type BundleContent, listBundles, readBundle, type StateValue, writeBundle } from "../../checkpoint/mod.ts";
 import { latestAp } from "../../commands/prune.ts";
+import { DEFAULT_SEED } from "../../detector/config/run_options.ts";
 import { Sampler } from "../../detector/data/mod.ts";
 import { StateReader } from "../../detector/train/bundle_state.ts";
 import { verifyDeep } from "../../detector/train/deep_verify.ts";
@@ -102,7 +103,7 @@ Deno.test("the state has a place per process, and its cursor lets any number of 
     const samples = reader.get("sampler").get("samples").number();
     assertEquals(samples, 2 * config.batch_size, "global samples: steps times batch size times processes");
     const sampler = (rank: number, world: number, batchSize: number) =>
-      new Sampler({ length: 6, seed: options.seed, training: true, batchSize, rank, world });
+      new Sampler({ length: 6, seed: options.seed ?? DEFAULT_SEED, training: true, batchSize, rank, world });
     const seen = [...sampler(0, 1, 2).epoch(0)].slice(0, 2).flatMap(({ indices }) => [...indices]);
     // The rest of the epoch on two processes with one image each.
     const rest = [0, 1].flatMap((rank) =>

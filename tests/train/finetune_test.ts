@@ -185,6 +185,33 @@ Deno.test("data with other classes than the checkpoint's is told as that where a
   });
 });
 
+Deno.test("a run that goes on as it was keeps its seed and says so, one that goes on differently takes the one given", async () => {
+  await prepared(async ({ dino, pth }) => {
+    const seedWith = async (options: Partial<TrainOptions>) => {
+      let outcome: readonly [number, string] = [NaN, ""];
+      await withStarted(options, ({ session, ui }) => {
+        const told = [...ui.warnings, ...ui.lines].filter((line) => line.includes("seed"));
+        outcome = [session.seed, told.join("\n")];
+      });
+      return outcome;
+    };
+    const [kept, line] = await seedWith({ resume: dino, seed: 77 });
+    assertEquals(kept, 5);
+    assert(line.startsWith("--seed: the checkpoint's 5 wins over 77, because a resumed run goes on as it was"), line);
+    const change = "seed: 77 (--seed) from here on, 5 in the checkpoint";
+    assertEquals(await seedWith({ resume: dino, seed: 77, startEpoch: 3 }), [77, change]);
+    assertEquals(await seedWith({ resume: dino, seed: 77, finetuneIgnore: ["class_embed"] }), [77, change]);
+    assertEquals(await seedWith({ resume: dino, seed: 5 }), [5, ""]);
+    for (const options of [{}, { startEpoch: 3 }]) {
+      assertEquals(await seedWith({ resume: dino, seed: null, ...options }), [5, ""]);
+    }
+    const config = await officialConfig();
+    assertEquals(await seedWith({ resume: pth, seed: 77 }), [77, ""], "an official checkpoint has no random state");
+    assertEquals(await seedWith({ resume: pth, seed: null }), [42, ""]);
+    assertEquals(await seedWith({ config, seed: null }), [42, ""]);
+  });
+});
+
 Deno.test("a keyword that matches nothing is told, and an epoch that the run does not have is refused", async () => {
   await prepared(async ({ dino, pth }) => {
     const changes = { resume: dino, finetuneIgnore: ["class_embed", "clas_embed"], freeze: ["bakbone"] };
