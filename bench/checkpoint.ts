@@ -1,8 +1,10 @@
 /**
  * What a checkpoint costs: saving and loading the state of DINO R50 with AdamW (564 MB in float32) as a bundle, against
- * `torch.save` and `torch.load` of tensors of the same shapes, on the same disk and at the same time.
+ * `torch.save` and `torch.load` of tensors of the same shapes, on the same disk and at the same time; and how long a
+ * training step waits for a save.
  *
  * Run: `deno run -A bench/checkpoint.ts [folder] [repeats]`. Without a python3 that has PyTorch that side is left out.
+ * With `--load PATH` it prints the seconds that the first load of a process takes.
  */
 import {
   type Bundle,
@@ -14,6 +16,10 @@ import {
   type StoredTensor,
   writeBundle,
 } from "../checkpoint/mod.ts";
+import { preset } from "../detector/config/mod.ts";
+import { syntheticBatch } from "../detector/measure.ts";
+import { TrainingSession } from "../detector/train/session.ts";
+import { createCpuDevice } from "../engine/device/wasm/device.ts";
 import { RandomStream } from "../engine/random.ts";
 import { runPython } from "./python.ts";
 
@@ -74,11 +80,17 @@ interface Measured {
   readonly extra: number;
 }
 
-async function measure(repeats: number, operation: () => Promise<number>): Promise<Measured> {
+/** Measures an operation that returns the bytes it keeps; `prepare` is not measured. */
+async function measure(
+  repeats: number,
+  operation: () => Promise<number>,
+  prepare: () => Promise<void> = () => Promise.resolve(),
+): Promise<Measured> {
   let seconds = Infinity;
   let extra = 0;
   let held = 0;
   for (let repeat = 0; repeat < repeats; repeat++) {
+    await prepare();
     peakMemory();
     const before = Deno.memoryUsage().rss;
     let tick = performance.now();
@@ -99,7 +111,10 @@ interface Reference {
   readonly version: string;
   readonly save: number[];
   readonly synced: number[];
+  /** Into memory that the allocator has kept. */
   readonly load: number[];
+  /** The first of a process. */
+  readonly first: number[];
 }
 
 /** The quickest python3 that has PyTorch and what it measured, or null. */
@@ -111,6 +126,40 @@ async function reference(
   const args = [script, JSON.stringify(shapes), `${options.folder}/reference.pth`, String(options.repeats)];
   // The script beside this file prints exactly this.
   return await runPython(args) as Reference | null;
+}
+
+/** Seconds of the first load of a process, as a resume or an evaluation pays them. */
+async function firstLoad(path: string): Promise<number> {
+  const args = ["run", "-A", new URL(import.meta.url).pathname, "--load", path];
+  const { success, stdout } = await new Deno.Command(Deno.execPath(), { args, stderr: "inherit" }).output();
+  if (!success) throw new Error(`expected a load of ${path} to succeed`);
+  return Number(new TextDecoder().decode(stdout));
+}
+
+/**
+ * Uses memory once and gives it back. On a virtual machine the first use of a page since its start, or since the host
+ * took it back, costs several times what the system itself charges: that is to be measured on neither side.
+ */
+function touchMemory(): void {
+  for (let gigabytes = 0; gigabytes < 3; gigabytes++) new Uint8Array(2 ** 30).fill(1);
+}
+
+/** How long a training step of DINO R50 is held up by a save: what the saver waits for before training goes on. */
+async function heldUp(repeats: number): Promise<number> {
+  const device = await createCpuDevice();
+  const config = preset("DINO_4scale")!; // the name is one of the presets'
+  const session = new TrainingSession({ device, config, seed: 1, stepsPerEpoch: 1, classes: [], freeze: [] });
+  await session.step(syntheticBatch(config, { batch: 1, height: 256, width: 320 })); // there are moments from now on
+  let seconds = Infinity;
+  for (let repeat = 0; repeat < repeats; repeat++) {
+    touchMemory();
+    const start = performance.now();
+    await session.capture(null);
+    seconds = Math.min(seconds, (performance.now() - start) / 1000);
+  }
+  session.dispose();
+  await device.destroy();
+  return seconds;
 }
 
 /** The real disk without any sync: what `torch.save` does, to compare like with like. */
@@ -143,11 +192,10 @@ function printTable(rows: readonly string[][]): void {
   }
 }
 
-if (import.meta.main) {
-  const folder = Deno.args[0] ?? await Deno.makeTempDir();
-  const repeats = Number(Deno.args[1] ?? 5);
+async function main(folder: string, repeats: number): Promise<void> {
   const path = `${folder}/bench.dino`;
   const shapes = stateShapes();
+  touchMemory();
   const python = await reference(shapes, { folder, repeats });
   const tensors = makeTensors(shapes);
   const bytes = [...tensors.values()].reduce((sum, { data }) => sum + data.length, 0);
@@ -170,10 +218,16 @@ if (import.meta.main) {
   if (python) {
     row("torch.save", { seconds: best(python.save) }, python.save);
     row("torch.save, fsync", { seconds: best(python.synced) }, python.synced);
-    row("torch.load", { seconds: best(python.load) }, python.load);
+    row("torch.load, memory kept", { seconds: best(python.load) }, python.load);
+    row("torch.load, first", { seconds: best(python.first) }, python.first);
   }
+  // As on the other side, no old file's pages are given back within the time.
+  const prepare = async () => {
+    await Deno.remove(path).catch(() => {}); // there is none at first
+    touchMemory();
+  };
   const save = (compress: boolean, options: { files?: FileLayer; pool?: CodecPool } = {}) =>
-    measure(repeats, async () => (await writeBundle(path, content, { compress, ...options }), 0));
+    measure(repeats, async () => (await writeBundle(path, content, { compress, ...options }), 0), prepare);
   for (const compress of [false, true]) {
     const name = compress ? "compressed" : "raw";
     const pool = compress ? new CodecPool() : undefined;
@@ -191,8 +245,29 @@ if (import.meta.main) {
     };
     row(`load ${name}, into memory`, await measure(repeats, into), python?.load);
     memory.clear();
-    row(`load ${name}, fresh`, await measure(repeats, () => readBundle(path).then(() => bytes)), python?.load);
+    const fresh = () => readBundle(path).then(() => bytes);
+    row(
+      `load ${name}, fresh memory`,
+      await measure(repeats, fresh, () => Promise.resolve(touchMemory())),
+      python?.first,
+    );
+    const times: number[] = [];
+    for (let repeat = 0; repeat < repeats; repeat++) {
+      touchMemory();
+      times.push(await firstLoad(path));
+    }
+    row(`load ${name}, first`, { seconds: best(times) }, python?.first);
   }
+  tensors.clear();
+  row("a training step waits", { seconds: await heldUp(repeats) }, python?.save);
   printTable(rows);
   await Deno.remove(path);
+}
+
+if (import.meta.main) {
+  if (Deno.args[0] === "--load") {
+    const start = performance.now();
+    await readBundle(Deno.args[1]);
+    console.log((performance.now() - start) / 1000);
+  } else await main(Deno.args[0] ?? await Deno.makeTempDir(), Number(Deno.args[1] ?? 5));
 }

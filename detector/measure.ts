@@ -92,7 +92,7 @@ async function measure(device: Device, repeats: number, make: (device: Device) =
 }
 
 /** Images of noise with a few objects each. */
-function syntheticBatch(config: DinoConfig, { batch, height, width }: Workload): Batch {
+export function syntheticBatch(config: DinoConfig, { batch, height, width }: Workload): Batch {
   const random = RandomStream.named(0, "synthetic batch");
   const images = random.uniforms(new Float32Array(batch * 3 * height * width)).map((x) => 4 * x - 2);
   const targets = Array.from({ length: batch }, (_, imageId) => ({
