@@ -106,6 +106,9 @@ export async function trainOptions(flags: TrainFlags, ui: RunUi): Promise<TrainO
   if (resume === "auto" && outputDir === "") {
     throw new DinogradError("usage", "train: expected --output_dir with --resume auto but found none");
   }
+  if (flags.strict_resume && !flags.resume_check) {
+    throw new DinogradError("usage", "train: expected --strict_resume or --no-resume_check but found both");
+  }
   const choice = await chooseConfig(flags, ui, dataFlags(flags));
   if (choice.config === null && resume === undefined) {
     throw new DinogradError("usage", "train: expected -c (a preset or config file) or --resume but found neither");

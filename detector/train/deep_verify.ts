@@ -22,6 +22,7 @@ import type { Progress } from "./progress.ts";
 import { configOf } from "./resume.ts";
 import { runFiles } from "./run_files.ts";
 import type { SavedSession } from "./saver.ts";
+import { readProgress } from "./session_state.ts";
 import type { StepLoss } from "./step_trace.ts";
 import { train } from "./trainer.ts";
 
@@ -47,10 +48,10 @@ export interface DeepOptions extends Pick<TrainOptions, "device" | "threads" | "
  */
 export async function verifyDeep(path: string, options: DeepOptions, ui: RunUi): Promise<DeepReport> {
   await using bundle = await openBundle(path);
-  const target = progressOf(new StateReader(bundle.state, path));
+  const target = readProgress(new StateReader(bundle.state, path));
   const from = options.from ?? await bundleBefore(path, target);
   await using start = await openBundle(from);
-  const begin = progressOf(new StateReader(start.state, from));
+  const begin = readProgress(new StateReader(start.state, from));
   if (!isBefore(begin, target)) {
     const steps = `step ${begin.step} to train to step ${target.step}`;
     throw new DinogradError("usage", `verify --deep: expected an earlier bundle but found ${from}, at ${steps}`);
@@ -102,7 +103,7 @@ async function bundleBefore(path: string, target: Progress): Promise<string> {
   const { bundles } = await listBundles(folder);
   const isEarlier = ({ state, path }: BundleFile) => {
     const reader = new StateReader(state, path);
-    return reader.get("kind").value === "dinograd training state" && isBefore(progressOf(reader), target);
+    return reader.get("kind").value === "dinograd training state" && isBefore(readProgress(reader), target);
   };
   const before = bundles.find(isEarlier);
   if (before) return before.path;
@@ -110,15 +111,6 @@ async function bundleBefore(path: string, target: Progress): Promise<string> {
     "usage",
     `verify --deep: expected a bundle before ${path} in its folder but found none; --from FILE names one elsewhere`,
   );
-}
-
-function progressOf(state: StateReader): Progress {
-  return {
-    epoch: state.get("epoch").number(),
-    step: state.get("step").number(),
-    samples: state.get("sampler").get("samples").number(),
-    phase: state.get("phase").text() === "evaluate" ? "evaluate" : "train",
-  };
 }
 
 function samePlace(one: Progress, other: Progress): boolean {

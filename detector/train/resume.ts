@@ -131,6 +131,12 @@ export async function openResume(path: string, options: TrainOptions, ui: RunUi)
   }, ui);
   const freeze = settleFreeze(record.freeze, options.freeze, ui);
   const isSame = exact && freeze.join() === record.freeze.join();
+  if (options.strictResume && !isSame) {
+    throw new DinogradError(
+      "verification",
+      `resume check: ${path}: ${whyAnother(record, options)}; leave --strict_resume out where that is meant`,
+    );
+  }
   const opened = opening.move();
   return {
     config,
@@ -158,6 +164,12 @@ function settleSeed(
       "--pretrain_model_path in place of --resume begins a run with another seed",
   );
   return recorded;
+}
+
+function whyAnother({ kind }: TrainingRecord, { finetuneIgnore, startEpoch }: TrainOptions): string {
+  if (kind === "pth") return "an official checkpoint records nothing that a run could be compared with";
+  const flag = finetuneIgnore.length > 0 ? "--finetune_ignore" : startEpoch !== null ? "--start_epoch" : "--freeze";
+  return `${flag} makes it another run than the recorded one`;
 }
 
 /** A run keeps what it froze, unless it is told otherwise; `none` frees everything. */

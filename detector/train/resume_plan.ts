@@ -8,7 +8,7 @@ import type { StateValue } from "../../checkpoint/mod.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { sameShape } from "../../engine/shape.ts";
 import type { TensorData } from "../../engine/dtype.ts";
-import type { ConfigDifference, RunUi, TrainOptions } from "../config/mod.ts";
+import type { ConfigDifference, ConfigKey, RunUi, TrainOptions } from "../config/mod.ts";
 import { counted } from "../counted.ts";
 import {
   applyLoad,
@@ -25,6 +25,7 @@ import { better, NO_BEST } from "./best.ts";
 import { StateReader } from "./bundle_state.ts";
 import type { Progress } from "./progress.ts";
 import type { TrainingSession } from "./session.ts";
+import { readProgress, readSessionState } from "./session_state.ts";
 import { overrideRecords } from "./settle_config.ts";
 import { beginningOf, readClassMap, showFrozen, type StartPlan, warnOfIdleKeywords } from "./start.ts";
 import type { OptimizerRecord, StateMap, TrainingRecord } from "./training_record.ts";
@@ -53,7 +54,14 @@ export async function planResume(session: TrainingSession, wishes: ResumeWishes)
   }
   const average = session.ema && record.ema ? planLoad(session.ema.average, record.ema, choice) : undefined;
   const moments = planMoments(session, await record.optimizer(session.config), weights);
+  if (exact) requireRest(session, { average, moments, wishes });
   const progress = planProgress(session, wishes);
+  const state = readSessionState(
+    new StateReader(
+      stateToGoOnWith(session, { ...wishes, progress, moments, keepsWeights: isWhole(weights) }),
+      record.path,
+    ),
+  );
   return {
     progress,
     show: (ui) => {
@@ -72,11 +80,7 @@ export async function planResume(session: TrainingSession, wishes: ResumeWishes)
       await applyLoad(weights);
       session.ema?.copy();
       if (average) await applyLoad(average);
-      const state = stateToGoOnWith(session, { ...wishes, progress, moments, keepsWeights: isWhole(weights) });
-      session.goOn(new StateReader(state, record.path), {
-        tensors: await readMoments(moments),
-        steps: moments.steps,
-      });
+      session.goOn(state, { tensors: await readMoments(moments), steps: moments.steps });
     },
   };
 }
@@ -109,6 +113,39 @@ function requireComplete(
     `${path}: expected exactly the parameters of this model but found ${first.outcome}: ${first.name}${note}${more}${why}; ` +
       "--finetune_ignore NAMES lets parameters start afresh, --pretrain_model_path takes what fits",
   );
+}
+
+/**
+ * A run that goes on as it was needs its moments and its average as much as its weights, unless it is told to do without.
+ * @throws DinogradError("checkpoint") where the file lacks them
+ */
+function requireRest(
+  session: TrainingSession,
+  { average, moments, wishes: { record, overridden } }: {
+    readonly average: LoadPlan | undefined;
+    readonly moments: MomentsPlan;
+    readonly wishes: ResumeWishes;
+  },
+): void {
+  const isOverridden = (wanted: ConfigKey) => overridden.some(({ key }) => key === wanted);
+  const lacks = (what: string): never => {
+    throw new DinogradError(
+      "checkpoint",
+      `${record.path}: expected ${what}; it cannot be gone on with exactly, --pretrain_model_path starts from its weights`,
+    );
+  };
+  const [fresh, ...more] = moments.fresh;
+  if (fresh !== undefined && !isOverridden("optimizer")) {
+    lacks(
+      `moments of every trained parameter but found none that fit ${fresh}${
+        more.length ? ` and ${more.length} more` : ""
+      }`,
+    );
+  }
+  if (!session.ema || isOverridden("use_ema")) return;
+  const missing = average?.keys.find(({ outcome }) => outcome !== "loaded");
+  if (!average) lacks("the average of its weights but found none");
+  else if (missing) lacks(`the average of all weights but found ${missing.outcome}: ${missing.name}`);
 }
 
 interface MomentsPlan extends OptimizerRecord {
@@ -145,18 +182,11 @@ async function readMoments({ moments }: MomentsPlan): Promise<Map<string, Tensor
   return values;
 }
 
-/** Undefined where the run is where the bundle was, also in the middle of an epoch. */
+/** Where the run is: where the bundle was, also in the middle of an epoch, or at the beginning of one. */
 function planProgress(session: TrainingSession, { record, exact, options }: ResumeWishes): Progress {
-  if (exact) {
-    const state = new StateReader({ ...record.state }, record.path);
-    return {
-      epoch: state.get("epoch").number(),
-      step: state.get("step").number(),
-      samples: state.get("sampler").get("samples").number(),
-      phase: state.get("phase").text() === "evaluate" ? "evaluate" : "train",
-    };
-  }
-  return beginningOf(options.startEpoch ?? record.nextEpoch, session);
+  return exact
+    ? readProgress(new StateReader({ ...record.state }, record.path))
+    : beginningOf(options.startEpoch ?? record.nextEpoch, session);
 }
 
 function showPlace({ epoch, step }: Progress, { record, options }: ResumeWishes, ui: RunUi): void {

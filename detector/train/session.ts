@@ -22,6 +22,8 @@ import { MovingAverage } from "./ema.ts";
 import { planRates, type RatesPlan } from "./learning_rates.ts";
 import { parameterGroups, type RatedGroup } from "./param_groups.ts";
 import { afterStep, BEGINNING, type Progress } from "./progress.ts";
+import { readSessionState, type SessionState } from "./session_state.ts";
+import type { StepLoss } from "./step_trace.ts";
 
 /** How many recent losses a bundle carries. */
 const TRACE_LENGTH = 200;
@@ -70,7 +72,7 @@ export class TrainingSession {
   /** One record per finished epoch, without times. */
   history: StateValue[] = [];
   /** The latest losses with their steps. */
-  trace: { readonly step: number; readonly loss: number }[] = [];
+  trace: StepLoss[] = [];
   /** What was changed by hand on a resume, and at which step. */
   overrides: StateValue[] = [];
 
@@ -190,34 +192,23 @@ export class TrainingSession {
     this.model.loadStateDict(withElements(underPrefix(content, "model"), aliases, place));
     if (this.ema) this.ema.average.loadStateDict(withElements(underPrefix(content, "ema"), aliases, place));
     const moments = underPrefix(content, "optimizer");
-    this.goOn(state, {
+    this.goOn(readSessionState(state), {
       tensors: new Map([...moments].map(([key, value]) => [key, elementsOf(value, `${place}, optimizer/${key}`)])),
       steps: new Map(state.get("optimizer").get("steps").entries().map(([key, value]) => [key, value.number()])),
     });
   }
 
   /** Puts back all that is not weights: moments, random streams, progress, best metric and history. */
-  goOn(state: StateReader, optimizer: StoredOptimizerState): void {
+  goOn(state: SessionState, optimizer: StoredOptimizerState): void {
     this.optimizer.loadState(optimizer);
-    if (this.ema) this.ema.updates = state.get("ema").get("updates").number();
-    const [process] = state.get("random").get("processes").list();
-    this.#denoising.rewind(process.get("denoising").get("counter").number());
-    this.#noise.rewind(process.get("noise").get("counter").number());
-    const phase = state.get("phase").text() === "evaluate" ? "evaluate" : "train";
-    this.progress = {
-      epoch: state.get("epoch").number(),
-      step: state.get("step").number(),
-      samples: state.get("sampler").get("samples").number(),
-      phase,
-    };
-    const [regular, ema] = ["regular", "ema"].map((which) => readBest(state.get("best").get(which)));
-    this.best = { regular, ema };
-    this.history = state.get("history").list().map(({ value }) => value);
-    this.trace = state.get("losses").list().map((entry) => ({
-      step: entry.get("step").number(),
-      loss: entry.get("loss").number(),
-    }));
-    this.overrides = state.get("overrides").list().map(({ value }) => value);
+    if (this.ema) this.ema.updates = state.averageUpdates ?? 0;
+    this.#denoising.rewind(state.counters.denoising);
+    this.#noise.rewind(state.counters.noise);
+    this.progress = state.progress;
+    this.best = state.best;
+    this.history = state.history;
+    this.trace = state.trace;
+    this.overrides = state.overrides;
   }
 
   dispose(): void {
@@ -228,10 +219,6 @@ export class TrainingSession {
 }
 
 const randomState = (stream: RandomStream): StateValue => ({ key: [...stream.key], counter: stream.counter });
-
-function readBest(state: StateReader): Best {
-  return { ap: state.get("ap").number(), epoch: state.get("epoch").optional((epoch) => epoch.number()) };
-}
 
 const asMap = (value: StateValue): { [key: string]: StateValue } =>
   typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array) ? value : {};

@@ -95,6 +95,10 @@ Deno.test("what cannot be honoured or contradicts itself is refused", async () =
       "-c cards --resume a.dino --pretrain_model_path b.pth",
       "expected --resume or --pretrain_model_path but found both",
     ],
+    [
+      "-c cards --output_dir o --resume auto --strict_resume --no-resume_check",
+      "expected --strict_resume or --no-resume_check but found both",
+    ],
     ["-c cards --resume auto", "expected --output_dir with --resume auto"],
     ["-c cards --world_size 8", "expected one process but found --world_size 8"],
     ["-c cards --dataset_file o365", "found o365"],

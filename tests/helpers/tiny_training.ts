@@ -45,7 +45,6 @@ export function tinyTrainOptions(
     threads: 1,
     numWorkers: 0,
     seed: 5,
-    strictResume: true,
     ...required,
     ...changes,
   };

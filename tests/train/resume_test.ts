@@ -34,7 +34,9 @@ async function straightAndStopped(
     for (let finished = false; !finished; parts++) {
       const resume = parts === 0 ? null : "auto";
       const part = circumstances[parts % circumstances.length];
-      const { result, ui } = await runTraining(run(`${root}/stopped`, { resume, ...part }), { stopAfter: 1 });
+      const { result, ui } = await runTraining(run(`${root}/stopped`, { resume, strictResume: true, ...part }), {
+        stopAfter: 1,
+      });
       assertEquals(ui.warnings, []);
       finished = result.finished;
     }
