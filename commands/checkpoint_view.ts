@@ -1,7 +1,7 @@
 /** What the commands about checkpoints share: choosing tensors by pattern, and showing states and tensors as text. */
 import { elementCount, elementReader, openBundle, type StateValue, type StoredTensor } from "../checkpoint/mod.ts";
 import { DinogradError } from "../engine/errors.ts";
-import { exists } from "./files.ts";
+import { exists, isFolder } from "./files.ts";
 
 /** A test for names: `*` stands for anything, `?` for one character, several patterns separated by commas. */
 export function namePattern(pattern: string): (name: string) => boolean {
@@ -31,9 +31,12 @@ export function stateToJson(value: StateValue): unknown {
 
 const LONGEST_VALUE = 60;
 
-/** Weights can be made again, a training's state cannot. @throws DinogradError("usage") where `path` is one */
+/** Weights can be made again, a training's state cannot. @throws DinogradError("usage") where `path` is one, or a folder */
 export async function refuseTrainingState(path: string, verb: string): Promise<void> {
   if (!await exists(path)) return;
+  if (await isFolder(path)) {
+    throw new DinogradError("usage", `${verb}: expected the name of a file to write but found the folder ${path}`);
+  }
   const kind = await openBundle(path).then(async (bundle) => {
     await using _open = bundle;
     return stateField(bundle.state, "kind");

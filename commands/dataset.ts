@@ -23,7 +23,7 @@ export const datasetVerb: Verb<DatasetFlags> = {
       .option("--images <n>", "training images", integerFlag({ min: 1 }), 2000)
       .option("--val_images <n>", "validation images (default: a tenth, at least 20)", integerFlag({ min: 1 }))
       .option("--seed <n>", "seed of the scenes", integerFlag({ min: 0, max: 2 ** 32 - 1 }), 1)
-      .option("--size <n>", "width and height in pixels (default 160)", integerFlag({ min: 96, max: 4096 }))
+      .option("--size <n>", "width and height in pixels (default: 160)", integerFlag({ min: 96, max: 4096 }))
       .option("--overwrite", "write into a folder that holds a data set already")
       .option("--json", "print the counts as JSON");
   },

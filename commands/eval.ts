@@ -55,12 +55,19 @@ export function evalVerb(actions?: EvalActions): Verb<EvalFlags> {
 
     async run({ flags, terminal }): Promise<number | void> {
       if (actions && flags.checkpoint !== undefined) {
+        if (flags.gt !== undefined || flags.dt !== undefined) {
+          throw new DinogradError("usage", "eval: expected --checkpoint or --gt and --dt but found both");
+        }
         await actions.evaluate(await checkpointOptions(flags, flags.checkpoint, terminal), terminal);
         return terminal.stop.aborted ? EXIT_CODES.interrupted : 0;
       }
       if (flags.gt === undefined || flags.dt === undefined) {
-        const other = actions ? ", or --checkpoint and --coco_path" : "";
-        throw new DinogradError("usage", `eval: expected both --gt and --dt${other}`);
+        const other = actions ? ", or --checkpoint and --coco_path," : "";
+        const found = [flags.gt && "--gt", flags.dt && "--dt", flags.coco_path && "--coco_path"].find(Boolean);
+        throw new DinogradError(
+          "usage",
+          `eval: expected --gt and --dt${other} but found ${found ? `${found} alone` : "none"}`,
+        );
       }
       const truth = parseCocoAnnotations(await readText(flags.gt), flags.gt);
       const detections = parseCocoDetections(await readText(flags.dt), flags.dt);
@@ -83,7 +90,9 @@ function defineCheckpointFlags(command: Command): void {
 }
 
 async function checkpointOptions(flags: EvalFlags, checkpoint: string, terminal: Terminal): Promise<EvalOptions> {
-  if (flags.coco_path === undefined) throw new DinogradError("usage", "eval: expected --coco_path with --checkpoint");
+  if (flags.coco_path === undefined) {
+    throw new DinogradError("usage", "eval: expected --coco_path DIR with --checkpoint but found none");
+  }
   return withDefaults(EVAL_DEFAULTS, {
     ...await chooseConfig(flags, terminal),
     ...computeOptions(flags),

@@ -8,6 +8,7 @@ import { DinogradError } from "../engine/errors.ts";
 import { EXIT_CODES } from "./exit_codes.ts";
 import { watchForStop } from "./stop.ts";
 import { Terminal } from "./terminal.ts";
+import { explainError, explainUsage } from "./usage.ts";
 import { VERBS } from "./verbs.ts";
 
 export const VERSION = "0.1.0";
@@ -22,8 +23,11 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
 }
 
 async function dispatch(args: readonly string[]): Promise<number> {
-  const [name, ...rest] = args;
-  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+  const [first, second] = args;
+  const asksForHelp = first === "--help" || first === "-h" || first === "help";
+  const isForVerb = asksForHelp && second !== undefined && !second.startsWith("-");
+  const [name, ...rest] = isForVerb ? [second, "--help"] : args; // `help train` is `train --help`
+  if (name === undefined || (asksForHelp && !isForVerb)) {
     console.log(overview());
     return name === undefined ? EXIT_CODES.usage : 0;
   }
@@ -35,24 +39,24 @@ async function dispatch(args: readonly string[]): Promise<number> {
     const known = Object.keys(VERBS);
     throw new DinogradError(
       "usage",
-      `expected a verb (${known.join(", ")}) but found ${name}${didYouMean(name, known)}`,
+      `expected a verb (${known.join(", ")}) but found ${name}${didYouMean(name, [...known, "--help", "--version"])}`,
     );
   }
   const verb = await VERBS[name].load();
   const command = new Command(name)
     .description(VERBS[name].about)
-    .usage("[flags]")
     .exitOverride()
     .allowExcessArguments(false)
     .showSuggestionAfterError(false)
     .configureOutput({ writeErr: () => {}, writeOut: (text) => console.log(text.trimEnd()) });
   verb.define(command);
+  explainUsage(command);
   try {
     command.parse([...rest], { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return 0; // help was shown
-    throw new DinogradError("usage", `${name}: ${explain(error, command)}`);
+    throw new DinogradError("usage", `${name}: ${explainError(error, { command, args: rest })}`);
   }
   const flags = command.opts();
   using stop = watchForStop({ busy: verb.keepsBusy });
@@ -72,17 +76,6 @@ function overview(): string {
     "",
     "VERB --help lists the flags of a verb.",
   ].join("\n");
-}
-
-/** The parser's complaint as one line, with the nearest known flag. */
-function explain(error: CommanderError, command: Command): string {
-  const line = error.message.split("\n")[0].replace(/^error: /, "");
-  const unknown = /^unknown option '([^'=]+)/.exec(line)?.[1];
-  if (unknown === undefined) return line;
-  const known = command.options.flatMap(({ long, short }) =>
-    [long, short].filter((flag) => flag !== undefined && flag !== null)
-  );
-  return `expected a known flag but found ${unknown}${didYouMean(unknown, known) || "; --help lists the flags"}`;
 }
 
 /** Prints an error as one line; returns the exit code. */

@@ -9,7 +9,7 @@ import { EVAL_DEFAULTS, type EvalOptions, type Given, type RunUi } from "./confi
 import { withDefaults } from "./config/run_options.ts";
 import { completeUi } from "./config/run_ui.ts";
 import { counted } from "./counted.ts";
-import { writeBytes } from "./data/data_files.ts";
+import { makeFolder, writeBytes } from "./data/data_files.ts";
 import { type CocoDataset, Loader, openDataset } from "./data/mod.ts";
 import type { CocoDetection } from "./eval/mod.ts";
 import { detectDataset } from "./detect_dataset.ts";
@@ -51,6 +51,7 @@ export async function evaluateCheckpoint(
   checkResults(options, ui);
   const dataset = await openDataset(options.cocoPath, options.test ? "test" : "val");
   await checkCheckpoint(options.checkpoint, options);
+  if (options.outputDir !== "") await makeFolder(options.outputDir); // before hours of work for it
   const device = await openDevice(options);
   try {
     return await evaluateOn(device, { options, ui, dataset });

@@ -62,7 +62,10 @@ export async function generateCards(options: GenerateCardsOptions): Promise<Gene
   for (const { split } of splits) {
     const path = `${out}/annotations/instances_${split}.json`;
     if (!options.overwrite && await kindOf(path) !== "missing") {
-      throw new DinogradError("usage", `cards: ${path} exists already; choose another folder or allow overwriting`);
+      throw new DinogradError(
+        "usage",
+        `cards: ${path} exists already; choose another folder, or overwrite it (--overwrite)`,
+      );
     }
   }
   const faces = new FaceLibrary();

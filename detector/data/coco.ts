@@ -49,7 +49,9 @@ export async function openDataset(
   options: OpenDatasetOptions = {},
 ): Promise<CocoDataset> {
   const root = cocoPath.replace(/(?<=.)\/+$/, "");
-  if (await kindOf(root) !== "folder") throw new DinogradError("data", `data set folder ${root} does not exist`);
+  const kind = await kindOf(root);
+  if (kind === "file") throw new DinogradError("data", `data set folder ${root}: expected a folder but found a file`);
+  if (kind === "missing") throw new DinogradError("data", `data set folder ${root} does not exist`);
   const [images, annotations] = await findLayout(root, split);
   const imageFolder = `${root}/${images}`, annotationFile = `${root}/${annotations}`;
   const bytes = await readBytes(annotationFile);
