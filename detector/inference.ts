@@ -11,6 +11,7 @@ import { tensor } from "../engine/tensor.ts";
 import { DETECT_DEFAULTS, type DetectOptions, type DinoConfig, type Given, type RunUi } from "./config/mod.ts";
 import { withDefaults } from "./config/run_options.ts";
 import { completeUi } from "./config/run_ui.ts";
+import { counted } from "./counted.ts";
 import { parseCocoFile } from "./data/coco_file.ts";
 import { isSamePath, makeFolder, readBytes, writeBytes } from "./data/data_files.ts";
 import { type Image, prepareForInference, readImage, type TransformSpec } from "./data/mod.ts";
@@ -182,7 +183,7 @@ async function tell(
   const images = results.filter((result) => result !== null);
   if (out !== null) {
     await writeBytes(`${out}/detections.json`, new TextEncoder().encode(JSON.stringify(images, null, 1) + "\n"));
-    ui.say(`${images.length} images and detections.json are in ${out}`);
+    ui.say(`${counted(images.length, "image")} and detections.json are in ${out}`);
   }
   if (json) ui.json(images);
   else if (out === null && images.length > 0) showDetections(images, ui);
@@ -197,7 +198,7 @@ function showDetections(results: readonly ImageDetections[], ui: RunUi): void {
     detections.map(({ name, score, box }) => [image, name, score.toFixed(3), box.map((x) => x.toFixed(1)).join(" ")])
   );
   if (rows.length > 0) ui.table(["image", "class", "score", "left top right bottom"], rows);
-  else ui.say(`nothing found in ${results.length} images`);
+  else ui.say(`nothing found in ${counted(results.length, "image")}`);
 }
 
 /** File names for results: images of the same name in several folders do not overwrite each other. */

@@ -9,6 +9,7 @@ import { DinogradError } from "../../engine/errors.ts";
 import { checkConfig, type Given, type RunUi, TRAIN_DEFAULTS, type TrainOptions } from "../config/mod.ts";
 import { withDefaults } from "../config/run_options.ts";
 import { completeUi } from "../config/run_ui.ts";
+import { counted } from "../counted.ts";
 import type { Batch } from "../data/mod.ts";
 import { better } from "./best.ts";
 import { showDryRun } from "./dry_run.ts";
@@ -155,7 +156,7 @@ class Run {
     }
     const { epoch, step } = session.progress;
     const { ap, epoch: best } = session.best.regular;
-    this.#ui.say(`training is over after ${epoch} epochs and ${step} steps: ${this.#saver.path}`);
+    this.#ui.say(`training is over after ${counted(epoch, "epoch")} and ${counted(step, "step")}: ${this.#saver.path}`);
     if (best !== null) this.#ui.say(`best AP ${ap.toFixed(4)} after epoch ${best}`);
     return { epoch, step, finished: true };
   }

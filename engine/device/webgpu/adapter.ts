@@ -41,8 +41,10 @@ export async function findAdapter(backend?: string): Promise<FoundAdapter | unde
 
 /**
  * What the platform's own `navigator.gpu` calls its best GPU, without loading Dawn: null where it has none, undefined
- * where there is no `navigator.gpu` to ask. Enough to rule out hardware, and quiet: Dawn writes warnings about a
- * driver's limits to standard error as soon as it looks at an adapter, and has no switch for that.
+ * where there is no `navigator.gpu` to ask. Enough to rule out hardware, and quiet: Dawn writes warnings to
+ * standard error as soon as it looks for an adapter, about a missing driver or the limits of one. Its library has a
+ * callback for them; the `webgpu` package offers no way to it: of its options (backend, adapter, verbose, and toggles,
+ * which belong to devices) none keeps it quiet.
  */
 export async function platformGpu(): Promise<WebGpuAdapterInfo | null | undefined> {
   if (!globalThis.navigator?.gpu) return undefined;
