@@ -18,27 +18,26 @@ import {
 } from "../checkpoint/mod.ts";
 import { preset } from "../detector/config/mod.ts";
 import { syntheticBatch } from "../detector/measure.ts";
+import { buildDino } from "../detector/model/mod.ts";
+import { withoutAliases } from "../detector/train/bundle_state.ts";
 import { TrainingSession } from "../detector/train/session.ts";
 import { createCpuDevice } from "../engine/device/wasm/device.ts";
-import { RandomStream } from "../engine/random.ts";
+import { DryDevice } from "../engine/device/dry.ts";
+import { RandomStream, ZeroStream } from "../engine/random.ts";
 import { runPython } from "./python.ts";
 
 const MEGABYTE = 1e6;
 
-/** Shapes of 47 million parameters in as many and as large tensors as the model has, for weights and both moments. */
+/** Names and shapes of the state of DINO R50: weights, and both moments of what is trained. */
 function stateShapes(): [string, number[]][] {
-  const model: number[][] = [];
-  const add = (count: number, shape: number[]) => model.push(...Array.from({ length: count }, () => shape));
-  add(4, [512, 512, 3, 3]);
-  add(10, [256, 256, 3, 3]);
-  add(12, [2048, 512, 1, 1]);
-  add(13, [1024, 256, 1, 1]);
-  add(12, [2048, 256]);
-  add(12, [256, 2048]);
-  add(50, [256, 256]);
-  add(250, [256]);
+  const random = new ZeroStream();
+  const model = buildDino({ device: new DryDevice(), random }, preset("DINO_4scale")!); // the name is one of the presets'
+  const weights = withoutAliases(model.stateDict()).tensors;
+  const trained = new Set([...model.parameters()].filter(([, { requiresGrad }]) => requiresGrad).map(([name]) => name));
   return ["model", "optimizer/exp_avg", "optimizer/exp_avg_sq"].flatMap((group) =>
-    model.map((shape, index): [string, number[]] => [`${group}/${index}`, shape])
+    [...weights].filter(([name]) => group === "model" || trained.has(name)).map(
+      ([name, { shape }]): [string, number[]] => [`${group}/${name}`, [...shape]],
+    )
   );
 }
 
