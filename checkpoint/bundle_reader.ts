@@ -29,18 +29,23 @@ import { hex32, plainOrQuoted, quote } from "./quote.ts";
 
 /** Everything a bundle holds. Names carry their group as a prefix: `model/…`, `optimizer/exp_avg/…`, `ema/…`. */
 export interface BundleContent {
+  /** The tensors by name, in the order of the header. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** The rest of the state, as the writer gave it; by custom a map at the root. */
   readonly state: StateValue;
 }
 
 /** What the header says of a tensor. */
 export interface BundleTensor {
+  /** What the elements are. */
   readonly dtype: StoredDType;
+  /** Sizes, outermost first; [] for a scalar. */
   readonly shape: readonly number[];
   /** Size of its data. */
   readonly bytes: number;
   /** Size in the file, without alignment. */
   readonly storedBytes: number;
+  /** Where its data lies, piece by piece, in order. */
   readonly chunks: readonly ChunkRecord[];
 }
 
@@ -50,15 +55,21 @@ export interface BundleHeader {
   readonly version: string;
   /** Who wrote it, such as "dinograd 0.1.0". */
   readonly writer: string;
+  /** Size of the header: the map of tensors and state. */
   readonly headerBytes: number;
+  /** Size of the whole file, as its footer says it. */
   readonly fileBytes: number;
 }
 
 /** The outcome of reading everything: sound, or what is wrong and where. */
 export interface VerifyReport {
+  /** True where there are no problems. */
   readonly sound: boolean;
+  /** How many chunks the header lists; all were read. */
   readonly chunks: number;
+  /** Size of the whole file. */
   readonly bytes: number;
+  /** One line each: the place, what was expected and what was found. */
   readonly problems: readonly string[];
 }
 
@@ -87,9 +98,13 @@ export async function readBundle(path: string, options: { files?: FileLayer } = 
 
 /** An open bundle. Close it, or hold it with `await using`. */
 export class Bundle {
+  /** The file that was opened; opens every message. */
   readonly path: string;
+  /** Version, writer and sizes. */
   readonly header: BundleHeader;
+  /** What the header says of each tensor, by name; `read` reads one. */
   readonly tensors: ReadonlyMap<string, BundleTensor>;
+  /** The state tree. It was read with the header, so it costs nothing more. */
   readonly state: StateValue;
   readonly #handle: FileHandle;
 
@@ -227,10 +242,12 @@ export class Bundle {
     return { sound: problems.length === 0, chunks: count, bytes: this.header.fileBytes, problems };
   }
 
+  /** Closes the file; nothing can be read from then on. */
   close(): Promise<void> {
     return this.#handle.close();
   }
 
+  /** Closes the file at the end of an `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -24,8 +24,11 @@ import { replaceFile, type WriteAt } from "./replace_file.ts";
 
 /** What was written. */
 export interface BundleSummary {
+  /** The file, under its final name. */
   readonly path: string;
+  /** How many tensors it holds. */
   readonly tensors: number;
+  /** In how many chunks their data lies. */
   readonly chunks: number;
   /** Bytes of tensor data in memory. */
   readonly rawBytes: number;

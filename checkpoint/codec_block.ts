@@ -20,10 +20,15 @@ export function align(position: number): number {
 
 /** Chunks to encode: each lies in `source` at the aligned end of the one before it. */
 export interface EncodeBlock {
+  /** Tells it from a block to decode. */
   readonly kind: "encode";
+  /** The raw bytes. */
   readonly source: ArrayBuffer;
+  /** Room for the stored bytes. */
   readonly target: ArrayBuffer;
+  /** Of each chunk: its raw bytes, and the bytes of an element. */
   readonly chunks: readonly { readonly rawBytes: number; readonly width: number }[];
+  /** Whether to try to make chunks smaller, or to store them as they are. */
   readonly compress: boolean;
   /** Whether to compute SHA-256: at a gigabyte a second it costs more than writing, so only where workers do it. */
   readonly hash: boolean;
@@ -34,23 +39,33 @@ export interface EncodeBlock {
  * bytes in `target` likewise.
  */
 export interface DecodeBlock {
+  /** Tells it from a block to encode. */
   readonly kind: "decode";
+  /** The stored bytes. */
   readonly source: ArrayBuffer;
+  /** Room for the raw bytes. */
   readonly target: ArrayBuffer;
+  /** What to expect of each chunk, in order. */
   readonly chunks: readonly StoredChunk[];
 }
 
 /** What the header says of a chunk to decode, and the bytes of an element. */
 export interface StoredChunk extends Omit<ChunkSummary, "sha256"> {
+  /** Bytes of an element. */
   readonly width: number;
 }
 
 /** What the header says of a stored chunk, but for its place. */
 export interface ChunkSummary {
+  /** How the chunk is stored: 0 as it is, 1 as byte planes. */
   readonly codec: number;
+  /** Size in the file, without alignment. */
   readonly storedBytes: number;
+  /** Size of the data that it stands for. */
   readonly rawBytes: number;
+  /** CRC-32 of the bytes in the file. */
   readonly storedCrc: number;
+  /** CRC-32 of the data. */
   readonly rawCrc: number;
   /** Of the stored bytes; all zeros if it was not computed. */
   readonly sha256: Uint8Array;
@@ -58,21 +73,29 @@ export interface ChunkSummary {
 
 /** The answer to an `EncodeBlock`: the buffers, the chunks, and where in `target` they end (aligned). */
 export interface EncodedBlock {
+  /** That of the block, usable again. */
   readonly source: ArrayBuffer;
+  /** That of the block, with the stored bytes. */
   readonly target: ArrayBuffer;
+  /** What the header is to say of each chunk, in order. */
   readonly chunks: readonly ChunkSummary[];
+  /** Where the last chunk's aligned end is in `target`. */
   readonly targetBytes: number;
 }
 
 /** The answer to a `DecodeBlock`: the buffers, and the first chunk that is damaged. */
 export interface DecodedBlock {
+  /** That of the block, usable again. */
   readonly source: ArrayBuffer;
+  /** That of the block, with the raw bytes up to the damage. */
   readonly target: ArrayBuffer;
+  /** The first damaged chunk by its place in the block, and what is wrong with it; null where all are sound. */
   readonly damage: { readonly index: number; readonly problem: string } | null;
 }
 
 /** Work for `runBlock`, and its outcome. */
 export type CodecBlock = EncodeBlock | DecodeBlock;
+/** The answer to a block, by its kind. */
 export type CodecResult<B extends CodecBlock> = B extends EncodeBlock ? EncodedBlock : DecodedBlock;
 
 /** Does the work, in a worker or on the spot. */

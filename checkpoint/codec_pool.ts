@@ -21,6 +21,7 @@ interface Waiting {
 export class CodecPool {
   readonly #workers: { readonly worker: Worker; readonly waiting: Waiting[] }[] = [];
 
+  /** Starts workers; 0 for a pool that does its work on the spot. */
   constructor(workers: number = MOST_WORKERS) {
     for (let index = 0; index < workers; index++) this.#workers.push(start());
   }
@@ -30,6 +31,7 @@ export class CodecPool {
     return new CodecPool(bytes < WORTH_A_WORKER ? 0 : Math.min(MOST_WORKERS, navigator.hardwareConcurrency));
   }
 
+  /** How many workers there are. */
   get workers(): number {
     return this.#workers.length;
   }
@@ -47,6 +49,7 @@ export class CodecPool {
     });
   }
 
+  /** Stops the workers; work that is not done is rejected. */
   close(): void {
     for (const { worker, waiting } of this.#workers) {
       worker.terminate();

@@ -1,6 +1,6 @@
 /**
- * Checksums and deflate of the platform (`node:zlib`, `node:crypto`): CRC-32 at memory speed, SHA-256 and deflate
- * several times faster than any JavaScript. The other file of this folder that names a platform is `node_files.ts`.
+ * Checksums and deflate of the platform (`node:zlib`, `node:crypto`): CRC-32 at memory speed, SHA-256 several times
+ * faster than any JavaScript, and deflate of any kind. The other file of this folder that names a platform is `node_files.ts`.
  */
 import { createHash } from "node:crypto";
 import * as zlib from "node:zlib";
@@ -19,15 +19,18 @@ export function sha256(bytes: Uint8Array): Uint8Array {
 export class Sha256 {
   readonly #hash = createHash("sha256");
 
+  /** Takes the next part. Returns itself. */
   update(bytes: Uint8Array): this {
     this.#hash.update(bytes);
     return this;
   }
 
+  /** The digest as 64 hexadecimal digits; ends the computation, as `bytes` does. */
   hex(): string {
     return this.#hash.digest("hex");
   }
 
+  /** The digest as 32 bytes; ends the computation, as `hex` does. */
   bytes(): Uint8Array {
     return new Uint8Array(this.#hash.digest());
   }
@@ -39,8 +42,8 @@ export function deflateRuns(bytes: Uint8Array): Uint8Array {
 }
 
 /**
- * Inflates any raw deflate. A stream that gives another length than expected is damage; one that would give more is stopped at one
- * byte more, whatever it claims.
+ * Inflates any raw deflate. A stream that gives another length than expected is damage; one that would give more is
+ * stopped at one byte more, whatever it claims.
  * @throws Error if the stream is broken or of another length
  */
 export function inflateRaw(bytes: Uint8Array, expectedLength: number): Uint8Array {
