@@ -25,12 +25,15 @@ import {
   type ComputeFlags,
   computeOptions,
   type ConfigFlags,
+  integerFlag,
+  nameList,
   type Verb,
 } from "./command.ts";
 import { chooseConfig } from "./config_choice.ts";
-import { checkConfig, checkFile, checkMachine, checkParameters } from "./doctor_checks.ts";
+import { checkConfig, checkFile, checkParameters } from "./doctor_checks.ts";
 import { checkSplit } from "./doctor_data.ts";
-import { asFinding, type Finding, wrong } from "./doctor_findings.ts";
+import { asFinding, type Finding, firstToStop, wrong } from "./doctor_findings.ts";
+import { checkDevice, checkFolder } from "./doctor_machine.ts";
 import { EXIT_CODES } from "./exit_codes.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -39,6 +42,10 @@ export interface DoctorFlags extends ConfigFlags, ComputeFlags {
   readonly resume?: string;
   readonly coco_path?: string;
   readonly override?: readonly string[];
+  readonly finetune_ignore?: readonly string[];
+  readonly start_epoch?: number;
+  readonly freeze?: readonly string[];
+  readonly class_map?: string;
   readonly strict_resume?: true;
   readonly all_images?: true;
   readonly json?: true;
@@ -52,6 +59,10 @@ export const doctorVerb: Verb<DoctorFlags> = {
       .option("--resume <file>", "the checkpoint (default: the one that the folder would resume from)")
       .option("--coco_path <dir>", "the data set (default: where it was when the checkpoint was made)")
       .option("--override <pairs...>", "key=value pairs, as train would be given them")
+      .option("--finetune_ignore <names...>", "parameters that start afresh, as train would be given them")
+      .option("--start_epoch <n>", "first epoch, as train would be given it", integerFlag({ min: 0 }))
+      .option("--freeze <names...>", "parameters that stay as they are, as train would be given them")
+      .option("--class_map <file>", "JSON file that renames classes, as train would be given it")
       .option("--strict_resume", "what differs from the recorded run is wrong, as for train")
       .option("--all_images", "decode every image instead of a sample")
       .option("--json", "print the findings as JSON");
@@ -72,8 +83,8 @@ export const doctorVerb: Verb<DoctorFlags> = {
 /** Asks all questions; `code` is the exit code that answers whether the run would start. */
 export async function examine(flags: DoctorFlags, ui: RunUi): Promise<{ findings: readonly Finding[]; code: number }> {
   const findings = await findingsOf(flags, ui);
-  const firstWrong = findings.find(({ level }) => level === "wrong");
-  return { findings, code: firstWrong ? EXIT_CODES[firstWrong.kind ?? "verification"] : 0 };
+  const stop = firstToStop(findings);
+  return { findings, code: stop ? EXIT_CODES[stop.kind ?? "verification"] : 0 };
 }
 
 async function findingsOf(flags: DoctorFlags, ui: RunUi): Promise<Finding[]> {
@@ -87,19 +98,27 @@ async function findingsOf(flags: DoctorFlags, ui: RunUi): Promise<Finding[]> {
 
   const { findings: fileFindings, facts } = isResume ? await checkFile({ resume, outputDir }) : { findings: [] };
   findings.push(...fileFindings);
+  const wishes = {
+    finetuneIgnore: nameList(flags.finetune_ignore),
+    startEpoch: flags.start_epoch ?? null,
+    freeze: nameList(flags.freeze),
+    classMap: flags.class_map ?? null,
+  };
+  // A run that goes on differently is not held to its record: there the rehearsal alone decides.
+  const exact = wishes.finetuneIgnore.length === 0 && wishes.startEpoch === null;
   let config: DinoConfig | null = choice.config;
   if (facts?.config) {
-    config = facts.config;
-    findings.push(...checkConfig(facts.config, choice.config, { override, strict }));
+    findings.push(...checkConfig(facts.config, choice.config, { override, strict: strict && exact, exact }));
     try {
-      config = resolveConfig(override, { base: facts.config, source: "--override" }).config;
-      findings.push(...checkParameters(config, facts));
+      const base = exact ? facts.config : choice.config ?? facts.config;
+      config = resolveConfig(override, { base, source: "--override" }).config;
+      if (exact) findings.push(...checkParameters(config, facts));
     } catch (error) {
       findings.push(asFinding(error, "config", "settings that fit together"));
     }
   }
 
-  const state = facts?.state;
+  const state = exact ? facts?.state : undefined;
   const recorded = facts && state ? new StateReader({ ...state }, facts.path) : undefined;
   const cocoPath = flags.coco_path ?? (facts && state ? recordedCocoPath({ ...facts, content: { state } }) : null);
   if (cocoPath === null) {
@@ -112,11 +131,12 @@ async function findingsOf(flags: DoctorFlags, ui: RunUi): Promise<Finding[]> {
       findings.push(...found.filter(({ text }) => findings.every((other) => other.text !== text)));
     }
   }
+  findings.push(...await checkDevice(computeOptions(flags), { recorded, strict }));
   const bundleBytes = facts ? (await Deno.stat(facts.path)).size : 0;
-  findings.push(...await checkMachine(computeOptions(flags), { outputDir, bundleBytes, recorded, strict }));
+  if (outputDir !== undefined) findings.push(...await checkFolder(outputDir, { bundleBytes }));
 
-  if (findings.every(({ level }) => level !== "wrong")) {
-    const options = { ...choice, ...computeOptions(flags), outputDir: outputDir ?? "", cocoPath, override };
+  if (firstToStop(findings) === undefined) {
+    const options = { ...choice, ...computeOptions(flags), ...wishes, outputDir: outputDir ?? "", cocoPath, override };
     findings.push(...await rehearse({ ...NO_WISHES, ...options, resume: facts?.path ?? null, strictResume: strict }));
   }
   return findings;

@@ -1,8 +1,6 @@
-/** The questions of `doctor` about file, configuration, parameters and machine. None of them changes anything. */
-import { join } from "@std/path";
-import { describeLock, listBundles, openBundle, type StateValue } from "../checkpoint/mod.ts";
+/** The questions of `doctor` about file, configuration and parameters. None of them changes anything. */
+import { listBundles, openBundle, type StateValue } from "../checkpoint/mod.ts";
 import {
-  type ComputeOptions,
   CONFIG_GROUPS,
   type ConfigObject,
   diffConfigs,
@@ -10,11 +8,9 @@ import {
   groupMatters,
 } from "../detector/config/mod.ts";
 import { counted } from "../detector/counted.ts";
-import { openDevice } from "../detector/open_device.ts";
-import { type StateReader, withoutAliases } from "../detector/train/bundle_state.ts";
+import { withoutAliases } from "../detector/train/bundle_state.ts";
 import { outlineModel } from "../detector/train/model_outline.ts";
-import { chooseFromFolder, openRecord } from "../detector/train/resume.ts";
-import { compareArithmetic } from "../detector/train/run_check.ts";
+import { chooseFromFolder, isAddress, openRecord } from "../detector/train/resume.ts";
 import { isStateMap, stateField } from "./checkpoint_view.ts";
 import { asFinding, type Finding, fine, odd, wrong } from "./doctor_findings.ts";
 import { isFolder } from "./files.ts";
@@ -42,7 +38,11 @@ const OTHER_FILE = "resume from another file; --resume auto takes the newest sou
 export async function checkFile(
   { resume = "auto", outputDir }: { readonly resume: string | undefined; readonly outputDir: string | undefined },
 ): Promise<FileAnswer> {
-  if (resume !== "auto") return await checkCheckpoint(resume);
+  if (resume !== "auto") {
+    return isAddress(resume)
+      ? { findings: [wrong("file", `${resume} is an address`, { kind: "usage", remedy: "download the file first" })] }
+      : await checkCheckpoint(resume);
+  }
   if (outputDir === undefined || !await isFolder(outputDir)) {
     const text = `${outputDir ?? "--output_dir"}: there is no such folder`;
     return { findings: [wrong("file", text, { kind: "checkpoint", remedy: "give the folder of the run" })] };
@@ -92,7 +92,12 @@ async function checkCheckpoint(path: string): Promise<FileAnswer> {
 export function checkConfig(
   recorded: DinoConfig,
   given: DinoConfig | null,
-  { override, strict }: { readonly override: ConfigObject; readonly strict: boolean },
+  { override, strict, exact }: {
+    readonly override: ConfigObject;
+    readonly strict: boolean;
+    /** Whether the run goes on as it was; otherwise the start itself decides whether it can. */
+    readonly exact: boolean;
+  },
 ): Finding[] {
   const findings: Finding[] = [];
   const show = (value: unknown) => JSON.stringify(value);
@@ -111,7 +116,8 @@ export function checkConfig(
     for (const { key, before, after } of differences[group]) {
       if (Object.hasOwn(override, key)) continue;
       const text = `${group}: ${key} is ${show(before)} in the checkpoint, ${show(after)} here`;
-      if (group === "model") {
+      if (!exact) findings.push(odd("config", text, "the run goes on differently: train --dry_run shows what counts"));
+      else if (group === "model") {
         const remedy = "another model: leave -c out, or start from its weights with --pretrain_model_path";
         findings.push(wrong("config", text, { kind: "config", remedy }));
       } else if (groupMatters(group)) {
@@ -125,15 +131,18 @@ export function checkConfig(
 }
 
 /** Are parameters missing, of another shape, or more than the model has? */
-export function checkParameters(config: DinoConfig, { shapes, state }: CheckpointFacts): Finding[] {
+export function checkParameters(config: DinoConfig, { shapes, state, config: recorded }: CheckpointFacts): Finding[] {
   if (shapes === null) return [];
   const { tensors } = withoutAliases(outlineModel(config).stateDict());
   const aliases = stateField(state?.model, "aliases");
   const known = isStateMap(aliases) ? aliases : {};
   const findings: Finding[] = [];
   const remedy = "resume with the checkpoint's own configuration, or start from its weights with --pretrain_model_path";
-  const add = (text: string) => findings.push(wrong("model", text, { kind: "config", remedy }));
-  for (const group of config.use_ema ? ["model", "ema"] : ["model"]) {
+  // An average that the run did not have begins as a copy of the weights.
+  const groups = config.use_ema && recorded?.use_ema ? ["model", "ema"] : ["model"];
+  for (const group of groups) {
+    const kind = group === "model" ? "config" : "checkpoint";
+    const add = (text: string) => findings.push(wrong("model", text, { kind, remedy }));
     const missing = [...tensors.keys()].filter((name) =>
       !shapes.has(`${group}/${name}`) && !Object.hasOwn(known, name)
     );
@@ -155,68 +164,4 @@ export function checkParameters(config: DinoConfig, { shapes, state }: Checkpoin
   }
   if (findings.length > 0) return findings;
   return [fine("model", `${tensors.size} parameters and buffers, all there and of the right shape`)];
-}
-
-/** Can the device be had, and the output folder be written? */
-export async function checkMachine(
-  choice: ComputeOptions,
-  { outputDir, bundleBytes, recorded, strict }: {
-    readonly outputDir: string | undefined;
-    readonly bundleBytes: number;
-    /** The bundle's state, where one is resumed. */
-    readonly recorded: StateReader | undefined;
-    /** Whether another device or version ends the run. */
-    readonly strict: boolean;
-  },
-): Promise<Finding[]> {
-  const findings: Finding[] = [];
-  try {
-    const device = await openDevice(choice);
-    findings.push(fine("device", `${choice.device}: ${device.description}`));
-    for (const text of recorded ? compareArithmetic(recorded.get("runtime"), device).differences : []) {
-      const remedy = "use the device and version of the original training; otherwise the bits may differ";
-      findings.push(strict ? wrong("device", text, { kind: "verification", remedy }) : odd("device", text, remedy));
-    }
-    await device.destroy();
-  } catch (error) {
-    findings.push(asFinding(error, "device", "use --device cpu, which needs nothing"));
-  }
-  if (outputDir === undefined || !await isFolder(outputDir)) return findings;
-  const lock = await describeLock(outputDir);
-  if (lock?.isHeld) {
-    const remedy = "wait for that run or stop it";
-    findings.push(wrong("folder", `${outputDir} is held by ${lock.text}`, { kind: "checkpoint", remedy }));
-  } else if (lock) {
-    findings.push(
-      odd("folder", `${outputDir} has the lock of ${lock.text}, which is gone`, "nothing: it is taken over"),
-    );
-  }
-  const problem = await writingProblem(outputDir);
-  findings.push(
-    problem === undefined
-      ? fine("folder", `${outputDir} can be written`)
-      : wrong("folder", `${outputDir} cannot be written: ${problem}`, {
-        kind: "checkpoint",
-        remedy: "mend its permissions",
-      }),
-  );
-  const { statfs } = await import("node:fs/promises");
-  const { bavail, bsize } = await statfs(outputDir);
-  // The newest bundle, the one before and the one being written.
-  if (bavail * bsize < 3 * bundleBytes) {
-    const text = `${formatBytes(bavail * bsize)} are free, and a bundle takes ${formatBytes(bundleBytes)}`;
-    findings.push(odd("folder", text, "make room: dinograd prune, --keep_checkpoints"));
-  }
-  return findings;
-}
-
-async function writingProblem(folder: string): Promise<string | undefined> {
-  const probe = join(folder, `.dinograd-doctor-${crypto.randomUUID()}`);
-  try {
-    await Deno.writeTextFile(probe, "");
-    await Deno.remove(probe);
-    return undefined;
-  } catch (error) {
-    return error instanceof Error ? error.message.split("\n")[0] : String(error);
-  }
 }

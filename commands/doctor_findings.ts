@@ -6,7 +6,7 @@ export type Level = "fine" | "odd" | "wrong";
 
 export interface Finding {
   readonly level: Level;
-  /** What was looked at: file, config, data, model, device. */
+  /** What was looked at: folder, file, config, data, images, model, device, or the start as a whole. */
   readonly about: string;
   readonly text: string;
   /** What to do about it. */
@@ -27,4 +27,13 @@ export function wrong(about: string, text: string, { kind, remedy }: { kind: Err
 export function asFinding(error: unknown, about: string, remedy: string): Finding {
   if (!(error instanceof DinogradError)) throw error;
   return wrong(about, error.message, { kind: error.kind, remedy });
+}
+
+/** In the order in which a training meets them. */
+const STAGES = ["folder", "file", "config", "data", "device", "model", "start", "verification", "images"];
+
+/** Of several wrong findings, the one that training would end with; undefined if nothing is wrong. */
+export function firstToStop(findings: readonly Finding[]): Finding | undefined {
+  const stage = ({ about, kind }: Finding) => STAGES.indexOf(kind === "verification" ? kind : about);
+  return findings.filter(({ level }) => level === "wrong").sort((a, b) => stage(a) - stage(b))[0];
 }

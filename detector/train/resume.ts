@@ -72,6 +72,9 @@ function isWeightsAlone(state: StateValue): boolean {
   return Object.hasOwn(state, "kind") && state.kind === "dinograd weights";
 }
 
+/** Whether a file to resume from is an address on the web instead. */
+export const isAddress = (resume: string) => /^https?:/.test(resume);
+
 /**
  * The path to resume from, or null to start afresh. Damaged bundles that `auto` passes over are named, and set aside
  * unless it is a dry run: the next save would replace them.
@@ -80,7 +83,7 @@ export async function findResumePath(
   { resume, outputDir, dryRun }: Pick<TrainOptions, "outputDir" | "dryRun"> & { readonly resume: string },
   ui: RunUi,
 ): Promise<string | null> {
-  if (/^https?:/.test(resume)) {
+  if (isAddress(resume)) {
     throw new DinogradError("usage", `--resume: expected a file but found an address, ${resume}; download it first`);
   }
   if (resume !== "auto") return resume;

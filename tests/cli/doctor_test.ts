@@ -4,6 +4,7 @@ import { type BundleContent, lockFolder, readBundle, type StateValue, writeBundl
 import { type DoctorFlags, examine } from "../../commands/doctor.ts";
 import { EXIT_CODES } from "../../commands/exit_codes.ts";
 import { formatJsonConfig, type TrainOptions } from "../../detector/config/mod.ts";
+import { encodeJpeg, readImage } from "../../detector/data/mod.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { errorLine, runCli } from "../helpers/run_cli.ts";
 import { runTraining, TestUi, tinyTrainingConfig, tinyTrainOptions, writeTinyCoco } from "../helpers/tiny_training.ts";
@@ -41,7 +42,8 @@ async function withStoppedRun(body: (setup: Setup) => Promise<void>): Promise<vo
 /** The exit code of a training that is resumed for one step. The folder's bundles stay as they are. */
 async function outcome(options: TrainOptions): Promise<number> {
   const kept = `${options.outputDir}.kept`;
-  await copyFolder(options.outputDir, kept);
+  const isRun = options.outputDir.endsWith("/run");
+  if (isRun) await copyFolder(options.outputDir, kept);
   try {
     await runTraining(options, { stopAfter: 1 });
     return 0;
@@ -49,14 +51,19 @@ async function outcome(options: TrainOptions): Promise<number> {
     if (!(error instanceof DinogradError)) throw error;
     return EXIT_CODES[error.kind];
   } finally {
-    await Deno.remove(options.outputDir, { recursive: true });
-    await Deno.rename(kept, options.outputDir);
+    if (isRun) {
+      await Deno.remove(options.outputDir, { recursive: true });
+      await Deno.rename(kept, options.outputDir);
+    }
   }
 }
 
 async function copyFolder(from: string, to: string): Promise<void> {
   await Deno.mkdir(to);
-  for await (const { name } of Deno.readDir(from)) await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
+  for await (const { name, isDirectory } of Deno.readDir(from)) {
+    if (isDirectory) await copyFolder(`${from}/${name}`, `${to}/${name}`);
+    else await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
+  }
 }
 
 async function rewrite(path: string, change: (content: BundleContent) => BundleContent): Promise<void> {
@@ -155,7 +162,7 @@ Deno.test("data: missing, cut and changed files, renamed categories and unknown 
     }
     const cut = await tryBoth();
     assertEquals(cut.code, 3);
-    assertMatch(cut.wrong, /train: 6 of 6 images cannot be read, first .*cut off before its end/);
+    assertMatch(cut.wrong, /train: 6 of 6 images cannot be read, first .*1\.png: the file is truncated/);
     await Deno.rename(`${folder}/coco`, `${folder}/moved`);
     const moved = await tryBoth();
     assertEquals(moved.code, 3);
@@ -171,6 +178,133 @@ Deno.test("data: missing, cut and changed files, renamed categories and unknown 
     assertEquals(error.kind, "data");
   }));
 
+Deno.test("images: what the decoder takes passes whatever stands after its end, what it refuses fails", () =>
+  withStoppedRun(async ({ folder, tryBoth }) => {
+    const images = `${folder}/coco/train2017`;
+    for (const { name } of [...Deno.readDirSync(images)]) {
+      // The name ends in .png and says nothing.
+      const jpeg = await encodeJpeg(await readImage(`${images}/${name}`));
+      await Deno.writeFile(`${images}/${name}`, Uint8Array.of(...jpeg, ...new Uint8Array(300)));
+    }
+    assertEquals((await tryBoth()).code, 0);
+    for (const { name } of [...Deno.readDirSync(images)]) {
+      const bytes = await Deno.readFile(`${images}/${name}`);
+      await Deno.writeFile(`${images}/${name}`, bytes.subarray(0, bytes.length - 302)); // without its end marker
+    }
+    const cut = await tryBoth();
+    assertEquals(cut.code, 3);
+    assertMatch(cut.wrong, /train: 6 of 6 images cannot be read, first .*: the file is truncated/);
+    await Deno.remove(`${folder}/coco/val2017/11.png`);
+    assertMatch((await tryBoth()).wrong, /val: 1 of 2 images cannot be read, first .*11\.png: no such file/);
+  }));
+
+Deno.test("of several things that are wrong the exit code is that of the first which training meets", () =>
+  withStoppedRun(async ({ folder, tryBoth }) => {
+    await Deno.remove(`${folder}/coco/train2017`, { recursive: true });
+    await Deno.mkdir(`${folder}/coco/train2017`);
+    const annotations = `${folder}/coco/annotations/instances_train2017.json`;
+    const text = await Deno.readTextFile(annotations);
+    await Deno.writeTextFile(annotations, text.replace('"bbox":[5,8', '"bbox":[6,8'));
+    assertEquals((await tryBoth()).code, 3);
+    assertEquals((await tryBoth({ strict_resume: true }, { strictResume: true })).code, 7);
+    await Deno.writeTextFile(annotations, text.replace('"name":"two"', '"name":"zwei"'));
+    assertEquals((await tryBoth({ strict_resume: true }, { strictResume: true })).code, 5);
+    await using _lock = await lockFolder(`${folder}/run`);
+    assertEquals((await tryBoth()).code, 4);
+  }));
+
+Deno.test("state: what cannot be gone on with exactly fails by name, before anything is computed", () =>
+  withStoppedRun(async ({ folder, tryBoth }) => {
+    const path = bundlePath(folder);
+    const original = await readBundle(path);
+    const withState = (changes: { [key: string]: StateValue }) =>
+      writeBundle(path, { ...original, state: { ...asMap(original.state), ...changes } }, { compress: false });
+    const [place] = asMap(asMap(original.state).random).processes as StateValue[]; // the run's one process
+    await withState({ random: { processes: [place, place] } });
+    const places = await tryBoth({ resume: path });
+    assertEquals(places.code, 4);
+    assertMatch(places.wrong, /random\.processes: expected the random streams of one process but found those of 2/);
+    await withState({ losses: null });
+    assertEquals((await tryBoth({ resume: path })).code, 4);
+    const without = (prefix: string) =>
+      writeBundle(path, {
+        ...original,
+        tensors: new Map([...original.tensors].filter(([name]) => !name.startsWith(prefix))),
+      });
+    await without("optimizer/");
+    assertEquals((await tryBoth({ resume: path })).code, 4);
+    await without("ema/");
+    assertEquals((await tryBoth({ resume: path })).code, 4);
+    assertEquals(
+      (await tryBoth({ resume: path, override: ["use_ema=false"] }, { override: { use_ema: false } })).code,
+      0,
+    );
+  }));
+
+Deno.test("flags: a run that goes on differently is judged as such, and an average that is switched on passes", () =>
+  withStoppedRun(async ({ folder, tryBoth }) => {
+    const [flags, options] = [{ coco_path: `${folder}/coco` }, { cocoPath: `${folder}/coco` }];
+    const ignore = [{ finetune_ignore: ["class_embed"] }, { finetuneIgnore: ["class_embed"] }] as const;
+    assertEquals((await tryBoth(...ignore)).code, 2, "the data is not looked for where another run had it");
+    assertEquals((await tryBoth({ ...flags, ...ignore[0] }, { ...options, ...ignore[1] })).code, 0);
+    const strict = [{ ...flags, strict_resume: true }, { ...options, strictResume: true }] as const;
+    assertEquals((await tryBoth({ ...strict[0], ...ignore[0] }, { ...strict[1], ...ignore[1] })).code, 7);
+    const start = (epoch: number) =>
+      tryBoth({ ...flags, start_epoch: epoch }, { ...options, startEpoch: epoch }).then(({ code }) => code);
+    assertEquals([await start(1), await start(2)], [0, 2]);
+    assertEquals((await tryBoth({ freeze: ["backbone"], ...flags }, { freeze: ["backbone"], ...options })).code, 0);
+    const annotations = `${folder}/coco/annotations/instances_train2017.json`;
+    const text = await Deno.readTextFile(annotations);
+    await Deno.writeTextFile(annotations, text.replace('"name":"two"', '"name":"zwei"'));
+    assertEquals((await tryBoth({ ...flags, ...ignore[0] }, { ...options, ...ignore[1] })).code, 0);
+    const labels = [{ override: ["dn_labelbook_size=1"] }, { override: { dn_labelbook_size: 1 } }] as const;
+    assertEquals((await tryBoth(...labels)).code, 2);
+    const address = "https://example.org/a.pth";
+    assertEquals((await tryBoth({ resume: address, ...flags })).code, 2);
+
+    await Deno.writeTextFile(annotations, text);
+    const plain = {
+      outputDir: `${folder}/plain`,
+      cocoPath: `${folder}/coco`,
+      config: tinyTrainingConfig({ use_ema: false }),
+    };
+    await runTraining(tinyTrainOptions(plain), { stopAfter: 2 });
+    const ema = { resume: `${folder}/plain/checkpoint.dino`, output_dir: `${folder}/begun` };
+    assertEquals(
+      (await tryBoth({ ...ema, override: ["use_ema=true"] }, {
+        outputDir: ema.output_dir,
+        override: { use_ema: true },
+      }))
+        .code,
+      0,
+    );
+  }));
+
+Deno.test("folders: one that cannot be made, locked or written fails as training would", () =>
+  withStoppedRun(async ({ folder, tryBoth }) => {
+    const into = (outputDir: string) => tryBoth({ resume: bundlePath(folder), output_dir: outputDir }, { outputDir });
+    await Deno.writeTextFile(`${folder}/file`, "");
+    for (const bad of [`${folder}/file`, `${folder}/file/below`]) {
+      const { code, wrong } = await into(bad);
+      assertEquals([code, wrong], [4, `${folder}/file is a file, not a folder`]);
+    }
+    assertEquals((await into(`${folder}/new/deep`)).code, 0);
+    for (const name of ["config.json", "log.txt", "trace.jsonl"]) {
+      await Deno.rename(`${folder}/run/${name}`, `${folder}/${name}`).catch(() => {}); // no epoch was logged yet
+      await Deno.mkdir(`${folder}/run/${name}`);
+      const { code, wrong } = await tryBoth();
+      assertEquals(code, 4);
+      assertMatch(wrong, new RegExp(`${name} is a folder where a file is written`));
+      await Deno.remove(`${folder}/run/${name}`);
+    }
+    // A folder that nobody may write, whoever runs the tests.
+    if (Deno.build.os === "linux") {
+      const { code, wrong } = await into("/proc/self/fdinfo");
+      assertEquals(code, 4);
+      assertMatch(wrong, /fdinfo cannot be written: /);
+    }
+  }));
+
 Deno.test("a data set that was moved is the same one", () =>
   withStoppedRun(async ({ folder, tryBoth }) => {
     await Deno.rename(`${folder}/coco`, `${folder}/moved`);
@@ -178,12 +312,12 @@ Deno.test("a data set that was moved is the same one", () =>
     assertEquals((await tryBoth({ ...flags, strict_resume: true }, { ...options, strictResume: true })).code, 0);
   }));
 
-Deno.test("a folder that another run holds fails", () =>
-  withStoppedRun(async ({ folder }) => {
+Deno.test("a folder that another run holds fails, and says which", () =>
+  withStoppedRun(async ({ folder, tryBoth }) => {
     await using _lock = await lockFolder(`${folder}/run`);
-    const { code, findings } = await examine({ output_dir: `${folder}/run`, device: "cpu", threads: 1 }, new TestUi());
+    const { code, wrong } = await tryBoth();
     assertEquals(code, 4);
-    assert(findings.some(({ text }) => /run is held by process \d+ on /.test(text)));
+    assertMatch(wrong, /run is held by process \d+ on /);
   }));
 
 Deno.test("doctor before a training: num_classes too small is exit code 5 from both, and a box without area is told", async () => {
