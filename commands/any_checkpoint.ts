@@ -14,6 +14,7 @@ import {
   toStateValue,
 } from "../checkpoint/mod.ts";
 import { counted } from "../detector/counted.ts";
+import { DinogradError } from "../engine/errors.ts";
 import { formatBytes } from "./table.ts";
 
 /** What is known of a tensor without reading it. */
@@ -41,12 +42,31 @@ export interface AnyCheckpoint extends AsyncDisposable {
 
 /** Opens a checkpoint. @throws DinogradError("checkpoint") where it is none, or a damaged or dangerous one. */
 export async function openAnyCheckpoint(path: string): Promise<AnyCheckpoint> {
+  const format = await formatOf(path);
+  if (format === "PyTorch") return fromPth(await openPth(path));
+  if (format === "safetensors") return fromSafetensors(await openSafetensors(path));
+  return fromBundle(await openBundle(path));
+}
+
+/** For verbs that know bundles alone. @throws DinogradError("checkpoint") where one of the files is of another format */
+export async function refuseOtherFormats(paths: readonly string[], verb: string): Promise<void> {
+  for (const path of paths) {
+    const format = await formatOf(path);
+    if (format === "bundle") continue;
+    throw new DinogradError(
+      "checkpoint",
+      `${verb}: expected a bundle but found ${path}, a ${format} file; dinograd convert makes a bundle of its weights`,
+    );
+  }
+}
+
+/** What a file looks like by its first bytes, or else by its name; whatever is nothing else is opened as a bundle. */
+async function formatOf(path: string): Promise<AnyCheckpoint["format"]> {
   const start = await firstBytes(path);
   const isZip = start[0] === 0x50 && start[1] === 0x4B;
   const isPickle = start[0] === 0x80; // the older format of torch.save begins with a pickle
-  if (isZip || isPickle || /\.(pth|pt)$/i.test(path)) return fromPth(await openPth(path));
-  if (start[8] === 0x7B || /\.safetensors$/i.test(path)) return fromSafetensors(await openSafetensors(path)); // "{"
-  return fromBundle(await openBundle(path));
+  if (isZip || isPickle || /\.(pth|pt)$/i.test(path)) return "PyTorch";
+  return start[8] === 0x7B || /\.safetensors$/i.test(path) ? "safetensors" : "bundle"; // "{"
 }
 
 /** The first 16 bytes, or none where the file cannot be read: the reader that is tried next says why. */

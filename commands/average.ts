@@ -4,6 +4,7 @@ import { resolve } from "@std/path";
 import { averageBundles, diffStates, openBundle, type StateValue, writeBundle } from "../checkpoint/mod.ts";
 import { counted } from "../detector/counted.ts";
 import { DinogradError } from "../engine/errors.ts";
+import { refuseOtherFormats } from "./any_checkpoint.ts";
 import { refuseTrainingState, stateField, weightsState } from "./checkpoint_view.ts";
 import type { Verb } from "./command.ts";
 import { formatBytes } from "./table.ts";
@@ -32,7 +33,11 @@ export const averageVerb: Verb<AverageFlags> = {
         `average: expected --out to be another file but found ${flags.out} among the bundles`,
       );
     }
+    if (!/\.dino$/i.test(flags.out)) {
+      throw new DinogradError("usage", `average: expected --out to be a .dino file but found ${flags.out}`);
+    }
     await refuseTrainingState(flags.out, "average");
+    await refuseOtherFormats(args, "average");
     const prefix = flags.ema ? "ema/" : "model/";
     const averaged = await averageBundles(args, { filter: (name) => name.startsWith(prefix) });
     if (averaged.size === 0) {
@@ -40,6 +45,7 @@ export const averageVerb: Verb<AverageFlags> = {
     }
     const tensors = new Map([...averaged].map(([name, tensor]) => [`model/${name.slice(prefix.length)}`, tensor]));
     await using last = await openBundle(args[args.length - 1]);
+    await warnOfEqualWeights(args, prefix, terminal);
     await warnOfOtherClasses(args, stateField(last.state, "classes"), terminal);
     const state = { ...weightsState(last.state), averagedFrom: [...args] };
     const summary = await writeBundle(flags.out, { tensors, state });
@@ -52,6 +58,19 @@ export const averageVerb: Verb<AverageFlags> = {
 };
 
 const isSameFile = (one: string, other: string) => resolve(one) === resolve(other);
+
+/** A run's bundles bear several names, and before and after an evaluation the weights are the same: a pattern takes all. */
+async function warnOfEqualWeights(paths: readonly string[], prefix: string, terminal: Terminal): Promise<void> {
+  const seen = new Map<string, string>();
+  for (const path of paths) {
+    await using bundle = await openBundle(path);
+    const weights = [...bundle.tensors].filter(([name]) => name.startsWith(prefix));
+    const checksums = weights.flatMap(([name, { chunks }]) => [name, ...chunks.map(({ rawCrc }) => rawCrc)]).join();
+    const other = seen.get(checksums);
+    if (other !== undefined) terminal.warn(`${path} has the weights of ${other}: they count once more`);
+    else seen.set(checksums, path);
+  }
+}
 
 /** Weights of equal shape may still mean other classes. */
 async function warnOfOtherClasses(

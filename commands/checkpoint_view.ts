@@ -31,20 +31,23 @@ export function stateToJson(value: StateValue): unknown {
 
 const LONGEST_VALUE = 60;
 
-/** Weights can be made again, a training's state cannot. @throws DinogradError("usage") where `path` is one, or a folder */
+/**
+ * Weights can be made again, a training's state cannot, not even from a damaged one.
+ * @throws DinogradError("usage") where `path` is the state of a training, a .dino file that cannot be read, or a folder
+ */
 export async function refuseTrainingState(path: string, verb: string): Promise<void> {
   if (!await exists(path)) return;
   if (await isFolder(path)) {
     throw new DinogradError("usage", `${verb}: expected the name of a file to write but found the folder ${path}`);
   }
-  const kind = await openBundle(path).then(async (bundle) => {
+  const what = await openBundle(path).then(async (bundle) => {
     await using _open = bundle;
-    return stateField(bundle.state, "kind");
-  }, () => undefined);
-  if (kind !== "dinograd training state") return;
+    return stateField(bundle.state, "kind") === "dinograd training state" ? "the state of a training" : undefined;
+  }, () => /\.dino$/i.test(path) ? "a damaged bundle" : undefined);
+  if (what === undefined) return;
   throw new DinogradError(
     "usage",
-    `${verb}: expected a file to write that is not the state of a training but found ${path}; choose another name`,
+    `${verb}: expected a file to write that is not ${what} but found ${path}; choose another name`,
   );
 }
 

@@ -1,6 +1,7 @@
 /** `diff`: which tensors and states of two bundles differ, and by how much. */
 import type { Command } from "commander";
 import { type BundleDifference, diffBundles, excludeCircumstances } from "../checkpoint/mod.ts";
+import { refuseOtherFormats } from "./any_checkpoint.ts";
 import { describeValue, shortNumber, stateToJson } from "./checkpoint_view.ts";
 import type { Verb } from "./command.ts";
 import { EXIT_CODES } from "./exit_codes.ts";
@@ -19,6 +20,7 @@ export const diffVerb: Verb<DiffFlags> = {
   },
 
   async run({ args: [first, second], flags, terminal }): Promise<number> {
+    await refuseOtherFormats([first, second], "diff");
     const difference = await diffBundles(first, second);
     // Times, hosts and threads may differ between equal trainings; the digest leaves them out too.
     const counts = difference.state.filter(({ path }) => !excludeCircumstances([path.split("/")[0]]));

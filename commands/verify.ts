@@ -6,6 +6,7 @@ import type { Command } from "commander";
 import { listBundles, openBundle } from "../checkpoint/mod.ts";
 import { counted } from "../detector/counted.ts";
 import { DinogradError } from "../engine/errors.ts";
+import { refuseOtherFormats } from "./any_checkpoint.ts";
 import { addComputeFlags, type ComputeFlags, computeOptions, type Verb } from "./command.ts";
 import { isFolder } from "./files.ts";
 import { EXIT_CODES } from "./exit_codes.ts";
@@ -104,6 +105,7 @@ async function expand(paths: readonly string[]): Promise<string[]> {
 
 async function verifyFile(path: string): Promise<Finding> {
   try {
+    await refuseOtherFormats([path], "verify");
     await using bundle = await openBundle(path);
     const { sound, bytes, problems } = await bundle.verify();
     return { path, sound, bytes, problems };

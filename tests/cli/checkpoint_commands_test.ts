@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { readBundle, type StateValue, toNumbers, writeBundle } from "../../checkpoint/mod.ts";
+import { mendChecksums } from "../checkpoint/forge.ts";
 import { inFolder } from "../helpers/in_folder.ts";
 import { errorLine, runCli } from "../helpers/run_cli.ts";
 
@@ -135,6 +136,23 @@ Deno.test("repair sets damaged bundles aside and makes the newest sound one the 
     await damage(join(folder, "checkpoint.dino"));
     await damage(join(folder, "checkpoint0000.dino"));
     assertEquals((await runCli(["repair", folder])).code, 4);
+    assertEquals((await runCli(["repair", folder])).code, 4, "also when nothing is left");
+  }));
+
+Deno.test("repair leaves what is of a newer version where it is, and makes no older bundle the one to resume from", () =>
+  inFolder(async (folder) => {
+    const [newest, older] = ["checkpoint", "checkpoint0000"].map((name) => join(folder, `${name}.dino`));
+    await bundle(older);
+    await bundle(newest, { epoch: 1 });
+    const bytes = await Deno.readFile(newest);
+    bytes[8] = 2;
+    const newer = mendChecksums(bytes);
+    await Deno.writeFile(newest, newer);
+    const { code, stdout } = await runCli(["repair", folder]);
+    assertEquals(code, 4);
+    assertMatch(stdout, /left as it is, for it may be sound: .*checkpoint\.dino.*version 2\.0/);
+    assertEquals(await Deno.readFile(newest), newer);
+    assertEquals((await Array.fromAsync(Deno.readDir(folder))).length, 2);
   }));
 
 Deno.test("repair finds damage in older bundles too, overwrites nothing it set aside, and resumes from no weights alone", () =>
@@ -170,6 +188,46 @@ Deno.test("average refuses to write over its bundles, tells other classes, and k
     const shapes = await runCli(["average", a, b, "--out", out]);
     assertEquals(shapes.code, 4);
     assertStringIncludes(errorLine(shapes), "model/head.weight");
+  }));
+
+Deno.test("average writes over nothing but weights, and says which weights it counts more than once", () =>
+  inFolder(async (folder) => {
+    const [a, b, c, out] = ["a", "b", "c", "out"].map((name) => join(folder, `${name}.dino`));
+    await bundle(a);
+    await bundle(b, { weight: 3 });
+    await Deno.link(a, c);
+    for (const name of ["picture.png", "damaged.dino"]) {
+      const path = join(folder, name);
+      await Deno.writeTextFile(path, name);
+      const refused = await runCli(["average", a, b, "--out", path]);
+      assertEquals(refused.code, 2);
+      assertStringIncludes(errorLine(refused), path);
+      assertEquals(await Deno.readTextFile(path), name);
+    }
+    assertEquals((await runCli(["average", a, b, "--out", out])).stderr, "");
+    const { code, stderr } = await runCli(["average", a, b, c, a, "--out", out]);
+    assertEquals(code, 0);
+    assertEquals(stderr.trimEnd().split("\n"), [
+      `warning: ${c} has the weights of ${a}: they count once more`,
+      `warning: ${a} has the weights of ${a}: they count once more`,
+    ]);
+    assertEquals([...toNumbers((await readBundle(out)).tensors.get("model/head.weight")!)][0], 1.5); // (1 + 3 + 1 + 1) / 4
+  }));
+
+Deno.test("verbs that know bundles alone name the format of another file, and what makes a bundle of it", () =>
+  inFolder(async (folder) => {
+    const [a, out] = ["a.dino", "out.dino"].map((name) => join(folder, name));
+    const other = join(folder, "a.safetensors");
+    await bundle(a);
+    assertEquals((await runCli(["convert", a, other])).code, 0);
+    for (const line of [["diff", a, other], ["average", a, other, "--out", out]]) {
+      const refused = await runCli(line);
+      assertEquals(refused.code, 4);
+      assertStringIncludes(errorLine(refused), `found ${other}, a safetensors file; dinograd convert makes a bundle`);
+    }
+    const verified = await runCli(["verify", a, other]);
+    assertEquals(verified.code, 4);
+    assertMatch(verified.stdout, /a\.dino: sound[^]*expected a bundle but found .*, a safetensors file/);
   }));
 
 Deno.test("prune keeps the best by the AP of each bundle's own epoch, and the bundle before the newest", () =>
