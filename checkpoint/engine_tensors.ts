@@ -2,10 +2,13 @@
  * Between the engine's tensors and those at rest: what a module's state dict is as a file's tensors, and back. Four-byte
  * elements only, which is all that the engine computes with.
  */
-import type { TensorData } from "../engine/dtype.ts";
+import { BYTES_PER_ELEMENT, type TensorData } from "../engine/dtype.ts";
 import { DinogradError } from "../engine/errors.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import type { StoredTensor } from "./stored_tensor.ts";
+
+/** Bytes on their way from the device at a time: a GPU is slow to answer each request, and quick with many. */
+const IN_FLIGHT = 32 * 1024 * 1024;
 
 /**
  * Downloads tensors, such as a module's `stateDict()`, into the form that files take. They are copies: training may go
@@ -13,11 +16,27 @@ import type { StoredTensor } from "./stored_tensor.ts";
  */
 export async function storeTensors(tensors: ReadonlyMap<string, Tensor>): Promise<Map<string, StoredTensor>> {
   const stored = new Map<string, StoredTensor>();
+  const waiting: { readonly name: string; readonly tensor: Tensor; readonly data: Promise<TensorData> }[] = [];
+  let bytes = 0;
+  const takeOldest = async () => {
+    const [{ name, tensor, data }] = waiting.splice(0, 1);
+    const { buffer, byteOffset, byteLength } = await data;
+    bytes -= byteLength;
+    stored.set(name, {
+      dtype: tensor.dtype,
+      shape: tensor.shape,
+      data: new Uint8Array(buffer, byteOffset, byteLength),
+    });
+  };
   for (const [name, tensor] of tensors) {
-    const data = await tensor.data();
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    stored.set(name, { dtype: tensor.dtype, shape: tensor.shape, data: bytes });
+    const size = tensor.size * BYTES_PER_ELEMENT;
+    while (waiting.length > 0 && bytes + size > IN_FLIGHT) await takeOldest();
+    const data = tensor.data();
+    data.catch(() => {}); // told by whoever takes it
+    waiting.push({ name, tensor, data });
+    bytes += size;
   }
+  while (waiting.length > 0) await takeOldest();
   return stored;
 }
 

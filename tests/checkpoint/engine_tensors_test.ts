@@ -1,9 +1,11 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { elementsOf, stateDictFrom, storeTensors } from "../../checkpoint/engine_tensors.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { BufferTensor, Module, type ModuleContext, Parameter } from "../../engine/nn/module.ts";
 import { RandomStream } from "../../engine/random.ts";
 import { createCpuDevice } from "../../engine/device/wasm/device.ts";
+import { scope } from "../../engine/scope.ts";
+import { full } from "../../engine/tensor.ts";
 
 class Counted extends Module {
   readonly weight: Parameter;
@@ -39,4 +41,40 @@ Deno.test("elements that begin between four-byte boundaries are read, other dtyp
   assertEquals(elementsOf(unaligned, "x"), Float32Array.of(1.5, -3));
   const half = { dtype: "f16", shape: [1], data: new Uint8Array(2) } as const;
   assertThrows(() => stateDictFrom(new Map([["w", half]])), DinogradError, "w: expected f32 or i32 but found f16");
+});
+
+Deno.test("many downloads are under way at a time, of 32 MB at most unless one is larger, and come in order", async () => {
+  const device = await createCpuDevice({ threads: 1 });
+  const lengths = [10, 3_000_000, 2_000_000, 5, 20_000_000, 0, 4_000_000, 4_000_000, 4_000_000];
+  using _ = scope();
+  const tensors = new Map(lengths.map((length, at) => [`${at}`, full(device, [length], at)]));
+  const seen: [count: number, megabytes: number][] = [];
+  let count = 0;
+  let elements = 0;
+  const download = device.download.bind(device);
+  device.download = async (buffer, dtype, length) => {
+    seen.push([++count, (elements += length) * 4 / 2 ** 20]);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    const data = await download(buffer, dtype, length);
+    count--;
+    elements -= length;
+    return data;
+  };
+  const stored = await storeTensors(tensors);
+  assertEquals([...stored.keys()], [...tensors.keys()]);
+  assertEquals([...stored.values()].map(({ data }) => data.length / 4), lengths);
+  assertEquals([...stored.values()].every((tensor, at) => elementsOf(tensor, "").every((x) => x === at)), true);
+  assert(Math.max(...seen.map(([count]) => count)) >= 4, `under way: ${seen.join("; ")}`);
+  assert(seen.every(([count, megabytes]) => count === 1 || megabytes <= 32), `under way: ${seen.join("; ")}`);
+  await device.destroy();
+});
+
+Deno.test("a download that fails is told, and those beside it fail unheard", async () => {
+  const device = await createCpuDevice({ threads: 1 });
+  using _ = scope();
+  const tensors = new Map(["a", "b", "c"].map((name) => [name, full(device, [4], 1)]));
+  device.download = () => Promise.reject(new Error("device lost"));
+  await assertRejects(() => storeTensors(tensors), Error, "device lost");
+  await new Promise((resolve) => setTimeout(resolve, 5)); // a rejection that nobody handles would end the test here
+  await device.destroy();
 });
