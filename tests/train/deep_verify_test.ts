@@ -114,3 +114,20 @@ Deno.test("the state has a place per process, and its cursor lets any number of 
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("a real run's bundle holds the tensors and the state that the format's documentation lists", () =>
+  withRun(async (run) => {
+    const doc = await Deno.readTextFile(new URL("../../docs/checkpoint-format.md", import.meta.url));
+    const section = /## What a training keeps\n([^]*?)\n## /.exec(doc)?.[1] ?? "";
+    const { tensors, state } = await readBundle(`${run}/checkpoint.dino`);
+    const listed = [...section.matchAll(/^\| `(\w+)` +\|/gm)].map(([, key]) => key);
+    assertEquals(Object.keys(asMap(state)), listed);
+    const groups = new Set([...tensors.keys()].map((name) => /^(optimizer\/\w+|\w+)\//.exec(name)?.[0] ?? name));
+    assertEquals([...groups], ["model/", "optimizer/exp_avg/", "optimizer/exp_avg_sq/", "ema/"]);
+    for (const group of groups) assert(section.includes(`\`${group}…\``), group);
+    const aliases = Object.entries(asMap(asMap(asMap(state).model).aliases));
+    assert(aliases.length > 0);
+    for (const [alias, name] of aliases) {
+      assertEquals([tensors.has(`model/${alias}`), tensors.has(`model/${name}`)], [false, true]);
+    }
+  }));
