@@ -24,7 +24,7 @@ async function bundle(path: string, { epoch = 0, weight = 1, more = {} }: {
 
 async function damage(path: string): Promise<void> {
   const bytes = await Deno.readFile(path);
-  bytes[bytes.length - 100] ^= 1; // in the last chunk, before the footer
+  bytes[bytes.length - 120] ^= 1; // the last chunk's first byte: 64 bytes with its padding, before the footer's 56
   await Deno.writeFile(path, bytes);
 }
 
@@ -60,6 +60,21 @@ Deno.test("inspect lists tensors by pattern, with statistics on request, for peo
       "optimizer/exp_avg/head.weight",
     ]);
     assertEquals(state.config, { lr: 0.1 });
+  }));
+
+Deno.test("inspect reads the header alone unless it is asked for more", () =>
+  inFolder(async (folder) => {
+    const path = join(folder, "a.dino");
+    await bundle(path);
+    await damage(path);
+    for (const flags of [[], ["--state"], ["--json"]]) {
+      assertEquals((await runCli(["inspect", path, ...flags])).code, 0);
+    }
+    for (const flag of ["--stats", "--digest"]) {
+      const asked = await runCli(["inspect", path, flag]);
+      assertEquals(asked.code, 4);
+      assertMatch(asked.stderr, /tensor "optimizer\/exp_avg\/head\.weight", chunk 0/);
+    }
   }));
 
 Deno.test("verify finds a damaged bundle in a folder, names the place and exits with 4", () =>

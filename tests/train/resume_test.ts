@@ -4,9 +4,14 @@
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import type { DinoConfig, TrainOptions } from "../../detector/config/mod.ts";
+import { StateReader } from "../../detector/train/bundle_state.ts";
+import { train } from "../../detector/train/trainer.ts";
+import { inFolder } from "../helpers/in_folder.ts";
 import {
+  contentIn,
   digestIn,
   runTraining,
+  TestUi,
   tinyTrainingConfig,
   tinyTrainOptions,
   writeTinyCoco,
@@ -72,6 +77,49 @@ Deno.test("so does one on WebGPU", async () => {
   });
   assertEquals(resumed, straight);
 });
+
+/** Asks to stop as soon as something of which the label begins so shows progress. */
+class StoppingUi extends TestUi {
+  readonly #asked = new AbortController();
+  override readonly stop = this.#asked.signal;
+  constructor(readonly label: string) {
+    super();
+  }
+  override progress(label: string) {
+    return { update: () => label.startsWith(this.label) && this.#asked.abort(), finish() {} };
+  }
+}
+
+Deno.test("a run that is stopped in the middle of an evaluation, of the weights or of the average, makes it again and ends with the same bits", () =>
+  inFolder(async (root) => {
+    const cocoPath = await writeTinyCoco(`${root}/coco`);
+    const config = tinyTrainingConfig();
+    const run = (outputDir: string, resume: string | null = null) =>
+      tinyTrainOptions({ outputDir, cocoPath, config }, { resume, strictResume: true });
+    await runTraining(run(`${root}/straight`));
+    for (const label of ["evaluate epoch 0", "evaluate the average of epoch 1"]) {
+      const folder = `${root}/${label}`;
+      const { finished, epoch } = await train(run(folder), new StoppingUi(label));
+      assertEquals([finished, epoch], [false, Number(label.at(-1))]);
+      const state = new StateReader((await contentIn(folder)).state, folder);
+      assertEquals([state.get("phase").value, state.get("history").list().length], ["evaluate", epoch]);
+      const { result } = await runTraining(run(folder, "auto"));
+      assert(result.finished);
+      assertEquals(await digestIn(folder), await digestIn(`${root}/straight`));
+      const log = (await Deno.readTextFile(`${folder}/log.txt`)).trimEnd().split("\n");
+      assertEquals(log.map((line) => JSON.parse(line).epoch), [0, 1]);
+    }
+  }));
+
+Deno.test("a run that is asked to stop before its first step makes one, saves it and goes on from there", () =>
+  inFolder(async (root) => {
+    const cocoPath = await writeTinyCoco(`${root}/coco`);
+    const options = tinyTrainOptions({ outputDir: `${root}/run`, cocoPath, config: tinyTrainingConfig() });
+    const stopped = Object.assign(new TestUi(), { stop: AbortSignal.abort() });
+    assertEquals(await train(options, stopped), { epoch: 0, step: 1, finished: false });
+    const { result } = await runTraining({ ...options, resume: "auto", strictResume: true }, { stopAfter: 1 });
+    assertEquals(result, { epoch: 0, step: 2, finished: false });
+  }));
 
 Deno.test("a run that starts again from the weights of the middle alone ends elsewhere", async () => {
   const root = await Deno.makeTempDir();
