@@ -33,10 +33,10 @@ export const averageVerb: Verb<AverageFlags> = {
         `average: expected --out to be another file but found ${flags.out} among the bundles`,
       );
     }
+    await refuseTrainingState(flags.out, "average");
     if (!/\.dino$/i.test(flags.out)) {
       throw new DinogradError("usage", `average: expected --out to be a .dino file but found ${flags.out}`);
     }
-    await refuseTrainingState(flags.out, "average");
     await refuseOtherFormats(args, "average");
     const prefix = flags.ema ? "ema/" : "model/";
     const averaged = await averageBundles(args, { filter: (name) => name.startsWith(prefix) });

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { LOCK_NAME, lockFolder } from "../../checkpoint/mod.ts";
+import { type FolderLock, LOCK_NAME, lockFolder } from "../../checkpoint/mod.ts";
 import { nodeProcesses, type Processes } from "../../checkpoint/node_files.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { FaultyFiles, MemoryFiles } from "./memory_files.ts";
@@ -62,6 +62,28 @@ Deno.test("a lock file torn by a kill is taken over", async () => {
     (await lockFolder("out", { files, processes: processes(20) })).message,
     "out: took over an unreadable lock",
   );
+});
+
+Deno.test("a run that takes over a stale lock leaves the one alone that another has made meanwhile", async () => {
+  const files = new MemoryFiles();
+  const running = { 20: "boot/20", 30: "boot/30" };
+  await lockFolder("out", { files, processes: processes(10) });
+  let other: FolderLock | undefined;
+  const open = files.open.bind(files);
+  files.open = async (path, mode) => {
+    if (path.endsWith(".takeover") && mode === "exclusive" && !other) {
+      files.open = open; // both have found the stale lock; the other one is quicker
+      other = await lockFolder("out", { files, processes: processes(30, running) });
+    }
+    return await open(path, mode);
+  };
+  await assertRejects(
+    () => lockFolder("out", { files, processes: processes(20, running) }),
+    DinogradError,
+    "found one that has just started there",
+  );
+  assertEquals(await other?.isHeld(), true);
+  assertEquals(files.names, [`out/${LOCK_NAME}`]);
 });
 
 Deno.test("a lock that a full disk does not take is told in one line and leaves no file", async () => {

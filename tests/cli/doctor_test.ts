@@ -1,12 +1,18 @@
 /** What doctor passes can be resumed, and what it fails cannot, with the same exit code: tried both ways, case by case. */
+import { hostname } from "node:os";
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { type BundleContent, lockFolder, readBundle, type StateValue, writeBundle } from "../../checkpoint/mod.ts";
 import { type DoctorFlags, examine } from "../../commands/doctor.ts";
+import { checkSplit } from "../../commands/doctor_data.ts";
+import type { Finding } from "../../commands/doctor_findings.ts";
+import { checkFolder } from "../../commands/doctor_machine.ts";
 import { EXIT_CODES } from "../../commands/exit_codes.ts";
 import { formatJsonConfig, type TrainOptions } from "../../detector/config/mod.ts";
 import { encodeJpeg, readImage } from "../../detector/data/mod.ts";
 import { DinogradError } from "../../engine/errors.ts";
+import { inFolder } from "../helpers/in_folder.ts";
 import { errorLine, runCli } from "../helpers/run_cli.ts";
+import { writeTinySplit } from "../helpers/tiny_dataset.ts";
 import { runTraining, TestUi, tinyTrainingConfig, tinyTrainOptions, writeTinyCoco } from "../helpers/tiny_training.ts";
 
 interface Setup {
@@ -196,6 +202,40 @@ Deno.test("images: what the decoder takes passes whatever stands after its end, 
     assertMatch(cut.wrong, /train: 6 of 6 images cannot be read, first .*: the file is truncated/);
     await Deno.remove(`${folder}/coco/val2017/11.png`);
     assertMatch((await tryBoth()).wrong, /val: 1 of 2 images cannot be read, first .*11\.png: no such file/);
+  }));
+
+Deno.test("of many images a sample is decoded, and besides it whatever does not end as an image", () =>
+  inFolder(async (folder) => {
+    const images = Array.from({ length: 240 }, (_, at) => ({
+      ...{ id: 1 + at, width: 4, height: 4 },
+      objects: [{ category_id: 1, bbox: [0, 0, 2, 2] }],
+    }));
+    await writeTinySplit(folder, "train", { images });
+    const look = async (allImages = false) => {
+      const question = { config: undefined, recorded: undefined, strict: false, allImages };
+      const [finding] = (await checkSplit(folder, "train", question)).filter(({ about }) => about === "images");
+      return finding.text;
+    };
+    assertMatch(await look(), /all 240 image files .*; 120 of them were decoded/);
+    assertMatch(await look(true), /all 240 image files .*, and all decode/);
+    const path = `${folder}/train2017/2.jpg`; // not in the sample
+    await Deno.writeFile(path, (await Deno.readFile(path)).slice(0, -2));
+    assertMatch(await look(), /1 of 240 images cannot be read, first .*2\.jpg: the file is truncated/);
+  }));
+
+Deno.test("what is no obstacle is noted: little room, a bundle that is further, a lock whose process is gone", () =>
+  withStoppedRun(async ({ folder }) => {
+    const texts = (findings: readonly Finding[]) =>
+      findings.filter(({ level }) => level === "odd").map(({ text }) => text).join("\n");
+    assertMatch(texts(await checkFolder(`${folder}/run`, { bundleBytes: 2 ** 60 })), /are free, and a bundle takes/);
+    assertEquals(texts(await checkFolder(`${folder}/run`, { bundleBytes: 1 })), "");
+    await writeBundle(`${folder}/run/checkpoint0099.dino`, { tensors: new Map(), state: { step: 999 } });
+    const gone = { pid: 2 ** 30, host: hostname(), identity: "", token: "" };
+    await Deno.writeTextFile(`${folder}/run/.dinograd.lock`, JSON.stringify(gone));
+    const { code, findings } = await examine({ output_dir: `${folder}/run`, device: "cpu", threads: 1 }, new TestUi());
+    assertEquals(code, 0);
+    assertMatch(texts(findings), /checkpoint0099\.dino is further \(step 999\) than checkpoint\.dino \(step 4\)/);
+    assertMatch(texts(findings), /has the lock of process 1073741824 on .*, which is gone/);
   }));
 
 Deno.test("of several things that are wrong the exit code is that of the first which training meets", () =>

@@ -145,7 +145,16 @@ Deno.test("a changed setting, a changed weight, another version and another devi
         return { ...content, tensors: tensors.set(name, { ...tensors.get(name)!, data }) };
       }],
       [/version differs: dinograd 0\.0\.9 there/, {}, (content) => withRuntime(content, { version: "dinograd 0.0.9" })],
+      [/version differs: Deno\/1\.0 there/, {}, (content) => withRuntime(content, { platform: "Deno/1.0" })],
       [/device differs: webgpu there, cpu here/, {}, (content) => withRuntime(content, { device_kind: "webgpu" })],
+      [
+        /device differs: fused multiply-add: .* there, .* here/,
+        {},
+        (content) => {
+          const before = asMap(asMap(content.state).runtime).fused_multiply_add;
+          return withRuntime(content, { fused_multiply_add: !before });
+        },
+      ],
     ];
     for (const [pattern, options, change] of cases) {
       await Deno.writeFile(start, original);

@@ -34,7 +34,7 @@ Deno.test("a trace that contradicts the losses in the bundle is of another run: 
     const known = [0, 1].map((step) => ({ step, loss: records[step].loss }));
     assertEquals(trace.readFrom(2, known).size, 2);
     const other = [known[0], { step: 1, loss: known[1].loss + 2 ** -54 }];
-    assertEquals(trace.takeFrom(2, other).size, 0);
+    assertEquals([trace.readFrom(2, other).size, trace.takeFrom(2, other).size], [0, 0]);
     assertEquals(trace.readFrom(0).size, 0);
   }));
 
