@@ -6,9 +6,12 @@ import type { Progress } from "../../detector/train/progress.ts";
 import { patientFiles, runFiles } from "../../detector/train/run_files.ts";
 import { RunLog } from "../../detector/train/run_log.ts";
 import { type SavedSession, Saver } from "../../detector/train/saver.ts";
+import type { TrainOptions } from "../../detector/config/mod.ts";
+import { train } from "../../detector/train/trainer.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { systemError } from "../checkpoint/memory_files.ts";
 import { inFolder } from "../helpers/in_folder.ts";
+import { TestUi, tinyTrainingConfig, tinyTrainOptions, writeTinyCoco } from "../helpers/tiny_training.ts";
 
 /** A real disk that is full on request. */
 class Disk implements FileLayer {
@@ -246,4 +249,22 @@ Deno.test("a record that is added to may be written by no more people than any o
     assertEquals(await Deno.readTextFile(`${folder}/log.txt`), "1\n2\n");
     const { mode } = await Deno.stat(`${folder}/log.txt`);
     if (mode !== null) assertEquals(mode & 0o777, 0o666 & ~Deno.umask()); // null: Windows
+  }));
+
+Deno.test("between two ends of epochs a run saves only when as many minutes or steps have passed as it was told", () =>
+  inFolder(async (folder) => {
+    const cocoPath = await writeTinyCoco(`${folder}/coco`);
+    const savedBy = async (name: string, changes: Partial<TrainOptions>) => {
+      const options = tinyTrainOptions(
+        { outputDir: `${folder}/${name}`, cocoPath, config: tinyTrainingConfig() },
+        changes,
+      );
+      await train(options, new TestUi(), { reached: ({ progress }) => progress.step === 3 });
+      return runFiles.exists(`${folder}/${name}/checkpoint.dino`);
+    };
+    assertEquals(await savedBy("never", {}), false);
+    assertEquals(await savedBy("hourly", { saveEveryMinutes: 60 }), false);
+    assertEquals(await savedBy("always", { saveEveryMinutes: 0 }), true);
+    assertEquals(await savedBy("second", { saveEverySteps: 2 }), true);
+    assertEquals(await savedBy("later", { saveEverySteps: 4 }), false);
   }));
