@@ -5,7 +5,7 @@
  * threads) is under `runtime`, which digests leave out.
  */
 
-import { type BundleContent, type StateValue, type StoredTensor, storeTensors } from "../../checkpoint/mod.ts";
+import { type StateValue, type StoredTensor, storeTensors } from "../../checkpoint/mod.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 
@@ -76,13 +76,4 @@ export async function snapshot(
     for (const [name, tensor] of await storeTensors(tensors)) stored.set(`${prefix}/${name}`, tensor);
   }
   return stored;
-}
-
-/** The tensors of a bundle under a prefix, without it. */
-export function underPrefix(content: Pick<BundleContent, "tensors">, prefix: string): Map<string, StoredTensor> {
-  const found = new Map<string, StoredTensor>();
-  for (const [name, tensor] of content.tensors) {
-    if (name.startsWith(`${prefix}/`)) found.set(name.slice(prefix.length + 1), tensor);
-  }
-  return found;
 }

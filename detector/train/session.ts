@@ -1,10 +1,10 @@
 /**
  * Everything that a training run is made of, in one place: model, optimizer, schedule, average, random streams and how
- * far it is. `step` trains on one batch; `capture` and `restore` are the whole of exact resuming: what is not in them
- * is either a pure function of what is, or a circumstance.
+ * far it is. `step` trains on one batch; `capture` tells all that exact resuming needs, weights are loaded by name, and
+ * `goOn` takes the rest: what is in none of them is either a pure function of what is, or a circumstance.
  */
 
-import { type BundleContent, elementsOf, type StateValue, type StoredTensor } from "../../checkpoint/mod.ts";
+import type { BundleContent, StateValue } from "../../checkpoint/mod.ts";
 import type { Device } from "../../engine/device/device.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { AdamW, clipGradNorm, type Optimizer, SGD, type StoredOptimizerState } from "../../engine/optim/mod.ts";
@@ -17,12 +17,12 @@ import type { Batch } from "../data/mod.ts";
 import { Criterion } from "../loss/criterion.ts";
 import { buildDino, type Dino } from "../model/dino.ts";
 import { type Best, NO_BEST } from "./best.ts";
-import { snapshot, StateReader, underPrefix, withoutAliases } from "./bundle_state.ts";
+import { snapshot, withoutAliases } from "./bundle_state.ts";
 import { MovingAverage } from "./ema.ts";
 import { planRates, type RatesPlan } from "./learning_rates.ts";
 import { parameterGroups, type RatedGroup } from "./param_groups.ts";
 import { afterStep, BEGINNING, type Progress } from "./progress.ts";
-import { readSessionState, type SessionState } from "./session_state.ts";
+import type { SessionState } from "./session_state.ts";
 import type { StepLoss } from "./step_trace.ts";
 
 /** How many recent losses a bundle carries. */
@@ -185,19 +185,6 @@ export class TrainingSession {
     return { tensors, state };
   }
 
-  /** Puts a captured state back. The session was made with the bundle's config. */
-  restore(content: BundleContent, place: string): void {
-    const state = new StateReader(content.state, place);
-    const aliases = state.get("model").get("aliases").entries().map(([alias, name]) => [alias, name.text()] as const);
-    this.model.loadStateDict(withElements(underPrefix(content, "model"), aliases, place));
-    if (this.ema) this.ema.average.loadStateDict(withElements(underPrefix(content, "ema"), aliases, place));
-    const moments = underPrefix(content, "optimizer");
-    this.goOn(readSessionState(state), {
-      tensors: new Map([...moments].map(([key, value]) => [key, elementsOf(value, `${place}, optimizer/${key}`)])),
-      steps: new Map(state.get("optimizer").get("steps").entries().map(([key, value]) => [key, value.number()])),
-    });
-  }
-
   /** Puts back all that is not weights: moments, random streams, progress, best metric and history. */
   goOn(state: SessionState, optimizer: StoredOptimizerState): void {
     this.optimizer.loadState(optimizer);
@@ -222,23 +209,6 @@ const randomState = (stream: RandomStream): StateValue => ({ key: [...stream.key
 
 const asMap = (value: StateValue): { [key: string]: StateValue } =>
   typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array) ? value : {};
-
-/** Stored tensors under all their names, as the engine takes them. */
-function withElements(
-  tensors: ReadonlyMap<string, StoredTensor>,
-  aliases: readonly (readonly [alias: string, name: string])[],
-  place: string,
-) {
-  const values = new Map(
-    [...tensors].map(([name, value]) => [name, { shape: value.shape, data: elementsOf(value, `${place}, ${name}`) }]),
-  );
-  for (const [alias, name] of aliases) {
-    const value = values.get(name);
-    if (!value) throw new DinogradError("checkpoint", `${place}: expected "${name}" for its alias "${alias}"`);
-    values.set(alias, value);
-  }
-  return values;
-}
 
 /** What decides the numbers, and what may differ between equal runs. */
 function splitConfig(config: DinoConfig): [decided: StateValue, incidental: StateValue] {
