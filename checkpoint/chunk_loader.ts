@@ -45,7 +45,9 @@ export async function loadChunks(handle: FileHandle, loads: readonly ChunkLoad[]
   const buffered = blocks.filter((block) => !isDirect(block));
   const bufferBytes = buffered.reduce((most, block) => Math.max(most, block.storedBytes, block.rawBytes), 0);
   const lanes = Math.max(1, Math.min(LANES, Math.floor(MOST_BUFFER_BYTES / (2 * bufferBytes))));
-  const pool = CodecPool.for(buffered.filter(hasPlanes).reduce((sum, { rawBytes }) => sum + rawBytes, 0));
+  const planeBytes = buffered.filter(hasPlanes).reduce((sum, { rawBytes }) => sum + rawBytes, 0);
+  // This thread has its hands full with putting chunks into memory that was never touched before.
+  const pool = CodecPool.for(planeBytes, navigator.hardwareConcurrency - 1);
   let next = 0;
   const failures: { readonly index: number; readonly error: unknown }[] = [];
   const work = async () => {

@@ -26,9 +26,9 @@ export class CodecPool {
     for (let index = 0; index < workers; index++) this.#workers.push(start());
   }
 
-  /** A pool as large as work of `bytes` deserves on this machine. */
-  static for(bytes: number): CodecPool {
-    return new CodecPool(bytes < WORTH_A_WORKER ? 0 : Math.min(MOST_WORKERS, navigator.hardwareConcurrency));
+  /** A pool as large as work of `bytes` deserves, on `cores` that have nothing else to do; by default all. */
+  static for(bytes: number, cores: number = navigator.hardwareConcurrency): CodecPool {
+    return new CodecPool(bytes < WORTH_A_WORKER ? 0 : Math.min(MOST_WORKERS, Math.max(1, cores)));
   }
 
   /** How many workers there are. */
