@@ -25,6 +25,9 @@ export const MAX_CHUNK_BYTES = 16 * 1024 * 1024;
 /** Largest header: room for some 400,000 tensors; a longer one is damage. */
 export const MAX_HEADER_BYTES = 128 * 1024 * 1024;
 
+/** A bundle of a later major version: it may well be sound, but not for this reader to say. */
+export class NewerVersionError extends DinogradError {}
+
 /** A row of the chunk table. */
 export interface ChunkRecord extends ChunkSummary {
   /** Absolute position in the file. */
@@ -70,7 +73,7 @@ export function decodePrelude(
   const major = view.getUint16(8, true);
   const minor = view.getUint16(10, true);
   if (major > MAJOR_VERSION) {
-    throw new DinogradError(
+    throw new NewerVersionError(
       "checkpoint",
       `${path}: expected a bundle of version ${MAJOR_VERSION} or older but found version ${major}.${minor}; read it with a newer dinograd`,
     );

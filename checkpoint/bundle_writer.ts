@@ -170,6 +170,6 @@ class BlockEncoder {
       chunks.push({ rawBytes: data.length, width });
       at += align(data.length);
     }
-    return { kind: "encode", ...slot, chunks, compress: this.#compress, hash: this.#compress };
+    return { kind: "encode", ...slot, chunks, compress: this.#compress };
   }
 }

@@ -28,10 +28,11 @@ export interface EncodeBlock {
   readonly target: ArrayBuffer;
   /** Of each chunk: its raw bytes, and the bytes of an element. */
   readonly chunks: readonly { readonly rawBytes: number; readonly width: number }[];
-  /** Whether to try to make chunks smaller, or to store them as they are. */
+  /**
+   * Whether to try to make chunks smaller and to compute their SHA-256, or to store them as they are: at a gigabyte a
+   * second SHA-256 costs more than writing, so it comes only with what takes workers anyway.
+   */
   readonly compress: boolean;
-  /** Whether to compute SHA-256: at a gigabyte a second it costs more than writing, so only where workers do it. */
-  readonly hash: boolean;
 }
 
 /**
@@ -104,7 +105,7 @@ export function runBlock<B extends CodecBlock>(block: B): CodecResult<B> {
   return result as CodecResult<B>; // by its kind
 }
 
-function encodeBlock({ source, target, chunks, compress, hash }: EncodeBlock): EncodedBlock {
+function encodeBlock({ source, target, chunks, compress }: EncodeBlock): EncodedBlock {
   const out = new Uint8Array(target);
   const summaries: ChunkSummary[] = [];
   let from = 0;
@@ -115,7 +116,7 @@ function encodeBlock({ source, target, chunks, compress, hash }: EncodeBlock): E
     const stored = out.subarray(to, to + storedBytes);
     const storedCrc = crc32(stored);
     const rawCrc = codec === CODEC_RAW ? storedCrc : crc32(raw);
-    summaries.push({ codec, storedBytes, rawBytes, storedCrc, rawCrc, sha256: hash ? sha256(stored) : NO_SHA256 });
+    summaries.push({ codec, storedBytes, rawBytes, storedCrc, rawCrc, sha256: compress ? sha256(stored) : NO_SHA256 });
     from = align(from + rawBytes);
     const end = align(to + storedBytes);
     out.fill(0, to + storedBytes, end);

@@ -3,11 +3,10 @@
  * never an obstacle: it is named and the search goes on with the one before it.
  */
 import { DinogradError } from "../engine/errors.ts";
-import { equalBytes, MAGIC, MAJOR_VERSION, PRELUDE_BYTES } from "./bundle_format.ts";
+import { NewerVersionError } from "./bundle_format.ts";
 import { openBundle } from "./bundle_reader.ts";
-import { crc32 } from "./native_codec.ts";
 import { syncFolderIfPossible, TEMPORARY_MARK } from "./replace_file.ts";
-import { errorCode, errorText, type FileLayer, fileNameOf, folderOf, readFully } from "./file_layer.ts";
+import { errorCode, errorText, type FileLayer, fileNameOf, folderOf } from "./file_layer.ts";
 import { compareCodeUnits, type StateValue } from "./msgpack.ts";
 import { nodeFiles } from "./node_files.ts";
 
@@ -16,6 +15,11 @@ export const RESUME_NAME = "checkpoint.dino";
 /** Name of the one before it, which a trainer keeps in case that one is damaged. */
 export const PREVIOUS_NAME = "checkpoint_previous.dino";
 const EXTENSION = ".dino";
+
+/** Whether a bundle has the name that a training gives to that of an epoch, such as `checkpoint0004.dino`. */
+export function isNumbered(name: string): boolean {
+  return /^checkpoint\d+\.dino$/.test(name);
+}
 
 /** A bundle whose header could be read. */
 export interface BundleFile {
@@ -86,7 +90,7 @@ export async function listBundles(
     } catch (error) {
       if (!(error instanceof DinogradError)) throw error;
       if (errorCode(error.cause) === "EISDIR") continue;
-      bad.push({ path, reason: error.message, isDamaged: await isDamage(error, { path, files }) });
+      bad.push({ path, reason: error.message, isDamaged: isDamage(error) });
     }
   }
   const isResume = ({ name }: BundleFile) => Number(name === RESUME_NAME);
@@ -166,8 +170,6 @@ export interface PrunePlan {
   readonly remove: readonly string[];
 }
 
-const isProtected = (name: string) => !/^checkpoint\d+\.dino$/.test(name);
-
 /** Decides, without touching anything. `bundles` is furthest first, as `listBundles` gives them. */
 export function planPrune(bundles: readonly BundleFile[], rules: PruneRules): PrunePlan {
   if (!Number.isInteger(rules.last) || rules.last < 1) {
@@ -176,7 +178,7 @@ export function planPrune(bundles: readonly BundleFile[], rules: PruneRules): Pr
   if (rules.every !== undefined && (!Number.isInteger(rules.every) || rules.every < 1)) {
     throw new DinogradError("usage", `prune: expected to keep every 1st or more but found ${rules.every}`);
   }
-  const protect = rules.protect ?? isProtected;
+  const protect = rules.protect ?? ((name) => !isNumbered(name));
   const metricOf = rules.metricOf ?? (() => undefined);
   const epochOf = rules.epochOf ?? ((state: StateValue) => stateNumber(state, "epoch"));
   const others = bundles.filter(({ name }) => !protect(name));
@@ -240,26 +242,9 @@ export async function removeLeftovers(folder: string, options: { files?: FileLay
 }
 
 /** Whether a file that cannot be opened as a bundle is damaged, rather than out of reach or of a newer version. */
-async function isDamage(
-  error: DinogradError,
-  { path, files }: { path: string; files: FileLayer },
-): Promise<boolean> {
+function isDamage(error: DinogradError): boolean {
   const code = errorCode(error.cause);
-  if (code !== "") return code === "EIO"; // a sector that cannot be read
-  const prelude = new Uint8Array(PRELUDE_BYTES);
-  const handle = await files.open(path, "read");
-  try {
-    await readFully(handle, prelude, { position: 0, place: path });
-    const view = new DataView(prelude.buffer);
-    const isSound = equalBytes(prelude.subarray(0, MAGIC.length), MAGIC) &&
-      crc32(prelude.subarray(0, 28)) === view.getUint32(28, true);
-    return !(isSound && view.getUint16(8, true) > MAJOR_VERSION);
-  } catch (error) {
-    if (!(error instanceof DinogradError)) throw error;
-    return true; // it is even shorter than a prelude
-  } finally {
-    await handle.close();
-  }
+  return code === "" ? !(error instanceof NewerVersionError) : code === "EIO"; // a sector that cannot be read
 }
 
 async function namesIn(folder: string, files: FileLayer): Promise<string[]> {

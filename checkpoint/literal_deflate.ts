@@ -23,12 +23,11 @@ const TYPE_DYNAMIC = 2;
 const LENGTH_ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 const LENGTH_SYMBOLS = 19;
 const LONGEST_LENGTH_CODE = 7;
-/** Repeats the length before it 3 to 6 times (2 more bits). */
+/** The symbol for runs of the length before it; 17 and 18 stand for runs of zeros. */
 const REPEAT = 16;
-/** 3 to 10 zeros (3 more bits). */
-const FEW_ZEROS = 17;
-/** 11 to 138 zeros (7 more bits). */
-const MANY_ZEROS = 18;
+/** The shortest run that symbols 16, 17 and 18 stand for, and the bits that follow to make it longer. */
+const RUNS = [{ least: 3, extraBits: 2 }, { least: 3, extraBits: 3 }, { least: 11, extraBits: 7 }] as const;
+const LONGEST_RUN = 138;
 /** More than the head of a block takes. */
 export const HEADER_BYTES = 512;
 
@@ -112,14 +111,16 @@ function runsOf(lengths: readonly number[]): LengthSymbol[] {
   const symbols: LengthSymbol[] = [];
   for (let at = 0; at < lengths.length;) {
     let run = 0;
-    while (run < 138 && lengths[at + run] === 0) run++;
-    if (run >= 11) symbols.push({ symbol: MANY_ZEROS, extra: run - 11, extraBits: 7 });
-    else if (run >= 3) symbols.push({ symbol: FEW_ZEROS, extra: run - 3, extraBits: 3 });
-    else {
-      symbols.push({ symbol: lengths[at], extra: 0, extraBits: 0 });
-      run = 1;
+    while (run < LONGEST_RUN && lengths[at + run] === 0) run++;
+    const symbol = run >= RUNS[2].least ? 18 : run >= RUNS[1].least ? 17 : lengths[at];
+    if (symbol < REPEAT) {
+      symbols.push({ symbol, extra: 0, extraBits: 0 });
+      at++;
+    } else {
+      const { least, extraBits } = RUNS[symbol - REPEAT];
+      symbols.push({ symbol, extra: run - least, extraBits });
+      at += run;
     }
-    at += run;
   }
   return symbols;
 }
@@ -230,13 +231,7 @@ function readHeader(reader: BitReader): Uint8Array | null {
     const symbol = symbols.read(reader);
     if (symbol === null || symbol === REPEAT && at === 0) return null;
     const value = symbol < REPEAT ? symbol : symbol === REPEAT ? lengths[at - 1] : 0;
-    const run = symbol < REPEAT
-      ? 1
-      : symbol === REPEAT
-      ? 3 + reader.read(2)
-      : symbol === FEW_ZEROS
-      ? 3 + reader.read(3)
-      : 11 + reader.read(7);
+    const run = symbol < REPEAT ? 1 : RUNS[symbol - REPEAT].least + reader.read(RUNS[symbol - REPEAT].extraBits);
     if (at + run > all) return null;
     lengths.fill(value, at, at + run);
     at += run;

@@ -68,6 +68,7 @@ export {
   type BadFile,
   type BundleFile,
   type FolderOptions,
+  isNumbered,
   listBundles,
   type NewestOptions,
   newestSound,

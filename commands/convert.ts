@@ -83,9 +83,10 @@ function knownState(source: AnyCheckpoint, terminal: Terminal): { [key: string]:
   const args = stateField(source.state, "args");
   if (!isStateMap(args)) return known;
   try {
-    // The official code keeps flags and settings in one; and states are trees of plain values.
+    // The official code keeps flags and settings in one.
     const given = Object.fromEntries(Object.entries(args).filter(([key]) => isConfigKey(key))) as ConfigObject;
     const { config } = resolveConfig(given, { source: `${source.path}, args` });
+    // A config is a tree of plain values, as states are; an interface has no index signature to show it.
     return { ...known, config: { ...config } as unknown as StateValue, runtime: { config: {} } };
   } catch (error) {
     if (!(error instanceof DinogradError)) throw error;

@@ -3,7 +3,7 @@
  * and a digest of each split's annotation file, and its categories. No paths: a data set that was moved is the same one.
  */
 
-import { Sha256, type StateValue } from "../../checkpoint/mod.ts";
+import type { StateValue } from "../../checkpoint/mod.ts";
 import { counted } from "../counted.ts";
 import type { CocoDataset } from "../data/mod.ts";
 import type { StateReader } from "./bundle_state.ts";
@@ -29,11 +29,6 @@ export function dataRecord(data: RunData): { [key: string]: StateValue } {
     const sha256 = data[split].annotationHash();
     return [split, { images, annotations, sha256, categories: categories.map(({ id, name }) => ({ id, name })) }];
   }));
-}
-
-/** A short name for the record's content, for people. */
-export function dataDigest(record: StateValue): string {
-  return new Sha256().update(new TextEncoder().encode(JSON.stringify(record))).hex().slice(0, 16);
 }
 
 /** What differs between the data of a bundle's run and one split now; nothing where the bundle records none. */

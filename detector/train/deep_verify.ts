@@ -15,7 +15,7 @@ import {
   withoutExcluded,
 } from "../../checkpoint/mod.ts";
 import { DinogradError } from "../../engine/errors.ts";
-import { type ConfigObject, diffConfigs, type RunUi, type TrainOptions } from "../config/mod.ts";
+import { type ConfigObject, diffConfigs, type Given, type RunUi, type TrainOptions } from "../config/mod.ts";
 import { counted } from "../counted.ts";
 import { StateReader } from "./bundle_state.ts";
 import type { Progress } from "./progress.ts";
@@ -76,26 +76,15 @@ export async function verifyDeep(path: string, options: DeepOptions, ui: RunUi):
 /** The settings of the bundle's run, also those that were overridden between the two bundles. */
 function trainOptions(
   { bundle, start, options }: { bundle: Bundle; start: Bundle; options: DeepOptions },
-): TrainOptions {
+): Given<TrainOptions> {
   const [before, after] = [start, bundle].map((one) => configOf(new StateReader(one.state, one.path), one.path));
   const { model, optimizer, data } = diffConfigs(before, after);
   const override: ConfigObject = Object.fromEntries(
     [...model, ...optimizer, ...data].map(({ key, after }) => [key, after]),
   );
-  return {
-    ...{ config: null, configChanges: {}, outputDir: options.scratch, resume: start.path, override },
-    ...{ device: options.device, threads: options.threads, numWorkers: options.numWorkers, cocoPath: options.cocoPath },
-    ...{
-      pretrainModelPath: null,
-      backboneWeights: null,
-      finetuneIgnore: [],
-      freeze: [],
-      startEpoch: null,
-      classMap: null,
-    },
-    ...{ seed: null, saveEverySteps: null, saveEveryMinutes: null, keepCheckpoints: 1, strictResume: false },
-    ...{ resumeCheck: false, debug: false, saveLog: false, note: "", dryRun: false, json: false },
-  };
+  const { device, threads, numWorkers, cocoPath, scratch: outputDir } = options;
+  const again = { outputDir, resume: start.path, override, keepCheckpoints: 1, resumeCheck: false };
+  return { device, threads, numWorkers, cocoPath, ...again };
 }
 
 async function bundleBefore(path: string, target: Progress): Promise<string> {

@@ -10,6 +10,7 @@ import {
   type BundleContent,
   CodecPool,
   type FileLayer,
+  isNumbered,
   listBundles,
   openBundle,
   planPrune,
@@ -27,7 +28,6 @@ import type { TrainingSession } from "./session.ts";
 
 export const BEST_REGULAR = "checkpoint_best_regular.dino";
 export const BEST_EMA = "checkpoint_best_ema.dino";
-const NUMBERED = /^checkpoint\d+\.dino$/;
 /** Becomes `checkpoint_previous.dino` once its successor is on disk; if left over, it is removed like a temporary file. */
 const STAGED = `${PREVIOUS_NAME}.tmp-staged`;
 /** Milliseconds after which a failed save is tried again. */
@@ -172,7 +172,7 @@ export class Saver {
     }
     if (hasPrevious) this.#forgive(() => this.#files.rename(this.#at(STAGED), this.#at(PREVIOUS_NAME)));
     for (const name of names) this.#forgive(() => this.#files.link(this.path, this.#at(name)));
-    if (names.some((name) => NUMBERED.test(name))) await this.#prune(stateNumber(content.state, "step") ?? 0);
+    if (names.some(isNumbered)) await this.#prune(stateNumber(content.state, "step") ?? 0);
     return true;
   }
 
@@ -181,7 +181,7 @@ export class Saver {
     const { folder, keep } = this.#options;
     if (keep === null) return;
     const { bundles } = await listBundles(folder);
-    const numbered = bundles.filter(({ name, progress }) => NUMBERED.test(name) && progress <= step);
+    const numbered = bundles.filter(({ name, progress }) => isNumbered(name) && progress <= step);
     const { remove } = planPrune(numbered, { last: keep, protect: () => false });
     for (const path of remove) this.#forgive(() => this.#files.remove(path));
   }
