@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { writeBundle } from "../../checkpoint/mod.ts";
-import type { DetectOptions, RunUi } from "../../detector/config/mod.ts";
+import { DETECT_DEFAULTS, type DetectOptions, type RunUi } from "../../detector/config/mod.ts";
 import { encodeJpeg, encodePng, readImage } from "../../detector/data/mod.ts";
 import { detect, detectImage, type ImageDetections, UniqueNames } from "../../detector/inference.ts";
 import { loadModel } from "../../detector/load_model.ts";
@@ -40,18 +40,13 @@ async function prepared(test: (folder: string, device: Device) => Promise<void>)
 
 function options(folder: string, changes: Partial<DetectOptions>): DetectOptions {
   return {
-    config: null,
-    configChanges: {},
+    ...DETECT_DEFAULTS,
     device: "cpu",
     threads: 1,
     numWorkers: 0,
     images: [`${folder}/images`],
     checkpoint: `${folder}/model.dino`,
-    out: null,
     threshold: 0,
-    useEma: false,
-    exifOrientation: false,
-    classNames: null,
     json: true,
     ...changes,
   };
@@ -60,13 +55,9 @@ function options(folder: string, changes: Partial<DetectOptions>): DetectOptions
 function recorder() {
   const warnings: string[] = [];
   const values: unknown[] = [];
-  const ui: RunUi = {
-    say: () => {},
+  const ui: Partial<RunUi> = {
     warn: (line) => warnings.push(line),
-    table: () => {},
     json: (value) => values.push(value),
-    progress: () => ({ update: () => {}, finish: () => {} }),
-    stop: new AbortController().signal,
   };
   return { ui, warnings, values };
 }

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { EvalOptions, RunUi } from "../../detector/config/mod.ts";
+import { EVAL_DEFAULTS, type EvalOptions, type RunUi } from "../../detector/config/mod.ts";
 import { evaluateDetections } from "../../detector/eval/mod.ts";
 import { evaluateCheckpoint } from "../../detector/evaluate_checkpoint.ts";
 import { createCpuDevice } from "../../engine/device/wasm/device.ts";
@@ -28,32 +28,18 @@ async function prepared(test: (folder: string) => Promise<void>): Promise<void> 
 
 function options(folder: string, changes: Partial<EvalOptions>): EvalOptions {
   return {
-    config: null,
-    configChanges: {},
+    ...EVAL_DEFAULTS,
     device: "cpu",
     threads: 1,
     numWorkers: 0,
     checkpoint: `${folder}/model.dino`,
     cocoPath: folder,
     outputDir: `${folder}/out`,
-    useEma: false,
-    test: false,
-    saveResults: false,
-    debug: false,
-    perClass: false,
-    json: false,
     ...changes,
   };
 }
 
-const quiet: RunUi = {
-  say: () => {},
-  warn: () => {},
-  table: () => {},
-  json: () => {},
-  progress: () => ({ update: () => {}, finish: () => {} }),
-  stop: new AbortController().signal,
-};
+const quiet: Partial<RunUi> = { warn: () => {} };
 
 const readJson = async (path: string) => JSON.parse(await Deno.readTextFile(path));
 
