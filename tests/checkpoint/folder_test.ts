@@ -21,7 +21,7 @@ import { numberToBfloat16, numberToHalf } from "../../checkpoint/element_view.ts
 import { DinogradError } from "../../engine/errors.ts";
 import { mendChecksums } from "./forge.ts";
 import { MemoryFiles, systemError } from "./memory_files.ts";
-import { randomTensor, smallContent, smallState } from "./support.ts";
+import { randomTensor, smallContent, smallState, weights } from "./support.ts";
 
 function floats(values: readonly number[], shape: readonly number[] = [values.length]): StoredTensor {
   return { dtype: "f32", shape, data: new Uint8Array(Float32Array.from(values).buffer) };
@@ -336,5 +336,18 @@ Deno.test("half formats are rounded to nearest even, also where float32 would hi
   for (let bits = 0; bits < 0x7c00; bits++) {
     const [value] = toNumbers({ dtype: "f16", shape: [1], data: new Uint8Array(Uint16Array.of(bits).buffer) });
     assertEquals(numberToHalf(value), bits);
+  }
+});
+
+Deno.test("a damaged bundle is not called equal to its sound copy, whichever comes first", async () => {
+  for (const compress of [true, false]) {
+    const files = new MemoryFiles();
+    await writeBundle("a.dino", { tensors: new Map([["w", weights([3000])]]), state: null }, { files, compress });
+    const bytes = files.get("a.dino").slice();
+    bytes[bytes.length - 200] ^= 4;
+    files.put("b.dino", bytes);
+    const place = 'b.dino, tensor "w", chunk 0';
+    await assertRejects(() => diffBundles("a.dino", "b.dino", { files }), DinogradError, place);
+    await assertRejects(() => diffBundles("b.dino", "a.dino", { files }), DinogradError, place);
   }
 });
