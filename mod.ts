@@ -65,15 +65,15 @@ export {
 } from "./detector/data/mod.ts";
 export * from "./detector/draw/mod.ts";
 export * from "./detector/eval/mod.ts";
-export { evaluateCheckpoint } from "./detector/evaluate_checkpoint.ts";
+export { evaluateCheckpoint } from "./detector/eval/evaluate_checkpoint.ts";
 export {
   describeDetections,
   detect,
   detectImage,
   type DetectImageOptions,
   type Detection,
-} from "./detector/inference.ts";
-export { type LoadedModel, loadModel, type LoadModelOptions } from "./detector/load_model.ts";
+} from "./detector/inference/detect.ts";
+export { type LoadedModel, loadModel, type LoadModelOptions } from "./detector/inference/load_model.ts";
 export {
   Criterion,
   type CriterionCall,
@@ -106,8 +106,8 @@ export {
   type Trace,
   type TraceName,
 } from "./detector/model/mod.ts";
-export { openDevice } from "./detector/open_device.ts";
-export type { Evaluation } from "./detector/train/evaluate.ts";
+export { type DeviceChoice, openDevice, type OpenDeviceOptions } from "./engine/device/open.ts";
+export type { Evaluation } from "./detector/eval/evaluate.ts";
 export { train, type TrainHooks, type TrainingResult } from "./detector/train/trainer.ts";
-export { transformsOf } from "./detector/train/transforms.ts";
+export { transformsOf } from "./detector/data/configured_transforms.ts";
 export type { ClassName } from "./detector/weights/mod.ts";

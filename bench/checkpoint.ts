@@ -17,9 +17,9 @@ import {
   writeBundle,
 } from "../checkpoint/mod.ts";
 import { preset } from "../detector/config/mod.ts";
-import { syntheticBatch } from "../detector/measure.ts";
+import { syntheticBatch } from "../commands/measure/model.ts";
 import { buildDino } from "../detector/model/mod.ts";
-import { withoutAliases } from "../detector/train/bundle_state.ts";
+import { withoutAliases } from "../detector/train/records/bundle_state.ts";
 import { TrainingSession } from "../detector/train/session.ts";
 import { createCpuDevice } from "../engine/device/wasm/device.ts";
 import { DryDevice } from "../engine/device/dry.ts";

@@ -1,13 +1,13 @@
 /**
- * Deflating and inflating the exponents of a chunk of weights (`checkpoint/literal_deflate.ts`), against zlib told that
+ * Deflating and inflating the exponents of a chunk of weights (`checkpoint/codec/deflate.ts`), against zlib told that
  * there is nothing but frequencies to use.
  *
  * Run: `deno run -A bench/deflate.ts`.
  */
 import * as zlib from "node:zlib";
-import { formatTable } from "../commands/table.ts";
-import { deflateLiterals, HEADER_BYTES, inflateLiterals } from "../checkpoint/literal_deflate.ts";
-import { PlaneMemory } from "../checkpoint/plane_memory.ts";
+import { formatTable } from "../commands/shared/table.ts";
+import { deflateLiterals, HEADER_BYTES, inflateLiterals } from "../checkpoint/codec/deflate.ts";
+import { PlaneMemory } from "../checkpoint/codec/plane_memory.ts";
 import { RandomStream } from "../engine/random.ts";
 
 const COUNT = 512 * 1024;

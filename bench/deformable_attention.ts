@@ -5,12 +5,12 @@
  */
 
 import { createCpuDevice } from "../engine/device/wasm/device.ts";
-import { fastest, measurePeak } from "../engine/device/wasm/peak.ts";
+import { fastest, measurePeak } from "../commands/measure/peak.ts";
 import { deformableAttention } from "../engine/ops/deformable_attention.ts";
 import { RandomStream } from "../engine/random.ts";
 import { scope } from "../engine/scope.ts";
 import { tensor } from "../engine/tensor.ts";
-import { formatTable } from "../commands/table.ts";
+import { formatTable } from "../commands/shared/table.ts";
 import { flagValue } from "./options.ts";
 
 interface Case {

@@ -6,10 +6,10 @@
  */
 
 import { createCpuDevice } from "../engine/device/wasm/device.ts";
-import { measurePeak } from "../engine/device/wasm/peak.ts";
+import { measurePeak } from "../commands/measure/peak.ts";
 import { preset } from "../detector/config/mod.ts";
-import { measureInference, type Measurement, measureTraining } from "../detector/measure.ts";
-import { formatBytes, formatTable } from "../commands/table.ts";
+import { measureInference, type Measurement, measureTraining } from "../commands/measure/model.ts";
+import { formatBytes, formatTable } from "../commands/shared/table.ts";
 import { flagValue, residentPeak } from "./options.ts";
 
 const config = preset("DINO_4scale")!; // the name is one of the presets'

@@ -4,9 +4,9 @@
  */
 
 import type { Buffer, MatmulCall, MatrixLayout } from "../engine/device/device.ts";
-import { WasmGemm } from "../engine/device/wasm/gemm.ts";
-import { WasmRuntime } from "../engine/device/wasm/runtime.ts";
-import { fastest, peakMeter } from "../engine/device/wasm/peak.ts";
+import { WasmGemm } from "../engine/device/wasm/product/product.ts";
+import { WasmRuntime } from "../engine/device/wasm/runtime/runtime.ts";
+import { fastest, peakMeter } from "../commands/measure/peak.ts";
 
 interface Shape {
   readonly name: string;

@@ -7,9 +7,9 @@
 
 import type { Buffer } from "../engine/device/device.ts";
 import { createCpuDevice } from "../engine/device/wasm/device.ts";
-import { column, type Expr, input, kept, reduced } from "../engine/kernel/expr.ts";
-import type { ColumnRecipe, RowRecipe } from "../engine/kernel/recipes.ts";
-import { formatTable } from "../commands/table.ts";
+import { column, type Expr, input, kept, reduced } from "../engine/kernel/language/expr.ts";
+import type { ColumnRecipe, RowRecipe } from "../engine/kernel/language/recipes.ts";
+import { formatTable } from "../commands/shared/table.ts";
 import { flagValue } from "./options.ts";
 
 const threads = Number(flagValue("--threads") ?? navigator.hardwareConcurrency);

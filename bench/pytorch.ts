@@ -4,7 +4,7 @@
  */
 
 import { createCpuDevice } from "../engine/device/wasm/device.ts";
-import { fastest } from "../engine/device/wasm/peak.ts";
+import { fastest } from "../commands/measure/peak.ts";
 import { withoutGradient } from "../engine/autograd.ts";
 import { conv2d } from "../engine/ops/conv.ts";
 import { deformableAttention } from "../engine/ops/deformable_attention.ts";
@@ -14,7 +14,7 @@ import { scope } from "../engine/scope.ts";
 import type { Shape } from "../engine/shape.ts";
 import { sizeOf } from "../engine/shape.ts";
 import { type Tensor, tensor } from "../engine/tensor.ts";
-import { formatTable } from "../commands/table.ts";
+import { formatTable } from "../commands/shared/table.ts";
 import { flagValue } from "./options.ts";
 import { runPython } from "./python.ts";
 

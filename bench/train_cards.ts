@@ -4,8 +4,8 @@
  * the other. A run that was interrupted goes on where it was; times count only what was computed.
  */
 import { Command } from "commander";
-import { readScores, scorePlot } from "../commands/run_curves.ts";
-import { formatTable } from "../commands/table.ts";
+import { readScores, scorePlot } from "../commands/shared/run_curves.ts";
+import { formatTable } from "../commands/shared/table.ts";
 
 const CLI = new URL("../cli.ts", import.meta.url).pathname;
 /** What the preset promises. */

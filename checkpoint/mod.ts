@@ -26,9 +26,9 @@ export {
 } from "./stored_tensor.ts";
 export { type ElementReader, elementReader, elementWriter, isFloatDType, toNumbers } from "./element_view.ts";
 export { elementsOf, stateDictFrom, storeTensors } from "./engine_tensors.ts";
-export type { StateValue } from "./msgpack.ts";
-export { type FileHandle, type FileLayer, type OpenMode } from "./file_layer.ts";
-export { nodeFiles, type Processes } from "./node_files.ts";
+export type { StateValue } from "./bundle/header.ts";
+export { type FileHandle, type FileLayer, type OpenMode } from "./files/layer.ts";
+export { nodeFiles, type Processes } from "./files/node_files.ts";
 export {
   Bundle,
   type BundleContent,
@@ -37,8 +37,8 @@ export {
   openBundle,
   readBundle,
   type VerifyReport,
-} from "./bundle_reader.ts";
-export type { ChunkRecord } from "./bundle_format.ts";
+} from "./bundle/reader.ts";
+export type { ChunkRecord } from "./bundle/format.ts";
 export type {
   ChunkSummary,
   CodecBlock,
@@ -48,13 +48,13 @@ export type {
   EncodeBlock,
   EncodedBlock,
   StoredChunk,
-} from "./codec_block.ts";
-export { CodecPool } from "./codec_pool.ts";
-export { type BundleSummary, writeBundle } from "./bundle_writer.ts";
-export { WRITER } from "./bundle_plan.ts";
-export { crc32, Sha256 } from "./native_codec.ts";
-export { SaveError, type SaveErrorCode } from "./replace_file.ts";
-export { digestOf, digestOfBundle, type Exclude, excludeCircumstances, withoutExcluded } from "./digest.ts";
+} from "./codec/block.ts";
+export { CodecPool } from "./codec/pool.ts";
+export { type BundleSummary, writeBundle } from "./bundle/writer.ts";
+export { WRITER } from "./bundle/plan.ts";
+export { crc32, Sha256 } from "./codec/native_codec.ts";
+export { SaveError, type SaveErrorCode } from "./files/replace.ts";
+export { digestOf, digestOfBundle, type Exclude, excludeCircumstances, withoutExcluded } from "./bundle/digest.ts";
 export {
   type BundleDifference,
   diffBundles,
@@ -62,8 +62,8 @@ export {
   diffTensors,
   type StateDifference,
   type TensorDifference,
-} from "./diff.ts";
-export { averageBundles } from "./average.ts";
+} from "./bundle/diff.ts";
+export { averageBundles } from "./bundle/average.ts";
 export {
   type BadFile,
   type BundleFile,
@@ -81,9 +81,9 @@ export {
   RESUME_NAME,
   setAside,
   stateNumber,
-} from "./folder.ts";
-export { describeLock, FolderLock, LOCK_NAME, lockFolder } from "./lock.ts";
-export { openPth, PthFile } from "./pth.ts";
+} from "./files/folder.ts";
+export { describeLock, FolderLock, LOCK_NAME, lockFolder } from "./files/lock.ts";
+export { openPth, PthFile } from "./pytorch/pth.ts";
 export {
   pickleGet,
   PickleName,
@@ -95,5 +95,10 @@ export {
   stateDictOf,
   stripPrefix,
   toStateValue,
-} from "./pickle_values.ts";
-export { openSafetensors, type SafetensorsEntry, SafetensorsFile, writeSafetensors } from "./safetensors.ts";
+} from "./pytorch/pickle_values.ts";
+export {
+  openSafetensors,
+  type SafetensorsEntry,
+  SafetensorsFile,
+  writeSafetensors,
+} from "./safetensors/safetensors.ts";

@@ -4,11 +4,11 @@ import { resolve } from "@std/path";
 import { averageBundles, diffStates, openBundle, type StateValue, writeBundle } from "../checkpoint/mod.ts";
 import { counted } from "../detector/counted.ts";
 import { DinogradError } from "../engine/errors.ts";
-import { refuseOtherFormats } from "./any_checkpoint.ts";
-import { refuseTrainingState, stateField, weightsState } from "./checkpoint_view.ts";
-import type { Verb } from "./command.ts";
-import { formatBytes } from "./table.ts";
-import type { Terminal } from "./terminal.ts";
+import { refuseOtherFormats } from "./shared/any_checkpoint.ts";
+import { refuseTrainingState, stateField, weightsState } from "./shared/checkpoint_view.ts";
+import type { Verb } from "./shared/command.ts";
+import { formatBytes } from "./shared/table.ts";
+import type { Terminal } from "./shared/terminal.ts";
 
 interface AverageFlags {
   readonly out: string;

@@ -5,10 +5,16 @@
 import type { Command } from "commander";
 import { DinogradError } from "../engine/errors.ts";
 import type { DinoConfig } from "../detector/config/mod.ts";
-import { addComputeFlags, addConfigFlags, type ComputeFlags, computeOptions, type ConfigFlags } from "./command.ts";
-import type { Verb } from "./command.ts";
-import { chooseConfig } from "./config_choice.ts";
-import { formatBytes } from "./table.ts";
+import {
+  addComputeFlags,
+  addConfigFlags,
+  type ComputeFlags,
+  computeOptions,
+  type ConfigFlags,
+} from "./shared/command.ts";
+import type { Verb } from "./shared/command.ts";
+import { chooseConfig } from "./shared/config_choice.ts";
+import { formatBytes } from "./shared/table.ts";
 
 interface BenchFlags extends ComputeFlags, ConfigFlags {
   readonly image_size?: string;
@@ -40,10 +46,10 @@ export const benchVerb: Verb<BenchFlags> = {
     if (!config) throw new DinogradError("config", `bench: expected a configuration but found none in ${preset}`);
     const size = imageSize(flags.image_size, config);
     const [{ openDevice }, { measureKernels }, { measureInference }, { measurePeak }] = await Promise.all([
-      import("../detector/open_device.ts"),
-      import("../engine/measure.ts"),
-      import("../detector/measure.ts"),
-      import("../engine/device/wasm/peak.ts"),
+      import("../engine/device/open.ts"),
+      import("./measure/operations.ts"),
+      import("./measure/model.ts"),
+      import("./measure/peak.ts"),
     ]);
     const device = await openDevice(computeOptions(flags));
     try {

@@ -5,11 +5,11 @@ import { type StateValue, type StoredTensor, stripPrefix, writeBundle, writeSafe
 import { type ConfigObject, isConfigKey, resolveConfig } from "../detector/config/mod.ts";
 import { counted } from "../detector/counted.ts";
 import { DinogradError } from "../engine/errors.ts";
-import { type AnyCheckpoint, openAnyCheckpoint } from "./any_checkpoint.ts";
-import { isStateMap, refuseTrainingState, stateField, weightsState } from "./checkpoint_view.ts";
-import type { Verb } from "./command.ts";
-import { formatBytes } from "./table.ts";
-import type { Terminal } from "./terminal.ts";
+import { type AnyCheckpoint, openAnyCheckpoint } from "./shared/any_checkpoint.ts";
+import { isStateMap, refuseTrainingState, stateField, weightsState } from "./shared/checkpoint_view.ts";
+import type { Verb } from "./shared/command.ts";
+import { formatBytes } from "./shared/table.ts";
+import type { Terminal } from "./shared/terminal.ts";
 
 interface ConvertFlags {
   readonly ema?: true;

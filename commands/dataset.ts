@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { counted } from "../detector/counted.ts";
 import { generateCards } from "../detector/data/mod.ts";
 import { DinogradError } from "../engine/errors.ts";
-import { integerFlag, type Verb } from "./command.ts";
+import { integerFlag, type Verb } from "./shared/command.ts";
 
 interface DatasetFlags {
   readonly out: string;

@@ -10,12 +10,12 @@ import type { Command } from "commander";
 import { bold, dim, green } from "@std/fmt/colors";
 import { digestOfBundle, openBundle } from "../checkpoint/mod.ts";
 import { DinogradError } from "../engine/errors.ts";
-import { addComputeFlags, type ComputeFlags, type Verb } from "./command.ts";
-import { DemoProcess } from "./demo_process.ts";
-import { exists, isFolder, writeText } from "./files.ts";
-import { lossPlot, readLosses } from "./run_curves.ts";
-import { formatSeconds } from "./table.ts";
-import type { Terminal } from "./terminal.ts";
+import { addComputeFlags, type ComputeFlags, type Verb } from "./shared/command.ts";
+import { DemoProcess } from "./demo/process.ts";
+import { exists, isFolder, writeText } from "./shared/files.ts";
+import { lossPlot, readLosses } from "./shared/run_curves.ts";
+import { formatSeconds } from "./shared/table.ts";
+import type { Terminal } from "./shared/terminal.ts";
 
 interface DemoFlags extends ComputeFlags {
   readonly out: string;

@@ -10,9 +10,9 @@ import {
   type ConfigFlags,
   numberFlag,
   type Verb,
-} from "./command.ts";
-import { chooseConfig } from "./config_choice.ts";
-import { EXIT_CODES } from "./exit_codes.ts";
+} from "./shared/command.ts";
+import { chooseConfig } from "./shared/config_choice.ts";
+import { EXIT_CODES } from "./shared/exit_codes.ts";
 
 interface DetectFlags extends ConfigFlags, ComputeFlags {
   readonly checkpoint: string;

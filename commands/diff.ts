@@ -1,11 +1,11 @@
 /** `diff`: which tensors and states of two bundles differ, and by how much. */
 import type { Command } from "commander";
 import { type BundleDifference, diffBundles, excludeCircumstances } from "../checkpoint/mod.ts";
-import { refuseOtherFormats } from "./any_checkpoint.ts";
-import { describeValue, shortNumber, stateToJson } from "./checkpoint_view.ts";
-import type { Verb } from "./command.ts";
-import { EXIT_CODES } from "./exit_codes.ts";
-import type { Terminal } from "./terminal.ts";
+import { refuseOtherFormats } from "./shared/any_checkpoint.ts";
+import { describeValue, shortNumber, stateToJson } from "./shared/checkpoint_view.ts";
+import type { Verb } from "./shared/command.ts";
+import { EXIT_CODES } from "./shared/exit_codes.ts";
+import type { Terminal } from "./shared/terminal.ts";
 
 interface DiffFlags {
   readonly json?: true;

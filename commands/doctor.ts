@@ -15,8 +15,8 @@ import {
   type TrainOptions,
 } from "../detector/config/mod.ts";
 import { counted } from "../detector/counted.ts";
-import { StateReader } from "../detector/train/bundle_state.ts";
-import { recordedCocoPath } from "../detector/train/run_check.ts";
+import { StateReader } from "../detector/train/records/bundle_state.ts";
+import { recordedCocoPath } from "../detector/train/proof/circumstances.ts";
 import { train } from "../detector/train/trainer.ts";
 import { DinogradError } from "../engine/errors.ts";
 import {
@@ -28,14 +28,14 @@ import {
   integerFlag,
   nameList,
   type Verb,
-} from "./command.ts";
-import { chooseConfig } from "./config_choice.ts";
-import { checkConfig, checkFile, checkParameters } from "./doctor_checks.ts";
-import { checkSplit } from "./doctor_data.ts";
-import { asFinding, type Finding, firstToStop, wrong } from "./doctor_findings.ts";
-import { checkDevice, checkFolder } from "./doctor_machine.ts";
-import { EXIT_CODES } from "./exit_codes.ts";
-import type { Terminal } from "./terminal.ts";
+} from "./shared/command.ts";
+import { chooseConfig } from "./shared/config_choice.ts";
+import { checkConfig, checkFile, checkParameters } from "./doctor/checks.ts";
+import { checkSplit } from "./doctor/data.ts";
+import { asFinding, type Finding, firstToStop, wrong } from "./doctor/findings.ts";
+import { checkDevice, checkFolder } from "./doctor/machine.ts";
+import { EXIT_CODES } from "./shared/exit_codes.ts";
+import type { Terminal } from "./shared/terminal.ts";
 
 export interface DoctorFlags extends ConfigFlags, ComputeFlags {
   readonly output_dir?: string;

@@ -16,11 +16,11 @@ import {
   computeOptions,
   type ConfigFlags,
   type Verb,
-} from "./command.ts";
-import { chooseConfig } from "./config_choice.ts";
-import { EXIT_CODES } from "./exit_codes.ts";
-import { readText } from "./files.ts";
-import type { Terminal } from "./terminal.ts";
+} from "./shared/command.ts";
+import { chooseConfig } from "./shared/config_choice.ts";
+import { EXIT_CODES } from "./shared/exit_codes.ts";
+import { readText } from "./shared/files.ts";
+import type { Terminal } from "./shared/terminal.ts";
 
 interface EvalFlags extends ConfigFlags, ComputeFlags {
   readonly gt?: string;

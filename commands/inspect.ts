@@ -5,7 +5,7 @@
 import type { Command } from "commander";
 import { digestOfBundle } from "../checkpoint/mod.ts";
 import { DinogradError } from "../engine/errors.ts";
-import { type AnyCheckpoint, openAnyCheckpoint } from "./any_checkpoint.ts";
+import { type AnyCheckpoint, openAnyCheckpoint } from "./shared/any_checkpoint.ts";
 import {
   describeState,
   formatShape,
@@ -13,10 +13,10 @@ import {
   shortNumber,
   stateToJson,
   tensorStatistics,
-} from "./checkpoint_view.ts";
-import type { Verb } from "./command.ts";
-import { formatBytes } from "./table.ts";
-import type { Terminal } from "./terminal.ts";
+} from "./shared/checkpoint_view.ts";
+import type { Verb } from "./shared/command.ts";
+import { formatBytes } from "./shared/table.ts";
+import type { Terminal } from "./shared/terminal.ts";
 
 interface InspectFlags {
   readonly keys?: string;

@@ -9,9 +9,9 @@ import {
   type StateValue,
 } from "../checkpoint/mod.ts";
 import { DinogradError } from "../engine/errors.ts";
-import { stateField } from "./checkpoint_view.ts";
-import { integerFlag, type Verb } from "./command.ts";
-import { isFolder } from "./files.ts";
+import { stateField } from "./shared/checkpoint_view.ts";
+import { integerFlag, type Verb } from "./shared/command.ts";
+import { isFolder } from "./shared/files.ts";
 
 interface PruneFlags {
   readonly last: number;

@@ -17,10 +17,10 @@ import {
   writeBundle,
 } from "../checkpoint/mod.ts";
 import { DinogradError } from "../engine/errors.ts";
-import type { Verb } from "./command.ts";
-import { EXIT_CODES } from "./exit_codes.ts";
-import { stateField } from "./checkpoint_view.ts";
-import { isFolder } from "./files.ts";
+import type { Verb } from "./shared/command.ts";
+import { EXIT_CODES } from "./shared/exit_codes.ts";
+import { stateField } from "./shared/checkpoint_view.ts";
+import { isFolder } from "./shared/files.ts";
 
 interface RepairFlags {
   readonly dry_run?: true;

@@ -5,10 +5,10 @@
 import { Command, CommanderError } from "commander";
 import { didYouMean } from "../detector/config/mod.ts";
 import { DinogradError } from "../engine/errors.ts";
-import { EXIT_CODES } from "./exit_codes.ts";
-import { watchForStop } from "./stop.ts";
-import { Terminal } from "./terminal.ts";
-import { explainError, explainUsage } from "./usage.ts";
+import { EXIT_CODES } from "./shared/exit_codes.ts";
+import { watchForStop } from "./shared/stop.ts";
+import { Terminal } from "./shared/terminal.ts";
+import { explainError, explainUsage } from "./shared/usage.ts";
 import { VERBS } from "./verbs.ts";
 
 export const VERSION = "0.1.0";

@@ -2,10 +2,10 @@
 import type { Command } from "commander";
 import type { EvalOptions, RunUi, TrainOptions } from "../detector/config/mod.ts";
 import { DinogradError } from "../engine/errors.ts";
-import type { Verb } from "./command.ts";
-import { EXIT_CODES } from "./exit_codes.ts";
-import { LogUi } from "./log_ui.ts";
-import { defineTrainFlags, officialEvalOptions, type TrainFlags, trainOptions } from "./train_options.ts";
+import type { Verb } from "./shared/command.ts";
+import { EXIT_CODES } from "./shared/exit_codes.ts";
+import { LogUi } from "./shared/log_ui.ts";
+import { defineTrainFlags, officialEvalOptions, type TrainFlags, trainOptions } from "./shared/train_options.ts";
 
 /** What does the work. */
 export interface TrainActions {

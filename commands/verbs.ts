@@ -1,5 +1,5 @@
 /** All verbs: one line about each, and how to load its file when it is called. */
-import type { Verb } from "./command.ts";
+import type { Verb } from "./shared/command.ts";
 
 export interface VerbEntry {
   readonly about: string;
@@ -12,7 +12,10 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
   train: {
     about: "train, resume or fine-tune a detector",
     load: async () => {
-      const [{ trainVerb }, { evaluateAndShow }] = await Promise.all([import("./train.ts"), import("./evaluate.ts")]);
+      const [{ trainVerb }, { evaluateAndShow }] = await Promise.all([
+        import("./train.ts"),
+        import("./shared/evaluate.ts"),
+      ]);
       return trainVerb({
         // The engine is loaded when there is work for it: help and usage errors come at once.
         train: async (options, ui) => (await import("../detector/train/trainer.ts")).train(options, ui),
@@ -23,7 +26,7 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
   eval: {
     about: "COCO average precision of a checkpoint, or of two files",
     load: async () => {
-      const { evaluateAndShow } = await import("./evaluate.ts");
+      const { evaluateAndShow } = await import("./shared/evaluate.ts");
       return (await import("./eval.ts")).evalVerb({ evaluate: evaluateAndShow });
     },
   },
@@ -32,7 +35,7 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     load: async () => {
       const { detectVerb } = await import("./detect.ts");
       return detectVerb({
-        detect: async (options, ui) => (await import("../detector/inference.ts")).detect(options, ui),
+        detect: async (options, ui) => (await import("../detector/inference/detect.ts")).detect(options, ui),
       });
     },
   },

@@ -6,12 +6,12 @@ import type { Command } from "commander";
 import { listBundles, openBundle } from "../checkpoint/mod.ts";
 import { counted } from "../detector/counted.ts";
 import { DinogradError } from "../engine/errors.ts";
-import { refuseOtherFormats } from "./any_checkpoint.ts";
-import { addComputeFlags, type ComputeFlags, computeOptions, type Verb } from "./command.ts";
-import { isFolder } from "./files.ts";
-import { EXIT_CODES } from "./exit_codes.ts";
-import { formatBytes } from "./table.ts";
-import type { Terminal } from "./terminal.ts";
+import { refuseOtherFormats } from "./shared/any_checkpoint.ts";
+import { addComputeFlags, type ComputeFlags, computeOptions, type Verb } from "./shared/command.ts";
+import { isFolder } from "./shared/files.ts";
+import { EXIT_CODES } from "./shared/exit_codes.ts";
+import { formatBytes } from "./shared/table.ts";
+import type { Terminal } from "./shared/terminal.ts";
 
 interface VerifyFlags extends ComputeFlags {
   readonly deep?: true;
@@ -71,7 +71,7 @@ export const verifyVerb: Verb<VerifyFlags> = {
 async function trainAgain(path: string, flags: VerifyFlags, terminal: Terminal) {
   const scratch = await Deno.makeTempDir({ prefix: "dinograd-verify-" });
   try {
-    const { verifyDeep } = await import("../detector/train/deep_verify.ts");
+    const { verifyDeep } = await import("../detector/train/proof/deep_verify.ts");
     const options = { ...computeOptions(flags), cocoPath: flags.coco_path ?? null, from: flags.from ?? null, scratch };
     const report = await verifyDeep(path, options, terminal);
     const { from, steps, differences } = report;

@@ -41,14 +41,14 @@ export type {
 export { DryDevice } from "./device/dry.ts";
 export { ReferenceDevice } from "./device/reference.ts";
 export { createCpuDevice } from "./device/wasm/device.ts";
-export type { WasmRuntimeOptions } from "./device/wasm/runtime.ts";
+export type { WasmRuntimeOptions } from "./device/wasm/runtime/runtime.ts";
 export { createWebGpuDevice, type WebGpuDevice, type WebGpuOptions } from "./device/webgpu/device.ts";
 export type { WebGpuAdapterInfo } from "./device/webgpu/adapter.ts";
 export type { Tiles } from "./device/webgpu/gemm.ts";
 export type { DType, TensorData } from "./dtype.ts";
 export { DinogradError, type ErrorKind } from "./errors.ts";
-export type { BilinearSampler, Corner, Plane, SamplePoint } from "./kernel/bilinear.ts";
-export type { BinaryOp, Expr, ExprOp, LeafOp, UnaryOp } from "./kernel/expr.ts";
+export type { BilinearSampler, Corner, Plane, SamplePoint } from "./kernel/language/bilinear.ts";
+export type { BinaryOp, Expr, ExprOp, LeafOp, UnaryOp } from "./kernel/language/expr.ts";
 export type {
   ArithmeticOp,
   BufferRef,
@@ -60,7 +60,7 @@ export type {
   Value,
   ValueType,
   Variable,
-} from "./kernel/machine.ts";
+} from "./kernel/language/machine.ts";
 export type {
   Along,
   ColumnLaunch,
@@ -73,7 +73,7 @@ export type {
   RowOutput,
   RowRecipe,
   RowReduction,
-} from "./kernel/recipes.ts";
+} from "./kernel/language/recipes.ts";
 export { defineOp, type OpCall, type OpDefinition } from "./op.ts";
 export * from "./nn/mod.ts";
 export * from "./ops/mod.ts";

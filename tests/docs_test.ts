@@ -71,9 +71,9 @@ function leadsSomewhere(from: string, target: string): boolean {
 }
 
 Deno.test("the reading of names and links finds what is there and notices what is not", () => {
-  assertEquals(namesIn("see `op.ts`, `kernel/wasm_*.ts` and `model.forward`"), ["op.ts", "kernel/wasm_*.ts"]);
-  assert(exists("op.ts") && exists("kernel/wasm_*.ts") && exists("engine/op.ts"));
-  assert(!exists("p.ts") && !exists("kernel/op.ts") && !exists("kernel/gpu_*.ts"));
+  assertEquals(namesIn("see `op.ts`, `kernel/wasm/*.ts` and `model.forward`"), ["op.ts", "kernel/wasm/*.ts"]);
+  assert(exists("op.ts") && exists("kernel/wasm/*.ts") && exists("engine/op.ts"));
+  assert(!exists("p.ts") && !exists("kernel/op.ts") && !exists("kernel/gpu/*.ts"));
   assert(leadsSomewhere("README.md", "docs/resume.md#other-classes"));
   assert(!leadsSomewhere("README.md", "docs/resume.md#no-such-heading") && !leadsSomewhere("docs/a.md", "b.md"));
   assert(documents.length > 3 && namesIn(read("docs/architecture.md")).length > 20);

@@ -42,7 +42,6 @@ export {
   type ConfigChoice,
   DETECT_DEFAULTS,
   type DetectOptions,
-  type DeviceChoice,
   EVAL_DEFAULTS,
   type EvalOptions,
   type Given,

@@ -2,11 +2,9 @@
  * What a caller asks of training, evaluation and detection, and what holds where nothing is asked: the command line and
  * programs that import the package have the same defaults, from here.
  */
+import type { DeviceChoice } from "../../engine/device/open.ts";
 import type { DinoConfig } from "./dino_config.ts";
 import type { ConfigObject } from "./values.ts";
-
-/** Where to compute: `auto` takes a hardware GPU if there is one, else the CPU. */
-export type DeviceChoice = "auto" | "cpu" | "webgpu";
 
 /** Settings that training, evaluation and detection share. None of them changes a number. */
 export interface ComputeOptions {

@@ -5,7 +5,7 @@
  */
 import { RandomStream } from "../../engine/random.ts";
 import { type ImageEntry, pixelTarget } from "./coco.ts";
-import { type Image, readImage } from "./image.ts";
+import { type Image, readImage } from "./images/image.ts";
 import { normalizeImage } from "./normalize.ts";
 import { normalizeTarget, type Target } from "./target.ts";
 import type { TransformSpec } from "./transform_spec.ts";

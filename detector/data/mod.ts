@@ -12,14 +12,22 @@ export {
   type Sample,
   type SampleRequest,
 } from "./batch.ts";
-export { CARD_CATEGORIES, generateCards, type GenerateCardsOptions, type GeneratedCards } from "./cards.ts";
+export { CARD_CATEGORIES, generateCards, type GenerateCardsOptions, type GeneratedCards } from "./cards/cards.ts";
 export { CocoDataset, type ImageEntry, openDataset, type OpenDatasetOptions, pixelTarget, type Split } from "./coco.ts";
 export { type CocoCategory, type CocoFile, type CocoImage, type CocoObject, parseCocoFile } from "./coco_file.ts";
-export { blankImage, decodeImage, type DecodeOptions, encodeJpeg, encodePng, type Image, readImage } from "./image.ts";
-export type { EncodeJpegOptions } from "./jpeg.ts";
+export {
+  blankImage,
+  decodeImage,
+  type DecodeOptions,
+  encodeJpeg,
+  encodePng,
+  type Image,
+  readImage,
+} from "./images/image.ts";
+export type { EncodeJpegOptions } from "./images/jpeg.ts";
 export { Loader, type LoaderOptions } from "./loader.ts";
 export { IMAGENET_NORMALIZATION, type Normalization, normalizeImage } from "./normalize.ts";
-export { cropImage, flipImage, padImage, type Rectangle, resizeBilinear } from "./resize.ts";
+export { cropImage, flipImage, padImage, type Rectangle, resizeBilinear } from "./images/resize.ts";
 export { type BatchPlan, Sampler, type SamplerOptions } from "./sampler.ts";
 export { type AnnotatedImage, normalizeTarget, type PixelTarget, type Target } from "./target.ts";
 export {

@@ -1,5 +1,5 @@
 /** From 8-bit pixels to the model's input: `(value / 255 - mean) / std` per channel in float32, channels first. */
-import type { Image } from "./image.ts";
+import type { Image } from "./images/image.ts";
 
 /** Mean and standard deviation of the red, green and blue channels, as fractions of full brightness. */
 export interface Normalization {

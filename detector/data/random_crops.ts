@@ -3,7 +3,7 @@
  * augmentation (after SSD, Liu et al. 2016) and the square crop of the cards preset.
  */
 import type { RandomStream } from "../../engine/random.ts";
-import type { Rectangle } from "./resize.ts";
+import type { Rectangle } from "./images/resize.ts";
 import type { AnnotatedImage } from "./target.ts";
 
 /** A crop that was decided on, and which annotations stay. */

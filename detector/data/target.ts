@@ -2,8 +2,8 @@
  * What an image's annotations are while it is being transformed, and how each geometric change moves them. Arithmetic is
  * float32 in the official code's order (datasets/transforms.py), so boxes equal its boxes to the last bit.
  */
-import type { Image } from "./image.ts";
-import type { Rectangle } from "./resize.ts";
+import type { Image } from "./images/image.ts";
+import type { Rectangle } from "./images/resize.ts";
 
 /** The annotations of one image, as the model and the losses take them. */
 export interface Target {

@@ -4,8 +4,8 @@
  * that the caller gives, so the outcome depends on that stream alone.
  */
 import type { RandomStream } from "../../engine/random.ts";
-import { adjustBrightness, adjustContrast, jitterColour, permuteChannels } from "./colour.ts";
-import { cropImage, flipImage, type Rectangle, resizeBilinear } from "./resize.ts";
+import { adjustBrightness, adjustContrast, jitterColour, permuteChannels } from "./images/colour.ts";
+import { cropImage, flipImage, type Rectangle, resizeBilinear } from "./images/resize.ts";
 import { type ChosenCrop, overlapCropRectangle, squareCropRectangle } from "./random_crops.ts";
 import { type AnnotatedImage, cropTarget, filterTarget, flipTarget, resizeTarget } from "./target.ts";
 import type { TransformSpec, TransformStep } from "./transform_spec.ts";

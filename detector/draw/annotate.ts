@@ -3,8 +3,8 @@
  * names can be read; line widths and letters grow with large ones. Boxes that reach beyond the image are cut at its border.
  */
 
-import { encodeJpeg, type Image } from "../data/image.ts";
-import { resizeBilinear } from "../data/resize.ts";
+import { encodeJpeg, type Image } from "../data/images/image.ts";
+import { resizeBilinear } from "../data/images/resize.ts";
 import { escapeXml, renderSvg } from "./svg.ts";
 
 /** What is drawn of a detection. */

@@ -1,6 +1,6 @@
 /** L1 and generalised IoU losses of matched pairs of boxes, on the device, each one kernel with a derived gradient. */
 
-import type { Expr } from "../../engine/kernel/expr.ts";
+import type { Expr } from "../../engine/kernel/language/expr.ts";
 import { pointwise } from "../../engine/ops/pointwise.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import { AREA_EPSILON } from "./boxes.ts";

@@ -3,8 +3,8 @@
  * read once and no one-hot target is made. Its gradient is derived from the same expression.
  */
 
-import { derivatives } from "../../engine/kernel/derivative.ts";
-import { constant, type Expr, input, scalar, select } from "../../engine/kernel/expr.ts";
+import { derivatives } from "../../engine/kernel/language/derivative.ts";
+import { constant, type Expr, input, scalar, select } from "../../engine/kernel/language/expr.ts";
 import { defineOp } from "../../engine/op.ts";
 import { PointwiseKernel } from "../../engine/ops/pointwise_kernel.ts";
 import { reduceTo, Reduction } from "../../engine/ops/reduce.ts";

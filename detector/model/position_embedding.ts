@@ -5,7 +5,7 @@
  */
 
 import type { Device } from "../../engine/device/device.ts";
-import { constant, select } from "../../engine/kernel/expr.ts";
+import { constant, select } from "../../engine/kernel/language/expr.ts";
 import { concat } from "../../engine/ops/layout.ts";
 import { pointwise } from "../../engine/ops/pointwise.ts";
 import { type Tensor, tensor } from "../../engine/tensor.ts";

@@ -4,7 +4,7 @@
  * at +infinity (so that their sigmoid is 1) and their features are zero.
  */
 
-import { constant, select } from "../../engine/kernel/expr.ts";
+import { constant, select } from "../../engine/kernel/language/expr.ts";
 import { maskedFill } from "../../engine/ops/elementwise.ts";
 import { concat } from "../../engine/ops/layout.ts";
 import { pointwise } from "../../engine/ops/pointwise.ts";

@@ -1,16 +1,16 @@
 /**
  * `--dry_run`: all that can be said of a training before it computes anything. What is loaded was shown already (see
- * `start.ts`); here follow data and steps, optimizer groups, the curve of the learning rate, the size of a bundle, and
+ * `start/common.ts`); here follow data and steps, optimizer groups, the curve of the learning rate, the size of a bundle, and
  * the memory of a step, measured by doing one on a device that computes nothing and counts.
  */
 
 import type { RunUi } from "../config/mod.ts";
 import { counted } from "../counted.ts";
 import { type Batch, sizeWithAspectRatio, type Target, type TransformStep } from "../data/mod.ts";
-import { withoutAliases } from "./bundle_state.ts";
-import type { RunData } from "./data_record.ts";
+import { withoutAliases } from "./records/bundle_state.ts";
+import type { RunData } from "./proof/data_record.ts";
 import type { TrainingSession } from "./session.ts";
-import { transformsOf } from "./transforms.ts";
+import { transformsOf } from "../data/configured_transforms.ts";
 
 /** Rows of the learning-rate curve that are worth printing. */
 const MOST_ROWS = 24;

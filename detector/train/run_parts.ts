@@ -8,15 +8,15 @@ import { DryDevice } from "../../engine/device/dry.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { type DinoConfig, formatJsonConfig, type RunUi, type TrainOptions } from "../config/mod.ts";
 import { Loader, openDataset } from "../data/mod.ts";
-import { openDevice } from "../open_device.ts";
-import { dataRecord, type RunData } from "./data_record.ts";
-import { probeDigest } from "./probe.ts";
-import type { ResumePoint } from "./resume.ts";
-import { arithmeticOf, recordedCocoPath, requireSameCategories, RunCheck } from "./run_check.ts";
-import { runFiles } from "./run_files.ts";
+import { openDevice } from "../../engine/device/open.ts";
+import { dataRecord, type RunData } from "./proof/data_record.ts";
+import { probeDigest } from "./proof/probe.ts";
+import type { ResumePoint } from "./start/resume.ts";
+import { arithmeticOf, recordedCocoPath, requireSameCategories, RunCheck } from "./proof/circumstances.ts";
+import { runFiles } from "./records/run_files.ts";
 import { TrainingSession } from "./session.ts";
-import { openStart } from "./start.ts";
-import { transformsOf } from "./transforms.ts";
+import { openStart } from "./start/common.ts";
+import { transformsOf } from "../data/configured_transforms.ts";
 
 /** Close them with `closeRunParts`. */
 export interface RunParts {

@@ -17,13 +17,13 @@ import type { Batch } from "../data/mod.ts";
 import { Criterion } from "../loss/criterion.ts";
 import { buildDino, type Dino } from "../model/dino.ts";
 import { type Best, NO_BEST } from "./best.ts";
-import { snapshot, withoutAliases } from "./bundle_state.ts";
+import { snapshot, withoutAliases } from "./records/bundle_state.ts";
 import { MovingAverage } from "./ema.ts";
 import { planRates, type RatesPlan } from "./learning_rates.ts";
 import { parameterGroups, type RatedGroup } from "./param_groups.ts";
 import { afterStep, BEGINNING, type Progress } from "./progress.ts";
-import type { SessionState } from "./session_state.ts";
-import type { StepLoss } from "./step_trace.ts";
+import type { SessionState } from "./records/session_state.ts";
+import type { StepLoss } from "./records/step_trace.ts";
 
 /** How many recent losses a bundle carries. */
 const TRACE_LENGTH = 200;

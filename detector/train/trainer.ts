@@ -13,14 +13,14 @@ import { counted } from "../counted.ts";
 import type { Batch } from "../data/mod.ts";
 import { better } from "./best.ts";
 import { showDryRun } from "./dry_run.ts";
-import { evaluateModel } from "./evaluate.ts";
+import { evaluateModel } from "../eval/evaluate.ts";
 import { afterEvaluation, afterTraining } from "./progress.ts";
-import { patientFiles, runFiles } from "./run_files.ts";
-import { RunLog } from "./run_log.ts";
+import { patientFiles, runFiles } from "./records/run_files.ts";
+import { RunLog } from "./records/run_log.ts";
 import { closeRunParts, openRunParts, type RunParts, runtimeRecord } from "./run_parts.ts";
-import { Saver } from "./saver.ts";
+import { Saver } from "./records/saver.ts";
 import type { TrainingSession } from "./session.ts";
-import { type StepRecord, stepRecord, StepTrace } from "./step_trace.ts";
+import { type StepRecord, stepRecord, StepTrace } from "./records/step_trace.ts";
 
 /** Batches per epoch with `--debug`, as in the official code. */
 const DEBUG_BATCHES = 15;

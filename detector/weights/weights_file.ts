@@ -19,8 +19,8 @@ import {
   stripPrefix,
   toStateValue,
 } from "../../checkpoint/mod.ts";
-import { type FileLayer, openForReading } from "../../checkpoint/file_layer.ts";
-import { nodeFiles } from "../../checkpoint/node_files.ts";
+import { type FileLayer, openForReading } from "../../checkpoint/files/layer.ts";
+import { nodeFiles } from "../../checkpoint/files/node_files.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { type ConfigObject, type ConfigValue, type DinoConfig, isConfigKey, resolveConfig } from "../config/mod.ts";
 

@@ -4,11 +4,11 @@
 
 import { DinogradError } from "../errors.ts";
 import type { DType, TensorData } from "../dtype.ts";
-import type { Expr } from "../kernel/expr.ts";
-import { emitColumn, emitExpr, emitRow } from "../kernel/emit.ts";
-import type { BufferRef } from "../kernel/machine.ts";
-import { NumbersMachine } from "../kernel/numbers.ts";
-import type { ColumnLaunch, IndexedLaunch, RowLaunch } from "../kernel/recipes.ts";
+import type { Expr } from "../kernel/language/expr.ts";
+import { emitColumn, emitExpr, emitRow } from "../kernel/language/emit.ts";
+import type { BufferRef } from "../kernel/language/machine.ts";
+import { NumbersMachine } from "../kernel/language/numbers.ts";
+import type { ColumnLaunch, IndexedLaunch, RowLaunch } from "../kernel/language/recipes.ts";
 import type {
   Buffer,
   Conv2dCall,

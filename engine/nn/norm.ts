@@ -1,8 +1,8 @@
 /** Normalisation layers. */
 
-import { input, scalar } from "../kernel/expr.ts";
+import { input, scalar } from "../kernel/language/expr.ts";
 import { batchNorm2d, groupNorm, layerNorm } from "../ops/normalize.ts";
-import type { IndexedKernel } from "../kernel/recipes.ts";
+import type { IndexedKernel } from "../kernel/language/recipes.ts";
 import { PointwiseKernel } from "../ops/pointwise_kernel.ts";
 import type { Tensor } from "../tensor.ts";
 import { constant } from "./initial.ts";

@@ -4,8 +4,8 @@
  */
 
 import type { MatrixLayout } from "../device/device.ts";
-import { constant, type Expr, input, kept, reduced, scalar, select } from "../kernel/expr.ts";
-import type { RowRecipe } from "../kernel/recipes.ts";
+import { constant, type Expr, input, kept, reduced, scalar, select } from "../kernel/language/expr.ts";
+import type { RowRecipe } from "../kernel/language/recipes.ts";
 import { defineOp } from "../op.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";

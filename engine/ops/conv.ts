@@ -6,8 +6,8 @@
  */
 
 import type { Conv2dShape, EpilogueDefinition } from "../device/device.ts";
-import { constant, type Expr, input, select } from "../kernel/expr.ts";
-import type { RowOutput } from "../kernel/recipes.ts";
+import { constant, type Expr, input, select } from "../kernel/language/expr.ts";
+import type { RowOutput } from "../kernel/language/recipes.ts";
 import { defineOp } from "../op.ts";
 import { formatShape, sameShape, type Shape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";

@@ -4,14 +4,14 @@
  *
  *     output[n, q, m] = Σ_l Σ_p weight[n, q, m, l, p] · bilinear(value_l[n, m], location[n, q, m, l, p])
  *
- * Locations are (x, y) in 0..1 of each level's image. All three kernels sample as `kernel/bilinear.ts` says.
+ * Locations are (x, y) in 0..1 of each level's image. All three kernels sample as `language/bilinear.ts` says.
  */
 
 import type { Device } from "../device/device.ts";
-import type { Corner, Plane } from "../kernel/bilinear.ts";
-import type { BufferRef, Machine, Value } from "../kernel/machine.ts";
-import type { IndexedKernel, KernelBuffer } from "../kernel/recipes.ts";
-import { splitIndex } from "../kernel/split_index.ts";
+import type { Corner, Plane } from "../kernel/language/bilinear.ts";
+import type { BufferRef, Machine, Value } from "../kernel/language/machine.ts";
+import type { IndexedKernel, KernelBuffer } from "../kernel/language/recipes.ts";
+import { splitIndex } from "../kernel/language/split_index.ts";
 import { defineOp } from "../op.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";

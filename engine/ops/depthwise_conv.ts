@@ -3,8 +3,8 @@
  * channels last, so that four channels are one vector whatever the window's offset; other images are permuted around them.
  */
 
-import type { IndexedKernel } from "../kernel/recipes.ts";
-import { splitIndex } from "../kernel/split_index.ts";
+import type { IndexedKernel } from "../kernel/language/recipes.ts";
+import { splitIndex } from "../kernel/language/split_index.ts";
 import { defineOp } from "../op.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";

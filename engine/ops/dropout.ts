@@ -4,8 +4,8 @@
  * as `RandomStream` gives, so nothing is stored for the gradient but where the stream stood.
  */
 
-import type { Machine, Value } from "../kernel/machine.ts";
-import type { IndexedKernel } from "../kernel/recipes.ts";
+import type { Machine, Value } from "../kernel/language/machine.ts";
+import type { IndexedKernel } from "../kernel/language/recipes.ts";
 import { claimNoise } from "../noise.ts";
 import { defineOp } from "../op.ts";
 import type { RandomStream } from "../random.ts";

@@ -1,6 +1,6 @@
 /** Arithmetic and activations, each one expression. Operands broadcast; a plain number takes no tensor. */
 
-import { constant, type Expr, input, scalar, select } from "../kernel/expr.ts";
+import { constant, type Expr, input, scalar, select } from "../kernel/language/expr.ts";
 import type { Tensor } from "../tensor.ts";
 import { pointwise } from "./pointwise.ts";
 import { PointwiseKernel } from "./pointwise_kernel.ts";

@@ -4,8 +4,8 @@
  */
 
 import type { Device } from "../device/device.ts";
-import type { IndexedKernel } from "../kernel/recipes.ts";
-import { splitIndex } from "../kernel/split_index.ts";
+import type { IndexedKernel } from "../kernel/language/recipes.ts";
+import { splitIndex } from "../kernel/language/split_index.ts";
 import { defineOp } from "../op.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";

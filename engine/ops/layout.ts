@@ -3,8 +3,8 @@
  * first are one strided copy kernel: the index of an element splits into coordinates, which meet strides on both sides.
  */
 
-import type { IndexedKernel } from "../kernel/recipes.ts";
-import type { Value } from "../kernel/machine.ts";
+import type { IndexedKernel } from "../kernel/language/recipes.ts";
+import type { Value } from "../kernel/language/machine.ts";
 import { defineOp, record } from "../op.ts";
 import { collapseDimensions, formatShape, normalizeAxis, type Shape, sizeOf, stridesOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";

@@ -3,7 +3,7 @@
  */
 
 import type { EpilogueDefinition } from "../device/device.ts";
-import { constant, input, select } from "../kernel/expr.ts";
+import { constant, input, select } from "../kernel/language/expr.ts";
 import { defineOp } from "../op.ts";
 import { formatShape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";

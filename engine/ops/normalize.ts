@@ -3,8 +3,8 @@
  * learned weight and bias per column. For normalisation over channels of images see `normalize_channels.ts`.
  */
 
-import { input, reduced, scalar } from "../kernel/expr.ts";
-import type { RowRecipe } from "../kernel/recipes.ts";
+import { input, reduced, scalar } from "../kernel/language/expr.ts";
+import type { RowRecipe } from "../kernel/language/recipes.ts";
 import { defineOp } from "../op.ts";
 import { formatShape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";

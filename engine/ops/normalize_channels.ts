@@ -5,7 +5,7 @@
  */
 
 import { withoutGradient } from "../autograd.ts";
-import { input, scalar } from "../kernel/expr.ts";
+import { input, scalar } from "../kernel/language/expr.ts";
 import { defineOp } from "../op.ts";
 import { formatShape, type Shape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";

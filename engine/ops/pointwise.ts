@@ -3,9 +3,9 @@
  * one kernel, and its gradient is derived by the chain rule and runs as one kernel too.
  */
 
-import { derivatives, isPlainInput } from "../kernel/derivative.ts";
-import { type Expr, input, inputsOf, scalar, substitute } from "../kernel/expr.ts";
-import type { RowOutput } from "../kernel/recipes.ts";
+import { derivatives, isPlainInput } from "../kernel/language/derivative.ts";
+import { type Expr, input, inputsOf, scalar, substitute } from "../kernel/language/expr.ts";
+import type { RowOutput } from "../kernel/language/recipes.ts";
 import { defineOp } from "../op.ts";
 import { broadcastShapes, sameShape, type Shape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";

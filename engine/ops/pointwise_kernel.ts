@@ -4,7 +4,7 @@
  */
 
 import type { Device } from "../device/device.ts";
-import type { Along, RowOutput, RowRecipe } from "../kernel/recipes.ts";
+import type { Along, RowOutput, RowRecipe } from "../kernel/language/recipes.ts";
 import { broadcastStrides, collapseDimensions, type Shape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 

@@ -3,9 +3,9 @@
  * the first counts, as in PyTorch. Pixels outside the image never win.
  */
 
-import type { Machine, Value } from "../kernel/machine.ts";
-import type { IndexedKernel } from "../kernel/recipes.ts";
-import { splitIndex } from "../kernel/split_index.ts";
+import type { Machine, Value } from "../kernel/language/machine.ts";
+import type { IndexedKernel } from "../kernel/language/recipes.ts";
+import { splitIndex } from "../kernel/language/split_index.ts";
 import { defineOp } from "../op.ts";
 import { formatShape, type Shape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";

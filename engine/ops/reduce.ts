@@ -3,9 +3,9 @@
  * sum" reads its operands once and stores only the sum.
  */
 
-import { type Expr, input, reduced } from "../kernel/expr.ts";
-import type { ReduceOp } from "../kernel/machine.ts";
-import type { Along, ColumnRecipe, RowRecipe } from "../kernel/recipes.ts";
+import { type Expr, input, reduced } from "../kernel/language/expr.ts";
+import type { ReduceOp } from "../kernel/language/machine.ts";
+import type { Along, ColumnRecipe, RowRecipe } from "../kernel/language/recipes.ts";
 import { defineOp } from "../op.ts";
 import { broadcastStrides, collapseDimensions, formatShape, normalizeAxis, type Shape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";

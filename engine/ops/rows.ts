@@ -1,6 +1,6 @@
 /** Launches row recipes over the last axis of equally shaped tensors. */
 
-import type { RowRecipe } from "../kernel/recipes.ts";
+import type { RowRecipe } from "../kernel/language/recipes.ts";
 import type { Tensor } from "../tensor.ts";
 
 /**

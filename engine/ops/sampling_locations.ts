@@ -7,8 +7,8 @@
  *     box:    location = reference.xy + offset / points · reference.wh · ½
  */
 
-import type { IndexedKernel } from "../kernel/recipes.ts";
-import { splitIndex } from "../kernel/split_index.ts";
+import type { IndexedKernel } from "../kernel/language/recipes.ts";
+import { splitIndex } from "../kernel/language/split_index.ts";
 import { defineOp } from "../op.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";

@@ -3,8 +3,8 @@
  * exponentials stay in the output while they are summed.
  */
 
-import { input, kept, reduced } from "../kernel/expr.ts";
-import type { RowRecipe } from "../kernel/recipes.ts";
+import { input, kept, reduced } from "../kernel/language/expr.ts";
+import type { RowRecipe } from "../kernel/language/recipes.ts";
 import { defineOp } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
 import { launchRowRecipe } from "./rows.ts";

@@ -5,8 +5,8 @@
  */
 
 import type { MatrixLayout } from "../device/device.ts";
-import { constant, input, kept, reduced, scalar, select } from "../kernel/expr.ts";
-import type { RowRecipe } from "../kernel/recipes.ts";
+import { constant, input, kept, reduced, scalar, select } from "../kernel/language/expr.ts";
+import type { RowRecipe } from "../kernel/language/recipes.ts";
 import { defineOp } from "../op.ts";
 import { scope } from "../scope.ts";
 import { formatShape } from "../shape.ts";

@@ -4,9 +4,9 @@
  * the origin first. Both directions move every pixel at most once, so each is the other's gradient.
  */
 
-import type { Machine, Value } from "../kernel/machine.ts";
-import type { IndexedKernel } from "../kernel/recipes.ts";
-import { splitIndex } from "../kernel/split_index.ts";
+import type { Machine, Value } from "../kernel/language/machine.ts";
+import type { IndexedKernel } from "../kernel/language/recipes.ts";
+import { splitIndex } from "../kernel/language/split_index.ts";
 import { defineOp } from "../op.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";

@@ -7,7 +7,7 @@
  *     p ← p − lr / (1 − β1ᵗ) · m / (√v / √(1 − β2ᵗ) + ε)
  */
 
-import { input, scalar } from "../kernel/expr.ts";
+import { input, scalar } from "../kernel/language/expr.ts";
 import type { Parameter } from "../nn/module.ts";
 import { PointwiseKernel } from "../ops/pointwise_kernel.ts";
 import { launchUpdate, Optimizer, type ParameterGroup, type ParameterUpdate } from "./optimizer.ts";

@@ -3,7 +3,7 @@
  */
 
 import { withoutGradient } from "../autograd.ts";
-import { constant, input, scalar } from "../kernel/expr.ts";
+import { constant, input, scalar } from "../kernel/language/expr.ts";
 import type { Parameter } from "../nn/module.ts";
 import { concat } from "../ops/layout.ts";
 import { PointwiseKernel } from "../ops/pointwise_kernel.ts";

@@ -5,7 +5,7 @@
  *     g ← g + λ p        b ← μ b + g  (b = g at first)        p ← p − lr b
  */
 
-import { input, scalar } from "../kernel/expr.ts";
+import { input, scalar } from "../kernel/language/expr.ts";
 import type { Parameter } from "../nn/module.ts";
 import { PointwiseKernel } from "../ops/pointwise_kernel.ts";
 import { launchUpdate, Optimizer, type ParameterGroup, type ParameterUpdate } from "./optimizer.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { equalBytes } from "../../checkpoint/bundle_format.ts";
+import { equalBytes } from "../../checkpoint/bundle/format.ts";
 import { type FileLayer, openBundle, type StoredTensor, writeBundle } from "../../checkpoint/mod.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { MemoryFiles } from "./memory_files.ts";

@@ -6,9 +6,9 @@ import {
   encodePrelude,
   FOOTER_BYTES,
   PRELUDE_BYTES,
-} from "../../checkpoint/bundle_format.ts";
-import { encodeMsgpack, type StateValue } from "../../checkpoint/msgpack.ts";
-import { crc32, sha256 } from "../../checkpoint/native_codec.ts";
+} from "../../checkpoint/bundle/format.ts";
+import { encodeMsgpack, type StateValue } from "../../checkpoint/bundle/header.ts";
+import { crc32, sha256 } from "../../checkpoint/codec/native_codec.ts";
 
 /** A row of a forged chunk table; what is left out is right. */
 export interface ForgedChunk {

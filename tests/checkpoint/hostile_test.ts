@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { MAX_HEADER_BYTES } from "../../checkpoint/bundle_format.ts";
+import { MAX_HEADER_BYTES } from "../../checkpoint/bundle/format.ts";
 import { openBundle, type StateValue } from "../../checkpoint/mod.ts";
-import { encodeMsgpack } from "../../checkpoint/msgpack.ts";
-import { crc32, deflateRuns } from "../../checkpoint/native_codec.ts";
+import { encodeMsgpack } from "../../checkpoint/bundle/header.ts";
+import { crc32, deflateRuns } from "../../checkpoint/codec/native_codec.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { forge, type Forgery, mendChecksums } from "./forge.ts";
 import { MemoryFiles } from "./memory_files.ts";

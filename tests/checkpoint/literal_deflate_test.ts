@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import * as zlib from "node:zlib";
-import { deflateLiterals, HEADER_BYTES, inflateLiterals } from "../../checkpoint/literal_deflate.ts";
-import { PlaneMemory } from "../../checkpoint/plane_memory.ts";
-import { canonicalCodes, codeLengths } from "../../checkpoint/prefix_code.ts";
+import { deflateLiterals, HEADER_BYTES, inflateLiterals } from "../../checkpoint/codec/deflate.ts";
+import { PlaneMemory } from "../../checkpoint/codec/plane_memory.ts";
+import { canonicalCodes, codeLengths } from "../../checkpoint/codec/prefix_code.ts";
 import { RandomStream } from "../../engine/random.ts";
 
 const memory = PlaneMemory.own();

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type FolderLock, LOCK_NAME, lockFolder } from "../../checkpoint/mod.ts";
-import { nodeProcesses, type Processes } from "../../checkpoint/node_files.ts";
+import { nodeProcesses, type Processes } from "../../checkpoint/files/node_files.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { FaultyFiles, MemoryFiles } from "./memory_files.ts";
 import { inFolder } from "../helpers/in_folder.ts";

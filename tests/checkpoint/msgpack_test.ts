@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { decode, encode } from "@msgpack/msgpack";
-import { decodeMsgpack, encodeMsgpack, type StateValue } from "../../checkpoint/msgpack.ts";
+import { decodeMsgpack, encodeMsgpack, type StateValue } from "../../checkpoint/bundle/header.ts";
 import { RandomStream } from "../../engine/random.ts";
 
 /** A random tree without what an independent library would change (-0, bigint). */

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { PickleObject, PickleTuple, type PickleValue, toStateValue } from "../../checkpoint/mod.ts";
-import { readPickle } from "../../checkpoint/pickle.ts";
+import { readPickle } from "../../checkpoint/pytorch/pickle.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { int, name, pickle, pickled, text } from "./python_files.ts";
 

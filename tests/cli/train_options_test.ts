@@ -1,6 +1,11 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { Command } from "commander";
-import { defineTrainFlags, officialEvalOptions, type TrainFlags, trainOptions } from "../../commands/train_options.ts";
+import {
+  defineTrainFlags,
+  officialEvalOptions,
+  type TrainFlags,
+  trainOptions,
+} from "../../commands/shared/train_options.ts";
 import { DEFAULT_SEED } from "../../detector/config/run_options.ts";
 import type { Progress, RunUi } from "../../detector/config/mod.ts";
 import { DinogradError } from "../../engine/errors.ts";

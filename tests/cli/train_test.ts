@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { openBundle } from "../../checkpoint/mod.ts";
 import { formatJsonConfig, formatPythonConfig } from "../../detector/config/mod.ts";
 import { generateCards } from "../../detector/data/mod.ts";
-import { StateReader } from "../../detector/train/bundle_state.ts";
+import { StateReader } from "../../detector/train/records/bundle_state.ts";
 import { officialConfig, writeOfficialCheckpoint } from "../helpers/official_checkpoint.ts";
 import { errorLine, runCli } from "../helpers/run_cli.ts";
 

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { Command } from "commander";
-import { defineTrainFlags } from "../../commands/train_options.ts";
+import { defineTrainFlags } from "../../commands/shared/train_options.ts";
 import { CONFIG_KEYS, configKeys } from "../../detector/config/mod.ts";
 import { formatPython } from "../../detector/config/values.ts";
 

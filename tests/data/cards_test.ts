@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { FaceLibrary, RANKS } from "../../detector/data/cards_face.ts";
-import { drawScene } from "../../detector/data/cards_scene.ts";
+import { FaceLibrary, RANKS } from "../../detector/data/cards/face.ts";
+import { drawScene } from "../../detector/data/cards/scene.ts";
 import { CARD_CATEGORIES, generateCards, openDataset, readImage } from "../../detector/data/mod.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { RandomStream } from "../../engine/random.ts";

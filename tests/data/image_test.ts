@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { DinogradError } from "../../engine/errors.ts";
-import { adjustBrightness, adjustContrast } from "../../detector/data/colour.ts";
+import { adjustBrightness, adjustContrast } from "../../detector/data/images/colour.ts";
 import { sha256 } from "../../detector/data/data_files.ts";
-import { decodeImage, encodeJpeg, encodePng, type Image, readImage } from "../../detector/data/image.ts";
-import { resizeBilinear } from "../../detector/data/resize.ts";
+import { decodeImage, encodeJpeg, encodePng, type Image, readImage } from "../../detector/data/images/image.ts";
+import { resizeBilinear } from "../../detector/data/images/resize.ts";
 
 const FIXTURES = new URL("fixtures/", import.meta.url).pathname;
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { jitterColour, permuteChannels } from "../../detector/data/colour.ts";
-import { cropImage, flipImage, padImage, resizeBilinear } from "../../detector/data/resize.ts";
+import { jitterColour, permuteChannels } from "../../detector/data/images/colour.ts";
+import { cropImage, flipImage, padImage, resizeBilinear } from "../../detector/data/images/resize.ts";
 import { type AnnotatedImage, normalizeTarget } from "../../detector/data/target.ts";
 import {
   cardsTransforms,

@@ -1,7 +1,7 @@
 /** The assembler, through modules that run. */
 
 import { assertEquals } from "@std/assert";
-import { assemble, WasmFunction } from "../../engine/kernel/wasm_assembler.ts";
+import { assemble, WasmFunction } from "../../engine/kernel/wasm/assembler.ts";
 
 function instantiate(exports: readonly WasmFunction[], sharedMemory = true) {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 65536, shared: sharedMemory });

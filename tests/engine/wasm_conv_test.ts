@@ -2,9 +2,9 @@
 
 import { assertEquals } from "@std/assert";
 import type { Conv2dShape, EpilogueDefinition } from "../../engine/device/device.ts";
-import { WasmConv } from "../../engine/device/wasm/conv.ts";
-import { WasmRuntime } from "../../engine/device/wasm/runtime.ts";
-import { input } from "../../engine/kernel/expr.ts";
+import { WasmConv } from "../../engine/device/wasm/conv/conv.ts";
+import { WasmRuntime } from "../../engine/device/wasm/runtime/runtime.ts";
+import { input } from "../../engine/kernel/language/expr.ts";
 import { assertNear, GuardedMemory } from "../helpers/guarded_memory.ts";
 
 interface Case {

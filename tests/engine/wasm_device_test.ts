@@ -6,9 +6,9 @@ import { ReferenceDevice } from "../../engine/device/reference.ts";
 import { createCpuDevice } from "../../engine/device/wasm/device.ts";
 import type { TensorData } from "../../engine/dtype.ts";
 import { DinogradError } from "../../engine/errors.ts";
-import { column, constant, input, reduced, scalar, select } from "../../engine/kernel/expr.ts";
-import type { Value } from "../../engine/kernel/machine.ts";
-import type { ColumnRecipe, IndexedKernel, RowRecipe } from "../../engine/kernel/recipes.ts";
+import { column, constant, input, reduced, scalar, select } from "../../engine/kernel/language/expr.ts";
+import type { Value } from "../../engine/kernel/language/machine.ts";
+import type { ColumnRecipe, IndexedKernel, RowRecipe } from "../../engine/kernel/language/recipes.ts";
 import { RandomStream } from "../../engine/random.ts";
 
 const random = RandomStream.named(11, "wasm device test");

@@ -2,9 +2,9 @@
 
 import { assertEquals } from "@std/assert";
 import type { EpilogueDefinition, MatmulCall, MatrixLayout } from "../../engine/device/device.ts";
-import { WasmGemm } from "../../engine/device/wasm/gemm.ts";
-import { WasmRuntime } from "../../engine/device/wasm/runtime.ts";
-import { input } from "../../engine/kernel/expr.ts";
+import { WasmGemm } from "../../engine/device/wasm/product/product.ts";
+import { WasmRuntime } from "../../engine/device/wasm/runtime/runtime.ts";
+import { input } from "../../engine/kernel/language/expr.ts";
 import { assertNear, type Guarded, GuardedMemory } from "../helpers/guarded_memory.ts";
 
 interface Case {

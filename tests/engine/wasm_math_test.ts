@@ -2,9 +2,9 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { createCpuDevice } from "../../engine/device/wasm/device.ts";
-import { type Expr, input } from "../../engine/kernel/expr.ts";
-import { erf } from "../../engine/kernel/numbers.ts";
-import type { RowRecipe } from "../../engine/kernel/recipes.ts";
+import { type Expr, input } from "../../engine/kernel/language/expr.ts";
+import { erf } from "../../engine/kernel/language/numbers.ts";
+import type { RowRecipe } from "../../engine/kernel/language/recipes.ts";
 
 function pointwise(name: string, value: Expr): RowRecipe {
   const outputs = [{ per: "element", value }] as const;

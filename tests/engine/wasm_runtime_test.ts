@@ -2,9 +2,9 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { DinogradError } from "../../engine/errors.ts";
-import { assemble, WasmFunction } from "../../engine/kernel/wasm_assembler.ts";
-import { ALIGNMENT, Arena } from "../../engine/device/wasm/arena.ts";
-import { WasmRuntime } from "../../engine/device/wasm/runtime.ts";
+import { assemble, WasmFunction } from "../../engine/kernel/wasm/assembler.ts";
+import { ALIGNMENT, Arena } from "../../engine/device/wasm/runtime/arena.ts";
+import { WasmRuntime } from "../../engine/device/wasm/runtime/runtime.ts";
 import { RandomStream } from "../../engine/random.ts";
 
 Deno.test("arena: random allocations never overlap, are aligned, and freeing all gives one block back", () => {
@@ -109,7 +109,7 @@ Deno.test("threads: a trap in a task reaches the caller, and the threads live on
 });
 
 Deno.test("threads: a program that never destroys its runtime still ends", async () => {
-  const url = new URL("../../engine/device/wasm/runtime.ts", import.meta.url);
+  const url = new URL("../../engine/device/wasm/runtime/runtime.ts", import.meta.url);
   const source = `import { WasmRuntime } from "${url}"; await WasmRuntime.create({ threads: 2 }); console.log("done");`;
   const child = new Deno.Command(Deno.execPath(), { args: ["eval", source], cwd: "/", stdout: "piped" }).spawn();
   const timer = setTimeout(() => child.kill(), 30_000);

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { input, scalar } from "../../engine/kernel/expr.ts";
-import type { ColumnRecipe } from "../../engine/kernel/recipes.ts";
+import { input, scalar } from "../../engine/kernel/language/expr.ts";
+import type { ColumnRecipe } from "../../engine/kernel/language/recipes.ts";
 import { compare, gpuTest, numbers } from "./webgpu_support.ts";
 
 const recipeOf = (op: ColumnRecipe["op"]): ColumnRecipe => ({

@@ -1,4 +1,4 @@
-import { input } from "../../engine/kernel/expr.ts";
+import { input } from "../../engine/kernel/language/expr.ts";
 import type { Conv2dShape, EpilogueDefinition } from "../../engine/device/device.ts";
 import { compare, gpuTest, numbers, serialSum } from "./webgpu_support.ts";
 

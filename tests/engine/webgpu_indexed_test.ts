@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import type { Machine, Value } from "../../engine/kernel/machine.ts";
-import type { IndexedKernel } from "../../engine/kernel/recipes.ts";
+import type { Machine, Value } from "../../engine/kernel/language/machine.ts";
+import type { IndexedKernel } from "../../engine/kernel/language/recipes.ts";
 import { compare, gpuTest, numbers } from "./webgpu_support.ts";
 
 /** values [rows, width] at rows `index`, weighted, bilinear in spirit: vectors, loops, variables and conditions. */

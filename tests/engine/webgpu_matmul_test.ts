@@ -1,4 +1,4 @@
-import { constant, input } from "../../engine/kernel/expr.ts";
+import { constant, input } from "../../engine/kernel/language/expr.ts";
 import type { EpilogueDefinition, MatrixLayout } from "../../engine/device/device.ts";
 import { compare, gpuTest, numbers, serialSum } from "./webgpu_support.ts";
 

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { DinogradError } from "../../engine/errors.ts";
-import { input, scalar } from "../../engine/kernel/expr.ts";
-import type { IndexedKernel, RowRecipe } from "../../engine/kernel/recipes.ts";
+import { input, scalar } from "../../engine/kernel/language/expr.ts";
+import type { IndexedKernel, RowRecipe } from "../../engine/kernel/language/recipes.ts";
 import { findAdapter } from "../../engine/device/webgpu/adapter.ts";
 import { createWebGpuDevice, WebGpuDevice } from "../../engine/device/webgpu/device.ts";
 import { sizeClass } from "../../engine/device/webgpu/pool.ts";
@@ -140,7 +140,7 @@ gpuTest(
   "where only a software GPU is to be had, the automatic choice is the CPU, and Dawn stays quiet",
   async (gpu) => {
     if (!gpu.info.software) return; // with a hardware GPU that is what is chosen
-    const script = `import { openDevice } from "${new URL("../../detector/open_device.ts", import.meta.url)}";
+    const script = `import { openDevice } from "${new URL("../../engine/device/open.ts", import.meta.url)}";
     const device = await openDevice({ device: "auto", threads: 1 });
     console.log(device.kind);
     await device.destroy();`;

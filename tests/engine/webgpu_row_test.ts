@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { column, constant, type Expr, input, reduced, scalar, select } from "../../engine/kernel/expr.ts";
-import type { RowRecipe } from "../../engine/kernel/recipes.ts";
+import { column, constant, type Expr, input, reduced, scalar, select } from "../../engine/kernel/language/expr.ts";
+import type { RowRecipe } from "../../engine/kernel/language/recipes.ts";
 import { type Bench, bitsOf, compare, gpuTest, numbers } from "./webgpu_support.ts";
 
 function pointwise(name: string, value: Expr, inputs: readonly (0 | 1)[] = [1]): RowRecipe {

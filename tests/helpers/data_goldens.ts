@@ -4,7 +4,7 @@
  */
 import { type NamedWorst, Worst } from "./compare.ts";
 import { normalizeImage } from "../../detector/data/normalize.ts";
-import { resizeBilinear } from "../../detector/data/resize.ts";
+import { resizeBilinear } from "../../detector/data/images/resize.ts";
 import { cropTarget, flipTarget, normalizeTarget, type PixelTarget, resizeTarget } from "../../detector/data/target.ts";
 import { sizeWithAspectRatio } from "../../detector/data/transforms.ts";
 

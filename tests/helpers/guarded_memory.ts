@@ -5,7 +5,7 @@
 
 import { assertEquals, fail } from "@std/assert";
 import type { Buffer } from "../../engine/device/device.ts";
-import type { WasmRuntime } from "../../engine/device/wasm/runtime.ts";
+import type { WasmRuntime } from "../../engine/device/wasm/runtime/runtime.ts";
 
 const GUARD = 32;
 const CANARY = 0x7fc0dead | 0; // a NaN: read by mistake, it spoils the result

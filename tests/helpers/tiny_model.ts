@@ -1,7 +1,7 @@
 /** A model that is small enough to run many times in a test, and checkpoints of it. */
 import { writeBundle, writeSafetensors } from "../../checkpoint/mod.ts";
 import { defaultConfig, type DinoConfig, preset, resolveConfig } from "../../detector/config/mod.ts";
-import { snapshot } from "../../detector/train/bundle_state.ts";
+import { snapshot } from "../../detector/train/records/bundle_state.ts";
 import { TrainingSession } from "../../detector/train/session.ts";
 import type { Device } from "../../engine/device/device.ts";
 

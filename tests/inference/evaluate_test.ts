@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { EVAL_DEFAULTS, type EvalOptions, type RunUi } from "../../detector/config/mod.ts";
 import { evaluateDetections } from "../../detector/eval/mod.ts";
-import { evaluateCheckpoint } from "../../detector/evaluate_checkpoint.ts";
+import { evaluateCheckpoint } from "../../detector/eval/evaluate_checkpoint.ts";
 import { createCpuDevice } from "../../engine/device/wasm/device.ts";
 import { writeTinySplit } from "../helpers/tiny_dataset.ts";
 import { tinySession, writeTinyBundle } from "../helpers/tiny_model.ts";

@@ -6,9 +6,9 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { readImage } from "../../detector/data/mod.ts";
-import { describeDetections, detectImage, type ImageDetections } from "../../detector/inference.ts";
-import { loadModel } from "../../detector/load_model.ts";
-import { transformsOf } from "../../detector/train/transforms.ts";
+import { describeDetections, detectImage, type ImageDetections } from "../../detector/inference/detect.ts";
+import { loadModel } from "../../detector/inference/load_model.ts";
+import { transformsOf } from "../../detector/data/configured_transforms.ts";
 import { deviceTest } from "../helpers/devices.ts";
 import { runCli } from "../helpers/run_cli.ts";
 

@@ -4,8 +4,8 @@ import { type BundleContent, listBundles, readBundle, type StateValue, writeBund
 import { latestAp } from "../../commands/prune.ts";
 import { DEFAULT_SEED } from "../../detector/config/run_options.ts";
 import { Sampler } from "../../detector/data/mod.ts";
-import { StateReader } from "../../detector/train/bundle_state.ts";
-import { verifyDeep } from "../../detector/train/deep_verify.ts";
+import { StateReader } from "../../detector/train/records/bundle_state.ts";
+import { verifyDeep } from "../../detector/train/proof/deep_verify.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { runCli } from "../helpers/run_cli.ts";
 import { runTraining, TestUi, tinyTrainingConfig, tinyTrainOptions, writeTinyCoco } from "../helpers/tiny_training.ts";

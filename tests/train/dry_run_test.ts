@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { collate, loadSample, openDataset } from "../../detector/data/mod.ts";
 import { TrainingSession } from "../../detector/train/session.ts";
-import { transformsOf } from "../../detector/train/transforms.ts";
+import { transformsOf } from "../../detector/data/configured_transforms.ts";
 import type { Device } from "../../engine/device/device.ts";
 import { DryDevice } from "../../engine/device/dry.ts";
 import { createCpuDevice } from "../../engine/device/wasm/device.ts";

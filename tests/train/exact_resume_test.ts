@@ -2,7 +2,7 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { type BundleContent, readBundle, type StateValue, writeBundle } from "../../checkpoint/mod.ts";
 import type { TrainOptions } from "../../detector/config/mod.ts";
-import { StateReader } from "../../detector/train/bundle_state.ts";
+import { StateReader } from "../../detector/train/records/bundle_state.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { inFolder } from "../helpers/in_folder.ts";
 import { runTraining, tinyTrainingConfig, tinyTrainOptions, writeTinyCoco } from "../helpers/tiny_training.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { writeBundle } from "../../checkpoint/mod.ts";
 import type { DinoConfig, TrainOptions } from "../../detector/config/mod.ts";
-import { StateReader } from "../../detector/train/bundle_state.ts";
+import { StateReader } from "../../detector/train/records/bundle_state.ts";
 import { TrainingSession } from "../../detector/train/session.ts";
 import { createCpuDevice } from "../../engine/device/wasm/device.ts";
 import { DinogradError } from "../../engine/errors.ts";

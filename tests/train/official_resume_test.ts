@@ -1,7 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { openPth, pickleGet, stateDictOf, toNumbers } from "../../checkpoint/mod.ts";
 import type { DinoConfig, TrainOptions } from "../../detector/config/mod.ts";
-import { StateReader } from "../../detector/train/bundle_state.ts";
+import { StateReader } from "../../detector/train/records/bundle_state.ts";
 import type { TrainingSession } from "../../detector/train/session.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { inFolder } from "../helpers/in_folder.ts";

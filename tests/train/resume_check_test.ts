@@ -1,9 +1,9 @@
 /** The resume check: what it says about losses, and that it names what differs: model, data, config, device or version. */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { type BundleContent, readBundle, type StateValue, writeBundle } from "../../checkpoint/mod.ts";
-import { encodePng } from "../../detector/data/image.ts";
-import { ResumeCheck } from "../../detector/train/resume_check.ts";
-import type { StepRecord } from "../../detector/train/step_trace.ts";
+import { encodePng } from "../../detector/data/images/image.ts";
+import { ResumeCheck } from "../../detector/train/proof/compare_losses.ts";
+import type { StepRecord } from "../../detector/train/records/step_trace.ts";
 import type { TrainOptions } from "../../detector/config/mod.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { runTraining, tinyTrainingConfig, tinyTrainOptions, writeTinyCoco } from "../helpers/tiny_training.ts";

@@ -1,7 +1,7 @@
 /** What `--resume auto` chooses in a folder, what it refuses, and that nothing is lost either way. */
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { type StateValue, writeBundle } from "../../checkpoint/mod.ts";
-import { chooseFromFolder, findResumePath } from "../../detector/train/resume.ts";
+import { chooseFromFolder, findResumePath } from "../../detector/train/start/resume.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { mendChecksums } from "../checkpoint/forge.ts";
 import { inFolder } from "../helpers/in_folder.ts";

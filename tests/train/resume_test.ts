@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import type { DinoConfig, TrainOptions } from "../../detector/config/mod.ts";
-import { StateReader } from "../../detector/train/bundle_state.ts";
+import { StateReader } from "../../detector/train/records/bundle_state.ts";
 import { train } from "../../detector/train/trainer.ts";
 import { inFolder } from "../helpers/in_folder.ts";
 import {

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { type StoredTensor, writeSafetensors } from "../../checkpoint/mod.ts";
 import { type DinoConfig, preset } from "../../detector/config/mod.ts";
-import { loadModel } from "../../detector/load_model.ts";
+import { loadModel } from "../../detector/inference/load_model.ts";
 import { outlineModel } from "../../detector/train/model_outline.ts";
 import { describeBackbone } from "../../detector/weights/mod.ts";
 import { createCpuDevice } from "../../engine/device/wasm/device.ts";

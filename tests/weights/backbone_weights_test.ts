@@ -3,7 +3,7 @@ import { type StoredTensor, writeSafetensors } from "../../checkpoint/mod.ts";
 import { preset } from "../../detector/config/mod.ts";
 import { pretrainedFile } from "../../detector/model/backbone/pretrained.ts";
 import { Dino, dinoModelOptions } from "../../detector/model/mod.ts";
-import { snapshot } from "../../detector/train/bundle_state.ts";
+import { snapshot } from "../../detector/train/records/bundle_state.ts";
 import { applyLoad, keysWith, openWeights, planLoad } from "../../detector/weights/mod.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { RandomStream } from "../../engine/random.ts";

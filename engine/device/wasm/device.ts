@@ -6,8 +6,8 @@
 import type { DType, TensorData } from "../../dtype.ts";
 import { BYTES_PER_ELEMENT } from "../../dtype.ts";
 import { DinogradError } from "../../errors.ts";
-import { input, scalar } from "../../kernel/expr.ts";
-import type { ColumnLaunch, IndexedLaunch, RowLaunch, RowRecipe } from "../../kernel/recipes.ts";
+import { input, scalar } from "../../kernel/language/expr.ts";
+import type { ColumnLaunch, IndexedLaunch, RowLaunch, RowRecipe } from "../../kernel/language/recipes.ts";
 import type {
   Buffer,
   Conv2dCall,
@@ -19,10 +19,10 @@ import type {
   MatmulCall,
   TopKCall,
 } from "../device.ts";
-import { WasmConv } from "./conv.ts";
-import { WasmGemm } from "./gemm.ts";
+import { WasmConv } from "./conv/conv.ts";
+import { WasmGemm } from "./product/product.ts";
 import { KernelLauncher } from "./launcher.ts";
-import { WasmRuntime, type WasmRuntimeOptions } from "./runtime.ts";
+import { WasmRuntime, type WasmRuntimeOptions } from "./runtime/runtime.ts";
 import { topK } from "./top_k.ts";
 
 /** Starts the CPU device. Throws a `DinogradError` of kind "device" if the system gives it no memory. */

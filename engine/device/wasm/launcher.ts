@@ -12,9 +12,9 @@ import type {
   IndexedLaunch,
   RowLaunch,
   RowRecipe,
-} from "../../kernel/recipes.ts";
-import { compileColumn, compileIndexed, compileRow, type WasmTarget } from "../../kernel/wasm_kernels.ts";
-import { PARAMETER_WORDS, PARAMETERS, type WasmModule, type WasmRuntime } from "./runtime.ts";
+} from "../../kernel/language/recipes.ts";
+import { compileColumn, compileIndexed, compileRow, type WasmTarget } from "../../kernel/wasm/kernels.ts";
+import { PARAMETER_WORDS, PARAMETERS, type WasmModule, type WasmRuntime } from "./runtime/runtime.ts";
 
 /** Column ranges start at multiples of this: whole vectors and whole cache lines. */
 const COLUMN_GRAIN = 16;

@@ -1,6 +1,6 @@
 /** What a caller may have got wrong, found before the GPU sees it: WebGPU itself only reports such things later. */
 
-import type { WgslProgram } from "../../kernel/wgsl_machine.ts";
+import type { WgslProgram } from "../../kernel/wgsl/machine.ts";
 import type { Buffer } from "../device.ts";
 import { GpuBuffer } from "./pool.ts";
 import type { Params } from "./uniform_ring.ts";

@@ -12,11 +12,11 @@ import type {
   IndexedLaunch,
   RowLaunch,
   RowRecipe,
-} from "../../kernel/recipes.ts";
-import { COLUMN_THREADS, columnPart, columnProgram, joinColumns } from "../../kernel/wgsl_column.ts";
-import { INDEXED_THREADS, indexedProgram } from "../../kernel/wgsl_indexed.ts";
-import type { WgslProgram } from "../../kernel/wgsl_machine.ts";
-import { isSplittable, joinRecipe, LONG_ROW, ROW_PART, rowPartsProgram, rowProgram } from "../../kernel/wgsl_row.ts";
+} from "../../kernel/language/recipes.ts";
+import { COLUMN_THREADS, columnPart, columnProgram, joinColumns } from "../../kernel/wgsl/column.ts";
+import { INDEXED_THREADS, indexedProgram } from "../../kernel/wgsl/indexed.ts";
+import type { WgslProgram } from "../../kernel/wgsl/machine.ts";
+import { isSplittable, joinRecipe, LONG_ROW, ROW_PART, rowPartsProgram, rowProgram } from "../../kernel/wgsl/row.ts";
 import type {
   Buffer,
   Conv2dCall,
@@ -40,7 +40,7 @@ import { matmulParams, matmulShape, matmulSource, matmulSplits } from "./matmul.
 import { Pipelines } from "./pipelines.ts";
 import { BufferPool } from "./pool.ts";
 import { linearGrid, Recorder, type Workgroups } from "./recorder.ts";
-import { planRows } from "./row_plan.ts";
+import { planRows } from "./rows.ts";
 import { Staging } from "./staging.ts";
 import { FIRST_RUN_BITS, mergeRunsProgram, sortRunsProgram, takeProgram, TOP_K_THREADS } from "./top_k.ts";
 import { Params, UniformRing } from "./uniform_ring.ts";

@@ -3,8 +3,8 @@
  * by the machine that prints all other kernels.
  */
 
-import { emitExpr } from "../../kernel/emit.ts";
-import { WgslMachine } from "../../kernel/wgsl_machine.ts";
+import { emitExpr } from "../../kernel/language/emit.ts";
+import { WgslMachine } from "../../kernel/wgsl/machine.ts";
 import type { EpilogueDefinition } from "../device.ts";
 
 export const EPILOGUE_FUNCTION = "finish";

@@ -13,7 +13,7 @@
  */
 
 import { EPILOGUE_FUNCTION, type EpilogueText } from "./epilogue.ts";
-import type { BufferAccess, WgslProgram } from "../../kernel/wgsl_machine.ts";
+import type { BufferAccess, WgslProgram } from "../../kernel/wgsl/machine.ts";
 
 /** Which of the two programs products run with, see above. */
 export type Tiles = "shared" | "registers";

@@ -1,7 +1,7 @@
 /** Small kernels that the device needs for itself. */
 
-import { scalar } from "../../kernel/expr.ts";
-import type { IndexedKernel, RowRecipe } from "../../kernel/recipes.ts";
+import { scalar } from "../../kernel/language/expr.ts";
+import type { IndexedKernel, RowRecipe } from "../../kernel/language/recipes.ts";
 
 /** out = scalar 0 */
 export const fillRecipe: RowRecipe = {

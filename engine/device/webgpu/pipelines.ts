@@ -5,7 +5,7 @@
  */
 
 import { DinogradError } from "../../errors.ts";
-import type { BufferAccess, WgslProgram } from "../../kernel/wgsl_machine.ts";
+import type { BufferAccess, WgslProgram } from "../../kernel/wgsl/machine.ts";
 import { messageOf } from "./adapter.ts";
 import type { GpuBuffer } from "./pool.ts";
 import { paramBytes, type UniformRing } from "./uniform_ring.ts";

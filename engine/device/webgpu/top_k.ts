@@ -8,7 +8,7 @@
  * by index, and there is one answer, whatever the number of threads.
  */
 
-import type { WgslProgram } from "../../kernel/wgsl_machine.ts";
+import type { WgslProgram } from "../../kernel/wgsl/machine.ts";
 
 /** The width of the runs that are sorted by counting: 2^6. */
 export const FIRST_RUN_BITS = 6;

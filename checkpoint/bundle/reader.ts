@@ -1,0 +1,347 @@
+/**
+ * Reading a bundle. Opening reads and checks the header alone; tensors are read one by one, each chunk against its
+ * checksum. Nothing a file says is believed before it has been compared with the size of the file.
+ */
+import { DinogradError } from "../../engine/errors.ts";
+import {
+  CHUNK_RECORD_BYTES,
+  type ChunkRecord,
+  dataStart,
+  decodeChunkRecord,
+  decodeFooter,
+  decodePrelude,
+  equalBytes,
+  FOOTER_BYTES,
+  MAJOR_VERSION,
+  MAX_CHUNK_BYTES,
+  MAX_HEADER_BYTES,
+  PRELUDE_BYTES,
+} from "./format.ts";
+import { CODEC_BYTE_PLANES, CODEC_RAW } from "../codec/planes.ts";
+import { align } from "../codec/block.ts";
+import { checkChunk, type ChunkLoad, loadChunks } from "./loader.ts";
+import { type FileHandle, type FileLayer, openForReading, readFully } from "../files/layer.ts";
+import { decodeMsgpack, type StateValue } from "./header.ts";
+import { crc32, sha256 } from "../codec/native_codec.ts";
+import { nodeFiles } from "../files/node_files.ts";
+import { bytesPerElement, checkShape, isStoredDType, type StoredDType, type StoredTensor } from "../stored_tensor.ts";
+import { hex32, plainOrQuoted, quote } from "../quote.ts";
+
+/** Everything a bundle holds. Names carry their group as a prefix: `model/…`, `optimizer/exp_avg/…`, `ema/…`. */
+export interface BundleContent {
+  /** The tensors by name, in the order of the header. */
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** The rest of the state, as the writer gave it; by custom a map at the root. */
+  readonly state: StateValue;
+}
+
+/** What the header says of a tensor. */
+export interface BundleTensor {
+  /** What the elements are. */
+  readonly dtype: StoredDType;
+  /** Sizes, outermost first; [] for a scalar. */
+  readonly shape: readonly number[];
+  /** Size of its data. */
+  readonly bytes: number;
+  /** Size in the file, without alignment. */
+  readonly storedBytes: number;
+  /** Where its data lies, piece by piece, in order. */
+  readonly chunks: readonly ChunkRecord[];
+}
+
+/** What is known of a bundle as a whole. */
+export interface BundleHeader {
+  /** Format version, such as "1.0". */
+  readonly version: string;
+  /** Who wrote it, such as "dinograd 0.1.0". */
+  readonly writer: string;
+  /** Size of the header: the map of tensors and state. */
+  readonly headerBytes: number;
+  /** Size of the whole file, as its footer says it. */
+  readonly fileBytes: number;
+}
+
+/** The outcome of reading everything: sound, or what is wrong and where. */
+export interface VerifyReport {
+  /** True where there are no problems. */
+  readonly sound: boolean;
+  /** How many chunks the header lists; all were read. */
+  readonly chunks: number;
+  /** Size of the whole file. */
+  readonly bytes: number;
+  /** One line each: the place, what was expected and what was found. */
+  readonly problems: readonly string[];
+}
+
+/** A deflated byte stands for at most 1032 others (RFC 1951: 258 bytes in two bits): more is a forgery. */
+const MOST_BYTES_PER_STORED_BYTE = 1032;
+
+/**
+ * Opens a bundle for reading.
+ * @throws DinogradError of kind "checkpoint" that names the file and the place
+ */
+export async function openBundle(path: string, options: { files?: FileLayer } = {}): Promise<Bundle> {
+  const handle = await openForReading(path, options.files ?? nodeFiles);
+  try {
+    return await Bundle.open(handle, path);
+  } catch (error) {
+    await handle.close().catch(() => {}); // the first error is the one to tell
+    throw error;
+  }
+}
+
+/** Reads a whole bundle. */
+export async function readBundle(path: string, options: { files?: FileLayer } = {}): Promise<BundleContent> {
+  await using bundle = await openBundle(path, options);
+  return { tensors: await bundle.readAll(), state: bundle.state };
+}
+
+/** An open bundle. Close it, or hold it with `await using`. */
+export class Bundle {
+  /** The file that was opened; opens every message. */
+  readonly path: string;
+  /** Version, writer and sizes. */
+  readonly header: BundleHeader;
+  /** What the header says of each tensor, by name; `read` reads one. */
+  readonly tensors: ReadonlyMap<string, BundleTensor>;
+  /** The state tree. It was read with the header, so it costs nothing more. */
+  readonly state: StateValue;
+  readonly #handle: FileHandle;
+
+  private constructor(handle: FileHandle, parts: Pick<Bundle, "path" | "header" | "tensors" | "state">) {
+    this.#handle = handle;
+    this.path = parts.path;
+    this.header = parts.header;
+    this.tensors = parts.tensors;
+    this.state = parts.state;
+  }
+
+  /** Reads and checks prelude, header and footer of an open file. */
+  static async open(handle: FileHandle, path: string): Promise<Bundle> {
+    const size = await handle.size();
+    if (size < PRELUDE_BYTES + FOOTER_BYTES) {
+      const least = PRELUDE_BYTES + FOOTER_BYTES;
+      throw new DinogradError("checkpoint", `${path}: expected a bundle of at least ${least} bytes but found ${size}`);
+    }
+    const prelude = new Uint8Array(PRELUDE_BYTES);
+    await readFully(handle, prelude, { position: 0, place: `${path}, prelude` });
+    const { headerBytes, headerCrc, minor } = decodePrelude(prelude, path);
+    const start = dataStart(headerBytes);
+    if (headerBytes > MAX_HEADER_BYTES || start + FOOTER_BYTES > size) {
+      const limit = Math.min(MAX_HEADER_BYTES, size - PRELUDE_BYTES - FOOTER_BYTES);
+      throw new DinogradError(
+        "checkpoint",
+        `${path}, prelude: expected a header of at most ${limit} bytes but found ${headerBytes}`,
+      );
+    }
+    const front = new Uint8Array(start);
+    await readFully(handle, front, { position: 0, place: `${path}, header` });
+    const headerBlock = front.subarray(PRELUDE_BYTES, PRELUDE_BYTES + headerBytes);
+    const found = crc32(headerBlock);
+    if (found !== headerCrc) {
+      throw new DinogradError(
+        "checkpoint",
+        `${path}, header: expected CRC ${hex32(headerCrc)} but found ${hex32(found)}`,
+      );
+    }
+    const footer = new Uint8Array(FOOTER_BYTES);
+    await readFully(handle, footer, { position: size - FOOTER_BYTES, place: `${path}, footer` });
+    const frontSha256 = decodeFooter(footer, { path, size });
+    if (!equalBytes(sha256(front), frontSha256)) {
+      throw new DinogradError("checkpoint", `${path}, header: expected the SHA-256 of the footer but found another`);
+    }
+    const { tensors, state, writer } = readHeader(headerBlock, { path, start, end: size - FOOTER_BYTES });
+    const header = { version: `${MAJOR_VERSION}.${minor}`, writer, headerBytes, fileBytes: size };
+    return new Bundle(handle, { path, header, tensors, state });
+  }
+
+  /**
+   * Reads one tensor.
+   * @throws DinogradError of kind "checkpoint" if there is none of that name, or a chunk of it is damaged
+   */
+  async read(name: string): Promise<StoredTensor> {
+    const tensors = await this.readAll((other) => other === name);
+    const tensor = tensors.get(name);
+    if (!tensor) {
+      throw new DinogradError("checkpoint", `${this.path}: expected a tensor ${quote(name)} but found none`);
+    }
+    return tensor;
+  }
+
+  /**
+   * Reads tensors into memory that exists, such as an engine's: fresh memory costs more than the reading.
+   * @throws DinogradError of kind "checkpoint" as `read`, or if memory is not of its tensor's size
+   */
+  async readAllInto(memory: ReadonlyMap<string, Uint8Array>): Promise<void> {
+    const targets = [...memory].map(([name, into]) => {
+      const tensor = this.tensors.get(name);
+      if (tensor && tensor.bytes === into.length) return { name, tensor, into };
+      const found = tensor ? `${tensor.bytes}` : "no such tensor";
+      const place = `${this.path}, tensor ${quote(name)}`;
+      throw new DinogradError("checkpoint", `${place}: expected ${into.length} bytes but found ${found}`);
+    });
+    await loadChunks(this.#handle, targets.flatMap((target) => this.#loadsOf(target)));
+  }
+
+  /** Reads all tensors, or those whose name the filter accepts, in the order of the file. */
+  async readAll(filter: (name: string) => boolean = () => true): Promise<Map<string, StoredTensor>> {
+    const result = new Map<string, StoredTensor>();
+    const memory = new Map<string, Uint8Array>();
+    for (const [name, { dtype, shape, bytes }] of this.tensors) {
+      if (!filter(name)) continue;
+      const data = new Uint8Array(bytes);
+      memory.set(name, data);
+      result.set(name, { dtype, shape, data });
+    }
+    await this.readAllInto(memory);
+    return result;
+  }
+
+  #loadsOf({ name, tensor, into }: { name: string; tensor: BundleTensor; into: Uint8Array }): ChunkLoad[] {
+    const width = bytesPerElement(tensor.dtype);
+    let at = 0;
+    return tensor.chunks.map((chunk, index) => {
+      const part = into.subarray(at, at += chunk.rawBytes);
+      return { chunk, into: part, width, place: chunkPlace(this.path, { name, index, chunk }) };
+    });
+  }
+
+  /**
+   * Reads every byte and compares it with every checksum. With `quick` the check stops at the CRC of the stored bytes:
+   * that is what a writer asks of what it has just written.
+   */
+  async verify(options: { quick?: boolean } = {}): Promise<VerifyReport> {
+    const problems: string[] = [];
+    let count = 0;
+    let stored = new Uint8Array(0);
+    let raw = new Uint8Array(0);
+    for (const [name, { dtype, chunks }] of this.tensors) {
+      for (let index = 0; index < chunks.length; index++) {
+        const chunk = chunks[index];
+        const place = chunkPlace(this.path, { name, index, chunk });
+        const padded = align(chunk.storedBytes);
+        if (stored.length < padded) stored = new Uint8Array(padded);
+        if (raw.length < chunk.rawBytes && !options.quick) raw = new Uint8Array(chunk.rawBytes);
+        const buffer = stored.subarray(0, padded);
+        count++;
+        try {
+          await readFully(this.#handle, buffer, { position: chunk.offset, place });
+        } catch (error) {
+          if (!(error instanceof DinogradError)) throw error;
+          problems.push(error.message);
+          continue;
+        }
+        const problem = checkChunk(buffer, {
+          chunk,
+          width: bytesPerElement(dtype),
+          raw: options.quick ? null : raw,
+        });
+        if (problem) problems.push(`${place}: ${problem}`);
+      }
+    }
+    return { sound: problems.length === 0, chunks: count, bytes: this.header.fileBytes, problems };
+  }
+
+  /** Closes the file; nothing can be read from then on. */
+  close(): Promise<void> {
+    return this.#handle.close();
+  }
+
+  /** Closes the file at the end of an `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+function chunkPlace(path: string, { name, index, chunk }: { name: string; index: number; chunk: ChunkRecord }): string {
+  return `${path}, tensor ${quote(name)}, chunk ${index} at ${chunk.offset}`;
+}
+
+/** Decodes the header map and checks that its chunks fill the file from `start` to `end` without gap or overlap. */
+function readHeader(
+  block: Uint8Array,
+  { path, start, end }: { path: string; start: number; end: number },
+): { tensors: Map<string, BundleTensor>; state: StateValue; writer: string } {
+  const place = `${path}, header`;
+  const fail = (expected: string, found: string): never => {
+    throw new DinogradError("checkpoint", `${place}: expected ${expected} but found ${found}`);
+  };
+  const map = asMap(decodeMsgpack(block, place)) ?? fail("a map", "another value");
+  const { writer, tensors: rows, chunks: table, state } = map;
+  if (typeof writer !== "string") return fail("the writer as a string", typeof writer);
+  if (!Array.isArray(rows)) return fail("a list of tensors", typeof rows);
+  if (!(table instanceof Uint8Array) || table.length % CHUNK_RECORD_BYTES !== 0) {
+    return fail(`a chunk table of whole rows of ${CHUNK_RECORD_BYTES} bytes`, typeof table);
+  }
+  if (state === undefined) return fail("a state", "none");
+
+  const tensors = new Map<string, BundleTensor>();
+  let next = 0;
+  let offset = start;
+  for (const row of rows) {
+    const { name, dtype, shape, chunks: count } = asMap(row) ?? fail("a map for each tensor", "another value");
+    if (typeof name !== "string") return fail("a tensor's name as a string", typeof name);
+    const here = `${place}, tensor ${quote(name)}`;
+    const refuse = (expected: string, found: unknown): never => {
+      throw new DinogradError("checkpoint", `${here}: expected ${expected} but found ${plainOrQuoted(String(found))}`);
+    };
+    if (tensors.has(name)) return refuse("its name once", "it again");
+    if (!isStoredDType(dtype)) return refuse("a known dtype", dtype);
+    if (!Array.isArray(shape)) return refuse("a shape", typeof shape);
+    const bytes = checkShape(shape, dtype, here);
+    if (
+      typeof count !== "number" || !Number.isInteger(count) || count < 0 ||
+      (next + count) * CHUNK_RECORD_BYTES > table.length
+    ) {
+      return refuse(`at most ${table.length / CHUNK_RECORD_BYTES - next} chunks`, count);
+    }
+    const chunks: ChunkRecord[] = [];
+    let rawBytes = 0;
+    let storedBytes = 0;
+    for (let index = 0; index < count; index++, next++) {
+      const chunk = decodeChunkRecord(table, next);
+      const problem = chunkProblem(chunk, { offset, end, width: bytesPerElement(dtype) });
+      if (problem) throw new DinogradError("checkpoint", `${here}, chunk ${index}: ${problem}`);
+      chunks.push(chunk);
+      rawBytes += chunk.rawBytes;
+      storedBytes += chunk.storedBytes;
+      offset += align(chunk.storedBytes);
+    }
+    if (rawBytes !== bytes) return refuse(`${bytes} bytes in its chunks`, rawBytes);
+    // checkShape has shown that every entry is a number.
+    tensors.set(name, { dtype, shape: shape as number[], bytes, storedBytes, chunks });
+  }
+  if (next * CHUNK_RECORD_BYTES !== table.length) {
+    fail(`${next} chunks`, `${table.length / CHUNK_RECORD_BYTES} in the table`);
+  }
+  if (offset !== end) fail(`chunks up to byte ${end}, the footer`, `chunks up to byte ${offset}`);
+  return { tensors, state, writer };
+}
+
+/** What is impossible about a row of the chunk table, or null. */
+function chunkProblem(
+  chunk: ChunkRecord,
+  { offset, end, width }: { offset: number; end: number; width: number },
+): string | null {
+  const { rawBytes, storedBytes, codec } = chunk;
+  if (chunk.offset !== offset) return `expected offset ${offset}, where the one before ends, but found ${chunk.offset}`;
+  if (offset + align(storedBytes) > end) {
+    return `expected it to end by byte ${end} but found ${storedBytes} bytes at ${offset}`;
+  }
+  if (rawBytes === 0 || rawBytes > MAX_CHUNK_BYTES || rawBytes % width !== 0) {
+    return `expected 1 to ${MAX_CHUNK_BYTES} bytes of whole elements but found ${rawBytes}`;
+  }
+  if (codec !== CODEC_RAW && codec !== CODEC_BYTE_PLANES) return `expected codec 0 or 1 but found ${codec}`;
+  if (codec === CODEC_RAW && storedBytes !== rawBytes) {
+    return `expected ${rawBytes} stored bytes but found ${storedBytes}`;
+  }
+  if (storedBytes > rawBytes || rawBytes > storedBytes * MOST_BYTES_PER_STORED_BYTE) {
+    return `expected a stored size that can hold ${rawBytes} bytes but found ${storedBytes}`;
+  }
+  return null;
+}
+
+function asMap(value: StateValue): { [key: string]: StateValue } | null {
+  const isMap = typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
+  return isMap ? value : null;
+}

@@ -1,0 +1,259 @@
+/**
+ * The bundles of an output folder: which there are, which is the newest sound one, which may go. A damaged file is
+ * never an obstacle: it is named and the search goes on with the one before it.
+ */
+import { DinogradError } from "../../engine/errors.ts";
+import { NewerVersionError } from "../bundle/format.ts";
+import { openBundle } from "../bundle/reader.ts";
+import { syncFolderIfPossible, TEMPORARY_MARK } from "./replace.ts";
+import { errorCode, errorText, type FileLayer, fileNameOf, folderOf } from "./layer.ts";
+import { compareCodeUnits, type StateValue } from "../bundle/header.ts";
+import { nodeFiles } from "./node_files.ts";
+
+/** Name of the file that a resume starts from. */
+export const RESUME_NAME = "checkpoint.dino";
+/** Name of the one before it, which a trainer keeps in case that one is damaged. */
+export const PREVIOUS_NAME = "checkpoint_previous.dino";
+const EXTENSION = ".dino";
+
+/** Whether a bundle has the name that a training gives to that of an epoch, such as `checkpoint0004.dino`. */
+export function isNumbered(name: string): boolean {
+  return /^checkpoint\d+\.dino$/.test(name);
+}
+
+/** A bundle whose header could be read. */
+export interface BundleFile {
+  /** The file: the folder's path and `name`. */
+  readonly path: string;
+  /** The name within its folder, such as `checkpoint0004.dino`. */
+  readonly name: string;
+  /** The state tree of its header. Tensors were not looked at. */
+  readonly state: StateValue;
+  /** How far its run had come. */
+  readonly progress: number;
+}
+
+/** A file that cannot be used, and why. */
+export interface BadFile {
+  /** The file that cannot be used. */
+  readonly path: string;
+  /** One line: what was expected of it and what was found. */
+  readonly reason: string;
+  /** False where the bytes may well be sound but are out of reach (no permission), or of a newer version. */
+  readonly isDamaged: boolean;
+}
+
+/** How a folder is looked at. */
+export interface FolderOptions {
+  /** How files are reached. Default: the system's, `nodeFiles`. */
+  readonly files?: FileLayer;
+  /** How far the run of a state had come; by default its root key `step`, else `epoch`, else 0. */
+  readonly progressOf?: (state: StateValue) => number;
+}
+
+/** How the bundle to go on from is looked for. */
+export interface NewestOptions extends FolderOptions {
+  /** Whether a run can go on from such a state; by default from any. */
+  readonly accepts?: (state: StateValue) => boolean;
+}
+
+/** A number at the root of a state, or undefined. */
+export function stateNumber(state: StateValue, key: string): number | undefined {
+  if (typeof state !== "object" || state === null || Array.isArray(state) || state instanceof Uint8Array) {
+    return undefined;
+  }
+  const value = Object.hasOwn(state, key) ? state[key] : undefined;
+  return typeof value === "number" ? value : undefined;
+}
+
+function defaultProgress(state: StateValue): number {
+  return stateNumber(state, "step") ?? stateNumber(state, "epoch") ?? 0;
+}
+
+/**
+ * The bundles of a folder, furthest first (of equals the resume file, then by name), and the files that cannot be opened
+ * as one.
+ */
+export async function listBundles(
+  folder: string,
+  options: FolderOptions = {},
+): Promise<{ bundles: BundleFile[]; bad: BadFile[] }> {
+  const files = options.files ?? nodeFiles;
+  const progressOf = options.progressOf ?? defaultProgress;
+  const bundles: BundleFile[] = [];
+  const bad: BadFile[] = [];
+  for (const name of (await namesIn(folder, files)).filter((name) => name.endsWith(EXTENSION)).sort(compareCodeUnits)) {
+    const path = `${folder}/${name}`;
+    try {
+      await using bundle = await openBundle(path, { files });
+      bundles.push({ path, name, state: bundle.state, progress: progressOf(bundle.state) });
+    } catch (error) {
+      if (!(error instanceof DinogradError)) throw error;
+      if (errorCode(error.cause) === "EISDIR") continue;
+      bad.push({ path, reason: error.message, isDamaged: isDamage(error) });
+    }
+  }
+  const isResume = ({ name }: BundleFile) => Number(name === RESUME_NAME);
+  // A state after its epoch's evaluation has as many steps as the one before it.
+  const epochOf = ({ state }: BundleFile) => stateNumber(state, "epoch") ?? 0;
+  bundles.sort((a, b) => b.progress - a.progress || isResume(b) - isResume(a) || epochOf(b) - epochOf(a));
+  return { bundles, bad };
+}
+
+/**
+ * The bundle to go on from, or null: the resume file if all of its checksums are right (also where others are further:
+ * a run that was taken back goes on from where it was taken back to), else the furthest that is sound. And the files that
+ * were passed over, with the reason.
+ */
+export async function newestSound(
+  folder: string,
+  options: NewestOptions = {},
+): Promise<{ newest: BundleFile | null; bad: BadFile[] }> {
+  const { bundles, bad } = await listBundles(folder, options);
+  const candidates = bundles.filter(({ state }) => options.accepts?.(state) ?? true);
+  const resumeFirst = candidates.toSorted((a, b) => Number(b.name === RESUME_NAME) - Number(a.name === RESUME_NAME));
+  for (const file of resumeFirst) {
+    try {
+      await using bundle = await openBundle(file.path, { files: options.files ?? nodeFiles });
+      const { problems } = await bundle.verify();
+      if (problems.length === 0) return { newest: file, bad };
+      bad.push({ path: file.path, reason: problems[0], isDamaged: true });
+    } catch (error) {
+      if (!(error instanceof DinogradError)) throw error;
+      bad.push({ path: file.path, reason: error.message, isDamaged: true });
+    }
+  }
+  return { newest: null, bad };
+}
+
+/**
+ * Gives a damaged file a name under which nothing looks for it and nothing replaces it: `NAME.damaged`, or with a number
+ * where there is one already. Returns its new path. Only for the holder of the folder's lock.
+ * @throws DinogradError of kind "checkpoint" if it cannot be renamed
+ */
+export async function setAside(path: string, options: { files?: FileLayer } = {}): Promise<string> {
+  const files = options.files ?? nodeFiles;
+  const taken = new Set(await namesIn(folderOf(path), files));
+  let name = `${fileNameOf(path)}.damaged`;
+  for (let number = 2; taken.has(name); number++) name = `${fileNameOf(path)}.damaged.${number}`;
+  const aside = `${path.slice(0, path.length - fileNameOf(path).length)}${name}`;
+  try {
+    await files.rename(path, aside);
+  } catch (cause) {
+    const found = errorCode(cause) || errorText(cause);
+    throw new DinogradError("checkpoint", `${path}: expected to set it aside but found ${found}`, { cause });
+  }
+  return aside;
+}
+
+/** What is kept when a folder is pruned. A bundle that any rule keeps stays. */
+export interface PruneRules {
+  /** The `last` furthest ones (at least 1). */
+  readonly last: number;
+  /** The `best` ones with the highest `metricOf`; those without a metric do not count. */
+  readonly best?: number;
+  /** What `best` compares; the highest wins. Without it `best` keeps nothing. */
+  readonly metricOf?: (state: StateValue) => number | undefined;
+  /** Those whose `epochOf` (by default the root key `epoch`) is a multiple of `every`. */
+  readonly every?: number;
+  /** The epoch that `every` counts by, or undefined where a state has none. */
+  readonly epochOf?: (state: StateValue) => number | undefined;
+  /** Names that always stay; by default all but the numbered ones that a training writes, `checkpoint0004.dino`. */
+  readonly protect?: (name: string) => boolean;
+}
+
+/** Why each bundle stays, and which go. */
+export interface PrunePlan {
+  /** What stays, with the first rule that keeps it in words. */
+  readonly keep: readonly { readonly path: string; readonly reason: string }[];
+  /** What goes, as paths. */
+  readonly remove: readonly string[];
+}
+
+/** Decides, without touching anything. `bundles` is furthest first, as `listBundles` gives them. */
+export function planPrune(bundles: readonly BundleFile[], rules: PruneRules): PrunePlan {
+  if (!Number.isInteger(rules.last) || rules.last < 1) {
+    throw new DinogradError("usage", `prune: expected to keep the last 1 or more but found ${rules.last}`);
+  }
+  if (rules.every !== undefined && (!Number.isInteger(rules.every) || rules.every < 1)) {
+    throw new DinogradError("usage", `prune: expected to keep every 1st or more but found ${rules.every}`);
+  }
+  const protect = rules.protect ?? ((name) => !isNumbered(name));
+  const metricOf = rules.metricOf ?? (() => undefined);
+  const epochOf = rules.epochOf ?? ((state: StateValue) => stateNumber(state, "epoch"));
+  const others = bundles.filter(({ name }) => !protect(name));
+  const best = others
+    .map((file) => ({ file, metric: metricOf(file.state) }))
+    .filter((entry): entry is { file: BundleFile; metric: number } =>
+      entry.metric !== undefined && !Number.isNaN(entry.metric)
+    )
+    .sort((a, b) => b.metric - a.metric)
+    .slice(0, rules.best ?? 0)
+    .map(({ file }) => file);
+  const keep: { path: string; reason: string }[] = [];
+  const remove: string[] = [];
+  for (const file of bundles) {
+    const epoch = epochOf(file.state);
+    const reason = protect(file.name)
+      ? "protected"
+      : others.indexOf(file) < rules.last
+      ? "last"
+      : best.includes(file)
+      ? "best"
+      : rules.every !== undefined && epoch !== undefined && epoch % rules.every === 0
+      ? "every"
+      : null;
+    if (reason === null) remove.push(file.path);
+    else keep.push({ path: file.path, reason });
+  }
+  return { keep, remove };
+}
+
+/**
+ * Removes what the rules do not keep, but nothing at all while a bundle cannot be opened or the furthest kept one is not
+ * sound: pruning must never take away the only good one.
+ * @throws DinogradError of kind "checkpoint" that names it, or the file that could not be removed
+ */
+export async function pruneFolder(folder: string, options: FolderOptions & PruneRules): Promise<PrunePlan> {
+  const files = options.files ?? nodeFiles;
+  const { bundles, bad } = await listBundles(folder, options);
+  const plan = planPrune(bundles, options);
+  if (plan.remove.length === 0) return plan;
+  await using newest = await openBundle(plan.keep[0].path, { files });
+  const { problems } = await newest.verify();
+  const [problem] = [...problems, ...bad.map(({ reason }) => reason)];
+  if (problem !== undefined) throw new DinogradError("checkpoint", `prune: nothing removed, because ${problem}`);
+  for (const path of plan.remove) {
+    await files.remove(path).catch((cause) => {
+      const found = errorCode(cause) || errorText(cause);
+      throw new DinogradError("checkpoint", `prune: expected to remove ${path} but found ${found}`, { cause });
+    });
+  }
+  await syncFolderIfPossible(folder, files);
+  return plan;
+}
+
+/** Removes temporary files of writers that were killed. Only for the holder of the folder's lock. */
+export async function removeLeftovers(folder: string, options: { files?: FileLayer } = {}): Promise<string[]> {
+  const files = options.files ?? nodeFiles;
+  const leftovers = (await namesIn(folder, files)).filter((name) => name.includes(EXTENSION + TEMPORARY_MARK));
+  for (const name of leftovers) await files.remove(`${folder}/${name}`);
+  return leftovers;
+}
+
+/** Whether a file that cannot be opened as a bundle is damaged, rather than out of reach or of a newer version. */
+function isDamage(error: DinogradError): boolean {
+  const code = errorCode(error.cause);
+  return code === "" ? !(error instanceof NewerVersionError) : code === "EIO"; // a sector that cannot be read
+}
+
+async function namesIn(folder: string, files: FileLayer): Promise<string[]> {
+  try {
+    return await files.list(folder);
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return [];
+    throw new DinogradError("checkpoint", `${folder}: expected a readable folder but found ${errorCode(error)}`, {
+      cause: error,
+    });
+  }
+}

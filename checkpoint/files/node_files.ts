@@ -1,0 +1,116 @@
+/**
+ * The default `FileLayer`, on `node:fs` (Deno and Node alike), and what a folder lock must know about processes. This
+ * and `native_codec.ts` are the only files of the folder that name a platform.
+ */
+import * as fs from "node:fs";
+import { hostname } from "node:os";
+import process from "node:process";
+import type { FileHandle, FileLayer, OpenMode } from "./layer.ts";
+
+const FLAGS: Readonly<Record<OpenMode, string>> = { read: "r", create: "w+", exclusive: "wx+" };
+
+class NodeFileHandle implements FileHandle {
+  readonly #descriptor: number;
+
+  constructor(descriptor: number) {
+    this.#descriptor = descriptor;
+  }
+
+  size(): Promise<number> {
+    return callback<fs.Stats>((done) => fs.fstat(this.#descriptor, done)).then((stats) => stats.size);
+  }
+
+  read(buffer: Uint8Array, position: number): Promise<number> {
+    return callback<number>((done) => fs.read(this.#descriptor, buffer, 0, buffer.length, position, done));
+  }
+
+  write(buffer: Uint8Array, position: number): Promise<number> {
+    return callback<number>((done) => fs.write(this.#descriptor, buffer, 0, buffer.length, position, done));
+  }
+
+  sync(): Promise<void> {
+    return callback<void>((done) => fs.fsync(this.#descriptor, done));
+  }
+
+  close(): Promise<void> {
+    return callback<void>((done) => fs.close(this.#descriptor, done));
+  }
+}
+
+/** The real file system. */
+export const nodeFiles: FileLayer = {
+  async open(path, mode) {
+    const descriptor = await callback<number>((done) => fs.open(path, FLAGS[mode], done));
+    return new NodeFileHandle(descriptor);
+  },
+  rename: (from, to) => fs.promises.rename(from, to),
+  remove: (path) => fs.promises.unlink(path),
+  async syncFolder(path) {
+    // Windows neither needs nor allows this: NTFS journals the rename itself.
+    if (process.platform === "win32") return;
+    const descriptor = await callback<number>((done) => fs.open(path, "r", done));
+    try {
+      await callback<void>((done) => fs.fsync(descriptor, done));
+    } finally {
+      await callback<void>((done) => fs.close(descriptor, done));
+    }
+  },
+  list: (path) => fs.promises.readdir(path),
+};
+
+/** What a lock records of its process and asks about another's. */
+export interface Processes {
+  /** The number of this process. */
+  readonly pid: number;
+  /** The name of this machine: only its processes can be asked whether they are alive. */
+  readonly host: string;
+  /**
+   * Tells two processes of one number apart (a restarted machine or container counts from 1 again): boot and start
+   * time where the system tells them, else "".
+   */
+  identity(pid: number): string;
+  /** Whether a process of this host is running. */
+  isAlive(pid: number): boolean;
+}
+
+/** The real processes of this host. */
+export function nodeProcesses(): Processes {
+  return {
+    pid: process.pid,
+    host: hostname(),
+    identity(pid) {
+      try {
+        const boot = fs.readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+        // Fields are counted after the command, which may itself hold spaces and brackets; the start time is field 22.
+        const stat = fs.readFileSync(`/proc/${pid}/stat`, "utf8");
+        return `${boot}/${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]}`;
+      } catch {
+        return "";
+      }
+    },
+    isAlive(pid) {
+      try {
+        process.kill(pid, 0);
+        return true;
+      } catch (error) {
+        // Not permitted to signal it: it exists and belongs to somebody else.
+        return error instanceof Error && "code" in error && error.code === "EPERM";
+      }
+    },
+  };
+}
+
+/** Codes that Deno leaves out of some errors, by their number on Linux and macOS. */
+const CODES: Readonly<Record<string, string>> = { "27": "EFBIG", "28": "ENOSPC", "122": "EDQUOT", "69": "EDQUOT" };
+
+function withCode(error: Error): Error {
+  const code = CODES[/\(os error (\d+)\)/.exec(error.message)?.[1] ?? ""];
+  return "code" in error && error.code || code === undefined ? error : Object.assign(error, { code });
+}
+
+function callback<T>(start: (done: (error: Error | null, result?: T) => void) => void): Promise<T> {
+  return new Promise((resolve, reject) =>
+    // With no error the result is there, by the convention of node's callbacks.
+    start((error, result) => error ? reject(withCode(error)) : resolve(result as T))
+  );
+}

@@ -1,0 +1,158 @@
+/**
+ * What a Python pickle becomes: inert data. Lists are arrays, dicts are `Map`s (their keys may be numbers), and what
+ * Python would build by calling something is one of the classes below, which do nothing.
+ */
+import { DinogradError } from "../../engine/errors.ts";
+import type { StateValue } from "../bundle/header.ts";
+import type { StoredDType } from "../stored_tensor.ts";
+import { plainOrQuoted, quote } from "../quote.ts";
+
+/** Any unpickled value. Integers beyond 2^53 are `bigint`. */
+export type PickleValue =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | PickleValue[]
+  | PickleTuple
+  | PickleObject
+  | PickleName
+  | PthStorage
+  | PthTensor
+  | Map<PickleValue, PickleValue>;
+
+/** A tuple: a list that was not to be changed. */
+export class PickleTuple {
+  /** `items`: the members, in order. */
+  constructor(readonly items: readonly PickleValue[]) {}
+}
+
+/** An object of a class that is known to be mere data, such as `argparse.Namespace`: its class name and attributes. */
+export class PickleObject {
+  /** What the object's `__dict__` held, by name. */
+  readonly attributes: Map<string, PickleValue> = new Map();
+
+  /** `className`: the full name, such as `argparse.Namespace`. */
+  constructor(readonly className: string) {}
+}
+
+/** A Python name that stands for itself, such as `torch.float32`. */
+export class PickleName {
+  /** `name`: the full name, module and all. */
+  constructor(readonly name: string) {}
+}
+
+/** Memory that tensors share: where its bytes are is the file's business. */
+export class PthStorage {
+  /** `key` names the bytes within the file; `elements` says how many of `dtype` there are. */
+  constructor(readonly key: string, readonly dtype: StoredDType, readonly elements: number) {}
+}
+
+/** A view of a storage: strides and offset count elements. */
+export class PthTensor {
+  /** `view` says which elements of `storage` the tensor is made of. */
+  constructor(
+    readonly storage: PthStorage,
+    readonly view: {
+      readonly offset: number;
+      readonly shape: readonly number[];
+      readonly stride: readonly number[];
+      readonly requiresGrad: boolean;
+    },
+  ) {}
+
+  /** That of the storage. */
+  get dtype(): StoredDType {
+    return this.storage.dtype;
+  }
+
+  /** Sizes, outermost first. */
+  get shape(): readonly number[] {
+    return this.view.shape;
+  }
+}
+
+/** The value under a string key of a dict or an object's attributes; undefined if there is none or it is neither. */
+export function pickleGet(value: PickleValue | undefined, key: string): PickleValue | undefined {
+  if (value instanceof Map) return value.get(key);
+  return value instanceof PickleObject ? value.attributes.get(key) : undefined;
+}
+
+/**
+ * The tensors of a state dict, keys in order. Entries that are not tensors are left out.
+ * @throws DinogradError of kind "checkpoint" if it is no dict with string keys
+ */
+export function stateDictOf(value: PickleValue | undefined, place: string): Map<string, PthTensor> {
+  if (!(value instanceof Map)) {
+    throw new DinogradError("checkpoint", `${place}: expected a dict of tensors but found none`);
+  }
+  const tensors = new Map<string, PthTensor>();
+  for (const [key, tensor] of value) {
+    if (typeof key !== "string") {
+      throw new DinogradError("checkpoint", `${place}: expected string keys but found ${quote(keyText(key))}`);
+    }
+    if (tensor instanceof PthTensor) tensors.set(key, tensor);
+  }
+  return tensors;
+}
+
+/**
+ * Keys without a prefix that all of them have, such as the `module.` of data-parallel training; unchanged if one lacks it.
+ */
+export function stripPrefix<T>(entries: ReadonlyMap<string, T>, prefix = "module."): Map<string, T> {
+  const all = entries.size > 0 && [...entries.keys()].every((key) => key.startsWith(prefix));
+  return new Map([...entries].map(([key, value]) => [all ? key.slice(prefix.length) : key, value]));
+}
+
+/** How many values a state may have when it is unfolded: a small pickle can share one list a billion times. */
+const MOST_VALUES = 5_000_000;
+const MOST_LEVELS = 60;
+
+/**
+ * An unpickled value as a state tree: dicts and objects become maps with their keys as text, tuples lists, names text.
+ * Tensors are handed to `tensor`, which may put something in their place.
+ * @throws DinogradError of kind "checkpoint" if it is nested too deeply (or in itself) or too large
+ */
+export function toStateValue(
+  value: PickleValue,
+  options: { tensor?: (tensor: PthTensor, path: readonly string[]) => StateValue } = {},
+): StateValue {
+  let count = 0;
+  const convert = (item: PickleValue, path: readonly string[]): StateValue => {
+    if (++count > MOST_VALUES || path.length > MOST_LEVELS) {
+      throw new DinogradError(
+        "checkpoint",
+        `pickle ${
+          plainOrQuoted(path.slice(0, 3).join("/"))
+        }: expected at most ${MOST_VALUES} values on ${MOST_LEVELS} levels but found more`,
+      );
+    }
+    const entries = (pairs: Iterable<[PickleValue, PickleValue]>): StateValue =>
+      Object.fromEntries([...pairs].map(([key, inner]) => {
+        const name = keyText(key);
+        return [name, convert(inner, [...path, name])];
+      }));
+    if (item instanceof Map) return entries(item);
+    if (item instanceof PickleObject) return entries(item.attributes);
+    if (item instanceof PickleName) return item.name;
+    if (item instanceof PthStorage) return `storage ${item.key}`;
+    if (item instanceof PthTensor) return options.tensor?.(item, path) ?? `${item.dtype} [${item.shape.join(", ")}]`;
+    const list = item instanceof PickleTuple ? item.items : item;
+    if (isList(list)) return list.map((inner, index) => convert(inner, [...path, String(index)]));
+    return list;
+  };
+  return convert(value, []);
+}
+
+function isList(value: PickleValue | readonly PickleValue[]): value is readonly PickleValue[] {
+  return Array.isArray(value);
+}
+
+function keyText(key: PickleValue): string {
+  if (typeof key === "object" && key !== null) {
+    return key instanceof PickleTuple ? `(${key.items.map(keyText).join(", ")})` : "object";
+  }
+  return String(key);
+}

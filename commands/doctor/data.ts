@@ -1,0 +1,124 @@
+/** Is the data there, and the same? Paths, counts, categories, annotations, images, and whether the model fits them. */
+import type { DinoConfig } from "../../detector/config/mod.ts";
+import { counted } from "../../detector/counted.ts";
+import { type CocoDataset, openDataset, readImage } from "../../detector/data/mod.ts";
+import type { StateReader } from "../../detector/train/records/bundle_state.ts";
+import { compareSplit } from "../../detector/train/proof/data_record.ts";
+import { DinogradError } from "../../engine/errors.ts";
+import { asFinding, type Finding, fine, odd, wrong } from "./findings.ts";
+
+/** Images that are decoded of each split, unless all are asked for. */
+const DECODED = 100;
+const SAME_DATA = "use the data of the original training";
+const IMAGES = "put the file back, or take the image out of the annotations";
+
+export interface DataQuestion {
+  readonly config: DinoConfig | undefined;
+  /** The bundle's state, where one is resumed. */
+  readonly recorded: StateReader | undefined;
+  readonly allImages: boolean;
+  /** Whether any difference from the recorded data ends the run. */
+  readonly strict: boolean;
+}
+
+/** Answers for one split of the data set at `cocoPath`. */
+export async function checkSplit(
+  cocoPath: string,
+  split: "train" | "val",
+  { config, recorded, allImages, strict }: DataQuestion,
+): Promise<Finding[]> {
+  let dataset: CocoDataset;
+  try {
+    dataset = await openDataset(cocoPath, split);
+  } catch (error) {
+    return [asFinding(error, "data", "check --coco_path: it needs train2017, val2017 and annotations")];
+  }
+  const { numImages, numAnnotations, annotationFile } = dataset;
+  const hash = dataset.annotationHash().slice(0, 16);
+  const findings = [
+    fine(
+      "data",
+      `${split}: ${annotationFile}: ${counted(numImages, "image")}, ${counted(numAnnotations, "annotation")}, ` +
+        `SHA-256 ${hash}…`,
+    ),
+  ];
+  if (config) findings.push(...fitsModel(dataset, config));
+  for (const { text, categories } of recorded ? compareSplit(recorded, dataset, split) : []) {
+    if (categories) {
+      const remedy = `${SAME_DATA}, or start from the weights with --pretrain_model_path (and --class_map)`;
+      findings.push(wrong("data", text, { kind: "config", remedy }));
+    } else if (strict) {
+      findings.push(
+        wrong("data", text, { kind: "verification", remedy: `${SAME_DATA}, or leave --strict_resume out` }),
+      );
+    } else findings.push(odd("data", text, `${SAME_DATA}; otherwise it is another run from here on`));
+  }
+  findings.push(...degenerate(dataset), ...await unreadable(dataset, allImages));
+  return findings;
+}
+
+function fitsModel(dataset: CocoDataset, config: DinoConfig): Finding[] {
+  const needed = dataset.maxCategoryId + 1;
+  try {
+    dataset.requireClasses(config.num_classes); // that dn_labelbook_size fits num_classes, every configuration is held to
+    return [];
+  } catch (error) {
+    return [asFinding(error, "data", `set num_classes to ${needed} and dn_labelbook_size to ${needed} or more`)];
+  }
+}
+
+function degenerate(dataset: CocoDataset): Finding[] {
+  const flat = dataset.groundTruth.annotations.filter(({ bbox: [, , width, height] }) => !(width > 0 && height > 0));
+  if (flat.length === 0) return [];
+  const ids = flat.slice(0, 5).map(({ id }) => id).join(", ");
+  const text = `${dataset.split}: ${counted(flat.length, "box", "boxes")} without area (${
+    flat.length === 1 ? "annotation" : "annotations"
+  } ${ids}${flat.length > 5 ? ", …" : ""})`;
+  return [odd("data", text, "left out of training, as in the official code; mend the file if that is not meant")];
+}
+
+/** Every file is opened and its ends are looked at; a sample, or all, and whatever looks odd, are decoded as in training. */
+async function unreadable(dataset: CocoDataset, all: boolean): Promise<Finding[]> {
+  const broken: string[] = [];
+  const stride = all ? 1 : Math.max(1, Math.floor(dataset.length / DECODED));
+  let decoded = 0;
+  for (let index = 0; index < dataset.length; index++) {
+    const path = dataset.imagePath(index);
+    if (index % stride !== 0 && await looksWhole(path)) continue;
+    decoded++;
+    try {
+      await readImage(path);
+    } catch (error) {
+      if (!(error instanceof DinogradError)) throw error;
+      broken.push(error.message);
+    }
+  }
+  const { split, length } = dataset;
+  if (broken.length > 0) {
+    const text = `${split}: ${broken.length} of ${length} images cannot be read, first ${broken[0]}`;
+    return [wrong("images", text, { kind: "data", remedy: IMAGES })];
+  }
+  const note = decoded < length
+    ? `; ${decoded} of them were decoded (--all_images decodes all)`
+    : length === 1
+    ? ", and it decodes"
+    : ", and all decode";
+  const what = length === 1 ? "the image file is" : `all ${length} image files are`;
+  return [fine("images", `${split}: ${what} there and whole at both ends${note}`)];
+}
+
+/** Whether an image file begins and ends as one: quick, and no verdict, for some writers add bytes after the end. */
+async function looksWhole(path: string): Promise<boolean> {
+  try {
+    using file = await Deno.open(path);
+    const { size } = await file.stat();
+    const [start, end] = [new Uint8Array(4), new Uint8Array(64)];
+    await file.read(start);
+    await file.seek(Math.max(0, size - end.length), Deno.SeekMode.Start);
+    const tail = end.subarray(0, await file.read(end) ?? 0);
+    if (start[0] === 0x89 && start[1] === 0x50) return new TextDecoder("latin1").decode(tail).includes("IEND");
+    return start[0] === 0xff && start[1] === 0xd8 && tail.some((byte, at) => byte === 0xff && tail[at + 1] === 0xd9);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,94 @@
+/** Will the machine do? Whether the device can be had, and the output folder be made, locked and written. */
+import { dirname, join } from "@std/path";
+import { describeLock } from "../../checkpoint/mod.ts";
+import type { ComputeOptions } from "../../detector/config/mod.ts";
+import { openDevice } from "../../engine/device/open.ts";
+import type { StateReader } from "../../detector/train/records/bundle_state.ts";
+import { compareArithmetic } from "../../detector/train/proof/circumstances.ts";
+import { asFinding, type Finding, fine, odd, wrong } from "./findings.ts";
+import { exists, isFolder } from "../shared/files.ts";
+import { formatBytes } from "../shared/table.ts";
+
+/** What a start writes before its first step: a lock, the configuration, the records. A bundle has a line of its own. */
+const FIRST_BYTES = 8192;
+const FIRST_FILES = ["config.json", "log.txt", "trace.jsonl"];
+
+/** Can the device be had, and is it that of the recorded run? */
+export async function checkDevice(
+  choice: ComputeOptions,
+  { recorded, strict }: {
+    /** The bundle's state, where its run goes on as it was. */
+    readonly recorded: StateReader | undefined;
+    /** Whether another device or version ends the run. */
+    readonly strict: boolean;
+  },
+): Promise<Finding[]> {
+  try {
+    const device = await openDevice(choice);
+    const findings = [fine("device", `${choice.device}: ${device.description}`)];
+    for (const text of recorded ? compareArithmetic(recorded.get("runtime"), device).differences : []) {
+      const remedy = "use the device and version of the original training; otherwise the bits may differ";
+      findings.push(strict ? wrong("device", text, { kind: "verification", remedy }) : odd("device", text, remedy));
+    }
+    await device.destroy();
+    return findings;
+  } catch (error) {
+    return [asFinding(error, "device", "use --device cpu, which needs nothing")];
+  }
+}
+
+/** Can the folder be made, locked and written, and is there room for bundles of that size? */
+export async function checkFolder(
+  folder: string,
+  { bundleBytes }: { readonly bundleBytes: number },
+): Promise<Finding[]> {
+  const bad = (text: string, remedy: string) => wrong("folder", text, { kind: "checkpoint", remedy });
+  const existing = await nearest(folder);
+  if (!await isFolder(existing)) return [bad(`${existing} is a file, not a folder`, "choose another --output_dir")];
+  const findings: Finding[] = [];
+  if (existing === folder) {
+    const lock = await describeLock(folder);
+    if (lock?.isHeld) findings.push(bad(`${folder} is held by ${lock.text}`, "wait for that run or stop it"));
+    else if (lock) {
+      findings.push(
+        odd("folder", `${folder} has the lock of ${lock.text}, which is gone`, "nothing: it is taken over"),
+      );
+    }
+    for (const file of FIRST_FILES.map((name) => join(folder, name))) {
+      if (await isFolder(file)) findings.push(bad(`${file} is a folder where a file is written`, "move it away"));
+    }
+  }
+  const problem = await writingProblem(existing);
+  findings.push(
+    problem === undefined
+      ? fine("folder", existing === folder ? `${folder} can be written` : `${folder} can be made`)
+      : bad(`${existing} cannot be written: ${problem}`, "mend its permissions, or make room"),
+  );
+  const { statfs } = await import("node:fs/promises");
+  const { bavail, bsize } = await statfs(existing);
+  // The newest bundle, the one before and the one being written.
+  if (bavail * bsize < 3 * bundleBytes) {
+    const text = `${formatBytes(bavail * bsize)} are free, and a bundle takes ${formatBytes(bundleBytes)}`;
+    findings.push(odd("folder", text, "make room: dinograd prune, --keep_checkpoints"));
+  }
+  return findings;
+}
+
+/** The path itself, or the nearest one above it that exists. */
+async function nearest(path: string): Promise<string> {
+  for (let at = path;; at = dirname(at)) {
+    if (await exists(at) || dirname(at) === at) return at;
+  }
+}
+
+async function writingProblem(folder: string): Promise<string | undefined> {
+  const probe = join(folder, `.dinograd-doctor-${crypto.randomUUID()}`);
+  try {
+    await Deno.writeFile(probe, new Uint8Array(FIRST_BYTES));
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message.split("\n")[0] : String(error);
+  } finally {
+    await Deno.remove(probe).catch(() => {}); // it may not have come to be
+  }
+}

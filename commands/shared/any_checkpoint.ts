@@ -1,0 +1,134 @@
+/** Checkpoints of any format behind one face: bundles, PyTorch files, safetensors, told apart by their first bytes. */
+import {
+  type Bundle,
+  openBundle,
+  openPth,
+  openSafetensors,
+  type PthFile,
+  type PthTensor,
+  type SafetensorsFile,
+  type StateValue,
+  storedByteLength,
+  type StoredDType,
+  type StoredTensor,
+  toStateValue,
+} from "../../checkpoint/mod.ts";
+import { counted } from "../../detector/counted.ts";
+import { DinogradError } from "../../engine/errors.ts";
+import { formatBytes } from "./table.ts";
+
+/** What is known of a tensor without reading it. */
+export interface TensorInfo {
+  readonly dtype: StoredDType;
+  readonly shape: readonly number[];
+  readonly bytes: number;
+  readonly storedBytes: number;
+}
+
+/** An open checkpoint. Close it, or hold it with `await using`. */
+export interface AnyCheckpoint extends AsyncDisposable {
+  readonly path: string;
+  readonly format: "bundle" | "PyTorch" | "safetensors";
+  /** One line about the file. */
+  readonly about: string;
+  /** Everything that is not a tensor. */
+  readonly state: StateValue;
+  /** By name; in PyTorch files the keys on the way to the tensor, joined with slashes. */
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  read(name: string): Promise<StoredTensor>;
+  /** The bundle itself, where it is one. */
+  readonly bundle?: Bundle;
+}
+
+/** Opens a checkpoint. @throws DinogradError("checkpoint") where it is none, or a damaged or dangerous one. */
+export async function openAnyCheckpoint(path: string): Promise<AnyCheckpoint> {
+  const format = await formatOf(path);
+  if (format === "PyTorch") return fromPth(await openPth(path));
+  if (format === "safetensors") return fromSafetensors(await openSafetensors(path));
+  return fromBundle(await openBundle(path));
+}
+
+/** For verbs that know bundles alone. @throws DinogradError("checkpoint") where one of the files is of another format */
+export async function refuseOtherFormats(paths: readonly string[], verb: string): Promise<void> {
+  for (const path of paths) {
+    const format = await formatOf(path);
+    if (format === "bundle") continue;
+    throw new DinogradError(
+      "checkpoint",
+      `${verb}: expected a bundle but found ${path}, a ${format} file; dinograd convert makes a bundle of its weights`,
+    );
+  }
+}
+
+/** What a file looks like by its first bytes, or else by its name; whatever is nothing else is opened as a bundle. */
+async function formatOf(path: string): Promise<AnyCheckpoint["format"]> {
+  const start = await firstBytes(path);
+  const isZip = start[0] === 0x50 && start[1] === 0x4B;
+  const isPickle = start[0] === 0x80; // the older format of torch.save begins with a pickle
+  if (isZip || isPickle || /\.(pth|pt)$/i.test(path)) return "PyTorch";
+  return start[8] === 0x7B || /\.safetensors$/i.test(path) ? "safetensors" : "bundle"; // "{"
+}
+
+/** The first 16 bytes, or none where the file cannot be read: the reader that is tried next says why. */
+async function firstBytes(path: string): Promise<Uint8Array> {
+  const buffer = new Uint8Array(16);
+  try {
+    using file = await Deno.open(path);
+    return buffer.subarray(0, await file.read(buffer) ?? 0);
+  } catch {
+    return buffer.subarray(0, 0);
+  }
+}
+
+function fromBundle(bundle: Bundle): AnyCheckpoint {
+  const { version, writer, fileBytes, headerBytes } = bundle.header;
+  return {
+    path: bundle.path,
+    format: "bundle",
+    about: `bundle ${version} by ${writer}, ${formatBytes(fileBytes)}, header ${formatBytes(headerBytes)}`,
+    state: bundle.state,
+    tensors: bundle.tensors,
+    read: (name) => bundle.read(name),
+    bundle,
+    [Symbol.asyncDispose]: () => bundle.close(),
+  };
+}
+
+function fromSafetensors(file: SafetensorsFile): AnyCheckpoint {
+  return {
+    path: file.path,
+    format: "safetensors",
+    about: `safetensors with ${counted(file.tensors.size, "tensor")}`,
+    state: Object.fromEntries(file.metadata),
+    tensors: new Map([...file.tensors].map(([name, entry]) => [name, { ...entry, storedBytes: entry.bytes }])),
+    read: (name) => file.read(name),
+    [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
+  };
+}
+
+function fromPth(file: PthFile): AnyCheckpoint {
+  const found = new Map<string, PthTensor>();
+  const state = toStateValue(file.root, {
+    tensor: (tensor, path) => {
+      found.set(path.join("/"), tensor);
+      return `${tensor.dtype} [${tensor.shape.join(", ")}]`;
+    },
+  });
+  const info = ({ dtype, shape }: PthTensor): TensorInfo => {
+    const bytes = storedByteLength(dtype, shape);
+    return { dtype, shape, bytes, storedBytes: bytes };
+  };
+  return {
+    path: file.path,
+    format: "PyTorch",
+    about: `PyTorch file with ${counted(found.size, "tensor")}`,
+    state,
+    tensors: new Map([...found].map(([name, tensor]) => [name, info(tensor)])),
+    read: (name) => {
+      const tensor = found.get(name);
+      if (tensor === undefined) throw new RangeError(`${file.path}: expected a tensor named ${name} but found none`);
+      return file.read(tensor);
+    },
+    [Symbol.asyncDispose]: () => file.close(),
+  };
+}

@@ -1,0 +1,100 @@
+/**
+ * The vocabulary of the verbs' files: what a verb is, typed reading of flag values, and the flags that several share.
+ */
+import { type Command, InvalidArgumentError } from "commander";
+import type { DeviceChoice } from "../../engine/device/open.ts";
+import { COMPUTE_DEFAULTS, type ComputeOptions } from "../../detector/config/mod.ts";
+import { withDefaults } from "../../detector/config/run_options.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** One verb of the command line: how it is parsed, and what it does. */
+export interface Verb<Flags extends object = object> {
+  /** Whether it computes for seconds without a pause in which a signal could be heard. */
+  readonly keepsBusy?: boolean;
+  /** Declares arguments and flags. */
+  define(command: Command): void;
+  /** Does the work; the returned number, if any, is the exit code. */
+  run(call: { args: readonly string[]; flags: Flags; terminal: Terminal }): Promise<number | void>;
+}
+
+interface Range {
+  readonly min?: number;
+  readonly max?: number;
+}
+
+/** Reads a flag's integer. */
+export function integerFlag({ min = -Infinity, max = Infinity }: Range = {}): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^[+-]?\d+$/.test(text) || value < min || value > max) {
+      throw new InvalidArgumentError(`expected ${describe("an integer", min, max)}.`);
+    }
+    return value;
+  };
+}
+
+/** Reads a flag's number. */
+export function numberFlag({ min = -Infinity, max = Infinity }: Range = {}): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === "" || !(value >= min && value <= max)) {
+      throw new InvalidArgumentError(`expected ${describe("a number", min, max)}.`);
+    }
+    return value;
+  };
+}
+
+function describe(what: string, min: number, max: number): string {
+  if (min === -Infinity) return what;
+  return max === Infinity ? `${what} of at least ${min}` : `${what} from ${min} to ${max}`;
+}
+
+/** Names given as several arguments, separated by spaces within quotes, or by commas: all the same list. */
+export function nameList(values: readonly string[] | undefined): string[] {
+  return (values ?? []).flatMap((value) => value.split(/[\s,]+/)).filter((name) => name !== "");
+}
+
+/** Flags of everything that computes. */
+export interface ComputeFlags {
+  readonly device: DeviceChoice;
+  readonly threads?: number;
+  readonly num_workers?: number;
+}
+
+const DEVICES: readonly DeviceChoice[] = ["auto", "cpu", "webgpu"];
+
+function deviceFlag(text: string): DeviceChoice {
+  // Official command lines say cuda; the counterpart here is WebGPU.
+  const name = /^cuda(:\d+)?$/.test(text) ? "webgpu" : text;
+  const device = DEVICES.find((choice) => choice === name);
+  if (device === undefined) throw new InvalidArgumentError(`expected one of ${DEVICES.join(", ")}, cuda.`);
+  return device;
+}
+
+export function addComputeFlags(command: Command): void {
+  command
+    .option("--device <name>", "auto, cpu or webgpu (cuda means webgpu)", deviceFlag, COMPUTE_DEFAULTS.device)
+    .option("--threads <n>", "CPU threads (default: all cores)", integerFlag({ min: 1, max: 1024 }))
+    .option(
+      "--num_workers <n>",
+      "workers that load images; 0 loads in the main thread",
+      integerFlag({ min: 0, max: 256 }),
+    );
+}
+
+export function computeOptions(flags: ComputeFlags): ComputeOptions {
+  const { device, threads, num_workers: numWorkers } = flags;
+  return withDefaults(COMPUTE_DEFAULTS, { device, threads, numWorkers });
+}
+
+/** Flags that choose a configuration. */
+export interface ConfigFlags {
+  readonly config_file?: string;
+  readonly options?: readonly string[];
+}
+
+export function addConfigFlags(command: Command): void {
+  command
+    .option("-c, --config_file <name>", "a preset's name, or a .py or .json file")
+    .option("--options <pairs...>", "key=value pairs laid over the configuration");
+}

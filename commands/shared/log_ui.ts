@@ -1,0 +1,68 @@
+/** `--save_log`: what a run says goes to `info.txt` of its output folder too, line by line, with the time. */
+import type { Progress, ProgressDetails, RunUi } from "../../detector/config/mod.ts";
+import { formatTable } from "./table.ts";
+
+/** Updates of a progress bar between two lines, as often as the official code prints. */
+const LINE_INTERVAL = 10;
+
+/** A user interface that hands everything on and also writes it down. */
+export class LogUi implements RunUi {
+  readonly stop: AbortSignal;
+  readonly #inner: RunUi;
+  readonly #file: string;
+  /** Lines from before the folder was there, or that could not be written. */
+  #waiting = "";
+
+  constructor(inner: RunUi, folder: string) {
+    this.#inner = inner;
+    this.#file = `${folder}/info.txt`;
+    this.stop = inner.stop;
+  }
+
+  say(line: string): void {
+    this.#inner.say(line);
+    this.#write(line);
+  }
+  warn(line: string): void {
+    this.#inner.warn(line);
+    this.#write(`warning: ${line}`);
+  }
+  table(headings: readonly string[], rows: readonly (readonly (string | number)[])[]): void {
+    this.#inner.table(headings, rows);
+    for (const line of formatTable(headings, rows)) this.#write(line);
+  }
+  json(value: unknown): void {
+    this.#inner.json(value);
+    this.#write(JSON.stringify(value));
+  }
+  progress(label: string, total: number): Progress {
+    const inner = this.#inner.progress(label, total);
+    let updates = 0;
+    return {
+      update: (done: number, details: ProgressDetails = {}) => {
+        inner.update(done, details);
+        if (updates++ % LINE_INTERVAL !== 0 && done < total) return;
+        const { loss, imagesPerSecond, text } = details;
+        const parts = [
+          `${label} ${done}/${total}`,
+          loss === undefined ? "" : `loss ${loss}`,
+          imagesPerSecond === undefined ? "" : `${imagesPerSecond.toPrecision(3)} images/s`,
+          text ?? "",
+        ];
+        this.#write(parts.filter((part) => part !== "").join("  "));
+      },
+      finish: () => inner.finish(),
+    };
+  }
+
+  /** A log is not worth a run: what cannot be written now is tried again with the next line. */
+  #write(line: string): void {
+    this.#waiting += `[${new Date().toISOString()}] ${line}\n`;
+    try {
+      Deno.writeTextFileSync(this.#file, this.#waiting, { append: true });
+      this.#waiting = "";
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+    }
+  }
+}

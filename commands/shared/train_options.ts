@@ -1,0 +1,189 @@
+/** The flags of `train`: all of the official ones, and dinograd's own; and what they amount to. */
+import type { Command } from "commander";
+import {
+  checkConfigKeys,
+  EVAL_DEFAULTS,
+  type EvalOptions,
+  parseOptions,
+  type RunUi,
+  TRAIN_DEFAULTS,
+  type TrainOptions,
+} from "../../detector/config/mod.ts";
+import { DEFAULT_SEED, withDefaults } from "../../detector/config/run_options.ts";
+import { DinogradError } from "../../engine/errors.ts";
+import {
+  addComputeFlags,
+  addConfigFlags,
+  type ComputeFlags,
+  computeOptions,
+  type ConfigFlags,
+  integerFlag,
+  nameList,
+  numberFlag,
+} from "./command.ts";
+import { chooseConfig } from "./config_choice.ts";
+import { addOfficialFlags, checkOfficialFlags, type OfficialFlags } from "./official_flags.ts";
+
+export interface TrainFlags extends ConfigFlags, ComputeFlags, OfficialFlags {
+  readonly output_dir: string;
+  readonly coco_path?: string;
+  readonly resume?: string;
+  readonly pretrain_model_path?: string;
+  readonly finetune_ignore?: readonly string[];
+  readonly start_epoch?: number;
+  readonly seed?: number;
+  readonly eval?: true;
+  readonly test?: true;
+  readonly debug?: true;
+  readonly save_results?: true;
+  readonly save_log?: true;
+  readonly note: string;
+  readonly fix_size?: true;
+  readonly exif_orientation?: true;
+  readonly backbone_weights?: string;
+  readonly freeze?: readonly string[];
+  readonly override?: readonly string[];
+  readonly class_map?: string;
+  readonly save_every_steps?: number;
+  readonly save_every_minutes?: number;
+  readonly keep_checkpoints?: number;
+  readonly strict_resume?: true;
+  readonly resume_check: boolean;
+  readonly dry_run?: true;
+  readonly per_class?: true;
+  readonly json?: true;
+}
+
+export function defineTrainFlags(command: Command): void {
+  addConfigFlags(command);
+  command
+    .option(
+      "--output_dir <dir>",
+      "folder for checkpoints and logs; only --eval and --dry_run do without",
+      TRAIN_DEFAULTS.outputDir,
+    )
+    .option("--coco_path <dir>", "folder with train2017, val2017 and annotations")
+    .option("--resume <file>", "go on from a checkpoint; auto: from the newest sound one in the output folder")
+    .option("--pretrain_model_path <file>", "take the weights alone from a checkpoint")
+    .option("--finetune_ignore <names...>", "parameters whose name contains one of these start afresh")
+    .option("--start_epoch <n>", "first epoch", integerFlag({ min: 0 }))
+    .option(
+      "--seed <n>",
+      `seed of every random number (default: the checkpoint's, or ${DEFAULT_SEED})`,
+      integerFlag({ min: 0, max: 2 ** 32 - 1 }),
+    )
+    .option("--eval", "evaluate the checkpoint of --resume instead of training")
+    .option("--test", "with --eval: detect on test2017 and write results0.json")
+    .option("--debug", "stop every epoch after 15 batches")
+    .option("--save_results", "with --eval: write truth and detections of every image")
+    .option("--save_log", "also write the log to info.txt")
+    .option("--note <text>", "a remark, kept in the checkpoints", TRAIN_DEFAULTS.note)
+    .option("--fix_size", "resize every training image to one size")
+    .option("--exif_orientation", "turn images upright by their Exif orientation")
+    .option("--backbone_weights <file>", "pretrained weights of the backbone")
+    .option("--freeze <names...>", "parameters whose name contains one of these stay as they are")
+    .option("--override <pairs...>", "key=value pairs that win over the checkpoint's configuration on resume")
+    .option("--class_map <file>", "JSON file that renames classes on the way from the checkpoint")
+    .option("--save_every_steps <n>", "also save every n steps", integerFlag({ min: 1 }))
+    .option("--save_every_minutes <n>", "also save every n minutes", numberFlag({ min: 0 }))
+    .option("--keep_checkpoints <n>", "keep the last n numbered checkpoints", integerFlag({ min: 1 }))
+    .option("--strict_resume", "a resumed run that differs from the recorded one is an error")
+    .option("--no-resume_check", "do not compare the first losses after resuming with the recorded ones")
+    .option("--dry_run", "print the whole plan and compute nothing")
+    .option("--per_class", "with --eval: also a table by class")
+    .option("--json", "print results as JSON");
+  addComputeFlags(command);
+  addOfficialFlags(command);
+}
+
+/** What training is asked to do. @throws DinogradError("usage") where flags contradict each other. */
+export async function trainOptions(flags: TrainFlags, ui: RunUi): Promise<TrainOptions> {
+  checkOfficialFlags(flags, ui);
+  const { resume, pretrain_model_path: pretrained, output_dir: outputDir } = flags;
+  if (resume !== undefined && pretrained !== undefined) {
+    throw new DinogradError("usage", "train: expected --resume or --pretrain_model_path but found both");
+  }
+  if (resume === "auto" && outputDir === "") {
+    throw new DinogradError("usage", "train: expected --output_dir with --resume auto but found none");
+  }
+  if (flags.strict_resume && !flags.resume_check) {
+    throw new DinogradError("usage", "train: expected --strict_resume or --no-resume_check but found both");
+  }
+  const choice = await chooseConfig(flags, ui, dataFlags(flags));
+  if (choice.config === null && resume === undefined) {
+    throw new DinogradError("usage", "train: expected -c (a preset or config file) or --resume but found neither");
+  }
+  const override = parseOptions(flags.override ?? [], "--override");
+  checkConfigKeys(override, "--override");
+  return withDefaults(TRAIN_DEFAULTS, {
+    ...choice,
+    ...computeOptions(flags),
+    outputDir,
+    cocoPath: flags.coco_path,
+    resume,
+    pretrainModelPath: pretrained,
+    backboneWeights: flags.backbone_weights,
+    finetuneIgnore: nameList(flags.finetune_ignore),
+    freeze: nameList(flags.freeze),
+    startEpoch: flags.start_epoch,
+    override,
+    classMap: flags.class_map,
+    seed: flags.seed,
+    saveEverySteps: flags.save_every_steps,
+    saveEveryMinutes: flags.save_every_minutes,
+    keepCheckpoints: flags.keep_checkpoints,
+    strictResume: flags.strict_resume,
+    resumeCheck: flags.resume_check,
+    debug: flags.debug,
+    saveLog: flags.save_log,
+    note: flags.note,
+    dryRun: flags.dry_run,
+    json: flags.json,
+  });
+}
+
+/** What `train --eval` asks for, in the official spelling. */
+export async function officialEvalOptions(flags: TrainFlags, ui: RunUi): Promise<EvalOptions> {
+  checkOfficialFlags(flags, ui);
+  if (flags.resume === undefined) {
+    throw new DinogradError(
+      "usage",
+      "train --eval: expected --resume FILE, the checkpoint to evaluate, but found none",
+    );
+  }
+  if (flags.coco_path === undefined) {
+    throw new DinogradError("usage", "train --eval: expected --coco_path DIR, the data set, but found none");
+  }
+  return withDefaults(EVAL_DEFAULTS, {
+    ...await chooseConfig(flags, ui, dataFlags(flags)),
+    ...computeOptions(flags),
+    checkpoint: flags.resume === "auto" ? await newestIn(flags.output_dir, ui) : flags.resume,
+    cocoPath: flags.coco_path,
+    outputDir: flags.output_dir,
+    test: flags.test,
+    saveResults: flags.save_results,
+    debug: flags.debug,
+    perClass: flags.per_class,
+    json: flags.json,
+  });
+}
+
+/** The checkpoint that a training in the folder would go on from. */
+async function newestIn(folder: string, ui: RunUi): Promise<string> {
+  if (folder === "") {
+    throw new DinogradError("usage", "train --eval: expected --output_dir with --resume auto but found none");
+  }
+  const { chooseFromFolder } = await import("../../detector/train/start/resume.ts"); // loads the engine
+  const { path, damaged } = await chooseFromFolder(folder);
+  for (const { reason } of damaged) ui.warn(`passed over a bundle that is not sound: ${reason}`);
+  if (path !== null) return path;
+  throw new DinogradError("checkpoint", `${folder}: expected a bundle to evaluate but found none`);
+}
+
+/** Flags that are keys of the configuration here. */
+function dataFlags(flags: TrainFlags): Record<string, boolean> {
+  return {
+    ...(flags.fix_size ? { fix_size: true } : {}),
+    ...(flags.exif_orientation ? { exif_orientation: true } : {}),
+  };
+}

@@ -1,0 +1,137 @@
+/**
+ * JPEG through mozjpeg compiled to WebAssembly (`@jsquash/jpeg`). Its decoder is libjpeg-turbo's with the default
+ * settings (slow integer DCT, triangle chroma upsampling), so the pixels equal Pillow's bit for bit. The codec reports
+ * damage only as text on its error output and fills what is missing with gray; here such a file is an error, as in
+ * Pillow.
+ */
+import createDecoder from "@jsquash/jpeg/codec/dec/mozjpeg_dec.js";
+import createEncoder from "@jsquash/jpeg/codec/enc/mozjpeg_enc.js";
+import { defaultOptions } from "@jsquash/jpeg/meta.js";
+import { readPackageFile } from "../data_files.ts";
+import type { Image } from "./image.ts";
+
+interface Decoder {
+  decode(bytes: Uint8Array, preserveOrientation: boolean): ImageData | null;
+}
+interface Encoder {
+  encode(rgba: Uint8ClampedArray, width: number, height: number, options: object): Uint8Array;
+}
+
+/** What the decoder printed during the call in progress (a call is synchronous, so calls never mix). */
+const complaints: string[] = [];
+let decoder: Promise<Decoder> | undefined;
+let encoder: Promise<Encoder> | undefined;
+
+/** Whether the bytes begin as a JPEG file does. */
+export function isJpeg(bytes: Uint8Array): boolean {
+  return bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff;
+}
+
+/** Decodes a baseline or progressive, grayscale or YCbCr or RGB JPEG. Throws an `Error` that says what is wrong. */
+export async function decodeJpeg(bytes: Uint8Array): Promise<Image> {
+  const components = componentsOf(bytes);
+  if (components === 4) throw new Error("CMYK JPEG is not supported; convert it to RGB");
+  const outcome = await tryDecode(bytes);
+  if (outcome.complaint.startsWith("Premature end of JPEG file")) throw new Error("the file is truncated");
+  if (outcome.pixels === undefined) throw new Error(outcome.complaint || "the JPEG data is damaged");
+  const { width, height, data } = outcome.pixels;
+  return { width, height, data: dropAlpha(data) };
+}
+
+/** How much a JPEG may lose. */
+export interface EncodeJpegOptions {
+  /** 1..100, on libjpeg's scale. Default 90. */
+  readonly quality?: number;
+}
+
+/** Encodes a baseline JPEG with libjpeg's standard tables. The same image and quality give the same bytes everywhere. */
+export async function encodeJpeg(image: Image, { quality = 90 }: EncodeJpegOptions = {}): Promise<Uint8Array> {
+  encoder ??= startEncoder();
+  const rgba = new Uint8ClampedArray(image.width * image.height * 4).fill(255);
+  for (let from = 0, to = 0; from < image.data.length; from += 3, to += 4) {
+    rgba[to] = image.data[from];
+    rgba[to + 1] = image.data[from + 1];
+    rgba[to + 2] = image.data[from + 2];
+  }
+  const options = { ...defaultOptions, quality, baseline: true, progressive: false, quant_table: 0 };
+  return (await encoder).encode(rgba, image.width, image.height, options).slice();
+}
+
+interface Outcome {
+  readonly pixels?: ImageData;
+  /** The first thing the codec complained of; empty if nothing. */
+  readonly complaint: string;
+}
+
+async function tryDecode(bytes: Uint8Array): Promise<Outcome> {
+  decoder ??= startDecoder();
+  const ready = await decoder;
+  complaints.length = 0;
+  try {
+    return { pixels: ready.decode(bytes, false) ?? undefined, complaint: complaints[0] ?? "" };
+  } catch (cause) {
+    // After a fatal error the codec has "exited"; the next image gets a fresh instance.
+    decoder = undefined;
+    return { complaint: complaints[0] ?? (cause instanceof Error ? cause.message : String(cause)) };
+  }
+}
+
+let compiledDecoder: Promise<WebAssembly.Module> | undefined;
+
+async function startDecoder(): Promise<Decoder> {
+  compiledDecoder ??= compile(import.meta.resolve("@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm"));
+  return await createDecoder({
+    ...instantiating(await compiledDecoder),
+    ...{ printErr: (text: string) => void complaints.push(text) },
+  });
+}
+
+async function startEncoder(): Promise<Encoder> {
+  return await createEncoder(
+    instantiating(await compile(import.meta.resolve("@jsquash/jpeg/codec/enc/mozjpeg_enc.wasm"))),
+  );
+}
+
+async function compile(url: string): Promise<WebAssembly.Module> {
+  return await WebAssembly.compile(await readPackageFile(url));
+}
+
+/** Emscripten's hooks for a module that is compiled already. */
+function instantiating(compiled: WebAssembly.Module) {
+  return {
+    noInitialRun: true,
+    instantiateWasm(imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void) {
+      const instance = new WebAssembly.Instance(compiled, imports);
+      done(instance);
+      return instance.exports;
+    },
+  };
+}
+
+/** The number of colour components that the frame header (SOF) declares; throws if there is none. */
+function componentsOf(bytes: Uint8Array): number {
+  let at = 2;
+  while (at + 9 < bytes.length) {
+    if (bytes[at] !== 0xff) {
+      at++;
+      continue;
+    }
+    const marker = bytes[at + 1];
+    // SOF0..SOF15 without DHT (c4), JPG (c8) and DAC (cc), which share the range.
+    if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc) return bytes[at + 9];
+    const standsAlone = marker === 0xff || marker === 0x00 || (marker >= 0xd0 && marker <= 0xd8) || marker === 0x01;
+    if (standsAlone) at += marker === 0xff ? 1 : 2;
+    else at += 2 + bytes[at + 2] * 256 + bytes[at + 3];
+  }
+  throw new Error("the file is truncated before its frame header");
+}
+
+function dropAlpha(rgba: ArrayLike<number>): Uint8Array {
+  const rgb = new Uint8Array(rgba.length / 4 * 3);
+  for (let from = 0, to = 0; to < rgb.length; from += 4, to += 3) {
+    rgb[to] = rgba[from];
+    rgb[to + 1] = rgba[from + 1];
+    rgb[to + 2] = rgba[from + 2];
+  }
+  return rgb;
+}

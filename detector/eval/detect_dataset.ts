@@ -1,0 +1,51 @@
+/** Detections of a whole data set without looking at its truth: what a test server asks for. */
+
+import { withoutGradient } from "../../engine/autograd.ts";
+import { scope } from "../../engine/scope.ts";
+import { tensor } from "../../engine/tensor.ts";
+import type { CocoDetection } from "./mod.ts";
+import { type Dino, postprocess } from "../model/mod.ts";
+import type { EvaluateOptions } from "./evaluate.ts";
+
+/**
+ * Detects in every image; boxes are left, top, width, height in pixels of the original image, as COCO results files have
+ * them. The model is in evaluation mode. Returns nothing if it was asked to stop.
+ */
+export async function detectDataset(
+  model: Dino,
+  { loader, config, progress, maxBatches, shouldStop }: Omit<EvaluateOptions, "dataset">,
+): Promise<CocoDetection[] | undefined> {
+  const detections: CocoDetection[] = [];
+  let images = 0;
+  let batches = 0;
+  try {
+    for await (const batch of loader.epoch(0)) {
+      using _ = scope();
+      const pixels = tensor(model.device, batch.images, batch.shape);
+      const outputs = withoutGradient(() => model.forward({ images: pixels, mask: batch.mask, auxiliary: false }));
+      const found = await postprocess(outputs, batch.targets.map(({ originalSize }) => originalSize), {
+        numSelect: config.num_select,
+        nmsIouThreshold: config.nms_iou_threshold,
+      });
+      found.forEach(({ scores, labels, boxes }, i) => {
+        const { imageId } = batch.targets[i];
+        scores.forEach((score, k) =>
+          detections.push({
+            image_id: imageId,
+            category_id: labels[k],
+            bbox: cornerAndSize(boxes.subarray(4 * k, 4 * k + 4)),
+            score,
+          })
+        );
+      });
+      progress?.update(images += batch.targets.length);
+      if (shouldStop?.()) return undefined;
+      if (++batches === maxBatches) break;
+    }
+  } finally {
+    progress?.finish();
+  }
+  return detections;
+}
+
+const cornerAndSize = ([left, top, right, bottom]: Float64Array) => [left, top, right - left, bottom - top];

@@ -1,0 +1,94 @@
+/**
+ * One pass over a validation set: losses, detections, and COCO's twelve numbers.
+ */
+
+import { withoutGradient } from "../../engine/autograd.ts";
+import { scope } from "../../engine/scope.ts";
+import { tensor } from "../../engine/tensor.ts";
+import type { DinoConfig, Progress as ProgressBar } from "../config/mod.ts";
+import type { Batch, CocoDataset, Loader } from "../data/mod.ts";
+import { type CocoDetection, type CocoEvalResult, CocoEvaluator } from "./mod.ts";
+import { Criterion } from "../loss/criterion.ts";
+import { loggedLosses } from "../loss/weights.ts";
+import type { Dino } from "../model/dino.ts";
+import { postprocess } from "../model/postprocess.ts";
+
+/** COCO's numbers with the losses and detections that they go with. */
+export interface Evaluation extends CocoEvalResult {
+  /** Means over batches, by the names under which the official code logs them: see `loggedLosses`; "loss" is the sum. */
+  readonly losses: Readonly<Record<string, number>>;
+  /** Everything that was found, image by image, boxes as in a COCO results file. */
+  readonly detections: readonly CocoDetection[];
+}
+
+export interface EvaluateOptions {
+  readonly dataset: CocoDataset;
+  readonly loader: Loader;
+  readonly config: DinoConfig;
+  readonly progress?: ProgressBar;
+  /** Stop after so many batches. */
+  readonly maxBatches?: number;
+  /** Asked for after every batch; true leaves early. */
+  readonly shouldStop?: () => boolean;
+}
+
+/** Evaluates a model. Returns nothing if it was asked to stop. Leaves the model in the mode it was in. */
+export async function evaluateModel(model: Dino, options: EvaluateOptions): Promise<Evaluation | undefined> {
+  const { dataset, loader, config, progress } = options;
+  const evaluator = new CocoEvaluator(dataset.groundTruth, { useCategories: config.useCats });
+  const losses = new Means();
+  const criterion = new Criterion(config);
+  const training = model.training;
+  model.evaluate();
+  let images = 0;
+  let batches = 0;
+  try {
+    for await (const batch of loader.epoch(0)) {
+      await evaluateBatch(model, batch, { criterion, config, evaluator, losses });
+      progress?.update(images += batch.targets.length);
+      if (options.shouldStop?.()) return undefined;
+      if (++batches === options.maxBatches) break;
+    }
+  } finally {
+    model.train(training);
+    progress?.finish();
+  }
+  return { ...evaluator.evaluate(), losses: losses.values(), detections: evaluator.detections() };
+}
+
+async function evaluateBatch(
+  model: Dino,
+  batch: Batch,
+  { criterion, config, evaluator, losses }: {
+    criterion: Criterion;
+    config: DinoConfig;
+    evaluator: CocoEvaluator;
+    losses: Means;
+  },
+): Promise<void> {
+  using _ = scope();
+  const images = tensor(model.device, batch.images, batch.shape);
+  const outputs = withoutGradient(() => model.forward({ images, mask: batch.mask }));
+  const { total, values } = await criterion.losses(outputs, batch.targets);
+  losses.add({ ...loggedLosses(values, criterion.weights), loss: await total.item() });
+  const sizes = batch.targets.map(({ originalSize }) => originalSize);
+  const found = await postprocess(outputs, sizes, {
+    numSelect: config.num_select,
+    nmsIouThreshold: config.nms_iou_threshold,
+  });
+  found.forEach((detections, i) => evaluator.add(batch.targets[i].imageId, detections));
+}
+
+/** Averages of named numbers. */
+class Means {
+  readonly #sums = new Map<string, number>();
+  #count = 0;
+
+  add(values: Readonly<Record<string, number>>): void {
+    this.#count++;
+    for (const [name, value] of Object.entries(values)) this.#sums.set(name, (this.#sums.get(name) ?? 0) + value);
+  }
+  values(): Record<string, number> {
+    return Object.fromEntries([...this.#sums].map(([name, sum]) => [name, sum / this.#count]));
+  }
+}

@@ -1,0 +1,173 @@
+/**
+ * The whole of `eval` for a checkpoint: model, data set, numbers, and the files that keep them. Images go one by one, as
+ * in the official evaluation: no number depends on what else is in a batch.
+ */
+
+import type { Device } from "../../engine/device/device.ts";
+import { DinogradError } from "../../engine/errors.ts";
+import { EVAL_DEFAULTS, type EvalOptions, type Given, type RunUi } from "../config/mod.ts";
+import { withDefaults } from "../config/run_options.ts";
+import { completeUi } from "../config/run_ui.ts";
+import { counted } from "../counted.ts";
+import { makeFolder, writeBytes } from "../data/data_files.ts";
+import { type CocoDataset, Loader, openDataset } from "../data/mod.ts";
+import type { CocoDetection } from "./mod.ts";
+import { detectDataset } from "./detect_dataset.ts";
+import { checkCheckpoint, type LoadedModel, loadModel } from "../inference/load_model.ts";
+import { openDevice } from "../../engine/device/open.ts";
+import { evaluateModel, type Evaluation } from "./evaluate.ts";
+import { RunLog } from "../train/records/run_log.ts";
+import { transformsOf } from "../data/configured_transforms.ts";
+
+/** Batches after which `--debug` stops, as in the official code. */
+const DEBUG_BATCHES = 15;
+/** Workers that load images while the model computes, unless told otherwise. */
+const DEFAULT_WORKERS = 1;
+
+/**
+ * Evaluates a checkpoint on the validation images of a data set, or, with `test`, detects on its test images. Results
+ * are kept in the output folder: `eval.json` (numbers and losses), `results.json` (`saveResults`: truth and detections of
+ * every image), `results0.json` (`test`: a COCO results file), and a line in `log.txt`.
+ *
+ * ```ts
+ * import { evaluateCheckpoint } from "@dinograd/dinograd";
+ *
+ * const result = await evaluateCheckpoint({ checkpoint: "runs/mine/checkpoint.dino", cocoPath: "data/mine" });
+ * console.log(result?.stats.AP, result?.perCategory);
+ * ```
+ *
+ * @param given what is absent is as in `EVAL_DEFAULTS`
+ * @param partialUi who is told what happens; by default the console hears warnings and nothing else
+ * @returns the numbers; null with `test` or where it was asked to stop
+ * @throws DinogradError of kind "usage" where results that were asked for would be lost, "data" where the data set is not
+ * to be had, and as `loadModel`
+ */
+export async function evaluateCheckpoint(
+  given: Given<EvalOptions, "checkpoint" | "cocoPath">,
+  partialUi: Partial<RunUi> = {},
+): Promise<Evaluation | null> {
+  const ui = completeUi(partialUi);
+  const options = withDefaults(EVAL_DEFAULTS, given);
+  checkResults(options, ui);
+  const dataset = await openDataset(options.cocoPath, options.test ? "test" : "val");
+  await checkCheckpoint(options.checkpoint, options);
+  if (options.outputDir !== "") await makeFolder(options.outputDir); // before hours of work for it
+  const device = await openDevice(options);
+  try {
+    return await evaluateOn(device, { options, ui, dataset });
+  } finally {
+    await device.destroy();
+  }
+}
+
+/** Images are detected for hours: what would become of the results is looked at before. */
+function checkResults({ outputDir, test, saveResults, perClass, json }: EvalOptions, ui: RunUi): void {
+  const refuse = (flag: string, expected: string): never => {
+    throw new DinogradError("usage", `${flag}: expected ${expected} but found none`);
+  };
+  if (test && outputDir === "" && !json) refuse("--test", "--output_dir DIR to keep results0.json in, or --json,");
+  if (saveResults && outputDir === "") refuse("--save_results", "--output_dir DIR to keep results.json in");
+  const idle = [saveResults && "--save_results", perClass && "--per_class"].filter((flag) => typeof flag === "string");
+  if (test && idle.length > 0) ui.warn(`--test evaluates nothing: ${idle.join(" and ")} without effect`);
+}
+
+async function evaluateOn(
+  device: Device,
+  { options, ui, dataset }: { readonly options: EvalOptions; readonly ui: RunUi; readonly dataset: CocoDataset },
+): Promise<Evaluation | null> {
+  const loaded = await loadModel(options.checkpoint, { ...options, device, ui });
+  const { model, config } = loaded;
+  if (!options.test) dataset.requireClasses(config.num_classes);
+  using loader = new Loader(dataset, {
+    batchSize: 1,
+    seed: 0,
+    workers: options.numWorkers ?? DEFAULT_WORKERS,
+    transforms: transformsOf(config, false),
+    training: false,
+  });
+  const run = {
+    dataset,
+    loader,
+    config,
+    progress: ui.progress(options.test ? "detect" : "evaluate", dataset.length),
+    shouldStop: () => ui.stop.aborted,
+    ...(options.debug ? { maxBatches: DEBUG_BATCHES } : {}),
+  };
+  try {
+    if (options.test) {
+      await saveTest(await detectDataset(model, run), { options, ui });
+      return null;
+    }
+    const evaluation = await evaluateModel(model, run);
+    if (!evaluation) return null;
+    await saveEvaluation(evaluation, { options, ui, dataset, loaded });
+    return evaluation;
+  } finally {
+    model.dispose();
+  }
+}
+
+async function saveTest(
+  detections: readonly CocoDetection[] | undefined,
+  { options, ui }: { readonly options: EvalOptions; readonly ui: RunUi },
+): Promise<void> {
+  if (!detections) return; // asked to stop
+  if (options.json) ui.json(detections);
+  const { outputDir } = options;
+  if (outputDir === "") return;
+  await writeJson(`${outputDir}/results0.json`, detections);
+  ui.say(`${counted(detections.length, "detection is", "detections are")} in ${outputDir}/results0.json`);
+}
+
+async function saveEvaluation(
+  { stats, losses, perCategory, detections }: Evaluation,
+  { options, ui, dataset, loaded }: {
+    readonly options: EvalOptions;
+    readonly ui: RunUi;
+    readonly dataset: CocoDataset;
+    readonly loaded: LoadedModel;
+  },
+): Promise<void> {
+  const { outputDir, checkpoint, useEma } = options;
+  if (outputDir === "") return;
+  const about = { checkpoint, ema: useEma, images: options.debug ? DEBUG_BATCHES : dataset.length };
+  await writeJson(`${outputDir}/eval.json`, { ...about, stats, losses, perCategory });
+  const parameters = [...loaded.model.parameters()].reduce((sum, [, { size }]) => sum + size, 0);
+  const logged = Object.fromEntries(Object.entries(losses).map(([name, value]) => [`test_${name}`, value]));
+  new RunLog(outputDir).append({
+    ...logged,
+    test_coco_eval_bbox: Object.values(stats),
+    epoch: -1, // a checkpoint on its own belongs to no epoch of a run
+    n_parameters: parameters,
+  });
+  if (options.saveResults) {
+    await writeJson(`${outputDir}/results.json`, resultsByImage(dataset, detections));
+    ui.say(`truth and detections of every image are in ${outputDir}/results.json`);
+  }
+  ui.say(`the numbers are in ${outputDir}/eval.json`);
+}
+
+/** Truth beside detections; boxes as left, top, right, bottom in pixels of the original image, best first. */
+function resultsByImage(dataset: CocoDataset, detections: readonly CocoDetection[]) {
+  const found = Map.groupBy(detections, ({ image_id }) => image_id);
+  const described = (label: number, [x, y, width, height]: readonly number[]) => ({
+    label,
+    name: dataset.categoryName(label),
+    box: [x, y, x + width, y + height],
+  });
+  return dataset.imageIds.flatMap((imageId, index) => {
+    const listed = found.get(imageId);
+    if (!listed) return []; // not reached with `debug`
+    const { path, objects } = dataset.entry(index);
+    return [{
+      image_id: imageId,
+      image: path,
+      truth: objects.map(({ category_id, bbox }) => described(category_id, bbox)),
+      detections: listed.map(({ category_id, bbox, score }) => ({ ...described(category_id, bbox), score })),
+    }];
+  });
+}
+
+async function writeJson(path: string, value: unknown): Promise<void> {
+  await writeBytes(path, new TextEncoder().encode(JSON.stringify(value) + "\n"));
+}

@@ -1,0 +1,219 @@
+/**
+ * Detection in image files and in images that are in memory: the whole of `detect`, and what a program needs that wants
+ * boxes and no files.
+ */
+
+import { withoutGradient } from "../../engine/autograd.ts";
+import type { Device } from "../../engine/device/device.ts";
+import { DinogradError } from "../../engine/errors.ts";
+import { scope } from "../../engine/scope.ts";
+import { tensor } from "../../engine/tensor.ts";
+import { DETECT_DEFAULTS, type DetectOptions, type DinoConfig, type Given, type RunUi } from "../config/mod.ts";
+import { withDefaults } from "../config/run_options.ts";
+import { completeUi } from "../config/run_ui.ts";
+import { counted } from "../counted.ts";
+import { parseCocoFile } from "../data/coco_file.ts";
+import { isSamePath, makeFolder, readBytes, writeBytes } from "../data/data_files.ts";
+import { type Image, prepareForInference, readImage, type TransformSpec } from "../data/mod.ts";
+import { annotateImage } from "../draw/annotate.ts";
+import { expandImagePaths } from "./image_paths.ts";
+import { checkCheckpoint, loadModel } from "./load_model.ts";
+import { type Detections, type Dino, postprocess } from "../model/mod.ts";
+import { openDevice } from "../../engine/device/open.ts";
+import { transformsOf } from "../data/configured_transforms.ts";
+import type { ClassName } from "../weights/mod.ts";
+
+/** One found object. */
+export interface Detection {
+  /** The category id. */
+  readonly label: number;
+  /** The class's name, or its id in digits where the checkpoint names no classes. */
+  readonly name: string;
+  /** In 0..1. */
+  readonly score: number;
+  /** Left, top, right, bottom in pixels of the original image, not clamped to it. */
+  readonly box: readonly [number, number, number, number];
+}
+
+/** What was found in one image file, best first. */
+export interface ImageDetections {
+  readonly image: string;
+  readonly width: number;
+  readonly height: number;
+  readonly detections: readonly Detection[];
+}
+
+/** How an image is prepared and its detections are chosen. */
+export interface DetectImageOptions {
+  /** The model's configuration, as `loadModel` gives it. */
+  readonly config: DinoConfig;
+  /** How the image is prepared. Default: `transformsOf(config, false)`. */
+  readonly transforms?: TransformSpec;
+}
+
+/**
+ * Finds objects in an image that is in memory. The model is in evaluation mode.
+ * @returns all `num_select` detections, best first, in pixels of the given image
+ */
+export async function detectImage(model: Dino, image: Image, options: DetectImageOptions): Promise<Detections> {
+  const { config, transforms = transformsOf(config, false) } = options;
+  using _ = scope();
+  const { pixels, shape: [channels, height, width], originalSize } = prepareForInference(image, transforms);
+  const images = tensor(model.device, pixels, [1, channels, height, width]);
+  const mask = new Uint8Array(height * width);
+  const outputs = withoutGradient(() => model.forward({ images, mask, auxiliary: false }));
+  const [found] = await postprocess(outputs, [originalSize], {
+    numSelect: config.num_select,
+    nmsIouThreshold: config.nms_iou_threshold,
+  });
+  return found;
+}
+
+/** Detections of at least a score as plain objects; a class without a name is called by its id. */
+export function describeDetections(
+  { scores, labels, boxes }: Detections,
+  { threshold, classes }: { readonly threshold: number; readonly classes: readonly ClassName[] },
+): Detection[] {
+  const names = new Map(classes.map(({ id, name }) => [id, name]));
+  return Array.from(scores, (score, i): Detection => {
+    const [x1, y1, x2, y2] = boxes.subarray(4 * i, 4 * i + 4);
+    return { label: labels[i], name: names.get(labels[i]) ?? String(labels[i]), score, box: [x1, y1, x2, y2] };
+  }).filter(({ score }) => score >= threshold);
+}
+
+/**
+ * Detects in files, folders and patterns. An image that cannot be read, or is too small a strip for the model, is told and
+ * does not stop the rest.
+ * @param given what is absent is as in `DETECT_DEFAULTS`
+ * @param partialUi who is told what happens and what was found; by default the console hears warnings and nothing else
+ * @returns how many arguments or images could not be used
+ * @throws DinogradError where model, device or output folder are not to be had
+ */
+export async function detect(
+  given: Given<DetectOptions, "images" | "checkpoint">,
+  partialUi: Partial<RunUi> = {},
+): Promise<{ readonly unreadable: number }> {
+  const ui = completeUi(partialUi);
+  const options = withDefaults(DETECT_DEFAULTS, given);
+  const paths = await expandImagePaths(options.images);
+  if (paths.length === 0) throw new DinogradError("data", "detect: expected images but found none");
+  const classNames = options.classNames === null ? null : await readClassNames(options.classNames);
+  await checkCheckpoint(options.checkpoint, options);
+  const found = paths.filter(({ problem }) => problem === undefined).map(({ path }) => path);
+  for (const { problem } of paths) if (problem !== undefined) ui.warn(problem);
+  const missing = paths.length - found.length;
+  if (options.out !== null) await prepareFolder(options.out, found);
+  if (found.length === 0) {
+    if (options.json) ui.json([]);
+    return { unreadable: missing };
+  }
+  const device = await openDevice(options);
+  try {
+    const results = await detectOn(device, { options, ui, paths: found, classNames });
+    await tell(results, { options, ui });
+    return { unreadable: missing + results.filter((result) => result === null).length };
+  } finally {
+    await device.destroy();
+  }
+}
+
+/** Finds out before any work whether results can be written, and that no image would be replaced by its drawing. */
+async function prepareFolder(out: string, images: readonly string[]): Promise<void> {
+  await makeFolder(out);
+  const folders = new Set(images.map((path) => path.includes("/") ? path.slice(0, path.lastIndexOf("/")) || "/" : "."));
+  for (const folder of folders) {
+    if (!await isSamePath(folder, out)) continue;
+    throw new DinogradError("usage", `--out: expected a folder other than that of the images but found ${out}`);
+  }
+}
+
+/** What was found in each image, or null where it could not be used; shorter than `paths` where asked to stop. */
+async function detectOn(
+  device: Device,
+  { options, ui, paths, classNames }: {
+    readonly options: DetectOptions;
+    readonly ui: RunUi;
+    readonly paths: readonly string[];
+    readonly classNames: readonly ClassName[] | null;
+  },
+): Promise<(ImageDetections | null)[]> {
+  const { checkpoint, out, threshold, exifOrientation } = options;
+  const { model, config, classes } = await loadModel(checkpoint, { ...options, device, ui });
+  const naming = { threshold, classes: classNames ?? classes };
+  const transforms = transformsOf({ ...config, exif_orientation: exifOrientation || config.exif_orientation }, false);
+  const names = new UniqueNames();
+  const results: (ImageDetections | null)[] = [];
+  const progress = ui.progress("detect", paths.length);
+  for (const path of paths) {
+    if (ui.stop.aborted) break;
+    const used = await orTell(path, ui, async () => {
+      const image = await readImage(path, { exifOrientation: transforms.exifOrientation });
+      return { image, found: await detectImage(model, image, { config, transforms }) };
+    });
+    const detections = used && describeDetections(used.found, naming);
+    results.push(used && detections && { image: path, ...sizeOf(used.image), detections });
+    if (used && detections && out !== null) {
+      const annotated = await annotateImage(used.image, detections);
+      await writeBytes(`${out}/${names.of(path, annotated.extension)}`, annotated.bytes);
+    }
+    progress.update(results.length, { text: `${detections?.length ?? "nothing read"} in ${path}` });
+  }
+  progress.finish();
+  model.dispose();
+  return results;
+}
+
+const sizeOf = ({ width, height }: Image) => ({ width, height });
+
+/** What `run` gives, or null after a word on why this image cannot be used. */
+async function orTell<T>(path: string, ui: RunUi, run: () => Promise<T>): Promise<T | null> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof DinogradError) || (error.kind !== "data" && error.kind !== "config")) throw error;
+    ui.warn(error.message.includes(path) ? error.message : `${path}: ${error.message}`);
+    return null;
+  }
+}
+
+async function tell(
+  results: readonly (ImageDetections | null)[],
+  { options: { out, json }, ui }: { readonly options: DetectOptions; readonly ui: RunUi },
+): Promise<void> {
+  const images = results.filter((result) => result !== null);
+  if (out !== null) {
+    await writeBytes(`${out}/detections.json`, new TextEncoder().encode(JSON.stringify(images, null, 1) + "\n"));
+    ui.say(`${counted(images.length, "image")} and detections.json are in ${out}`);
+  }
+  if (json) ui.json(images);
+  else if (out === null && images.length > 0) showDetections(images, ui);
+}
+
+async function readClassNames(path: string): Promise<ClassName[]> {
+  return parseCocoFile(await readBytes(path), path).categories.map(({ id, name }) => ({ id, name }));
+}
+
+function showDetections(results: readonly ImageDetections[], ui: RunUi): void {
+  const rows = results.flatMap(({ image, detections }) =>
+    detections.map(({ name, score, box }) => [image, name, score.toFixed(3), box.map((x) => x.toFixed(1)).join(" ")])
+  );
+  if (rows.length > 0) ui.table(["image", "class", "score", "left top right bottom"], rows);
+  else ui.say(`nothing found in ${counted(results.length, "image")}`);
+}
+
+/** File names for results: images of the same name in several folders do not overwrite each other. */
+export class UniqueNames {
+  readonly #taken = new Set<string>();
+
+  /** `a/b.jpg` → `b.jpg`, then `b_2.jpg`; the extension is that of the result. */
+  of(path: string, extension: string): string {
+    const stem = path.slice(path.lastIndexOf("/") + 1).replace(/\.[^.]*$/, "");
+    for (let n = 1;; n++) {
+      const name = `${stem}${n === 1 ? "" : `_${n}`}.${extension}`;
+      const key = name.toLowerCase(); // some file systems do not tell case
+      if (this.#taken.has(key)) continue;
+      this.#taken.add(key);
+      return name;
+    }
+  }
+}

@@ -1,0 +1,60 @@
+/** Which image files a list of files, folders and patterns means, in an order that is the same everywhere. */
+
+import { globToRegExp, isGlob, joinGlobs } from "@std/path";
+import { kindOf, listFolder } from "../data/data_files.ts";
+
+/** A path to try, or an argument that led to none. */
+export type ImagePath =
+  | { readonly path: string; readonly problem?: undefined }
+  | { readonly path: string; readonly problem: string };
+
+const IMAGE_NAME = /\.(jpe?g|png)$/i;
+
+/**
+ * Expands arguments in their order: a folder to the images in it, a pattern (`*`, `?`, `[a-z]`, `{a,b}`, `**`) to the files
+ * that match, each sorted by code unit. A file is named once even if several arguments mean it.
+ */
+export async function expandImagePaths(args: readonly string[]): Promise<ImagePath[]> {
+  const found = new Map<string, ImagePath>();
+  for (const arg of args) {
+    for (const entry of await expand(arg)) if (!found.has(entry.path)) found.set(entry.path, entry);
+  }
+  return [...found.values()];
+}
+
+async function expand(arg: string): Promise<ImagePath[]> {
+  const kind = await kindOf(arg);
+  if (kind === "file") return [{ path: arg }]; // also where its name looks like a pattern
+  if (kind === "folder") {
+    const folder = arg.replace(/(?<=.)\/+$/, "");
+    const names = (await listFolder(folder)).filter((name) => IMAGE_NAME.test(name));
+    return names.length > 0
+      ? names.map((name) => ({ path: `${folder}/${name}` }))
+      : [{ path: arg, problem: `${arg}: expected a folder with JPEG or PNG files but found none` }];
+  }
+  if (!isGlob(arg)) return [{ path: arg, problem: `cannot read ${arg}: no such file or folder` }];
+  const paths = await matching(arg);
+  return paths.length > 0
+    ? paths.map((path) => ({ path }))
+    : [{ path: arg, problem: `${arg}: expected files that match but found none` }];
+}
+
+/** Files that match a pattern, below the folders that come before its first wildcard. */
+async function matching(pattern: string): Promise<string[]> {
+  const parts = pattern.split("/");
+  const fixed = parts.findIndex(isGlob);
+  const root = parts.slice(0, fixed).join("/");
+  const expression = globToRegExp(joinGlobs([pattern], { globstar: true }), { globstar: true });
+  const deep = parts.some((part) => part.includes("**"));
+  const paths: string[] = [];
+  const visit = async (folder: string, depth: number): Promise<void> => {
+    for (const name of await listFolder(folder === "" ? (pattern.startsWith("/") ? "/" : ".") : folder)) {
+      const path = folder === "" && !pattern.startsWith("/") ? name : `${folder}/${name}`;
+      const isFolder = await kindOf(path) === "folder";
+      if (isFolder && (deep || depth < parts.length - 1)) await visit(path, depth + 1);
+      else if (!isFolder && expression.test(path)) paths.push(path);
+    }
+  };
+  await visit(root, fixed);
+  return paths.sort();
+}

@@ -1,0 +1,130 @@
+/** From a checkpoint of any format to a model that is ready to detect. */
+
+import type { Device } from "../../engine/device/device.ts";
+import { DinogradError } from "../../engine/errors.ts";
+import { ZeroStream } from "../../engine/random.ts";
+import { type ConfigObject, type DinoConfig, resolveConfig, type RunUi } from "../config/mod.ts";
+import { kindOf } from "../data/data_files.ts";
+import { buildDino, type Dino } from "../model/mod.ts";
+import {
+  applyLoad,
+  type ClassName,
+  keysWith,
+  type LoadPlan,
+  openWeights,
+  otherBackbone,
+  planLoad,
+  resolveFileConfig,
+  type Weights,
+  type WeightsFile,
+} from "../weights/mod.ts";
+
+/** Where a model is put, and what it is read with. */
+export interface LoadModelOptions {
+  /** Where the model's tensors live and are computed with. */
+  readonly device: Device;
+  /** The complete configuration; by default, or where it is null, the checkpoint's. */
+  readonly config?: DinoConfig | null;
+  /** Keys laid over the checkpoint's configuration where `config` is null. */
+  readonly configChanges?: ConfigObject;
+  /** Take the averaged weights. */
+  readonly useEma?: boolean;
+  /** Told about keys of the file that the model has no use for. */
+  readonly ui?: Pick<RunUi, "warn">;
+}
+
+/** A model that is ready to detect. */
+export interface LoadedModel {
+  /** In evaluation mode. Dispose of it when done. */
+  readonly model: Dino;
+  /** That of the options, or the checkpoint's with `configChanges`. */
+  readonly config: DinoConfig;
+  /** Names of the classes by label; empty where the checkpoint names none. */
+  readonly classes: readonly ClassName[];
+}
+
+/**
+ * Builds the model of a checkpoint and loads its weights.
+ * @throws DinogradError of kind "checkpoint" where the file is damaged, has no such weights or no configuration; "config"
+ * where its weights do not fit the configuration
+ */
+export async function loadModel(checkpoint: string, options: LoadModelOptions): Promise<LoadedModel> {
+  await using file = await openFile(checkpoint);
+  const config = chooseConfig(file, options);
+  const weights = chooseWeights(file, options);
+  const model = buildDino({ device: options.device, random: new ZeroStream() }, config).evaluate();
+  try {
+    const plan = planLoad(model, weights);
+    requireComplete(plan, checkpoint, otherBackbone(model, weights));
+    const unexpected = keysWith(plan, "unexpected");
+    if (unexpected.length > 0) {
+      options.ui?.warn(`${checkpoint}: passed over ${namesOf(unexpected)}, which the model does not have`);
+    }
+    await applyLoad(plan);
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+  return { model, config, classes: file.classes ?? [] };
+}
+
+/**
+ * Finds out whether `loadModel` can begin: the file is a checkpoint, has the weights asked for, and a configuration is
+ * known. Costs little, and comes before a device is opened or images are looked for.
+ * @throws DinogradError as `loadModel`
+ */
+export async function checkCheckpoint(
+  checkpoint: string,
+  options: Omit<LoadModelOptions, "device" | "ui">,
+): Promise<void> {
+  await using file = await openFile(checkpoint);
+  chooseConfig(file, options);
+  chooseWeights(file, options);
+}
+
+/** A run's folder is easily named instead of one of the checkpoints in it. */
+async function openFile(checkpoint: string): Promise<WeightsFile> {
+  if (await kindOf(checkpoint) === "folder") {
+    throw new DinogradError("checkpoint", `${checkpoint}: expected a checkpoint file but found a folder`);
+  }
+  return await openWeights(checkpoint);
+}
+
+function chooseWeights({ ema, tensors, path }: WeightsFile, { useEma }: Pick<LoadModelOptions, "useEma">): Weights {
+  const weights = useEma ? ema : tensors;
+  if (weights) return weights;
+  throw new DinogradError("checkpoint", `${path}: expected averaged weights but found none`);
+}
+
+function chooseConfig(file: WeightsFile, { config, configChanges = {} }: Omit<LoadModelOptions, "device">): DinoConfig {
+  if (config) return config;
+  const own = resolveFileConfig(file);
+  if (own) return resolveConfig(configChanges, { source: "--options", base: own }).config;
+  throw new DinogradError(
+    "config",
+    `${file.path}: expected a checkpoint with its configuration but found weights alone; choose one with -c`,
+  );
+}
+
+/** @throws DinogradError("config") unless every key of the model is loaded */
+function requireComplete(plan: LoadPlan, checkpoint: string, cause: string | undefined): void {
+  const why = cause === undefined ? "" : `; ${cause}`;
+  const [differing] = keysWith(plan, "shape mismatch");
+  if (differing) {
+    throw new DinogradError(
+      "config",
+      `${checkpoint}: expected weights of the configured model but found ${differing.name} with ${differing.note}${why}`,
+    );
+  }
+  const missing = keysWith(plan, "missing");
+  if (missing.length === 0) return;
+  throw new DinogradError(
+    "config",
+    `${checkpoint}: expected weights of the configured model but found none for ${namesOf(missing)}${why}`,
+  );
+}
+
+function namesOf(keys: readonly { readonly name: string }[]): string {
+  const more = keys.length > 3 ? ` and ${keys.length - 3} more` : "";
+  return keys.slice(0, 3).map(({ name }) => name).join(", ") + more;
+}

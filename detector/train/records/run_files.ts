@@ -1,0 +1,128 @@
+/**
+ * The narrow seam between training and the file system: what a run reads and writes beside its bundles. The default is
+ * `node:fs`, which Deno provides.
+ */
+
+import * as fs from "node:fs";
+import * as path from "node:path";
+import process from "node:process";
+import { DinogradError } from "../../../engine/errors.ts";
+
+/** Whatever fails throws a `DinogradError` of kind "checkpoint" that names the file and the reason. */
+export interface RunFiles {
+  makeFolder(folder: string): void;
+  exists(file: string): boolean;
+  readText(file: string): string;
+  /** Replaces a file in one step: the old or the new text is there, never a part. */
+  writeText(file: string, text: string): void;
+  /** Adds to a file's end, all of the text or (where that fails) nothing. */
+  appendText(file: string, text: string): void;
+  /** Makes `to` a second name of the file (a copy where links are not possible), replacing what was there. */
+  link(from: string, to: string): void;
+  rename(from: string, to: string): void;
+  /** Removes a file, if it is there. */
+  remove(file: string): void;
+  join(...parts: string[]): string;
+  /** The folder of a file. */
+  folderOf(file: string): string;
+  absolute(file: string): string;
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOSPC: "no space is left",
+  EDQUOT: "the disk quota is used up",
+  EFBIG: "no larger file is allowed",
+  EACCES: "permission is denied",
+  EPERM: "it is not permitted",
+  EROFS: "the disk is read-only",
+  ENOENT: "there is no such file or folder",
+  ENOTDIR: "a part of its path is not a folder",
+  EEXIST: "there is a file of that name",
+  EISDIR: "it is a folder",
+};
+
+function attempt<T>(task: string, file: string, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+    const reason = REASONS[code] ?? (cause instanceof Error ? cause.message.split("\n")[0] : String(cause));
+    throw new DinogradError("checkpoint", `${file}: expected to ${task} but ${reason}`, { cause });
+  }
+}
+
+/** A name beside a file that a folder's next owner removes if it is left over (see `removeLeftovers`). */
+const temporaryName = (file: string) => `${file}.tmp-${process.pid}`;
+
+export const runFiles: RunFiles = {
+  makeFolder: (folder) => void attempt("make this folder", folder, () => fs.mkdirSync(folder, { recursive: true })),
+  exists: (file) => fs.existsSync(file),
+  readText: (file) => attempt("read it", file, () => fs.readFileSync(file, "utf8")),
+  writeText: (file, text) =>
+    attempt("write it", file, () => {
+      const temporary = temporaryName(file);
+      try {
+        fs.writeFileSync(temporary, text);
+        fs.renameSync(temporary, file);
+      } catch (error) {
+        fs.rmSync(temporary, { force: true });
+        throw error;
+      }
+    }),
+  appendText: (file, text) =>
+    attempt("add to it", file, () => {
+      const before = fs.existsSync(file) ? fs.statSync(file).size : 0;
+      try {
+        fs.writeFileSync(file, text, { flag: "a" }); // Deno's appendFileSync makes files that everybody may write
+      } catch (error) {
+        if (fs.existsSync(file)) fs.truncateSync(file, before); // a full disk takes a part of a line
+        throw error;
+      }
+    }),
+  link: (from, to) =>
+    attempt("write it", to, () => {
+      const temporary = temporaryName(to);
+      fs.rmSync(temporary, { force: true });
+      try {
+        try {
+          fs.linkSync(from, temporary);
+        } catch {
+          fs.copyFileSync(from, temporary); // another disk, or a file system without hard links
+        }
+        fs.renameSync(temporary, to);
+      } catch (error) {
+        fs.rmSync(temporary, { force: true });
+        throw error;
+      }
+    }),
+  rename: (from, to) => attempt("write it", to, () => fs.renameSync(from, to)),
+  remove: (file) => attempt("remove it", file, () => fs.rmSync(file, { force: true })),
+  join: (...parts) => path.join(...parts),
+  folderOf: (file) => path.dirname(file),
+  absolute: (file) => path.resolve(file),
+};
+
+/**
+ * The same files for records that a run can do without for a while: what cannot be added now is kept and added with what
+ * comes next. Says so once, and once more when it has been made up for.
+ */
+export function patientFiles(files: RunFiles, warn: (line: string) => void): RunFiles {
+  const waiting = new Map<string, string>();
+  return {
+    ...files,
+    appendText(file, text) {
+      const before = waiting.get(file);
+      const all = (before ?? "") + text;
+      try {
+        files.appendText(file, all);
+      } catch (error) {
+        if (!(error instanceof DinogradError)) throw error;
+        if (before === undefined) warn(`${error.message}; training goes on, its lines are kept and added later`);
+        waiting.set(file, all);
+        return;
+      }
+      if (before !== undefined) warn(`${file}: the lines that could not be added are in it now`);
+      waiting.delete(file);
+    },
+  };
+}

@@ -1,0 +1,219 @@
+/**
+ * Writes a session's bundles. `checkpoint.dino` is the file to resume from; the one before it stays as
+ * `checkpoint_previous.dino`, so that a damaged disk costs one interval, not everything. A copy of the state is taken
+ * and written in the background while training goes on. A failed write never stops a run: it is told, what was there
+ * stays, and it is tried again before long. A state that deserves a name of its own (the best one, a numbered one) is
+ * kept in memory until it could be written.
+ */
+
+import {
+  type BundleContent,
+  CodecPool,
+  type FileLayer,
+  isNumbered,
+  listBundles,
+  openBundle,
+  planPrune,
+  PREVIOUS_NAME,
+  removeLeftovers,
+  RESUME_NAME,
+  stateNumber,
+  type StateValue,
+  writeBundle,
+} from "../../../checkpoint/mod.ts";
+import { DinogradError } from "../../../engine/errors.ts";
+import type { Progress } from "../progress.ts";
+import { type RunFiles, runFiles } from "./run_files.ts";
+import type { TrainingSession } from "../session.ts";
+
+export const BEST_REGULAR = "checkpoint_best_regular.dino";
+export const BEST_EMA = "checkpoint_best_ema.dino";
+/** Becomes `checkpoint_previous.dino` once its successor is on disk; if left over, it is removed like a temporary file. */
+const STAGED = `${PREVIOUS_NAME}.tmp-staged`;
+/** Milliseconds after which a failed save is tried again. */
+const RETRY_AFTER = 30_000;
+
+/** What a saver needs to know of a session. */
+export type SavedSession = Pick<TrainingSession, "progress" | "best" | "capture">;
+
+export interface SaverOptions {
+  readonly folder: string;
+  readonly compress: boolean;
+  /** A numbered bundle every so many epochs. */
+  readonly interval: number;
+  /** How many numbered bundles stay; null for all. */
+  readonly keep: number | null;
+  /** Circumstances to note in a bundle. */
+  readonly runtime: () => StateValue | Promise<StateValue>;
+  readonly warn: (line: string) => void;
+  readonly retryAfter?: number;
+  readonly files?: RunFiles;
+  /** Where bundles are written through. */
+  readonly layer?: FileLayer;
+}
+
+interface Save {
+  readonly content: BundleContent;
+  readonly names: readonly string[];
+}
+
+export class Saver {
+  readonly #options: SaverOptions;
+  readonly #files: RunFiles;
+  #writing: Promise<boolean> = Promise.resolve(true);
+  #pool: CodecPool | undefined;
+  /** A named state that could not be written yet. */
+  #unsaved: Save | undefined;
+  #failedAt: number | undefined;
+  /** When the last capture was made, in milliseconds since the epoch. */
+  lastSave = Date.now();
+
+  constructor(options: SaverOptions) {
+    this.#options = options;
+    this.#files = options.files ?? runFiles;
+  }
+
+  /** The path of the file to resume from. */
+  get path(): string {
+    return this.#at(RESUME_NAME);
+  }
+
+  /** Whether the last save failed so long ago that it is worth another try. */
+  get retryIsDue(): boolean {
+    return this.#failedAt !== undefined && Date.now() - this.#failedAt >= (this.#options.retryAfter ?? RETRY_AFTER);
+  }
+
+  /**
+   * Captures the session now and writes it once earlier writes are done. `wait` returns only when that has ended: true if
+   * all is on disk, also what had failed before.
+   */
+  async save(session: SavedSession, options: { readonly wait?: boolean } = {}): Promise<boolean> {
+    await this.#writing; // at most one copy of the state is waiting
+    const content = await session.capture(await this.#options.runtime());
+    const queue = [this.#unsaved, { content, names: this.namesOf(session) }].filter((save) => save !== undefined);
+    this.lastSave = Date.now();
+    this.#writing = this.#writeAll(queue);
+    return options.wait ? await this.#writing : true;
+  }
+
+  /** Resolves when nothing is being written; true if the last save is on disk. */
+  async finish(): Promise<boolean> {
+    return await this.#writing;
+  }
+
+  /** Ends the workers that compress. */
+  async close(): Promise<void> {
+    await this.#writing;
+    this.#pool?.close();
+    this.#pool = undefined;
+  }
+
+  /** Removes what writers that were killed have left. Only for the holder of the folder's lock. */
+  async clean(): Promise<void> {
+    await removeLeftovers(this.#options.folder);
+  }
+
+  /**
+   * Gives the further names of a resumed state to the bundle it comes from: after a kill between writing and naming, a
+   * resumed run does what was left undone. A name that a later state bears stays, and so does one that cannot be read.
+   */
+  async restoreNames(session: SavedSession, path: string): Promise<void> {
+    if (await stepOf(path) === undefined) return; // a file of another format
+    for (const name of this.namesOf(session)) {
+      const bearer = this.#files.exists(this.#at(name)) ? await stepOf(this.#at(name)) ?? Infinity : -1;
+      if (bearer < session.progress.step) this.#files.link(path, this.#at(name));
+    }
+  }
+
+  /** The names, beside `checkpoint.dino`, that a state deserves: a pure function of the state. */
+  namesOf({ progress, best }: { readonly progress: Progress; readonly best: TrainingSession["best"] }): string[] {
+    const finished = progress.epoch - 1;
+    if (progress.phase !== "train" || progress.samples !== 0 || finished < 0) return [];
+    const names: string[] = [];
+    if (best.regular.epoch === finished) names.push(BEST_REGULAR);
+    if (best.ema.epoch === finished) names.push(BEST_EMA);
+    if ((finished + 1) % this.#options.interval === 0) {
+      names.push(`checkpoint${String(finished).padStart(4, "0")}.dino`);
+    }
+    return names;
+  }
+
+  /** Writes in order up to the first failure; of what is left, the newest that deserves a name is kept for later. */
+  async #writeAll(queue: readonly Save[]): Promise<boolean> {
+    this.#unsaved = undefined;
+    for (const [index, save] of queue.entries()) {
+      if (await this.#write(save)) continue;
+      this.#failedAt = Date.now();
+      const named = queue.slice(index).filter(({ names }) => names.length > 0);
+      for (const { names } of named.slice(0, -1)) {
+        this.#options.warn(`given up: ${names.join(", ")}, since there is a newer state to save`);
+      }
+      this.#unsaved = named.at(-1);
+      return false;
+    }
+    this.#failedAt = undefined;
+    return true;
+  }
+
+  async #write({ content, names }: Save): Promise<boolean> {
+    const { compress, layer, warn } = this.#options;
+    const hasPrevious = this.#files.exists(this.path);
+    try {
+      if (hasPrevious) this.#files.link(this.path, this.#at(STAGED));
+      this.#pool ??= CodecPool.for(compress ? bytesOf(content) : 0);
+      await writeBundle(this.path, content, { compress, pool: this.#pool, files: layer });
+    } catch (error) {
+      if (!(error instanceof DinogradError)) throw error;
+      warn(
+        `${error.message}; training goes on${hasPrevious ? " with the previous bundle intact" : ""}, and tries again`,
+      );
+      this.#forgive(() => this.#files.remove(this.#at(STAGED)));
+      return false;
+    }
+    if (hasPrevious) this.#forgive(() => this.#files.rename(this.#at(STAGED), this.#at(PREVIOUS_NAME)));
+    for (const name of names) this.#forgive(() => this.#files.link(this.path, this.#at(name)));
+    if (names.some(isNumbered)) await this.#prune(stateNumber(content.state, "step") ?? 0);
+    return true;
+  }
+
+  /** Removes old numbered bundles; later ones, of a run that was taken back, are not this run's to judge. */
+  async #prune(step: number): Promise<void> {
+    const { folder, keep } = this.#options;
+    if (keep === null) return;
+    const { bundles } = await listBundles(folder);
+    const numbered = bundles.filter(({ name, progress }) => isNumbered(name) && progress <= step);
+    const { remove } = planPrune(numbered, { last: keep, protect: () => false });
+    for (const path of remove) this.#forgive(() => this.#files.remove(path));
+  }
+
+  #at(name: string): string {
+    return this.#files.join(this.#options.folder, name);
+  }
+
+  /** For what is useful and not needed: the bundle itself is on disk. */
+  #forgive(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof DinogradError)) throw error;
+      this.#options.warn(error.message);
+    }
+  }
+}
+
+function bytesOf(content: BundleContent): number {
+  let bytes = 0;
+  for (const { data } of content.tensors.values()) bytes += data.byteLength;
+  return bytes;
+}
+
+/** The step of a bundle's state; undefined where there is none or it cannot be read. */
+async function stepOf(path: string): Promise<number | undefined> {
+  try {
+    await using bundle = await openBundle(path);
+    return stateNumber(bundle.state, "step");
+  } catch (error) {
+    if (!(error instanceof DinogradError)) throw error;
+    return undefined;
+  }
+}

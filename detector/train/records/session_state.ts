@@ -1,0 +1,94 @@
+/**
+ * What a bundle's state says of a session beside weights and moments, read and checked as a whole before anything is
+ * changed: a state that cannot be continued exactly is refused by name, here and by `--dry_run` and `doctor`.
+ */
+
+import type { StateValue } from "../../../checkpoint/mod.ts";
+import { DinogradError } from "../../../engine/errors.ts";
+import { RandomStream } from "../../../engine/random.ts";
+import type { Best } from "../best.ts";
+import type { StateReader } from "./bundle_state.ts";
+import type { Progress } from "../progress.ts";
+import type { StepLoss } from "./step_trace.ts";
+
+/** The uses of random numbers in a step. Each process of a run has a stream for each. */
+export const STREAMS = ["denoising", "noise"] as const;
+export type StreamName = typeof STREAMS[number];
+
+export interface SessionState {
+  readonly progress: Progress;
+  /** How many numbers each stream has dealt. */
+  readonly counters: Readonly<Record<StreamName, number>>;
+  /** Updates of the average; null where there is none. */
+  readonly averageUpdates: number | null;
+  readonly best: { readonly regular: Best; readonly ema: Best };
+  readonly history: StateValue[];
+  readonly trace: StepLoss[];
+  readonly overrides: StateValue[];
+}
+
+/** @throws DinogradError of kind "checkpoint" that names the entry which is missing, no such value, or of another run */
+export function readSessionState(state: StateReader): SessionState {
+  const values = (key: string) => state.get(key).list().map(({ value }) => value);
+  const best = (which: string): Best => ({
+    ap: state.get("best").get(which).get("ap").number(),
+    epoch: state.get("best").get(which).get("epoch").optional(count),
+  });
+  return {
+    progress: readProgress(state),
+    counters: readCounters(state),
+    averageUpdates: state.get("ema").optional((ema) => count(ema.get("updates"))),
+    best: { regular: best("regular"), ema: best("ema") },
+    history: values("history"),
+    trace: state.get("losses").list().map((entry) => ({
+      step: count(entry.get("step")),
+      loss: entry.get("loss").number(),
+    })),
+    overrides: values("overrides"),
+  };
+}
+
+/** Where the run of a state stands. */
+export function readProgress(state: StateReader): Progress {
+  return {
+    epoch: count(state.get("epoch")),
+    step: count(state.get("step")),
+    samples: count(state.get("sampler").get("samples")),
+    phase: state.get("phase").text() === "evaluate" ? "evaluate" : "train",
+  };
+}
+
+/** A state has a place for each process of its run; this release trains in one. */
+function readCounters(state: StateReader): SessionState["counters"] {
+  const places = state.get("random").get("processes");
+  const processes = places.list();
+  if (processes.length !== 1) {
+    throw new DinogradError(
+      "checkpoint",
+      `${places.place}: expected the random streams of one process but found those of ${processes.length}: this ` +
+        "release trains in one and cannot go on exactly; --pretrain_model_path starts from the weights",
+    );
+  }
+  const [process] = processes;
+  const counter = (name: StreamName) => {
+    const key = process.get(name).get("key").optional((list) => list.list().map((word) => word.number()));
+    // Official checkpoints have no streams: theirs begin afresh, without a key.
+    if (key === null) return count(process.get(name).get("counter"));
+    const seed = state.get("seed").number();
+    if (key.join() !== RandomStream.named(seed, name).key.join()) {
+      throw new DinogradError(
+        "checkpoint",
+        `${process.place}.${name}: expected the stream of seed ${seed} but found another one: its numbers cannot be ` +
+          "gone on with; --pretrain_model_path starts from the weights",
+      );
+    }
+    return count(process.get(name).get("counter"));
+  };
+  return { denoising: counter("denoising"), noise: counter("noise") };
+}
+
+function count(reader: StateReader): number {
+  const value = reader.number();
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  throw new DinogradError("checkpoint", `${reader.place}: expected a whole number from 0 but found ${value}`);
+}

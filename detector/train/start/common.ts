@@ -1,0 +1,115 @@
+/**
+ * Where a run starts: the one place that decides. Either it goes on from a checkpoint (`resume.ts`), or it begins, with
+ * fresh weights or with those of a file (`start/fresh.ts`). A start is first planned, which changes nothing and is all
+ * that a dry run does, then applied.
+ */
+
+import { listBundles } from "../../../checkpoint/mod.ts";
+import { DinogradError } from "../../../engine/errors.ts";
+import type { Module } from "../../../engine/nn/module.ts";
+import type { DinoConfig, RunUi, TrainOptions } from "../../config/mod.ts";
+import { counted } from "../../counted.ts";
+import { type ClassMap, parseClassMap } from "../../weights/mod.ts";
+import type { Progress } from "../progress.ts";
+import { findResumePath, openResume, type ResumePoint } from "./resume.ts";
+import { runFiles } from "../records/run_files.ts";
+import type { TrainingSession } from "../session.ts";
+import { openFreshStart } from "./fresh.ts";
+
+/** Where a run starts, and the settings that follow from it. Hold it with `await using` until it was applied. */
+export interface Start extends AsyncDisposable {
+  readonly config: DinoConfig;
+  readonly seed: number;
+  /** Parameters whose name contains one of these stay as they are. */
+  readonly freeze: readonly string[];
+  /** The bundle whose run goes on as it was; null where something is different from then on. */
+  readonly point: ResumePoint | null;
+  /**
+   * Decides what happens to every key.
+   * @throws DinogradError where the start does not fit the session
+   */
+  plan(session: TrainingSession): Promise<StartPlan>;
+}
+
+export interface StartPlan {
+  /** Where the run stands when it starts. */
+  readonly progress: Progress;
+  /** Tells people what will be loaded and what begins afresh. */
+  show(ui: RunUi): void;
+  /** Does it. */
+  apply(): Promise<void>;
+}
+
+/** Decides where a run starts. @throws DinogradError for files and settings that do not go together */
+export async function openStart(options: TrainOptions, ui: RunUi): Promise<Start> {
+  const { resume, outputDir } = options;
+  if (resume !== "auto") await refuseOtherRun(outputDir, resume);
+  const path = resume === null ? null : await findResumePath({ ...options, resume }, ui);
+  return path === null ? openFreshStart(options, ui) : await openResume(path, options, ui);
+}
+
+/** A run may replace its own bundles, not those of another. */
+async function refuseOtherRun(folder: string, resume: string | null): Promise<void> {
+  if (folder === "") return;
+  const here = runFiles.absolute(folder);
+  if (resume !== null && runFiles.folderOf(runFiles.absolute(resume)) === here) return;
+  if (!runFiles.exists(folder)) return;
+  const { bundles, bad } = await listBundles(folder);
+  const [first] = [...bundles, ...bad];
+  if (first === undefined) return;
+  throw new DinogradError(
+    "usage",
+    `train: expected a folder without another run but found ${first.path}; --resume auto goes on from it, another ` +
+      "--output_dir begins a new run beside it",
+  );
+}
+
+/** The first step of an epoch. @throws DinogradError("usage") where nothing would be left to train */
+export function beginningOf(
+  epoch: number,
+  { config: { epochs }, stepsPerEpoch, rates }: Pick<TrainingSession, "config" | "stepsPerEpoch" | "rates">,
+): Progress {
+  const step = epoch * stepsPerEpoch;
+  if (epoch < epochs && step < rates.totalSteps) return { epoch, step, samples: 0, phase: "train" };
+  const last = Math.ceil(rates.totalSteps / stepsPerEpoch) - 1;
+  throw new DinogradError(
+    "usage",
+    `train: expected a first epoch in 0..${last} but found ${epoch}; --override epochs=N makes the run longer, ` +
+      "--start_epoch chooses another epoch",
+  );
+}
+
+/** Reads the file of `--class_map`. @throws DinogradError where it cannot be read or is no map */
+export function readClassMap(path: string | null): ClassMap | undefined {
+  if (path === null) return undefined;
+  if (!runFiles.exists(path)) {
+    throw new DinogradError("usage", `--class_map: expected a readable file but found none at ${path}`);
+  }
+  return parseClassMap(runFiles.readText(path), path);
+}
+
+/** Tells which keywords of a flag mean nothing: a typing error there is expensive. */
+export function warnOfIdleKeywords(
+  flag: string,
+  keywords: readonly string[],
+  { names, ui }: { readonly names: Iterable<string>; readonly ui: Pick<RunUi, "warn"> },
+): void {
+  const all = [...names];
+  const idle = keywords.filter((keyword) => !all.some((name) => name.includes(keyword)));
+  if (idle.length > 0) {
+    ui.warn(`${flag}: no parameter has ${idle.map((keyword) => `"${keyword}"`).join(" or ")} in its name`);
+  }
+}
+
+/** What `--freeze` comes to. @throws DinogradError("usage") where nothing is left to train */
+export function showFrozen(model: Module, keywords: readonly string[], ui: Pick<RunUi, "say" | "warn">): void {
+  if (keywords.length === 0) return;
+  const parameters = [...model.parameters()];
+  warnOfIdleKeywords("--freeze", keywords, { names: model.stateDict().keys(), ui });
+  if (parameters.every(([, { requiresGrad }]) => !requiresGrad)) {
+    throw new DinogradError("usage", "--freeze: expected parameters that are left to train but found none");
+  }
+  const frozen = parameters.filter(([name]) => keywords.some((keyword) => name.includes(keyword)));
+  const numbers = frozen.reduce((sum, [, { size }]) => sum + size, 0);
+  ui.say(`frozen: ${counted(frozen.length, "parameter")} with ${counted(numbers, "number")} (${keywords.join(", ")})`);
+}

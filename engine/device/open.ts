@@ -1,0 +1,36 @@
+/**
+ * Opens the device that a command asks for. `auto` takes a hardware GPU if there is one, else the CPU, and never a
+ * software rasterizer: that is asked for by name.
+ */
+
+import { DinogradError } from "../errors.ts";
+import type { Device } from "./device.ts";
+import { createCpuDevice } from "./wasm/device.ts";
+import { createWebGpuDevice } from "./webgpu/device.ts";
+
+/** Where to compute: `auto` takes a hardware GPU if there is one, else the CPU. */
+export type DeviceChoice = "auto" | "cpu" | "webgpu";
+
+/** What device to open. */
+export interface OpenDeviceOptions {
+  /** Default `auto`. */
+  readonly device?: DeviceChoice;
+  /** CPU threads; null or left out for all cores. */
+  readonly threads?: number | null;
+}
+
+/**
+ * Opens a device, by default the best there is; destroy it when done.
+ * @throws DinogradError of kind "device" where the one asked for is not to be had
+ */
+export async function openDevice({ device = "auto", threads }: OpenDeviceOptions = {}): Promise<Device> {
+  const cpu = () => createCpuDevice({ threads: threads ?? undefined });
+  if (device === "cpu") return await cpu();
+  if (device === "webgpu") return await createWebGpuDevice({ allowSoftware: true });
+  try {
+    return await createWebGpuDevice({ allowSoftware: false });
+  } catch (error) {
+    if (error instanceof DinogradError) return await cpu();
+    throw error;
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * The three kinds of kernel as data. A device compiles each object once (it is the cache key), and launches it with
+ * sizes, strides and scalars as run-time numbers, so training at many image sizes compiles nothing new.
+ *
+ * - `RowRecipe`: rows of columns; reductions along the row, then values per element or per row. Everything pointwise is
+ *   a row recipe without reductions.
+ * - `ColumnRecipe`: reduces an expression over the middle of [outer, reduced, inner], vectorised along `inner`.
+ * - `IndexedKernel`: a function over the abstract machine, run for items 0 … items-1.
+ */
+
+import type { Buffer } from "../../device/device.ts";
+import type { DType } from "../../dtype.ts";
+import type { Expr } from "./expr.ts";
+import type { BufferRef, Machine, ReduceOp, Value } from "./machine.ts";
+
+/** How an operand moves along the row: 1 contiguous, 0 the same number for all columns. */
+export type Along = 0 | 1;
+
+/** A kernel over rows. */
+export interface RowRecipe {
+  /** Tells the kinds of kernel apart. */
+  readonly kind: "row";
+  /** Names the kernel, in messages and traces. */
+  readonly name: string;
+  /** How many dimensions the row number splits into (at least 1); operands have a stride for each. */
+  readonly rank: number;
+  /** One entry per operand, each f32. */
+  readonly inputs: readonly Along[];
+  /** How many numbers are given at launch. */
+  readonly scalars: number;
+  /** In order: later ones may use the results of earlier ones through `reduced(name)`. */
+  readonly reductions: readonly RowReduction[];
+  /** What is stored, in this order. */
+  readonly outputs: readonly RowOutput[];
+}
+
+/** One number per row. */
+export interface RowReduction {
+  /** The name by which later expressions read it: `reduced(name)`. */
+  readonly name: string;
+  /** How two values join. */
+  readonly op: ReduceOp;
+  /** What is reduced, per element of the row. */
+  readonly value: Expr;
+  /**
+   * The number of an output per element that holds the reduced values until it is written itself: its value reads them
+   * as `kept()`, so what is dear is computed once. What the reduction overwrites must not be read any more.
+   */
+  readonly keep?: number;
+}
+
+/** What is stored. */
+export interface RowOutput {
+  /** `element`: at row * columns + column. `row`: at row; its value may read no contiguous input and no `column`. */
+  readonly per: "element" | "row";
+  /** What is stored. */
+  readonly value: Expr;
+  /** Writes over this input (contiguous and of the full shape), instead of into a buffer of its own. */
+  readonly into?: number;
+}
+
+/** A row recipe with its operands. */
+export interface RowLaunch {
+  /** What to run. */
+  readonly recipe: RowRecipe;
+  /** One buffer per input of the recipe. */
+  readonly inputs: readonly Buffer[];
+  /** One per output without `into`, in order. */
+  readonly outputs: readonly Buffer[];
+  /** `rank` sizes, outermost first; their product is the number of rows. */
+  readonly outer: readonly number[];
+  /** Elements of a row. */
+  readonly columns: number;
+  /** Per input, `rank` strides in elements. */
+  readonly strides: readonly (readonly number[])[];
+  /** The numbers that the recipe's scalars stand for, as many as it says. */
+  readonly scalars?: readonly number[];
+}
+
+/** A kernel that reduces a middle axis. */
+export interface ColumnRecipe {
+  /** Tells the kinds of kernel apart. */
+  readonly kind: "column";
+  /** Names the kernel, in messages and traces. */
+  readonly name: string;
+  /** How each operand moves along `inner`. */
+  readonly inputs: readonly Along[];
+  /** How many numbers are given at launch. */
+  readonly scalars: number;
+  /** How two values join. */
+  readonly op: ReduceOp;
+  /** What is reduced, per element. */
+  readonly value: Expr;
+}
+
+/** A column recipe with its operands. */
+export interface ColumnLaunch {
+  /** What to run. */
+  readonly recipe: ColumnRecipe;
+  /** One buffer per input of the recipe. */
+  readonly inputs: readonly Buffer[];
+  /** [outer, inner] */
+  readonly output: Buffer;
+  /** Size of the axes before the reduced one, together. */
+  readonly outer: number;
+  /** Size of the reduced axis. */
+  readonly reduced: number;
+  /** Size of the axes behind it, together. */
+  readonly inner: number;
+  /** Per input, the strides of `outer` and `reduced`, in elements. */
+  readonly strides: readonly (readonly [number, number])[];
+  /** The numbers that the recipe's scalars stand for, as many as it says. */
+  readonly scalars?: readonly number[];
+}
+
+/** How an indexed kernel uses a buffer. */
+export interface KernelBuffer {
+  /** What the kernel's author calls it; appears in generated code. */
+  readonly name: string;
+  /** What its elements are. */
+  readonly dtype: DType;
+  /** What the body does with it. Items must not write what others read or write. */
+  readonly access: "read" | "write" | "read_write";
+}
+
+/** A kernel with indices of its own. */
+export interface IndexedKernel {
+  /** Tells the kinds of kernel apart. */
+  readonly kind: "indexed";
+  /** Names the kernel, in messages and traces. */
+  readonly name: string;
+  /** The buffers that a launch gives, in this order. */
+  readonly buffers: readonly KernelBuffer[];
+  /** Names of the i32 numbers given at launch. */
+  readonly sizes: readonly string[];
+  /** Names of the f32 numbers given at launch. */
+  readonly scalars?: readonly string[];
+  /** The length of a vector in this kernel. With 4, every index given to `loadVec` and to a vector `store` is a multiple of 4. */
+  readonly lanes: 1 | 4;
+  /** What is done for one item. Is called at compile time, to describe the work on whatever machine it is given. */
+  readonly body: (m: Machine, item: Value, at: KernelArguments) => void;
+}
+
+/** What the body of an indexed kernel is given. */
+export interface KernelArguments {
+  /** As many as the kernel's `buffers`, in their order. */
+  readonly buffers: readonly BufferRef[];
+  /** As many as the kernel's `sizes`, in their order; i32. */
+  readonly sizes: readonly Value[];
+  /** As many as the kernel's `scalars`, in their order; f32. */
+  readonly scalars: readonly Value[];
+}
+
+/** An indexed kernel with its operands. */
+export interface IndexedLaunch {
+  /** What to run. */
+  readonly kernel: IndexedKernel;
+  /** One per entry of the kernel's `buffers`. */
+  readonly buffers: readonly Buffer[];
+  /** One whole number per entry of the kernel's `sizes`. */
+  readonly sizes: readonly number[];
+  /** One number per entry of the kernel's `scalars`. */
+  readonly scalars?: readonly number[];
+  /** How often the body runs, in any order and at the same time. */
+  readonly items: number;
+}

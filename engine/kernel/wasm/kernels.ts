@@ -1,0 +1,173 @@
+/**
+ * Recipes and indexed kernels as WebAssembly modules. Each module exports one function, `run`, over a range of its work:
+ *
+ * - row:     run(scratch, rowBegin, rowEnd, columnBegin, columnEnd)
+ * - column:  run(scratch, outerBegin, outerEnd, innerBegin, innerEnd)
+ * - indexed: run(scratch, itemBegin, itemEnd)
+ *
+ * Everything else (pointers, sizes, strides, scalars) it reads from the parameter block, in the order of the functions
+ * here; `launch` in the device writes it in that order.
+ */
+
+import { emitColumn, emitExpr, emitRow } from "../language/emit.ts";
+import type { ColumnArguments } from "../language/emit.ts";
+import { type BufferRef, joinOf, neutralOf, type Value } from "../language/machine.ts";
+import type { ColumnRecipe, IndexedKernel, RowRecipe } from "../language/recipes.ts";
+import { assemble, type Local, WasmFunction } from "./assembler.ts";
+import { WasmMachine } from "./machine.ts";
+
+export interface WasmTarget {
+  readonly sharedMemory: boolean;
+  readonly fusedMultiplyAdd: boolean;
+  /** The address of the parameter block. */
+  readonly parameters: number;
+}
+
+/** Rows of a column recipe that are reduced at once, then added to the result: fixed, so that bits never depend on threads. */
+const ROWS_AT_ONCE = 64;
+
+/** Parameters: pointers of inputs and outputs, outer sizes, columns, strides by input, scalars. */
+export function compileRow(recipe: RowRecipe, target: WasmTarget): Uint8Array<ArrayBuffer> {
+  const f = new WasmFunction("run", { params: ["i32", "i32", "i32", "i32", "i32"] });
+  const [, rowBegin, rowEnd, columnBegin, columnEnd] = f.params;
+  const read = new ParameterReader(f, target.parameters);
+  const count = recipe.inputs.length + recipe.outputs.filter(({ into }) => into === undefined).length;
+  const pointers = read.integers(count);
+  const m = new WasmMachine(f, {
+    fusedMultiplyAdd: target.fusedMultiplyAdd,
+    pointers,
+    lanes: 4,
+    columns: { begin: columnBegin, end: columnEnd },
+  });
+  const i32 = (local: Local) => m.local("i32", local);
+  const outer = read.integers(recipe.rank).map(i32);
+  const columns = i32(read.integers(1)[0]);
+  const strides = recipe.inputs.map(() => read.integers(recipe.rank).map(i32));
+  const scalars = read.floats(recipe.scalars).map((local) => m.local("f32", local));
+  const row = f.local("i32");
+  f.forRange(row, { start: () => f.get(rowBegin), end: () => f.get(rowEnd) }, () => {
+    emitRow(m, recipe, i32(row), { buffers: floatBuffers(count), outer, columns, strides, scalars });
+  });
+  return assemble([f], target);
+}
+
+/** Parameters: pointers of inputs and output, reduced, inner, strides by input (outer, reduced), scalars. */
+export function compileColumn(recipe: ColumnRecipe, target: WasmTarget): Uint8Array<ArrayBuffer> {
+  const f = new WasmFunction("run", { params: ["i32", "i32", "i32", "i32", "i32"] });
+  const [, outerBegin, outerEnd, innerBegin, innerEnd] = f.params;
+  const read = new ParameterReader(f, target.parameters);
+  const count = recipe.inputs.length + 1;
+  const pointers = read.integers(count);
+  const m = new WasmMachine(f, {
+    fusedMultiplyAdd: target.fusedMultiplyAdd,
+    pointers,
+    lanes: 4,
+    columns: { begin: innerBegin, end: innerEnd },
+  });
+  const i32 = (local: Local) => m.local("i32", local);
+  const [reducedLocal, innerLocal] = read.integers(2);
+  const [reduced, inner] = [i32(reducedLocal), i32(innerLocal)];
+  const strides = recipe.inputs.map((): [Value, Value] => [i32(read.integers(1)[0]), i32(read.integers(1)[0])]);
+  const scalars = read.floats(recipe.scalars).map((local) => m.local("f32", local));
+  const buffers = floatBuffers(count);
+  const output = buffers[count - 1];
+
+  const emitChunk = (outer: Value, begin: Value, continues: boolean) => {
+    const count = m.arithmetic("min", m.sub(reduced, begin), m.int(ROWS_AT_ONCE));
+    m.forColumnBlocks((js) => {
+      const parts = emitColumns(m, recipe, { outer, js, begin, count }, { buffers, reduced, inner, strides, scalars });
+      const start = m.mul(outer, inner);
+      const op = joinOf(recipe.op);
+      js.forEach((j, i) => {
+        const index = m.add(start, j);
+        m.store(output, index, continues ? m.arithmetic(op, m.loadVec(output, index), parts[i]) : parts[i]);
+      });
+    });
+  };
+  const outer = f.local("i32");
+  const begin = f.local("i32");
+  f.forRange(outer, { start: () => f.get(outerBegin), end: () => f.get(outerEnd) }, () => {
+    emitChunk(i32(outer), m.int(0), false);
+    f.forRange(begin, { start: () => f.i32(ROWS_AT_ONCE), end: () => f.get(reducedLocal), step: ROWS_AT_ONCE }, () => {
+      emitChunk(i32(outer), i32(begin), true);
+    });
+  });
+  return assemble([f], target);
+}
+
+/**
+ * What `emitColumn` gives for each of several neighbouring vectors, in one pass over the rows: so a cache line is used up
+ * when it is there, and the additions of one vector need not wait for each other alone.
+ */
+function emitColumns(
+  m: WasmMachine,
+  recipe: ColumnRecipe,
+  place: { readonly outer: Value; readonly js: readonly Value[]; readonly begin: Value; readonly count: Value },
+  at: ColumnArguments,
+): Value[] {
+  const { outer, js, begin, count } = place;
+  if (js.length === 1) return [emitColumn(m, recipe, { outer, j: js[0], begin, count }, at)];
+  const totals = js.map(() => m.variable(m.splat(neutralOf(recipe.op))));
+  const starts = at.strides.map(([stride]) => m.mul(outer, stride));
+  m.loop(count, (step) => {
+    const row = m.add(begin, step);
+    const bases = starts.map((start, i) => m.add(start, m.mul(row, at.strides[i][1])));
+    js.forEach((j, vector) => {
+      const value = emitExpr(m, recipe.value, {
+        input: (i) =>
+          recipe.inputs[i] === 1
+            ? m.loadVec(at.buffers[i], m.add(bases[i], j))
+            : m.splat(m.load(at.buffers[i], bases[i])),
+        scalars: at.scalars,
+      });
+      const total = totals[vector];
+      total.set(m.arithmetic(joinOf(recipe.op), total.get(), value));
+    });
+  });
+  return totals.map((total) => total.get());
+}
+
+/** Parameters: pointers, sizes, scalars. */
+export function compileIndexed(kernel: IndexedKernel, target: WasmTarget): Uint8Array<ArrayBuffer> {
+  const f = new WasmFunction("run", { params: ["i32", "i32", "i32"] });
+  const [, itemBegin, itemEnd] = f.params;
+  const read = new ParameterReader(f, target.parameters);
+  const pointers = read.integers(kernel.buffers.length);
+  const m = new WasmMachine(f, {
+    fusedMultiplyAdd: target.fusedMultiplyAdd,
+    pointers,
+    lanes: kernel.lanes,
+  });
+  const sizes = read.integers(kernel.sizes.length).map((local) => m.local("i32", local));
+  const scalars = read.floats(kernel.scalars?.length ?? 0).map((local) => m.local("f32", local));
+  const buffers = kernel.buffers.map(({ dtype }, index): BufferRef => ({ index, dtype }));
+  const item = f.local("i32");
+  f.forRange(item, { start: () => f.get(itemBegin), end: () => f.get(itemEnd) }, () => {
+    kernel.body(m, m.local("i32", item), { buffers, sizes, scalars });
+  });
+  return assemble([f], target);
+}
+
+/** Reads the parameter block into locals, word by word. */
+class ParameterReader {
+  #offset = 0;
+  constructor(readonly f: WasmFunction, readonly address: number) {}
+
+  integers(count: number): Local[] {
+    return this.#read("i32", count);
+  }
+  floats(count: number): Local[] {
+    return this.#read("f32", count);
+  }
+  #read(type: "i32" | "f32", count: number): Local[] {
+    return this.f.locals(type, count).map((local) => {
+      this.f.i32(this.address).memory(`${type}.load`, this.#offset).set(local);
+      this.#offset += 4;
+      return local;
+    });
+  }
+}
+
+function floatBuffers(count: number): BufferRef[] {
+  return Array.from({ length: count }, (_, index) => ({ index, dtype: "f32" }));
+}
