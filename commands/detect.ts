@@ -1,6 +1,6 @@
 /** `detect`: finds objects in images, and writes them as annotated images and JSON. */
 import type { Command } from "commander";
-import { DETECT_DEFAULTS, type DetectOptions, type RunUi } from "../detector/config/mod.ts";
+import { DETECT_DEFAULTS } from "../detector/config/mod.ts";
 import { withDefaults } from "../detector/config/run_options.ts";
 import {
   addComputeFlags,
@@ -24,48 +24,43 @@ interface DetectFlags extends ConfigFlags, ComputeFlags {
   readonly json?: true;
 }
 
-/** What does the work; resolves to how many of the images could not be read. */
-export interface DetectActions {
-  detect(options: DetectOptions, ui: RunUi): Promise<{ readonly unreadable: number }>;
-}
+export const detectVerb: Verb<DetectFlags> = {
+  define(command: Command): void {
+    command
+      .argument("<image...>", "image files, folders or patterns")
+      .requiredOption("--checkpoint <file>", "a .dino, .pth or .safetensors file")
+      .option("--out <dir>", "folder for annotated images and detections.json")
+      .option(
+        "--threshold <score>",
+        "least score; 0 gives all",
+        numberFlag({ min: 0, max: 1 }),
+        DETECT_DEFAULTS.threshold,
+      )
+      .option("--ema", "use the averaged weights")
+      .option("--exif_orientation", "turn images upright by their Exif orientation")
+      .option("--class_names <file>", "annotation file whose categories name the classes")
+      .option("--json", "print the detections as JSON");
+    addConfigFlags(command);
+    addComputeFlags(command);
+  },
 
-export function detectVerb(actions: DetectActions): Verb<DetectFlags> {
-  return {
-    define(command: Command): void {
-      command
-        .argument("<image...>", "image files, folders or patterns")
-        .requiredOption("--checkpoint <file>", "a .dino, .pth or .safetensors file")
-        .option("--out <dir>", "folder for annotated images and detections.json")
-        .option(
-          "--threshold <score>",
-          "least score; 0 gives all",
-          numberFlag({ min: 0, max: 1 }),
-          DETECT_DEFAULTS.threshold,
-        )
-        .option("--ema", "use the averaged weights")
-        .option("--exif_orientation", "turn images upright by their Exif orientation")
-        .option("--class_names <file>", "annotation file whose categories name the classes")
-        .option("--json", "print the detections as JSON");
-      addConfigFlags(command);
-      addComputeFlags(command);
-    },
-
-    async run({ args, flags, terminal }): Promise<number> {
-      const options = withDefaults(DETECT_DEFAULTS, {
-        ...await chooseConfig(flags, terminal),
-        ...computeOptions(flags),
-        images: args,
-        checkpoint: flags.checkpoint,
-        out: flags.out,
-        threshold: flags.threshold,
-        useEma: flags.ema,
-        exifOrientation: flags.exif_orientation,
-        classNames: flags.class_names,
-        json: flags.json,
-      });
-      const { unreadable } = await actions.detect(options, terminal);
-      if (terminal.stop.aborted) return EXIT_CODES.interrupted;
-      return unreadable > 0 ? EXIT_CODES.data : 0;
-    },
-  };
-}
+  async run({ args, flags, terminal }): Promise<number> {
+    const options = withDefaults(DETECT_DEFAULTS, {
+      ...await chooseConfig(flags, terminal),
+      ...computeOptions(flags),
+      images: args,
+      checkpoint: flags.checkpoint,
+      out: flags.out,
+      threshold: flags.threshold,
+      useEma: flags.ema,
+      exifOrientation: flags.exif_orientation,
+      classNames: flags.class_names,
+      json: flags.json,
+    });
+    // The engine is loaded when there is work for it: help and usage errors come at once.
+    const { detect } = await import("../detector/inference/detect.ts");
+    const { unreadable } = await detect(options, terminal);
+    if (terminal.stop.aborted) return EXIT_CODES.interrupted;
+    return unreadable > 0 ? EXIT_CODES.data : 0;
+  },
+};

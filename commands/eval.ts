@@ -1,13 +1,8 @@
 /** `eval`: COCO average precision, of a results file against annotations or of a checkpoint on a data set. */
 import type { Command } from "commander";
-import {
-  type CocoEvalResult,
-  evaluateDetections,
-  parseCocoAnnotations,
-  parseCocoDetections,
-} from "../detector/eval/mod.ts";
+import { evaluateDetections, parseCocoAnnotations, parseCocoDetections } from "../detector/eval/mod.ts";
 import { DinogradError } from "../engine/errors.ts";
-import { EVAL_DEFAULTS, type EvalOptions, type RunUi } from "../detector/config/mod.ts";
+import { EVAL_DEFAULTS, type EvalOptions } from "../detector/config/mod.ts";
 import { withDefaults } from "../detector/config/run_options.ts";
 import {
   addComputeFlags,
@@ -18,6 +13,7 @@ import {
   type Verb,
 } from "./shared/command.ts";
 import { chooseConfig } from "./shared/config_choice.ts";
+import { evaluateAndShow, showResult } from "./shared/evaluate.ts";
 import { EXIT_CODES } from "./shared/exit_codes.ts";
 import { readText } from "./shared/files.ts";
 import type { Terminal } from "./shared/terminal.ts";
@@ -36,45 +32,36 @@ interface EvalFlags extends ConfigFlags, ComputeFlags {
   readonly json?: true;
 }
 
-/** What evaluates a checkpoint and shows the result. */
-export interface EvalActions {
-  evaluate(options: EvalOptions, ui: RunUi): Promise<unknown>;
-}
+export const evalVerb: Verb<EvalFlags> = {
+  define(command: Command): void {
+    command
+      .option("--gt <file>", "annotations, for evaluating two files alone")
+      .option("--dt <file>", "detections as a COCO results file")
+      .option("--per_class", "also a table by class")
+      .option("--json", "print the numbers as JSON");
+    defineCheckpointFlags(command);
+  },
 
-/** The verb; without `actions` it knows only the evaluation of two files. */
-export function evalVerb(actions?: EvalActions): Verb<EvalFlags> {
-  return {
-    define(command: Command): void {
-      command
-        .option("--gt <file>", "annotations, for evaluating two files alone")
-        .option("--dt <file>", "detections as a COCO results file")
-        .option("--per_class", "also a table by class")
-        .option("--json", "print the numbers as JSON");
-      if (actions) defineCheckpointFlags(command);
-    },
-
-    async run({ flags, terminal }): Promise<number | void> {
-      if (actions && flags.checkpoint !== undefined) {
-        if (flags.gt !== undefined || flags.dt !== undefined) {
-          throw new DinogradError("usage", "eval: expected --checkpoint or --gt and --dt but found both");
-        }
-        await actions.evaluate(await checkpointOptions(flags, flags.checkpoint, terminal), terminal);
-        return terminal.stop.aborted ? EXIT_CODES.interrupted : 0;
+  async run({ flags, terminal }): Promise<number | void> {
+    if (flags.checkpoint !== undefined) {
+      if (flags.gt !== undefined || flags.dt !== undefined) {
+        throw new DinogradError("usage", "eval: expected --checkpoint or --gt and --dt but found both");
       }
-      if (flags.gt === undefined || flags.dt === undefined) {
-        const other = actions ? ", or --checkpoint and --coco_path," : "";
-        const found = [flags.gt && "--gt", flags.dt && "--dt", flags.coco_path && "--coco_path"].find(Boolean);
-        throw new DinogradError(
-          "usage",
-          `eval: expected --gt and --dt${other} but found ${found ? `${found} alone` : "none"}`,
-        );
-      }
-      const truth = parseCocoAnnotations(await readText(flags.gt), flags.gt);
-      const detections = parseCocoDetections(await readText(flags.dt), flags.dt);
-      showResult(evaluateDetections(truth, detections, { source: flags.dt }), flags, terminal);
-    },
-  };
-}
+      await evaluateAndShow(await checkpointOptions(flags, flags.checkpoint, terminal), terminal);
+      return terminal.stop.aborted ? EXIT_CODES.interrupted : 0;
+    }
+    if (flags.gt === undefined || flags.dt === undefined) {
+      const found = [flags.gt && "--gt", flags.dt && "--dt", flags.coco_path && "--coco_path"].find(Boolean);
+      throw new DinogradError(
+        "usage",
+        `eval: expected --gt and --dt, or --checkpoint and --coco_path, but found ${found ? `${found} alone` : "none"}`,
+      );
+    }
+    const truth = parseCocoAnnotations(await readText(flags.gt), flags.gt);
+    const detections = parseCocoDetections(await readText(flags.dt), flags.dt);
+    showResult(evaluateDetections(truth, detections, { source: flags.dt }), flags, terminal);
+  },
+};
 
 function defineCheckpointFlags(command: Command): void {
   command
@@ -106,45 +93,4 @@ async function checkpointOptions(flags: EvalFlags, checkpoint: string, terminal:
     perClass: flags.per_class,
     json: flags.json,
   });
-}
-
-const DESCRIPTIONS: Readonly<Record<string, string>> = {
-  AP: "IoU 0.50:0.95, all sizes, 100 detections",
-  AP50: "IoU 0.50",
-  AP75: "IoU 0.75",
-  APsmall: "area below 32 x 32",
-  APmedium: "area 32 x 32 to 96 x 96",
-  APlarge: "area above 96 x 96",
-  AR1: "recall with 1 detection",
-  AR10: "recall with 10 detections",
-  AR100: "recall with 100 detections",
-  ARsmall: "recall, small",
-  ARmedium: "recall, medium",
-  ARlarge: "recall, large",
-};
-
-/** Prints the twelve numbers, and on request those of every class. */
-export function showResult(
-  result: CocoEvalResult,
-  flags: { readonly json?: boolean; readonly per_class?: boolean },
-  terminal: RunUi,
-): void {
-  for (const note of result.notes) terminal.warn(note);
-  if (flags.json) {
-    terminal.json({ stats: result.stats, ...(flags.per_class ? { perCategory: result.perCategory } : {}) });
-    return;
-  }
-  const rows = Object.entries(result.stats).map(([name, value]) => [name, value.toFixed(4), DESCRIPTIONS[name]]);
-  terminal.table(["", "value", ""], rows);
-  if (!flags.per_class) return;
-  terminal.say("");
-  terminal.table(
-    ["class", "AP", "AP50", "AP75", "AR", "objects", "detections"],
-    result.perCategory.map(({ name, AP, AP50, AP75, AR, annotations, detections }) => [
-      name,
-      ...[AP, AP50, AP75, AR].map((value) => value < 0 ? "-" : value.toFixed(4)),
-      annotations,
-      detections,
-    ]),
-  );
 }

@@ -11,33 +11,15 @@ export interface VerbEntry {
 export const VERBS: Readonly<Record<string, VerbEntry>> = {
   train: {
     about: "train, resume or fine-tune a detector",
-    load: async () => {
-      const [{ trainVerb }, { evaluateAndShow }] = await Promise.all([
-        import("./train.ts"),
-        import("./shared/evaluate.ts"),
-      ]);
-      return trainVerb({
-        // The engine is loaded when there is work for it: help and usage errors come at once.
-        train: async (options, ui) => (await import("../detector/train/trainer.ts")).train(options, ui),
-        evaluate: evaluateAndShow,
-      });
-    },
+    load: async () => (await import("./train.ts")).trainVerb,
   },
   eval: {
     about: "COCO average precision of a checkpoint, or of two files",
-    load: async () => {
-      const { evaluateAndShow } = await import("./shared/evaluate.ts");
-      return (await import("./eval.ts")).evalVerb({ evaluate: evaluateAndShow });
-    },
+    load: async () => (await import("./eval.ts")).evalVerb,
   },
   detect: {
     about: "objects in images, as annotated images and JSON",
-    load: async () => {
-      const { detectVerb } = await import("./detect.ts");
-      return detectVerb({
-        detect: async (options, ui) => (await import("../detector/inference/detect.ts")).detect(options, ui),
-      });
-    },
+    load: async () => (await import("./detect.ts")).detectVerb,
   },
   inspect: {
     about: "what a checkpoint holds; --digest for the SHA-256 of its training state",

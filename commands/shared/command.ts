@@ -1,7 +1,7 @@
 /**
  * The vocabulary of the verbs' files: what a verb is, typed reading of flag values, and the flags that several share.
  */
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import type { DeviceChoice } from "../../engine/device/open.ts";
 import { COMPUTE_DEFAULTS, type ComputeOptions } from "../../detector/config/mod.ts";
 import { withDefaults } from "../../detector/config/run_options.ts";
@@ -17,6 +17,17 @@ export interface Verb<Flags extends object = object> {
   run(call: { args: readonly string[]; flags: Flags; terminal: Terminal }): Promise<number | void>;
 }
 
+/** Thrown by the reader of a flag's value: what it expects, such as "an integer of at least 1". */
+export class UnfitValue extends Error {
+  override readonly name = "UnfitValue";
+  readonly expected: string;
+
+  constructor(expected: string) {
+    super(`expected ${expected}`);
+    this.expected = expected;
+  }
+}
+
 interface Range {
   readonly min?: number;
   readonly max?: number;
@@ -27,7 +38,7 @@ export function integerFlag({ min = -Infinity, max = Infinity }: Range = {}): (t
   return (text) => {
     const value = Number(text);
     if (!/^[+-]?\d+$/.test(text) || value < min || value > max) {
-      throw new InvalidArgumentError(`expected ${describe("an integer", min, max)}.`);
+      throw new UnfitValue(describe("an integer", min, max));
     }
     return value;
   };
@@ -38,7 +49,7 @@ export function numberFlag({ min = -Infinity, max = Infinity }: Range = {}): (te
   return (text) => {
     const value = Number(text);
     if (text.trim() === "" || !(value >= min && value <= max)) {
-      throw new InvalidArgumentError(`expected ${describe("a number", min, max)}.`);
+      throw new UnfitValue(describe("a number", min, max));
     }
     return value;
   };
@@ -67,7 +78,7 @@ function deviceFlag(text: string): DeviceChoice {
   // Official command lines say cuda; the counterpart here is WebGPU.
   const name = /^cuda(:\d+)?$/.test(text) ? "webgpu" : text;
   const device = DEVICES.find((choice) => choice === name);
-  if (device === undefined) throw new InvalidArgumentError(`expected one of ${DEVICES.join(", ")}, cuda.`);
+  if (device === undefined) throw new UnfitValue(`one of ${DEVICES.join(", ")}, cuda`);
   return device;
 }
 

@@ -1,10 +1,13 @@
 /** How a verb's command line is explained: its help, and what does not fit into it in one line with what was expected. */
 import type { Argument, Command, CommanderError, Option } from "commander";
 import { didYouMean } from "../../detector/config/mod.ts";
+import { DinogradError } from "../../engine/errors.ts";
+import { UnfitValue } from "./command.ts";
 
 /** Makes the help of a verb say how it is called. Arguments and flags are declared already. */
 export function explainUsage(command: Command): void {
   const parts = [...command.registeredArguments.map(nameOfArgument), "[flags]"];
+  for (const option of command.options) tellUnfitValues(option, command.name());
   command
     .usage(parts.join(" "))
     .helpOption("-h, --help", "show this help")
@@ -12,6 +15,20 @@ export function explainUsage(command: Command): void {
       commandUsage: () => `deno run -A cli.ts ${command.name()} ${command.usage()}`,
       optionDescription,
     });
+}
+
+/** Lets a flag's reader say what it expects: the message around that names the flag and the value. */
+function tellUnfitValues(option: Option, verb: string): void {
+  const read = option.parseArg;
+  if (read === undefined) return;
+  option.argParser((text: string, previous: unknown) => {
+    try {
+      return read(text, previous);
+    } catch (error) {
+      if (!(error instanceof UnfitValue)) throw error;
+      throw new DinogradError("usage", `${verb}: expected ${option.long} to be ${error.expected} but found ${text}`);
+    }
+  });
 }
 
 function nameOfArgument(argument: Argument): string {
@@ -29,34 +46,33 @@ export function explainError(
   error: CommanderError,
   { command, args }: { readonly command: Command; readonly args: readonly string[] },
 ): string {
-  const line = error.message.split("\n")[0].replace(/^error: /, "");
-  const find = (pattern: RegExp) => pattern.exec(line)?.slice(1) ?? [];
-  const [unknown] = error.code === "commander.missingMandatoryOptionValue"
-    ? command.parseOptions([...args]).unknown // a flag that is missing may be there with a slip
-    : find(/^unknown option '([^'=]+)/);
-  if (unknown?.startsWith("-")) return unknownFlag(unknown, command);
-  const [flags, value, reason] = find(/^option '(.+)' argument '(.*)' is invalid\. expected (.+)\.$/);
-  if (flags !== undefined) return `expected ${longOf(flags)} to be ${reason} but found ${value}`;
-  const [bare] = find(/^option '(.+)' argument missing$/);
-  if (bare !== undefined) return `expected a value after ${longOf(bare)} but found none`;
-  const [needed] = find(/^required option '(.+)' not specified$/);
-  if (needed !== undefined) return `expected ${needed} but found none`;
-  const [argument] = find(/^missing required argument '(.+)'$/);
-  if (argument !== undefined) {
-    const declared = command.registeredArguments.find((one) => one.name() === argument);
-    return `expected ${declared ? nameOfArgument(declared) : argument} but found none; usage: ${command.name()} ` +
-      command.usage();
+  const { registeredArguments: declared } = command;
+  if (error.code === "commander.optionMissingArgument") {
+    const bare = command.options.find(({ flags }) => error.message.includes(`'${flags}'`));
+    return `expected a value after ${bare?.long ?? "a flag"} but found none`;
   }
-  const [most, found] = find(/^too many arguments.* Expected (\d+) arguments? but got (?:\d+): (.+)\.$/);
-  if (most !== undefined) {
-    const extra = found.split(", ").slice(Number(most)).join(" ");
-    return `expected ${most === "0" ? "flags alone" : `no more than ${command.usage()}`} but found ${extra} as well`;
+  const { operands, unknown } = command.parseOptions([...args]);
+  switch (error.code) {
+    case "commander.unknownOption":
+      return unknownFlag(unknown[0], command);
+    case "commander.missingMandatoryOptionValue": {
+      if (unknown[0]?.startsWith("-")) return unknownFlag(unknown[0], command); // it may be there, with a slip
+      const needed = command.options.find((option) =>
+        option.mandatory && command.getOptionValue(option.attributeName()) === undefined
+      );
+      return `expected ${needed?.flags ?? "a flag"} but found none`;
+    }
+    case "commander.missingArgument":
+      return `expected ${nameOfArgument(declared[operands.length])} but found none; usage: ${command.name()} ` +
+        command.usage();
+    case "commander.excessArguments": {
+      const most = declared.length === 0 ? "flags alone" : `no more than ${command.usage()}`;
+      return `expected ${most} but found ${operands.slice(declared.length).join(" ")} as well`;
+    }
+    default:
+      return error.message.split("\n")[0];
   }
-  return line;
 }
-
-/** `--seed` of `--seed <n>`, `--config_file` of `-c, --config_file <name>`. */
-const longOf = (flags: string) => /--[^\s<]+/.exec(flags)?.[0] ?? flags;
 
 function unknownFlag(unknown: string, command: Command): string {
   const known = command.options.flatMap(({ long, short }) =>

@@ -1,6 +1,6 @@
 /**
  * `--dry_run`: all that can be said of a training before it computes anything. What is loaded was shown already (see
- * `start/common.ts`); here follow data and steps, optimizer groups, the curve of the learning rate, the size of a bundle, and
+ * `start/open.ts`); here follow data and steps, optimizer groups, the curve of the learning rate, the size of a bundle, and
  * the memory of a step, measured by doing one on a device that computes nothing and counts.
  */
 

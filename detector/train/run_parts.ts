@@ -11,11 +11,11 @@ import { Loader, openDataset } from "../data/mod.ts";
 import { openDevice } from "../../engine/device/open.ts";
 import { dataRecord, type RunData } from "./proof/data_record.ts";
 import { probeDigest } from "./proof/probe.ts";
-import type { ResumePoint } from "./start/resume.ts";
+import type { ResumePoint } from "./start/common.ts";
 import { arithmeticOf, recordedCocoPath, requireSameCategories, RunCheck } from "./proof/circumstances.ts";
 import { runFiles } from "./records/run_files.ts";
 import { TrainingSession } from "./session.ts";
-import { openStart } from "./start/common.ts";
+import { openStart } from "./start/open.ts";
 import { transformsOf } from "../data/configured_transforms.ts";
 
 /** Close them with `closeRunParts`. */

@@ -1,7 +1,8 @@
 /** A training session that has started as `train` would start it, without a data set and without a step. */
 import type { TrainOptions } from "../../detector/config/mod.ts";
 import { TrainingSession } from "../../detector/train/session.ts";
-import { openStart, type StartPlan } from "../../detector/train/start/common.ts";
+import type { StartPlan } from "../../detector/train/start/common.ts";
+import { openStart } from "../../detector/train/start/open.ts";
 import { createCpuDevice } from "../../engine/device/wasm/device.ts";
 import { TINY_CLASSES } from "./tiny_model.ts";
 import { TestUi, tinyTrainOptions } from "./tiny_training.ts";

@@ -2,7 +2,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { writeBundle } from "../../checkpoint/mod.ts";
 import { preset } from "../../detector/config/mod.ts";
-import { openStart } from "../../detector/train/start/common.ts";
+import { openStart } from "../../detector/train/start/open.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { TestUi, tinyTrainOptions } from "../helpers/tiny_training.ts";
 

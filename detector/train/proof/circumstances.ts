@@ -10,7 +10,8 @@ import { CONFIG_GROUPS, diffConfigs, groupMatters, type RunUi, type TrainOptions
 import { StateReader } from "../records/bundle_state.ts";
 import { compareData, type RunData } from "./data_record.ts";
 import { probeDigest } from "./probe.ts";
-import { configOf, type ResumePoint } from "../start/resume.ts";
+import { configOf } from "../start/bundle_record.ts";
+import type { ResumePoint } from "../start/common.ts";
 import { ResumeCheck, type ResumeCircumstances, type ResumeVerdict } from "./compare_losses.ts";
 import type { TrainingSession } from "../session.ts";
 import type { StepRecord } from "../records/step_trace.ts";

@@ -19,7 +19,7 @@ import { type ConfigObject, diffConfigs, type Given, type RunUi, type TrainOptio
 import { counted } from "../../counted.ts";
 import { StateReader } from "../records/bundle_state.ts";
 import type { Progress } from "../progress.ts";
-import { configOf } from "../start/resume.ts";
+import { configOf } from "../start/bundle_record.ts";
 import { runFiles } from "../records/run_files.ts";
 import type { SavedSession } from "../records/saver.ts";
 import { readProgress } from "../records/session_state.ts";

@@ -1,20 +1,23 @@
 /**
- * Where a run starts: the one place that decides. Either it goes on from a checkpoint (`resume.ts`), or it begins, with
- * fresh weights or with those of a file (`start/fresh.ts`). A start is first planned, which changes nothing and is all
- * that a dry run does, then applied.
+ * What every start of a run has in common: what a start is, and the questions that a fresh one and a resumed one answer
+ * alike. `start/open.ts` decides which of the two it is.
  */
 
-import { listBundles } from "../../../checkpoint/mod.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 import type { Module } from "../../../engine/nn/module.ts";
-import type { DinoConfig, RunUi, TrainOptions } from "../../config/mod.ts";
+import type { DinoConfig, RunUi } from "../../config/mod.ts";
 import { counted } from "../../counted.ts";
 import { type ClassMap, parseClassMap } from "../../weights/mod.ts";
 import type { Progress } from "../progress.ts";
-import { findResumePath, openResume, type ResumePoint } from "./resume.ts";
 import { runFiles } from "../records/run_files.ts";
 import type { TrainingSession } from "../session.ts";
-import { openFreshStart } from "./fresh.ts";
+import type { StateMap } from "./training_record.ts";
+
+/** A bundle whose run goes on as it was. */
+export interface ResumePoint {
+  readonly path: string;
+  readonly content: { readonly state: StateMap };
+}
 
 /** Where a run starts, and the settings that follow from it. Hold it with `await using` until it was applied. */
 export interface Start extends AsyncDisposable {
@@ -38,30 +41,6 @@ export interface StartPlan {
   show(ui: RunUi): void;
   /** Does it. */
   apply(): Promise<void>;
-}
-
-/** Decides where a run starts. @throws DinogradError for files and settings that do not go together */
-export async function openStart(options: TrainOptions, ui: RunUi): Promise<Start> {
-  const { resume, outputDir } = options;
-  if (resume !== "auto") await refuseOtherRun(outputDir, resume);
-  const path = resume === null ? null : await findResumePath({ ...options, resume }, ui);
-  return path === null ? openFreshStart(options, ui) : await openResume(path, options, ui);
-}
-
-/** A run may replace its own bundles, not those of another. */
-async function refuseOtherRun(folder: string, resume: string | null): Promise<void> {
-  if (folder === "") return;
-  const here = runFiles.absolute(folder);
-  if (resume !== null && runFiles.folderOf(runFiles.absolute(resume)) === here) return;
-  if (!runFiles.exists(folder)) return;
-  const { bundles, bad } = await listBundles(folder);
-  const [first] = [...bundles, ...bad];
-  if (first === undefined) return;
-  throw new DinogradError(
-    "usage",
-    `train: expected a folder without another run but found ${first.path}; --resume auto goes on from it, another ` +
-      "--output_dir begins a new run beside it",
-  );
 }
 
 /** The first step of an epoch. @throws DinogradError("usage") where nothing would be left to train */

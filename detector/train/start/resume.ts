@@ -21,15 +21,7 @@ import { openOfficialRecord } from "./official_record.ts";
 import { planResume } from "./plan.ts";
 import { settleConfig } from "./settle_config.ts";
 import type { Start } from "./common.ts";
-import { type StateMap, type TrainingRecord, weightsAlone } from "./training_record.ts";
-
-export { configOf } from "./bundle_record.ts";
-
-/** A bundle whose run goes on as it was. */
-export interface ResumePoint {
-  readonly path: string;
-  readonly content: { readonly state: StateMap };
-}
+import { type TrainingRecord, weightsAlone } from "./training_record.ts";
 
 /** Which bundle of a folder `--resume auto` goes on from, and which it passes over. */
 export interface FolderChoice {
