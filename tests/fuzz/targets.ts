@@ -1,0 +1,16 @@
+/** Everything that is fuzzed. A new target is a file in `targets/` and a line here; tests and `deno task fuzz` take it up. */
+import type { FuzzTarget } from "./target.ts";
+import { bundleTarget, pthTarget, safetensorsTarget } from "./targets/checkpoints.ts";
+
+export const FUZZ_TARGETS: readonly FuzzTarget[] = [
+  bundleTarget,
+  pthTarget,
+  safetensorsTarget,
+];
+
+/** The target of a name. @throws Error that lists the names. */
+export function fuzzTarget(name: string): FuzzTarget {
+  const target = FUZZ_TARGETS.find((target) => target.name === name);
+  if (target !== undefined) return target;
+  throw new Error(`expected a target (${FUZZ_TARGETS.map(({ name }) => name).join(", ")}) but found ${name}`);
+}
