@@ -5,13 +5,12 @@
 import { Command, CommanderError } from "commander";
 import { didYouMean } from "../detector/config/mod.ts";
 import { DinogradError } from "../engine/errors.ts";
+import { VERSION } from "../engine/version.ts";
 import { EXIT_CODES } from "./shared/exit_codes.ts";
 import { watchForStop } from "./shared/stop.ts";
 import { Terminal } from "./shared/terminal.ts";
 import { explainError, explainUsage } from "./shared/usage.ts";
 import { VERBS } from "./verbs.ts";
-
-export const VERSION = "0.1.0";
 
 /** Parses and does one command line; resolves to its exit code and never rejects. */
 export async function runCommandLine(args: readonly string[]): Promise<number> {

@@ -2,6 +2,7 @@
  * What of a bundle is known before anything is compressed: how its tensors are cut into chunks, which chunks travel to a
  * worker together, and a header whose size is already final because its chunk table has rows of fixed size.
  */
+import { VERSION } from "../../engine/version.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { CHUNK_RECORD_BYTES, type ChunkRecord, encodeChunkTable, MAX_HEADER_BYTES } from "./format.ts";
 import type { BundleContent } from "./reader.ts";
@@ -13,7 +14,7 @@ import { quote } from "../quote.ts";
 /** Raw size at which tensors are cut: a few in flight stay within 64 MB; a multiple of every element's size. */
 export const CHUNK_BYTES = 2 * 1024 * 1024;
 /** Named in every bundle; a difference explains why a resumed run may compute other numbers. */
-export const WRITER = "dinograd 0.1.0";
+export const WRITER = `dinograd ${VERSION}`;
 
 /** A piece of one tensor's data, still in the tensor's own memory. */
 export interface PlannedChunk {

@@ -1,4 +1,5 @@
 /** Rows in aligned columns: text to the left, numbers to the right. */
+import stringWidth from "string-width";
 
 /** The lines of a table. Colour codes do not count as width. */
 export function formatTable(
@@ -8,11 +9,11 @@ export function formatTable(
   const cells = rows.map((row) => row.map(String));
   const isNumeric = headings.map((_, column) => rows.length > 0 && rows.every((row) => isNumber(row[column])));
   const widths = headings.map((heading, column) =>
-    Math.max(width(heading), ...cells.map((row) => width(row[column] ?? "")))
+    Math.max(stringWidth(heading), ...cells.map((row) => stringWidth(row[column] ?? "")))
   );
   const line = (row: readonly string[]) =>
     row.map((cell, column) => {
-      const space = " ".repeat(Math.max(0, widths[column] - width(cell)));
+      const space = " ".repeat(Math.max(0, widths[column] - stringWidth(cell)));
       return isNumeric[column] ? space + cell : cell + space;
     }).join("  ").trimEnd();
   return [line(headings), widths.map((size) => "-".repeat(size)).join("  "), ...cells.map(line)];
@@ -20,22 +21,6 @@ export function formatTable(
 
 function isNumber(value: string | number | undefined): boolean {
   return typeof value === "number" || (value !== undefined && /^[-+]?[\d.,]+(?:e[-+]?\d+)?\s?%?$/i.test(value));
-}
-
-// deno-lint-ignore no-control-regex -- colour codes start with an escape character
-const COLOUR = /\x1b\[[\d;]*m/g;
-
-/** Columns on a terminal: wide (East Asian) characters take two, combining marks none. */
-function width(text: string): number {
-  let columns = 0;
-  for (const character of text.replace(COLOUR, "")) {
-    if (/\p{Mark}/u.test(character)) continue;
-    columns += /[\u1100-\u115F\u2E80-\uA4CF\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\u{1F300}-\u{1FAFF}]/u
-        .test(character)
-      ? 2
-      : 1;
-  }
-  return columns;
 }
 
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
