@@ -60,7 +60,9 @@ export function escapeXml(text: string): string {
 }
 
 async function startRenderer(): Promise<void> {
-  await initWasm(await fetch(import.meta.resolve("@resvg/resvg-wasm/index_bg.wasm")));
+  // A constant of its own: only such a specifier is rewritten when the package is published.
+  const url = import.meta.resolve("@resvg/resvg-wasm/index_bg.wasm");
+  await initWasm(await fetch(url));
 }
 
 function loadFont(name: FontName): Promise<Uint8Array> {

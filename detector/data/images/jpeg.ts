@@ -79,7 +79,9 @@ async function tryDecode(bytes: Uint8Array): Promise<Outcome> {
 let compiledDecoder: Promise<WebAssembly.Module> | undefined;
 
 async function startDecoder(): Promise<Decoder> {
-  compiledDecoder ??= compile(import.meta.resolve("@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm"));
+  // A constant of its own: only such a specifier is rewritten when the package is published.
+  const url = import.meta.resolve("@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm");
+  compiledDecoder ??= compile(url);
   return await createDecoder({
     ...instantiating(await compiledDecoder),
     ...{ printErr: (text: string) => void complaints.push(text) },
@@ -87,9 +89,8 @@ async function startDecoder(): Promise<Decoder> {
 }
 
 async function startEncoder(): Promise<Encoder> {
-  return await createEncoder(
-    instantiating(await compile(import.meta.resolve("@jsquash/jpeg/codec/enc/mozjpeg_enc.wasm"))),
-  );
+  const url = import.meta.resolve("@jsquash/jpeg/codec/enc/mozjpeg_enc.wasm"); // a constant, as above
+  return await createEncoder(instantiating(await compile(url)));
 }
 
 async function compile(url: string): Promise<WebAssembly.Module> {
