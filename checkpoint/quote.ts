@@ -1,14 +1,13 @@
 /** Text from files in messages: one line, bounded, and without characters that steer a terminal. */
 
+import { visible } from "../engine/visible.ts";
+
 const LONGEST = 120;
 
 /** In quotation marks, with control and direction characters written as escapes, cut where it is long. */
 export function quote(text: string): string {
   const cut = text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
-  return JSON.stringify(cut).replace(
-    /[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  return visible(JSON.stringify(cut));
 }
 
 /** Bare where it is a plain name, such as `posix.system` or `archive/data/0`, else quoted. */

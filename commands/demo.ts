@@ -141,9 +141,8 @@ class Demo {
     if (outcome.success) {
       throw new DinogradError("verification", "demo: expected to kill the training but it had ended");
     }
-    this.#terminal.say(
-      green(`killed at step ${await stepsOf(killed)}; the newest bundle is ${killed}/checkpoint.dino`),
-    );
+    const line = `killed at step ${await stepsOf(killed)}; the newest bundle is ${killed}/checkpoint.dino`;
+    this.#terminal.say(line, { style: green });
 
     this.#heading("Resuming it, on another number of threads, to the end of that epoch");
     const threads = this.#flags.threads === 1 ? 2 : 1;
@@ -165,9 +164,8 @@ class Demo {
     if (digests[0] !== digests[1]) {
       throw new DinogradError("verification", "demo: expected equal digests of the two runs but found different ones");
     }
-    this.#terminal.say(
-      green("equal: weights, optimizer, schedule, random numbers and history are the same in every bit"),
-    );
+    const line = "equal: weights, optimizer, schedule, random numbers and history are the same in every bit";
+    this.#terminal.say(line, { style: green });
   }
 
   async evaluate(): Promise<void> {
@@ -201,9 +199,8 @@ class Demo {
     const { out } = this.#flags;
     const { data, straight, found } = this.#paths;
     this.#terminal.say("");
-    this.#terminal.say(
-      bold(`Done in ${formatSeconds((performance.now() - this.#start) / 1000)}. Where the files are:`),
-    );
+    const seconds = (performance.now() - this.#start) / 1000;
+    this.#terminal.say(`Done in ${formatSeconds(seconds)}. Where the files are:`, { style: bold });
     this.#terminal.table(["file", "what"], [
       [`${found}/`, "annotated images and detections.json"],
       [`${out}/loss.svg`, "the loss of both runs"],
@@ -233,13 +230,13 @@ class Demo {
 
   #heading(text: string): void {
     this.#terminal.say("");
-    this.#terminal.say(bold(`${++this.#step}/${STEPS}  ${text}`));
+    this.#terminal.say(`${++this.#step}/${STEPS}  ${text}`, { style: bold });
   }
 
   #spawn(command: readonly string[], { threads }: { readonly threads?: number } = {}): DemoProcess {
     const compute = command[0] === "train" ? this.#computeFlags(threads) : [];
     const args = [...command, ...compute];
-    this.#terminal.say(dim(`$ deno run -A cli.ts ${args.join(" ")}`));
+    this.#terminal.say(`$ deno run -A cli.ts ${args.join(" ")}`, { style: dim });
     return new DemoProcess(args, this.#terminal.stop);
   }
 

@@ -167,9 +167,13 @@ async function rehearse(options: TrainOptions): Promise<Finding[]> {
 }
 
 function show(findings: readonly Finding[], terminal: Terminal): void {
-  const marks = { fine: green("ok   "), odd: yellow("note "), wrong: red("WRONG") };
+  const marks = {
+    fine: { mark: "ok   ", style: green },
+    odd: { mark: "note ", style: yellow },
+    wrong: { mark: "WRONG", style: red },
+  };
   for (const { level, about, text, remedy } of findings) {
-    terminal.say(`${marks[level]} ${about.padEnd(6)} ${text}`);
+    terminal.say(` ${about.padEnd(6)} ${text}`, marks[level]);
     if (remedy !== undefined && level !== "fine") terminal.say(`             remedy: ${remedy}`);
   }
   const count = findings.filter(({ level }) => level === "wrong").length;

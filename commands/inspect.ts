@@ -95,7 +95,7 @@ async function describeTensors(
 function showHeader(file: AnyCheckpoint, flags: InspectFlags, terminal: Terminal): void {
   terminal.say(`${file.path}: ${file.about}`);
   if (flags.state) {
-    terminal.say(JSON.stringify(stateToJson(file.state), null, 2));
+    for (const line of JSON.stringify(stateToJson(file.state), null, 2).split("\n")) terminal.say(line);
   } else {
     terminal.table(["state", ""], describeState(file.state));
   }

@@ -6,7 +6,9 @@ import { Command, CommanderError } from "commander";
 import { didYouMean } from "../detector/config/mod.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { VERSION } from "../engine/version.ts";
+import { environment } from "./shared/environment.ts";
 import { EXIT_CODES } from "./shared/exit_codes.ts";
+import { print, printLines } from "./shared/output.ts";
 import { watchForStop } from "./shared/stop.ts";
 import { Terminal } from "./shared/terminal.ts";
 import { explainError, explainUsage } from "./shared/usage.ts";
@@ -27,11 +29,11 @@ async function dispatch(args: readonly string[]): Promise<number> {
   const isForVerb = asksForHelp && second !== undefined && !second.startsWith("-");
   const [name, ...rest] = isForVerb ? [second, "--help"] : args; // `help train` is `train --help`
   if (name === undefined || (asksForHelp && !isForVerb)) {
-    console.log(overview());
+    printLines("stdout", overview());
     return name === undefined ? EXIT_CODES.usage : 0;
   }
   if (name === "--version" || name === "-V") {
-    console.log(VERSION);
+    print("stdout", VERSION);
     return 0;
   }
   if (!Object.hasOwn(VERBS, name)) {
@@ -47,7 +49,7 @@ async function dispatch(args: readonly string[]): Promise<number> {
     .exitOverride()
     .allowExcessArguments(false)
     .showSuggestionAfterError(false)
-    .configureOutput({ writeErr: () => {}, writeOut: (text) => console.log(text.trimEnd()) });
+    .configureOutput({ writeErr: () => {}, writeOut: (text) => printLines("stdout", text.trimEnd()) });
   verb.define(command);
   explainUsage(command);
   try {
@@ -79,18 +81,16 @@ function overview(): string {
 
 /** Prints an error as one line; returns the exit code. */
 export function report(error: unknown, verb: string): number {
-  const debug = Deno.env.get("DINOGRAD_DEBUG") === "1";
-  const firstLine = (text: string) => text.split("\n")[0];
-  if (error instanceof DinogradError) {
-    console.error(`dinograd: ${error.message.replaceAll(/\s*\n\s*/g, " ")}`);
-    if (debug) console.error(error);
-    return EXIT_CODES[error.kind];
-  }
-  const message = error instanceof Error ? `${error.name}: ${firstLine(error.message)}` : String(error);
+  const known = error instanceof DinogradError;
+  print("stderr", `dinograd: ${known ? error.message.replaceAll(/\s*\n\s*/g, " ") : describeDefect(error, verb)}`);
+  if (environment("DINOGRAD_DEBUG") === "1") printLines("stderr", Deno.inspect(error));
+  return known ? EXIT_CODES[error.kind] : 1;
+}
+
+function describeDefect(error: unknown, verb: string): string {
+  const message = error instanceof Error ? `${error.name}: ${error.message.split("\n")[0]}` : String(error);
   const hint = error instanceof Deno.errors.NotCapable || /NotCapable/.test(message)
     ? "permission is missing; run with deno run -A"
     : "this is a defect of dinograd; DINOGRAD_DEBUG=1 shows where";
-  console.error(`dinograd: ${verb ? `${verb}: ` : ""}${message} (${hint})`);
-  if (debug) console.error(error);
-  return 1;
+  return `${verb ? `${verb}: ` : ""}${message} (${hint})`;
 }

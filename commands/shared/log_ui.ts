@@ -1,5 +1,6 @@
 /** `--save_log`: what a run says goes to `info.txt` of its output folder too, line by line, with the time. */
 import type { Progress, ProgressDetails, RunUi } from "../../detector/config/mod.ts";
+import { visible } from "../../engine/visible.ts";
 import { formatTable } from "./table.ts";
 
 /** Updates of a progress bar between two lines, as often as the official code prints. */
@@ -57,7 +58,7 @@ export class LogUi implements RunUi {
 
   /** A log is not worth a run: what cannot be written now is tried again with the next line. */
   #write(line: string): void {
-    this.#waiting += `[${new Date().toISOString()}] ${line}\n`;
+    this.#waiting += `[${new Date().toISOString()}] ${visible(line)}\n`;
     try {
       Deno.writeTextFileSync(this.#file, this.#waiting, { append: true });
       this.#waiting = "";

@@ -3,6 +3,7 @@
 // Windows knows no SIGTERM.
 export const STOP_SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
 
+/** An empty line ends what a bar or a ^C has left on the terminal. */
 export function firstSignalLine(name: Deno.Signal): string {
-  return `\n${name}: stopping at the next step; once more to stop at once\n`;
+  return `\n${name}: stopping at the next step; once more to stop at once`;
 }

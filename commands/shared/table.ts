@@ -1,12 +1,13 @@
 /** Rows in aligned columns: text to the left, numbers to the right. */
 import stringWidth from "string-width";
+import { visible } from "../../engine/visible.ts";
 
-/** The lines of a table. Colour codes do not count as width. */
+/** The lines of a table. A cell takes the columns in which it is shown: characters that steer a terminal as escapes. */
 export function formatTable(
   headings: readonly string[],
   rows: readonly (readonly (string | number)[])[],
 ): string[] {
-  const cells = rows.map((row) => row.map(String));
+  const cells = rows.map((row) => row.map((cell) => visible(String(cell))));
   const isNumeric = headings.map((_, column) => rows.length > 0 && rows.every((row) => isNumber(row[column])));
   const widths = headings.map((heading, column) =>
     Math.max(stringWidth(heading), ...cells.map((row) => stringWidth(row[column] ?? "")))

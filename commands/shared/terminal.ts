@@ -5,7 +5,10 @@
 // @ts-types="npm:@types/cli-progress@3.11.6"
 import { Presets, SingleBar } from "cli-progress";
 import { bold, dim, setColorEnabled, yellow } from "@std/fmt/colors";
+import { visible } from "../../engine/visible.ts";
 import type { Progress, ProgressDetails, RunUi } from "../../detector/config/mod.ts";
+import { environment } from "./environment.ts";
+import { print, printJson, type PrintOptions } from "./output.ts";
 import { formatSeconds, formatTable } from "./table.ts";
 
 /** Seconds between plain progress lines. */
@@ -28,25 +31,27 @@ export class Terminal implements RunUi {
     this.#json = options.json ?? false;
     this.stop = options.stop ?? new AbortController().signal;
     this.#isTerminal = Deno.stderr.isTerminal();
-    setColorEnabled(this.#isTerminal && Deno.env.get("NO_COLOR") === undefined);
+    setColorEnabled(this.#isTerminal && environment("NO_COLOR") === undefined);
   }
 
-  say(line: string): void {
-    this.#above(() => write(this.#json ? Deno.stderr : Deno.stdout, `${line}\n`));
+  say(line: string, options: PrintOptions = {}): void {
+    this.#above(() => print(this.#json ? "stderr" : "stdout", line, options));
   }
 
   warn(line: string): void {
-    this.#above(() => write(Deno.stderr, `${yellow("warning:")} ${line}\n`));
+    this.#above(() => print("stderr", ` ${line}`, { mark: "warning:", style: yellow }));
   }
 
   table(headings: readonly string[], rows: readonly (readonly (string | number)[])[]): void {
     const [head, rule, ...body] = formatTable(headings, rows);
-    for (const line of [bold(head), dim(rule), ...body]) this.say(line);
+    this.say(head, { style: bold });
+    this.say(rule, { style: dim });
+    for (const line of body) this.say(line);
   }
 
   /** One JSON value on standard output, on one line, whatever else is printed. */
   json(value: unknown): void {
-    this.#above(() => write(Deno.stdout, `${JSON.stringify(value)}\n`));
+    this.#above(() => printJson(value));
   }
 
   progress(label: string, total: number): Progress {
@@ -65,20 +70,11 @@ export class Terminal implements RunUi {
   }
 }
 
-function write(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
-  let bytes = new TextEncoder().encode(text);
-  try {
-    while (bytes.length > 0) bytes = bytes.subarray(stream.writeSync(bytes));
-  } catch (error) {
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error; // the reader, such as `head`, has seen enough
-  }
-}
-
 function describe({ loss, imagesPerSecond, text }: ProgressDetails): string {
   const parts: string[] = [];
   if (loss !== undefined) parts.push(`loss ${loss.toPrecision(4)}`);
   if (imagesPerSecond !== undefined) parts.push(`${imagesPerSecond.toPrecision(3)} images/s`);
-  if (text !== undefined) parts.push(text);
+  if (text !== undefined) parts.push(visible(text)); // a bar is drawn by a library
   return parts.map((part) => `  ${part}`).join("");
 }
 
@@ -121,7 +117,7 @@ class BarProgress implements Progress {
   finish(): void {
     this.hide();
     this.#onFinish();
-    write(Deno.stderr, `${this.#label} ${this.#done}/${this.#total}${this.#payload.details}\n`);
+    print("stderr", `${this.#label} ${this.#done}/${this.#total}${this.#payload.details}`);
   }
 
   hide(): void {

@@ -3,6 +3,8 @@
  * `completeUi` puts silence in its place, except for warnings, which nobody should miss.
  */
 
+import { visible } from "../../engine/visible.ts";
+
 /** What a bar shows beside its length. */
 export interface ProgressDetails {
   /** The weighted sum of all losses of the latest batch. */
@@ -43,7 +45,7 @@ const NO_PROGRESS: Progress = { update() {}, finish() {} };
 export function completeUi(ui: Partial<RunUi>): RunUi {
   return {
     say: (line) => ui.say?.(line),
-    warn: (line) => ui.warn ? ui.warn(line) : console.warn(line),
+    warn: (line) => ui.warn ? ui.warn(line) : console.warn(visible(line)),
     table: (headings, rows) => ui.table?.(headings, rows),
     json: (value) => ui.json?.(value),
     progress: (label, total) => ui.progress?.(label, total) ?? NO_PROGRESS,

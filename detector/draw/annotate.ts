@@ -3,6 +3,7 @@
  * names can be read; line widths and letters grow with large ones. Boxes that reach beyond the image are cut at its border.
  */
 
+import { visible } from "../../engine/visible.ts";
 import { encodeJpeg, type Image } from "../data/images/image.ts";
 import { resizeBilinear } from "../data/images/resize.ts";
 import { escapeXml, renderSvg } from "./svg.ts";
@@ -78,7 +79,8 @@ export function detectionsSvg(
   const line = Math.max(2, font / 7);
   const placed: Rectangle[] = [];
   const boxes: string[] = [], labels: string[] = [];
-  for (const { label, name, score, box } of detections) {
+  for (const { label, name: raw, score, box } of detections) {
+    const name = visible(raw);
     const [left, top, right, bottom] = box.map((value, i) => clamp(value * scale, i % 2 === 0 ? width : height));
     const text = `${UNDRAWABLE.test(name) ? `class ${label}` : name} ${score.toFixed(2)}`;
     const size = { width: Math.min(width, textWidth(text, font) + font * 0.5), height: font * 1.3 };

@@ -3,6 +3,7 @@
  * and direction. Only fonts given here are used, never the system's, so the same SVG gives the same pixels everywhere.
  */
 import { initWasm, Resvg } from "@resvg/resvg-wasm";
+import { visible } from "../../engine/visible.ts";
 import dejavu from "dejavu-fonts-ttf/package.json" with { type: "json" };
 
 /** A rendered picture: `[height, width, 4]`, red, green, blue (multiplied by alpha) and alpha. */
@@ -50,12 +51,14 @@ export async function renderSvg(svg: string, { fonts, extraFonts = [], height }:
   }
 }
 
-/** Text with the characters escaped that mean something in XML; characters that XML forbids become U+FFFD. */
+/**
+ * Text with the characters escaped that mean something in XML. Controls and marks of direction are shown as `visible` does
+ * (XML forbids most of them); the other two characters that XML forbids become U+FFFD.
+ */
 export function escapeXml(text: string): string {
   const names: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;" };
-  return text.toWellFormed()
-    // deno-lint-ignore no-control-regex -- control characters are what is looked for
-    .replaceAll(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, "\ufffd")
+  return visible(text)
+    .replaceAll(/[\ufffe\uffff]/g, "\ufffd")
     .replaceAll(/[&<>"']/g, (character) => names[character]);
 }
 

@@ -1,0 +1,43 @@
+/**
+ * The one place through which commands print. Whatever a line was made of (names in files, paths, values of a
+ * configuration), characters that steer a terminal are shown instead of sent; only this program's own colours are not.
+ */
+import { visible } from "../../engine/visible.ts";
+
+/** Where a line goes: results to standard output, everything else to standard error. */
+export type Stream = "stdout" | "stderr";
+
+/** How a line looks on a terminal; makes escape sequences of its own out of harmless text. */
+export type Style = (text: string) => string;
+
+export interface PrintOptions {
+  /** Words of the program's own before the line, such as `warning: `. */
+  readonly mark?: string;
+  /** How the mark looks, or the whole line where there is none. */
+  readonly style?: Style;
+}
+
+/** Prints one line. */
+export function print(stream: Stream, line: string, { mark = "", style = (text) => text }: PrintOptions = {}): void {
+  const text = visible(line);
+  write(Deno[stream], `${mark === "" ? style(text) : style(mark) + text}\n`);
+}
+
+/** Prints several lines of one text, such as a stack; a line end within is the program's own. */
+export function printLines(stream: Stream, text: string): void {
+  for (const line of text.split("\n")) print(stream, line);
+}
+
+/** A value as JSON on one line. Beyond what JSON must escape, so is everything that steers a terminal: it reads the same. */
+export function printJson(value: unknown): void {
+  print("stdout", JSON.stringify(value));
+}
+
+function write(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
+  let bytes = new TextEncoder().encode(text);
+  try {
+    while (bytes.length > 0) bytes = bytes.subarray(stream.writeSync(bytes));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error; // the reader, such as `head`, has seen enough
+  }
+}
