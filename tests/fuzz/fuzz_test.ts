@@ -53,7 +53,7 @@ Deno.test("the rule of the fuzzer takes a result and one short line of the right
 
 Deno.test("a reader that hangs, takes all memory or ends its process is found, and the cases after it are run", async () => {
   const task = { target: "pth", seed: 1, from: 0, cases: 6, seconds: 120 };
-  const outcome = await runFuzz(task, { script: "misbehaving_child.ts", hanging: 1000 });
+  const outcome = await runFuzz(task, { script: "misbehaving_child.ts", hanging: 8000 });
   assertEquals([outcome.read, outcome.next], [3, 6]);
   const [hang, memory, exit] = outcome.findings;
   assertEquals([hang.number, memory.number, exit.number], [1, 2, 4]);
