@@ -8,6 +8,7 @@ import { green, red, yellow } from "@std/fmt/colors";
 import type { Command } from "commander";
 import {
   checkConfigKeys,
+  type ComputeOptions,
   type DinoConfig,
   parseOptions,
   resolveConfig,
@@ -124,7 +125,9 @@ async function findingsOf(flags: DoctorFlags, ui: RunUi): Promise<Finding[]> {
   if (cocoPath === null) {
     findings.push(wrong("data", "no data set is named", { kind: "usage", remedy: "give --coco_path" }));
   } else {
-    const question = { config: config ?? undefined, recorded, allImages: flags.all_images ?? false, strict };
+    const { maxImagePixels } = computeOptions(flags);
+    const allImages = flags.all_images ?? false;
+    const question = { config: config ?? undefined, recorded, allImages, maxImagePixels, strict };
     for (const split of ["train", "val"] as const) {
       const found = await checkSplit(cocoPath, split, question);
       // A folder that is not there is the same for both.
@@ -143,7 +146,7 @@ async function findingsOf(flags: DoctorFlags, ui: RunUi): Promise<Finding[]> {
 }
 
 /** Options of `train` that nothing was said about. */
-const NO_WISHES: Omit<TrainOptions, "config" | "configChanges" | "device" | "threads" | "numWorkers"> = {
+const NO_WISHES: Omit<TrainOptions, "config" | "configChanges" | keyof ComputeOptions> = {
   ...{ outputDir: "", cocoPath: null, resume: null, pretrainModelPath: null, backboneWeights: null, override: {} },
   ...{ finetuneIgnore: [], freeze: [], startEpoch: null, classMap: null, seed: null, strictResume: false },
   ...{ saveEverySteps: null, saveEveryMinutes: null, keepCheckpoints: null, resumeCheck: true, debug: false },

@@ -53,3 +53,22 @@ export function inflateRaw(bytes: Uint8Array, expectedLength: number): Uint8Arra
   }
   return result;
 }
+
+/**
+ * Inflates a zlib stream (RFC 1950), as PNG holds one: its checksum and its length must be the expected ones, and no byte
+ * may follow. Never allocates much more than that length, whatever the stream would give.
+ * @throws Error if the stream is broken or of another length
+ */
+export function inflateZlib(bytes: Uint8Array, expectedLength: number): Uint8Array {
+  let result: Uint8Array;
+  try {
+    result = zlib.inflateSync(bytes, { maxOutputLength: expectedLength });
+  } catch (cause) {
+    if (!(cause instanceof Error && "code" in cause && cause.code === "ERR_BUFFER_TOO_LARGE")) throw cause;
+    throw new Error(`expected ${expectedLength} bytes but found more`, { cause });
+  }
+  if (result.length !== expectedLength) {
+    throw new Error(`expected ${expectedLength} bytes but found ${result.length}`);
+  }
+  return result;
+}

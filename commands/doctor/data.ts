@@ -17,6 +17,7 @@ export interface DataQuestion {
   /** The bundle's state, where one is resumed. */
   readonly recorded: StateReader | undefined;
   readonly allImages: boolean;
+  readonly maxImagePixels: number;
   /** Whether any difference from the recorded data ends the run. */
   readonly strict: boolean;
 }
@@ -25,8 +26,9 @@ export interface DataQuestion {
 export async function checkSplit(
   cocoPath: string,
   split: "train" | "val",
-  { config, recorded, allImages, strict }: DataQuestion,
+  question: DataQuestion,
 ): Promise<Finding[]> {
+  const { config, recorded, strict } = question;
   let dataset: CocoDataset;
   try {
     dataset = await openDataset(cocoPath, split);
@@ -53,7 +55,7 @@ export async function checkSplit(
       );
     } else findings.push(odd("data", text, `${SAME_DATA}; otherwise it is another run from here on`));
   }
-  findings.push(...degenerate(dataset), ...await unreadable(dataset, allImages));
+  findings.push(...degenerate(dataset), ...await unreadable(dataset, question));
   return findings;
 }
 
@@ -78,16 +80,19 @@ function degenerate(dataset: CocoDataset): Finding[] {
 }
 
 /** Every file is opened and its ends are looked at; a sample, or all, and whatever looks odd, are decoded as in training. */
-async function unreadable(dataset: CocoDataset, all: boolean): Promise<Finding[]> {
+async function unreadable(
+  dataset: CocoDataset,
+  { allImages, maxImagePixels: maxPixels }: DataQuestion,
+): Promise<Finding[]> {
   const broken: string[] = [];
-  const stride = all ? 1 : Math.max(1, Math.floor(dataset.length / DECODED));
+  const stride = allImages ? 1 : Math.max(1, Math.floor(dataset.length / DECODED));
   let decoded = 0;
   for (let index = 0; index < dataset.length; index++) {
     const path = dataset.imagePath(index);
     if (index % stride !== 0 && await looksWhole(path)) continue;
     decoded++;
     try {
-      await readImage(path);
+      await readImage(path, { maxPixels });
     } catch (error) {
       if (!(error instanceof DinogradError)) throw error;
       broken.push(error.message);

@@ -70,6 +70,7 @@ export interface ComputeFlags {
   readonly device: DeviceChoice;
   readonly threads?: number;
   readonly num_workers?: number;
+  readonly max_image_pixels?: number;
 }
 
 const DEVICES: readonly DeviceChoice[] = ["auto", "cpu", "webgpu"];
@@ -90,12 +91,18 @@ export function addComputeFlags(command: Command): void {
       "--num_workers <n>",
       "workers that load images; 0 loads in the main thread",
       integerFlag({ min: 0, max: 256 }),
+    )
+    .option(
+      "--max_image_pixels <n>",
+      "images with more pixels are refused before they are decoded",
+      integerFlag({ min: 1, max: 2 ** 31 }),
+      COMPUTE_DEFAULTS.maxImagePixels,
     );
 }
 
 export function computeOptions(flags: ComputeFlags): ComputeOptions {
-  const { device, threads, num_workers: numWorkers } = flags;
-  return withDefaults(COMPUTE_DEFAULTS, { device, threads, numWorkers });
+  const { device, threads, num_workers: numWorkers, max_image_pixels: maxImagePixels } = flags;
+  return withDefaults(COMPUTE_DEFAULTS, { device, threads, numWorkers, maxImagePixels });
 }
 
 /** Flags that choose a configuration. */

@@ -3,6 +3,7 @@
  * programs that import the package have the same defaults, from here.
  */
 import type { DeviceChoice } from "../../engine/device/open.ts";
+import { DEFAULT_MAX_IMAGE_PIXELS } from "../data/images/pixel_limit.ts";
 import type { DinoConfig } from "./dino_config.ts";
 import type { ConfigObject } from "./values.ts";
 
@@ -14,6 +15,8 @@ export interface ComputeOptions {
   readonly threads: number | null;
   /** Workers that load images, or null to choose by the machine; 0 loads in the main thread. */
   readonly numWorkers: number | null;
+  /** Images whose header claims more pixels are refused before they are decoded. Default 100 million. */
+  readonly maxImagePixels: number;
 }
 
 /** Where a configuration comes from. */
@@ -116,7 +119,12 @@ export interface DetectOptions extends ComputeOptions, ConfigChoice {
 }
 
 /** All of the machine. */
-export const COMPUTE_DEFAULTS: ComputeOptions = { device: "auto", threads: null, numWorkers: null };
+export const COMPUTE_DEFAULTS: ComputeOptions = {
+  device: "auto",
+  threads: null,
+  numWorkers: null,
+  maxImagePixels: DEFAULT_MAX_IMAGE_PIXELS,
+};
 const CONFIG_CHOICE: ConfigChoice = { config: null, configChanges: {} };
 
 /** The seed of a run that begins, unless another is given. */

@@ -35,6 +35,8 @@ export interface Batch {
 export interface SampleRequest {
   readonly entry: ImageEntry;
   readonly transforms: TransformSpec;
+  /** As in `DecodeOptions`. */
+  readonly maxPixels?: number;
   /** Seed, epoch and index in the data set name the random stream of the augmentations. */
   readonly seed: number;
   readonly epoch: number;
@@ -42,8 +44,9 @@ export interface SampleRequest {
 }
 
 /** Reads, decodes, augments and normalises one image. The result depends on the request and the file alone. */
-export async function loadSample({ entry, transforms, seed, epoch, index }: SampleRequest): Promise<Sample> {
-  const image = await readImage(entry.path, { exifOrientation: transforms.exifOrientation });
+export async function loadSample(request: SampleRequest): Promise<Sample> {
+  const { entry, transforms, maxPixels, seed, epoch, index } = request;
+  const image = await readImage(entry.path, { exifOrientation: transforms.exifOrientation, maxPixels });
   const random = RandomStream.named(seed, `augment/${epoch}/${index}`);
   const changed = applyTransforms({ image, target: pixelTarget(entry, image) }, transforms, random);
   return { pixels: normalizeImage(changed.image, transforms), target: normalizeTarget(changed.target) };

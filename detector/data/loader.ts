@@ -19,6 +19,8 @@ export interface LoaderOptions {
   readonly workers: number;
   /** How images are prepared: see `transformsOf`. */
   readonly transforms: TransformSpec;
+  /** Images with more pixels are refused, as in `DecodeOptions`. */
+  readonly maxPixels?: number;
   /** Shuffle, and drop the last incomplete batch. */
   readonly training: boolean;
   /** Batches prepared ahead of the one in use. Default 2. */
@@ -110,7 +112,8 @@ export class Loader {
   }
 
   #requests({ indices }: BatchPlan, epoch: number): SampleRequest[] {
-    const { transforms, seed } = this.#options;
-    return Array.from(indices, (index) => ({ entry: this.#dataset.entry(index), transforms, seed, epoch, index }));
+    const { transforms, maxPixels, seed } = this.#options;
+    const shared = { transforms, maxPixels, seed, epoch };
+    return Array.from(indices, (index) => ({ entry: this.#dataset.entry(index), ...shared, index }));
   }
 }

@@ -23,7 +23,9 @@ export {
   encodePng,
   type Image,
   readImage,
+  sizeOfImage,
 } from "./images/image.ts";
+export { DEFAULT_MAX_IMAGE_PIXELS } from "./images/pixel_limit.ts";
 export type { EncodeJpegOptions } from "./images/jpeg.ts";
 export { Loader, type LoaderOptions } from "./loader.ts";
 export { IMAGENET_NORMALIZATION, type Normalization, normalizeImage } from "./normalize.ts";

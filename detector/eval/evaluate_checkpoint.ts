@@ -83,6 +83,7 @@ async function evaluateOn(
     seed: 0,
     workers: options.numWorkers ?? DEFAULT_WORKERS,
     transforms: transformsOf(config, false),
+    maxPixels: options.maxImagePixels,
     training: false,
   });
   const run = {

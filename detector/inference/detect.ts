@@ -137,7 +137,7 @@ async function detectOn(
     readonly classNames: readonly ClassName[] | null;
   },
 ): Promise<(ImageDetections | null)[]> {
-  const { checkpoint, out, threshold, exifOrientation } = options;
+  const { checkpoint, out, threshold, exifOrientation, maxImagePixels: maxPixels } = options;
   const { model, config, classes } = await loadModel(checkpoint, { ...options, device, ui });
   const naming = { threshold, classes: classNames ?? classes };
   const transforms = transformsOf({ ...config, exif_orientation: exifOrientation || config.exif_orientation }, false);
@@ -147,7 +147,7 @@ async function detectOn(
   for (const path of paths) {
     if (ui.stop.aborted) break;
     const used = await orTell(path, ui, async () => {
-      const image = await readImage(path, { exifOrientation: transforms.exifOrientation });
+      const image = await readImage(path, { exifOrientation: transforms.exifOrientation, maxPixels });
       return { image, found: await detectImage(model, image, { config, transforms }) };
     });
     const detections = used && describeDetections(used.found, naming);

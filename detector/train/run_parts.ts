@@ -43,7 +43,7 @@ export async function openRunParts(options: TrainOptions, ui: RunUi): Promise<Ru
   await using start = await openStart(options, ui);
   const { config, seed, point } = start;
   const { cocoPath, sets } = await openSets(options, { config, point });
-  const loaders = openLoaders(sets, { config, seed, workers: options.numWorkers ?? 1 });
+  const loaders = openLoaders(sets, { config, seed, options });
   await using opening = new AsyncDisposableStack();
   const device = options.dryRun ? new DryDevice() : await openDevice(options);
   opening.defer(() => device.destroy());
@@ -94,12 +94,17 @@ async function openSets(
 
 function openLoaders(
   sets: RunData,
-  { config, seed, workers }: { readonly config: DinoConfig; readonly seed: number; readonly workers: number },
+  { config, seed, options }: {
+    readonly config: DinoConfig;
+    readonly seed: number;
+    readonly options: TrainOptions;
+  },
 ): RunLoaders {
+  const shared = { batchSize: config.batch_size, seed, workers: options.numWorkers ?? 1 };
   const loader = (split: keyof RunData) => {
     const training = split === "train";
     const transforms = transformsOf(config, training);
-    return new Loader(sets[split], { batchSize: config.batch_size, seed, workers, transforms, training });
+    return new Loader(sets[split], { ...shared, maxPixels: options.maxImagePixels, transforms, training });
   };
   return { train: loader("train"), val: loader("val") };
 }

@@ -212,7 +212,7 @@ Deno.test("of many images a sample is decoded, and besides it whatever does not 
     }));
     await writeTinySplit(folder, "train", { images });
     const look = async (allImages = false) => {
-      const question = { config: undefined, recorded: undefined, strict: false, allImages };
+      const question = { config: undefined, recorded: undefined, strict: false, allImages, maxImagePixels: 100 };
       const [finding] = (await checkSplit(folder, "train", question)).filter(({ about }) => about === "images");
       return finding.text;
     };

@@ -7,8 +7,11 @@
 import { DinogradError } from "../../../engine/errors.ts";
 import { readBytes } from "../data_files.ts";
 import { applyOrientation, exifOrientationOf } from "./exif.ts";
-import { decodeJpeg, isJpeg } from "./jpeg.ts";
-import { decodePng, isPng } from "./png.ts";
+import { decodeJpeg } from "./jpeg.ts";
+import { isJpeg, outlineJpeg } from "./jpeg_markers.ts";
+import { DEFAULT_MAX_IMAGE_PIXELS } from "./pixel_limit.ts";
+import { decodePng } from "./png.ts";
+import { isPng, readPngHeader } from "./png_chunks.ts";
 
 export { encodeJpeg } from "./jpeg.ts";
 export { encodePng } from "./png.ts";
@@ -29,29 +32,58 @@ export interface DecodeOptions {
   readonly name: string;
   /** Turn the image upright by the orientation its Exif data states. Default false, as in the official code. */
   readonly exifOrientation?: boolean;
+  /** An image whose header claims more pixels is refused before it is decoded. Default `DEFAULT_MAX_IMAGE_PIXELS`. */
+  readonly maxPixels?: number;
 }
 
 /**
  * Decodes the bytes of a JPEG or PNG file; which one is told by its first bytes, not by its name.
  * Throws a `DinogradError` of kind "data" with `name` in its one-line message if the bytes are neither, are damaged or
- * truncated, or hold CMYK.
+ * truncated, hold CMYK, or more pixels than allowed.
  */
-export async function decodeImage(bytes: Uint8Array, { name, exifOrientation = false }: DecodeOptions): Promise<Image> {
-  let image: Image;
+export async function decodeImage(bytes: Uint8Array, options: DecodeOptions): Promise<Image> {
+  const { name, exifOrientation = false, maxPixels = DEFAULT_MAX_IMAGE_PIXELS } = options;
+  const image = await orRefuse(name, () => {
+    return kindOfImage(bytes) === "jpeg" ? decodeJpeg(bytes, { maxPixels }) : decodePng(bytes, { maxPixels });
+  });
+  return exifOrientation ? applyOrientation(image, exifOrientationOf(bytes)) : image;
+}
+
+/**
+ * The size in pixels that an image's header states, without decoding it; upright where that is asked for. Throws as
+ * `decodeImage` if there is no header.
+ */
+export async function sizeOfImage(
+  bytes: Uint8Array,
+  { name, exifOrientation = false }: DecodeOptions,
+): Promise<{ readonly width: number; readonly height: number }> {
+  const { width, height } = await orRefuse(
+    name,
+    () => kindOfImage(bytes) === "jpeg" ? outlineJpeg(bytes) : readPngHeader(bytes),
+  );
+  const isTurned = exifOrientation && exifOrientationOf(bytes) >= 5;
+  return isTurned ? { width: height, height: width } : { width, height };
+}
+
+function kindOfImage(bytes: Uint8Array): "jpeg" | "png" {
+  if (bytes.length === 0) throw new Error("the file is empty");
+  if (isJpeg(bytes)) return "jpeg";
+  if (isPng(bytes)) return "png";
+  throw new Error("it is neither a JPEG nor a PNG file");
+}
+
+/** What `read` gives; whatever it throws becomes one line that names the image. */
+async function orRefuse<T>(name: string, read: () => T | Promise<T>): Promise<T> {
   try {
-    if (bytes.length === 0) throw new Error("the file is empty");
-    if (isJpeg(bytes)) image = await decodeJpeg(bytes);
-    else if (isPng(bytes)) image = decodePng(bytes);
-    else throw new Error("it is neither a JPEG nor a PNG file");
+    return await read();
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new DinogradError("data", `cannot decode image ${name}: ${reason.replaceAll(/\s+/g, " ")}`, { cause });
   }
-  return exifOrientation ? applyOrientation(image, exifOrientationOf(bytes)) : image;
 }
 
 /** Reads and decodes an image file. Throws as `decodeImage`, and when the file cannot be read. */
-export async function readImage(path: string, options: { exifOrientation?: boolean } = {}): Promise<Image> {
+export async function readImage(path: string, options: Omit<DecodeOptions, "name"> = {}): Promise<Image> {
   return await decodeImage(await readBytes(path), { name: path, ...options });
 }
 

@@ -1,14 +1,16 @@
 /**
  * JPEG through mozjpeg compiled to WebAssembly (`@jsquash/jpeg`). Its decoder is libjpeg-turbo's with the default
  * settings (slow integer DCT, triangle chroma upsampling), so the pixels equal Pillow's bit for bit. The codec reports
- * damage only as text on its error output and fills what is missing with gray; here such a file is an error, as in
- * Pillow.
+ * damage only as text on its error output, the first damage alone, and fills what is missing with gray; here such a file
+ * is an error, as a truncated one is in Pillow.
  */
 import createDecoder from "@jsquash/jpeg/codec/dec/mozjpeg_dec.js";
 import createEncoder from "@jsquash/jpeg/codec/enc/mozjpeg_enc.js";
 import { defaultOptions } from "@jsquash/jpeg/meta.js";
 import { readPackageFile } from "../data_files.ts";
 import type { Image } from "./image.ts";
+import { outlineJpeg, withoutStrays } from "./jpeg_markers.ts";
+import { requirePixels } from "./pixel_limit.ts";
 
 interface Decoder {
   decode(bytes: Uint8Array, preserveOrientation: boolean): ImageData | null;
@@ -22,19 +24,34 @@ const complaints: string[] = [];
 let decoder: Promise<Decoder> | undefined;
 let encoder: Promise<Encoder> | undefined;
 
-/** Whether the bytes begin as a JPEG file does. */
-export function isJpeg(bytes: Uint8Array): boolean {
-  return bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff;
-}
+/** Scans of the most thorough progressive encoders are below 100; each costs as much as decoding a simple file. */
+const MOST_SCANS = 500;
+/** From here on (pixels) an instance is not used again: WebAssembly's memory never shrinks. */
+const LARGE = 16_000_000;
 
-/** Decodes a baseline or progressive, grayscale or YCbCr or RGB JPEG. Throws an `Error` that says what is wrong. */
-export async function decodeJpeg(bytes: Uint8Array): Promise<Image> {
-  const components = componentsOf(bytes);
+/** Complaints after which pixels are missing or made up. Others, such as stray bytes before a marker, lose nothing. */
+const LOSSES: readonly (readonly [pattern: RegExp, reason: string])[] = [
+  [/^Premature end of JPEG file/, "the file is truncated"],
+  [/premature end of data segment/, "the JPEG data is damaged: a part of the picture is missing"],
+  [/bad Huffman code|instead of RST/, "the JPEG data is damaged"],
+];
+
+/**
+ * Decodes a baseline or progressive, grayscale or YCbCr or RGB JPEG.
+ * @param options.maxPixels as in `DecodeOptions`
+ * @throws Error that says what is wrong
+ */
+export async function decodeJpeg(bytes: Uint8Array, options: { readonly maxPixels: number }): Promise<Image> {
+  const { components, scans, isComplete, strays, ...size } = outlineJpeg(bytes);
+  requirePixels(size, options.maxPixels);
   if (components === 4) throw new Error("CMYK JPEG is not supported; convert it to RGB");
-  const outcome = await tryDecode(bytes);
-  if (outcome.complaint.startsWith("Premature end of JPEG file")) throw new Error("the file is truncated");
-  if (outcome.pixels === undefined) throw new Error(outcome.complaint || "the JPEG data is damaged");
-  const { width, height, data } = outcome.pixels;
+  if (scans > MOST_SCANS) throw new Error(`expected at most ${MOST_SCANS} scans but found ${scans}`);
+  const { pixels, complaint } = await tryDecode(withoutStrays(bytes, strays)); // strays would be the first complaint, the only one told
+  for (const [pattern, reason] of LOSSES) if (pattern.test(complaint)) throw new Error(reason);
+  if (pixels === undefined) throw new Error(complaint || "the JPEG data is damaged");
+  if (!isComplete) throw new Error("the file is truncated");
+  const { width, height, data } = pixels;
+  if (width * height > LARGE) decoder = undefined;
   return { width, height, data: dropAlpha(data) };
 }
 
@@ -107,24 +124,6 @@ function instantiating(compiled: WebAssembly.Module) {
       return instance.exports;
     },
   };
-}
-
-/** The number of colour components that the frame header (SOF) declares; throws if there is none. */
-function componentsOf(bytes: Uint8Array): number {
-  let at = 2;
-  while (at + 9 < bytes.length) {
-    if (bytes[at] !== 0xff) {
-      at++;
-      continue;
-    }
-    const marker = bytes[at + 1];
-    // SOF0..SOF15 without DHT (c4), JPG (c8) and DAC (cc), which share the range.
-    if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc) return bytes[at + 9];
-    const standsAlone = marker === 0xff || marker === 0x00 || (marker >= 0xd0 && marker <= 0xd8) || marker === 0x01;
-    if (standsAlone) at += marker === 0xff ? 1 : 2;
-    else at += 2 + bytes[at + 2] * 256 + bytes[at + 3];
-  }
-  throw new Error("the file is truncated before its frame header");
 }
 
 function dropAlpha(rgba: ArrayLike<number>): Uint8Array {

@@ -35,7 +35,10 @@ export interface DeepReport {
   readonly differences: readonly string[];
 }
 
-export interface DeepOptions extends Pick<TrainOptions, "device" | "threads" | "numWorkers" | "cocoPath"> {
+export interface DeepOptions
+  extends
+    Pick<TrainOptions, "device" | "threads" | "numWorkers" | "cocoPath">,
+    Pick<Partial<TrainOptions>, "maxImagePixels"> {
   /** The bundle to train from, or null for the one before in the same folder. */
   readonly from: string | null;
   /** An empty folder for the run's records. */
@@ -82,9 +85,9 @@ function trainOptions(
   const override: ConfigObject = Object.fromEntries(
     [...model, ...optimizer, ...data].map(({ key, after }) => [key, after]),
   );
-  const { device, threads, numWorkers, cocoPath, scratch: outputDir } = options;
+  const { device, threads, numWorkers, maxImagePixels, cocoPath, scratch: outputDir } = options;
   const again = { outputDir, resume: start.path, override, keepCheckpoints: 1, resumeCheck: false };
-  return { device, threads, numWorkers, cocoPath, ...again };
+  return { device, threads, numWorkers, maxImagePixels, cocoPath, ...again };
 }
 
 async function bundleBefore(path: string, target: Progress): Promise<string> {

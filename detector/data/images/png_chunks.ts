@@ -1,0 +1,161 @@
+/**
+ * The container of a PNG file (PNG specification, third edition, sections 5 and 11), read strictly: every chunk's
+ * checksum, the order of those that decide pixels, and a stream that inflates to exactly the rows that the header
+ * promises. `pngjs` asks for none of that: a stream that ends early gives it black rows, an interlaced one has no end.
+ */
+import { crc32, inflateZlib } from "../../../checkpoint/codec/native_codec.ts";
+import { requirePixels } from "./pixel_limit.ts";
+
+/** What the header (IHDR) says, found possible. */
+export interface PngHeader {
+  /** In pixels, at least 1. */
+  readonly width: number;
+  /** In pixels, at least 1. */
+  readonly height: number;
+  /** Bits of a sample: 1, 2, 4, 8 or 16. */
+  readonly depth: number;
+  /** 0 gray, 2 colour, 3 palette, 4 gray with alpha, 6 colour with alpha. */
+  readonly colourType: number;
+  /** Whether the rows come in Adam7's seven passes. */
+  readonly isInterlaced: boolean;
+}
+
+const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
+/** Bytes of the signature and the header's chunk, which is always the first. */
+const HEADER_END = 33;
+
+/** Samples of a pixel, and the depths that a sample may have, by colour type. */
+const COLOUR_TYPES: ReadonlyMap<number, { readonly channels: number; readonly depths: readonly number[] }> = new Map([
+  [0, { channels: 1, depths: [1, 2, 4, 8, 16] }],
+  [2, { channels: 3, depths: [8, 16] }],
+  [3, { channels: 1, depths: [1, 2, 4, 8] }],
+  [4, { channels: 2, depths: [8, 16] }],
+  [6, { channels: 4, depths: [8, 16] }],
+]);
+
+/** Where each pass of Adam7 begins, and how far apart its pixels are. */
+const PASSES = [[0, 0, 8, 8], [4, 0, 8, 8], [0, 4, 4, 8], [2, 0, 4, 4], [0, 2, 2, 4], [1, 0, 2, 2], [0, 1, 1, 2]];
+
+/** Whether the bytes begin as a PNG file does. */
+export function isPng(bytes: Uint8Array): boolean {
+  return SIGNATURE.every((byte, at) => bytes[at] === byte);
+}
+
+/** Reads the header alone. @throws Error that says what is wrong with it. */
+export function readPngHeader(bytes: Uint8Array): PngHeader {
+  if (bytes.length < HEADER_END) throw new Error("the file is truncated before its header");
+  const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER_END);
+  if (view.getUint32(8) !== 13 || nameAt(bytes, 12) !== "IHDR") throw damage("it does not begin with a header");
+  const [depth, colourType, compression, filter, interlace] = bytes.subarray(24, 29);
+  const header = { width: view.getUint32(16), height: view.getUint32(20), depth, colourType };
+  if (view.getUint32(29) !== crc32(bytes.subarray(12, 29))) throw damage("the header's checksum is wrong");
+  if (header.width < 1 || header.height < 1 || header.width >= 2 ** 31 || header.height >= 2 ** 31) {
+    throw damage(`its size is ${header.width} x ${header.height}`);
+  }
+  if (!COLOUR_TYPES.get(colourType)?.depths.includes(depth)) {
+    throw damage(`${depth} bits of colour type ${colourType} do not exist`);
+  }
+  if (compression !== 0 || filter !== 0 || interlace > 1) {
+    throw damage(`compression ${compression}, filter ${filter} and interlacing ${interlace} are not known`);
+  }
+  return { ...header, isInterlaced: interlace === 1 };
+}
+
+/**
+ * A PNG file of nothing but the chunks that decide pixels (header, palette, data, end), all of which were checked.
+ * Transparency is not among them.
+ * @param options.maxPixels as in `DecodeOptions`
+ * @throws Error that says what is wrong or missing
+ */
+export function soundPng(
+  bytes: Uint8Array,
+  options: { readonly maxPixels: number },
+): { readonly header: PngHeader; readonly file: Uint8Array<ArrayBuffer> } {
+  const header = readPngHeader(bytes);
+  requirePixels(header, options.maxPixels);
+  const kept = [bytes.subarray(0, HEADER_END)];
+  const data: Uint8Array[] = [];
+  let palette: Uint8Array | undefined;
+  let last = "IHDR";
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = HEADER_END; last !== "IEND";) {
+    if (at + 12 > bytes.length) throw new Error("the file is truncated");
+    const end = at + 12 + view.getUint32(at);
+    if (end > bytes.length) throw new Error("the file is truncated");
+    const name = nameAt(bytes, at + 4);
+    if (crc32(bytes.subarray(at + 4, end - 4)) !== view.getUint32(end - 4)) {
+      throw damage(`the checksum of its chunk ${name} is wrong`);
+    }
+    const chunk = bytes.subarray(at, end), content = bytes.subarray(at + 8, end - 4);
+    if (name === "PLTE") {
+      if (palette !== undefined || data.length > 0) throw damage("its palette is in the wrong place");
+      if (content.length === 0 || content.length % 3 !== 0 || content.length > 768) {
+        throw damage("its palette is broken");
+      }
+      palette = content;
+      kept.push(chunk);
+    } else if (name === "IDAT") {
+      if (data.length > 0 && last !== "IDAT") throw damage("its pixels are interrupted by another chunk");
+      data.push(content);
+      kept.push(chunk);
+    } else if (name === "IEND") kept.push(chunk);
+    else if (isCritical(bytes[at + 4])) throw damage(`its chunk ${name} is not known or in the wrong place`);
+    last = name;
+    at = end;
+  }
+  if (data.length === 0) throw damage("it has no pixels");
+  if (header.colourType === 3 && palette === undefined) throw damage("it has no palette");
+  checkRows(join(data), header);
+  return { header, file: join(kept) };
+}
+
+/** Inflates the rows, only to see that they are all there and begin with a filter that exists. */
+function checkRows(stream: Uint8Array, header: PngHeader): void {
+  const blocks = rowsOf(header);
+  const expected = blocks.reduce((sum, { rows, rowBytes }) => sum + rows * rowBytes, 0);
+  let filtered: Uint8Array;
+  try {
+    filtered = inflateZlib(stream, expected);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw damage(`its pixels do not decompress as they should: ${reason}`, cause);
+  }
+  let at = 0;
+  for (const { rows, rowBytes } of blocks) {
+    for (let row = 0; row < rows; row++, at += rowBytes) {
+      if (filtered[at] > 4) throw damage(`a row has the filter ${filtered[at]}`);
+    }
+  }
+}
+
+/** The rows of each pass, or of the only one; `rowBytes` counts the byte that names the filter. */
+function rowsOf({ width, height, depth, colourType, isInterlaced }: PngHeader): { rows: number; rowBytes: number }[] {
+  const bitsPerPixel = depth * (COLOUR_TYPES.get(colourType)?.channels ?? 0);
+  const passes = isInterlaced ? PASSES : [[0, 0, 1, 1]];
+  return passes.map(([x, y, across, down]) => {
+    const columns = Math.ceil((width - x) / across), rows = Math.ceil((height - y) / down);
+    // A pass without columns has no rows either, not even their filters.
+    return { rows: columns > 0 ? Math.max(0, rows) : 0, rowBytes: 1 + Math.ceil(columns * bitsPerPixel / 8) };
+  });
+}
+
+/** Chunks with a capital first letter decide the picture; others may be passed over. */
+const isCritical = (firstLetter: number) => (firstLetter & 0x20) === 0;
+
+function nameAt(bytes: Uint8Array, at: number): string {
+  return String.fromCharCode(...bytes.subarray(at, at + 4)).replaceAll(/[^A-Za-z]/g, "?");
+}
+
+function damage(what: string, cause?: unknown): Error {
+  return new Error(`the PNG data is damaged (${what})`, { cause });
+}
+
+function join(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const joined = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    joined.set(part, at);
+    at += part.length;
+  }
+  return joined;
+}
