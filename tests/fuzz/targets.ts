@@ -1,11 +1,14 @@
 /** Everything that is fuzzed. A new target is a file in `targets/` and a line here; tests and `deno task fuzz` take it up. */
 import type { FuzzTarget } from "./target.ts";
 import { bundleTarget, pthTarget, safetensorsTarget } from "./targets/checkpoints.ts";
+import { jpegTarget, pngTarget } from "./targets/images.ts";
 
 export const FUZZ_TARGETS: readonly FuzzTarget[] = [
   bundleTarget,
   pthTarget,
   safetensorsTarget,
+  pngTarget,
+  jpegTarget,
 ];
 
 /** The target of a name. @throws Error that lists the names. */
