@@ -1,5 +1,6 @@
 /**
- * One pass over a validation set: losses, detections, and COCO's twelve numbers.
+ * One pass over a validation set: losses, detections, and COCO's twelve numbers. Images should come one by one (see
+ * `evaluationLoader`): what pads them changes the numbers.
  */
 
 import { withoutGradient } from "../../engine/autograd.ts";

@@ -10,19 +10,17 @@ import { withDefaults } from "../config/run_options.ts";
 import { completeUi } from "../config/run_ui.ts";
 import { counted } from "../counted.ts";
 import { makeFolder, writeBytes } from "../data/data_files.ts";
-import { type CocoDataset, Loader, openDataset } from "../data/mod.ts";
+import { type CocoDataset, openDataset } from "../data/mod.ts";
 import type { CocoDetection } from "./mod.ts";
 import { detectDataset } from "./detect_dataset.ts";
 import { checkCheckpoint, type LoadedModel, loadModel } from "../inference/load_model.ts";
 import { openDevice } from "../../engine/device/open.ts";
 import { evaluateModel, type Evaluation } from "./evaluate.ts";
+import { evaluationLoader } from "./evaluation_loader.ts";
 import { RunLog } from "../train/records/run_log.ts";
-import { transformsOf } from "../data/configured_transforms.ts";
 
 /** Batches after which `--debug` stops, as in the official code. */
 const DEBUG_BATCHES = 15;
-/** Workers that load images while the model computes, unless told otherwise. */
-const DEFAULT_WORKERS = 1;
 
 /**
  * Evaluates a checkpoint on the validation images of a data set, or, with `test`, detects on its test images. Results
@@ -78,13 +76,10 @@ async function evaluateOn(
   const loaded = await loadModel(options.checkpoint, { ...options, device, ui });
   const { model, config } = loaded;
   if (!options.test) dataset.requireClasses(config.num_classes);
-  using loader = new Loader(dataset, {
-    batchSize: 1,
-    seed: 0,
-    workers: options.numWorkers ?? DEFAULT_WORKERS,
-    transforms: transformsOf(config, false),
+  using loader = evaluationLoader(dataset, {
+    config,
+    workers: options.numWorkers,
     maxPixels: options.maxImagePixels,
-    training: false,
   });
   const run = {
     dataset,

@@ -8,6 +8,7 @@ import { DryDevice } from "../../engine/device/dry.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { type DinoConfig, formatJsonConfig, type RunUi, type TrainOptions } from "../config/mod.ts";
 import { Loader, openDataset } from "../data/mod.ts";
+import { evaluationLoader } from "../eval/evaluation_loader.ts";
 import { openDevice } from "../../engine/device/open.ts";
 import { dataRecord, type RunData } from "./proof/data_record.ts";
 import { probeDigest } from "./proof/probe.ts";
@@ -31,6 +32,9 @@ export interface RunParts {
   /** The data's folder as an absolute path. */
   readonly cocoPath: string;
 }
+
+/** Workers that load images while a step computes, unless told otherwise. */
+const DEFAULT_WORKERS = 1;
 
 type RunLoaders = Readonly<Record<keyof RunData, Loader>>;
 
@@ -100,13 +104,16 @@ function openLoaders(
     readonly options: TrainOptions;
   },
 ): RunLoaders {
-  const shared = { batchSize: config.batch_size, seed, workers: options.numWorkers ?? 1 };
-  const loader = (split: keyof RunData) => {
-    const training = split === "train";
-    const transforms = transformsOf(config, training);
-    return new Loader(sets[split], { ...shared, maxPixels: options.maxImagePixels, transforms, training });
-  };
-  return { train: loader("train"), val: loader("val") };
+  const { numWorkers: workers, maxImagePixels: maxPixels } = options;
+  const train = new Loader(sets.train, {
+    batchSize: config.batch_size,
+    seed,
+    workers: workers ?? DEFAULT_WORKERS,
+    transforms: transformsOf(config, true),
+    maxPixels,
+    training: true,
+  });
+  return { train, val: evaluationLoader(sets.val, { config, workers, maxPixels }) };
 }
 
 /** A run's circumstances: noted in bundles, left out of digests. */

@@ -1,0 +1,34 @@
+/**
+ * How images come to an evaluation: one by one, as in the official code. In a batch of several sizes the smaller images
+ * are padded, and a model's numbers depend on how much (see "Padding" in docs/from-official-dino.md), so that AP would
+ * depend on the batch size. Training and `eval` both take this loader and therefore give the same numbers.
+ */
+
+import type { DinoConfig } from "../config/mod.ts";
+import { transformsOf } from "../data/configured_transforms.ts";
+import { type CocoDataset, Loader } from "../data/mod.ts";
+
+/** Workers that load images while the model computes, unless told otherwise. */
+const DEFAULT_WORKERS = 1;
+
+/** Loads the images of a data set in their order, each in a batch of its own. Close it when done. */
+export function evaluationLoader(
+  dataset: CocoDataset,
+  { config, workers, maxPixels }: {
+    /** Says how images are prepared. */
+    readonly config: DinoConfig;
+    /** Threads that load images, or null for the default. */
+    readonly workers: number | null;
+    /** Larger images are refused by their headers. */
+    readonly maxPixels: number;
+  },
+): Loader {
+  return new Loader(dataset, {
+    batchSize: 1,
+    seed: 0, // nothing is drawn
+    workers: workers ?? DEFAULT_WORKERS,
+    transforms: transformsOf(config, false),
+    maxPixels,
+    training: false,
+  });
+}
