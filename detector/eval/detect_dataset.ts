@@ -3,9 +3,11 @@
 import { withoutGradient } from "../../engine/autograd.ts";
 import { scope } from "../../engine/scope.ts";
 import { tensor } from "../../engine/tensor.ts";
+import type { DinoConfig } from "../config/mod.ts";
+import type { Batch } from "../data/mod.ts";
 import type { CocoDetection } from "./mod.ts";
-import { type Dino, postprocess } from "../model/mod.ts";
-import type { EvaluateOptions } from "./evaluate.ts";
+import { type Detections, type Dino, postprocess } from "../model/mod.ts";
+import { type EvaluateOptions, namingImages } from "./evaluate.ts";
 
 /**
  * Detects in every image; boxes are left, top, width, height in pixels of the original image, as COCO results files have
@@ -20,13 +22,7 @@ export async function detectDataset(
   let batches = 0;
   try {
     for await (const batch of loader.epoch(0)) {
-      using _ = scope();
-      const pixels = tensor(model.device, batch.images, batch.shape);
-      const outputs = withoutGradient(() => model.forward({ images: pixels, mask: batch.mask, auxiliary: false }));
-      const found = await postprocess(outputs, batch.targets.map(({ originalSize }) => originalSize), {
-        numSelect: config.num_select,
-        nmsIouThreshold: config.nms_iou_threshold,
-      });
+      const found = await namingImages(batch, () => detectBatch(model, batch, config));
       found.forEach(({ scores, labels, boxes }, i) => {
         const { imageId } = batch.targets[i];
         scores.forEach((score, k) =>
@@ -46,6 +42,16 @@ export async function detectDataset(
     progress?.finish();
   }
   return detections;
+}
+
+async function detectBatch(model: Dino, batch: Batch, config: DinoConfig): Promise<Detections[]> {
+  using _ = scope();
+  const pixels = tensor(model.device, batch.images, batch.shape);
+  const outputs = withoutGradient(() => model.forward({ images: pixels, mask: batch.mask, auxiliary: false }));
+  return await postprocess(outputs, batch.targets.map(({ originalSize }) => originalSize), {
+    numSelect: config.num_select,
+    nmsIouThreshold: config.nms_iou_threshold,
+  });
 }
 
 const cornerAndSize = ([left, top, right, bottom]: Float64Array) => [left, top, right - left, bottom - top];

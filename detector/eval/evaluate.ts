@@ -4,6 +4,7 @@
  */
 
 import { withoutGradient } from "../../engine/autograd.ts";
+import { DinogradError } from "../../engine/errors.ts";
 import { scope } from "../../engine/scope.ts";
 import { tensor } from "../../engine/tensor.ts";
 import type { DinoConfig, Progress as ProgressBar } from "../config/mod.ts";
@@ -45,7 +46,7 @@ export async function evaluateModel(model: Dino, options: EvaluateOptions): Prom
   let batches = 0;
   try {
     for await (const batch of loader.epoch(0)) {
-      await evaluateBatch(model, batch, { criterion, config, evaluator, losses });
+      await namingImages(batch, () => evaluateBatch(model, batch, { criterion, config, evaluator, losses }));
       progress?.update(images += batch.targets.length);
       if (options.shouldStop?.()) return undefined;
       if (++batches === options.maxBatches) break;
@@ -55,6 +56,17 @@ export async function evaluateModel(model: Dino, options: EvaluateOptions): Prom
     progress?.finish();
   }
   return { ...evaluator.evaluate(), losses: losses.values(), detections: evaluator.detections() };
+}
+
+/** Runs, and names the images in the message where the model cannot take them: a strip may have too few tokens. */
+export async function namingImages<T>({ targets }: Batch, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof DinogradError)) throw error;
+    const ids = targets.map(({ imageId }) => imageId).join(", ");
+    throw new DinogradError(error.kind, `image ${ids}: ${error.message}`, { cause: error });
+  }
 }
 
 async function evaluateBatch(

@@ -1,10 +1,11 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { EVAL_DEFAULTS, type EvalOptions, type RunUi } from "../../detector/config/mod.ts";
 import { evaluateDetections } from "../../detector/eval/mod.ts";
 import { evaluateCheckpoint } from "../../detector/eval/evaluate_checkpoint.ts";
 import { createCpuDevice } from "../../engine/device/wasm/device.ts";
+import { DinogradError } from "../../engine/errors.ts";
 import { writeTinySplit } from "../helpers/tiny_dataset.ts";
-import { tinySession, writeTinyBundle } from "../helpers/tiny_model.ts";
+import { tinyConfig, tinySession, writeTinyBundle } from "../helpers/tiny_model.ts";
 
 const IMAGES = [
   { id: 3, width: 60, height: 40, objects: [{ category_id: 1, bbox: [5, 5, 20, 20], area: 400, iscrowd: 0 }] },
@@ -86,5 +87,26 @@ Deno.test("--test writes a COCO results file of the test images and evaluates no
     assertEquals(detections.length, 2 * 12);
     assertEquals(Object.keys(detections[0]).sort(), ["bbox", "category_id", "image_id", "score"]);
     assert(detections.every(({ bbox: [, , width, height] }: { bbox: number[] }) => width > 0 && height > 0));
+  });
+});
+
+Deno.test("an image that is too thin for the model is named by an evaluation, with and without truth", async () => {
+  await prepared(async (folder) => {
+    const device = await createCpuDevice({ threads: 1 });
+    const session = tinySession(device, { config: tinyConfig({ num_queries: 30 }) });
+    await writeTinyBundle(`${folder}/model.dino`, session);
+    session.dispose();
+    await device.destroy();
+    // Resized to 1 x 100 it has 13 + 7 + 4 tokens.
+    await writeTinySplit(folder, "val", { images: [...IMAGES, { id: 9, width: 2, height: 200 }] });
+    const refusal = (changes: Partial<EvalOptions>) =>
+      assertRejects(() => evaluateCheckpoint(options(folder, changes), quiet), DinogradError);
+    assertMatch((await refusal({})).message, /^image 9: num_queries: .*\(24\)/);
+    await Deno.rename(`${folder}/val2017`, `${folder}/test2017`);
+    await Deno.rename(
+      `${folder}/annotations/instances_val2017.json`,
+      `${folder}/annotations/image_info_test-dev2017.json`,
+    );
+    assertMatch((await refusal({ test: true })).message, /^image 9: num_queries: .*\(24\)/);
   });
 });
