@@ -1,18 +1,17 @@
-/** Text from files in messages: one line, bounded, and without characters that steer a terminal. */
+/** What files hold in messages: one line, bounded, and without characters that steer a terminal. */
 
-import { visible } from "../engine/visible.ts";
+import { describe } from "../engine/describe.ts";
 
-const LONGEST = 120;
+const PLAIN_NAME = /^[\w.:/+-]{1,120}$/;
 
 /** In quotation marks, with control and direction characters written as escapes, cut where it is long. */
 export function quote(text: string): string {
-  const cut = text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
-  return visible(JSON.stringify(cut));
+  return describe(text);
 }
 
-/** Bare where it is a plain name, such as `posix.system` or `archive/data/0`, else quoted. */
-export function plainOrQuoted(text: string): string {
-  return /^[\w.:/+-]{1,120}$/.test(text) ? text : quote(text);
+/** A plain name, such as `posix.system` or `archive/data/0`, as it is; any other value as `describe` shows it. */
+export function plainOrQuoted(value: unknown): string {
+  return typeof value === "string" && PLAIN_NAME.test(value) ? value : describe(value);
 }
 
 /** A 32-bit word, such as a checksum, as eight hexadecimal digits. */

@@ -71,12 +71,12 @@ export function checkShape(shape: readonly unknown[], dtype: StoredDType, place:
   let empty = false;
   for (const size of shape) {
     if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0 || Object.is(size, -0)) {
-      fail(`an axis of ${plainOrQuoted(String(size))}`);
+      fail(`an axis of ${plainOrQuoted(size)}`);
     } else if (size === 0) {
       empty = true;
     } else {
       bytes *= size;
-      if (!Number.isSafeInteger(bytes)) fail(`[${shape.join(", ")}], more than 2^53 bytes`);
+      if (!Number.isSafeInteger(bytes)) fail(`${plainOrQuoted(shape)}, more than 2^53 bytes`);
     }
   }
   return empty ? 0 : bytes;
@@ -90,16 +90,16 @@ export function checkStoredTensor(tensor: StoredTensor, place: string): number {
   if (!isStoredDType(tensor.dtype)) {
     throw new DinogradError(
       "checkpoint",
-      `${place}: expected a dtype of ${STORED_DTYPES.join(", ")} but found ${plainOrQuoted(String(tensor.dtype))}`,
+      `${place}: expected a dtype of ${STORED_DTYPES.join(", ")} but found ${plainOrQuoted(tensor.dtype)}`,
     );
   }
   const bytes = checkShape(tensor.shape, tensor.dtype, place);
   if (tensor.data.byteLength !== bytes) {
     throw new DinogradError(
       "checkpoint",
-      `${place}: expected ${bytes} bytes for ${tensor.dtype} [${
-        tensor.shape.join(", ")
-      }] but found ${tensor.data.byteLength}`,
+      `${place}: expected ${bytes} bytes for ${tensor.dtype} ${
+        plainOrQuoted(tensor.shape)
+      } but found ${tensor.data.byteLength}`,
     );
   }
   return bytes;

@@ -9,7 +9,6 @@ import {
   type BundleFile,
   listBundles,
   lockFolder,
-  openBundle,
   readBundle,
   removeLeftovers,
   RESUME_NAME,
@@ -72,13 +71,6 @@ export const repairVerb: Verb<RepairFlags> = {
 
 /** Every bundle, with every checksum: those that a run can go on from, furthest first, and the damaged ones. */
 async function examine(folder: string): Promise<{ sound: BundleFile[]; bad: BadFile[] }> {
-  const { bundles, bad } = await listBundles(folder);
-  const sound: BundleFile[] = [];
-  for (const file of bundles) {
-    await using bundle = await openBundle(file.path);
-    const { problems } = await bundle.verify();
-    if (problems.length > 0) bad.push({ path: file.path, reason: problems[0], isDamaged: true });
-    else if (stateField(file.state, "kind") !== "dinograd weights") sound.push(file);
-  }
-  return { sound, bad };
+  const { bundles, bad } = await listBundles(folder, { verify: true });
+  return { sound: bundles.filter(({ state }) => stateField(state, "kind") !== "dinograd weights"), bad };
 }

@@ -283,7 +283,7 @@ function readHeader(
     if (typeof name !== "string") return fail("a tensor's name as a string", typeof name);
     const here = `${place}, tensor ${quote(name)}`;
     const refuse = (expected: string, found: unknown): never => {
-      throw new DinogradError("checkpoint", `${here}: expected ${expected} but found ${plainOrQuoted(String(found))}`);
+      throw new DinogradError("checkpoint", `${here}: expected ${expected} but found ${plainOrQuoted(found)}`);
     };
     if (tensors.has(name)) return refuse("its name once", "it again");
     if (!isStoredDType(dtype)) return refuse("a known dtype", dtype);

@@ -3,6 +3,7 @@
  * never an obstacle: it is named and the search goes on with the one before it.
  */
 import { DinogradError } from "../../engine/errors.ts";
+import { visible } from "../../engine/visible.ts";
 import { NewerVersionError } from "../bundle/format.ts";
 import { openBundle } from "../bundle/reader.ts";
 import { syncFolderIfPossible, TEMPORARY_MARK } from "./replace.ts";
@@ -49,6 +50,8 @@ export interface FolderOptions {
   readonly files?: FileLayer;
   /** How far the run of a state had come; by default its root key `step`, else `epoch`, else 0. */
   readonly progressOf?: (state: StateValue) => number;
+  /** Whether to read every byte too: a bundle with a wrong checksum is then a bad file. Default: headers alone. */
+  readonly verify?: boolean;
 }
 
 /** How the bundle to go on from is looked for. */
@@ -67,7 +70,8 @@ export function stateNumber(state: StateValue, key: string): number | undefined 
 }
 
 function defaultProgress(state: StateValue): number {
-  return stateNumber(state, "step") ?? stateNumber(state, "epoch") ?? 0;
+  const progress = stateNumber(state, "step") ?? stateNumber(state, "epoch") ?? 0;
+  return Number.isNaN(progress) ? 0 : progress; // NaN has no place in an order
 }
 
 /**
@@ -86,16 +90,18 @@ export async function listBundles(
     const path = `${folder}/${name}`;
     try {
       await using bundle = await openBundle(path, { files });
-      bundles.push({ path, name, state: bundle.state, progress: progressOf(bundle.state) });
+      const file = { path, name, state: bundle.state, progress: progressOf(bundle.state) };
+      const { problems } = options.verify ? await bundle.verify() : { problems: [] };
+      if (problems.length === 0) bundles.push(file);
+      else bad.push({ path, reason: problems[0], isDamaged: true });
     } catch (error) {
-      if (!(error instanceof DinogradError)) throw error;
-      if (errorCode(error.cause) === "EISDIR") continue;
-      bad.push({ path, reason: error.message, isDamaged: isDamage(error) });
+      if (error instanceof DinogradError && errorCode(error.cause) === "EISDIR") continue;
+      bad.push(badFile(path, error));
     }
   }
   const isResume = ({ name }: BundleFile) => Number(name === RESUME_NAME);
   // A state after its epoch's evaluation has as many steps as the one before it.
-  const epochOf = ({ state }: BundleFile) => stateNumber(state, "epoch") ?? 0;
+  const epochOf = ({ state }: BundleFile) => stateNumber(state, "epoch") || 0; // NaN has no place in an order
   bundles.sort((a, b) => b.progress - a.progress || isResume(b) - isResume(a) || epochOf(b) - epochOf(a));
   return { bundles, bad };
 }
@@ -110,17 +116,16 @@ export async function newestSound(
   options: NewestOptions = {},
 ): Promise<{ newest: BundleFile | null; bad: BadFile[] }> {
   const { bundles, bad } = await listBundles(folder, options);
-  const candidates = bundles.filter(({ state }) => options.accepts?.(state) ?? true);
-  const resumeFirst = candidates.toSorted((a, b) => Number(b.name === RESUME_NAME) - Number(a.name === RESUME_NAME));
+  const resumeFirst = bundles.toSorted((a, b) => Number(b.name === RESUME_NAME) - Number(a.name === RESUME_NAME));
   for (const file of resumeFirst) {
     try {
+      if (options.accepts?.(file.state) === false) continue;
       await using bundle = await openBundle(file.path, { files: options.files ?? nodeFiles });
       const { problems } = await bundle.verify();
       if (problems.length === 0) return { newest: file, bad };
       bad.push({ path: file.path, reason: problems[0], isDamaged: true });
     } catch (error) {
-      if (!(error instanceof DinogradError)) throw error;
-      bad.push({ path: file.path, reason: error.message, isDamaged: true });
+      bad.push(badFile(file.path, error));
     }
   }
   return { newest: null, bad };
@@ -241,10 +246,19 @@ export async function removeLeftovers(folder: string, options: { files?: FileLay
   return leftovers;
 }
 
-/** Whether a file that cannot be opened as a bundle is damaged, rather than out of reach or of a newer version. */
-function isDamage(error: DinogradError): boolean {
-  const code = errorCode(error.cause);
-  return code === "" ? !(error instanceof NewerVersionError) : code === "EIO"; // a sector that cannot be read
+/** Any error of a file makes it a bad one; nothing that is in one file may be in the way of the others. */
+function badFile(path: string, error: unknown): BadFile {
+  const reason = error instanceof DinogradError
+    ? error.message
+    : `${path}: expected a bundle but reading it failed: ${visible(errorText(error))}`;
+  return { path, reason, isDamaged: isDamage(error) };
+}
+
+/** Whether a file that cannot be used is damaged, rather than out of reach, of a newer version or too large for now. */
+function isDamage(error: unknown): boolean {
+  const code = errorCode(error instanceof DinogradError ? error.cause : error);
+  if (code !== "") return code === "EIO"; // a sector that cannot be read
+  return !(error instanceof NewerVersionError) && !/allocation failed|out of memory/i.test(errorText(error));
 }
 
 async function namesIn(folder: string, files: FileLayer): Promise<string[]> {

@@ -2,6 +2,7 @@
  * The narrow seam between checkpoints and the file system. Everything in this folder that touches a disk goes through
  * a `FileLayer`, so tests can make the N-th call fail, tear or kill, and a browser can bring its own.
  */
+import { describe } from "../../engine/describe.ts";
 import { DinogradError } from "../../engine/errors.ts";
 
 /** An open file. All access is by position. Reads may overlap; writes are made one after another. */
@@ -47,7 +48,7 @@ export function errorCode(error: unknown): string {
 
 /** What a system error says, in one line without its stack. */
 export function errorText(error: unknown): string {
-  return error instanceof Error ? error.message.split("\n")[0] : String(error);
+  return error instanceof Error ? error.message.split("\n")[0] : describe(error);
 }
 
 /** The folder of a path, "." where it names none. Understands both kinds of slash. */

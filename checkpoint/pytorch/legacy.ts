@@ -81,7 +81,7 @@ function readPickles(
     return value;
   };
   const fail = (expected: string, found: unknown): never => {
-    throw new DinogradError("checkpoint", `${path}: expected ${expected} but found ${plainOrQuoted(String(found))}`);
+    throw new DinogradError("checkpoint", `${path}: expected ${expected} but found ${plainOrQuoted(found)}`);
   };
   const magic = next("magic number");
   if (magic !== MAGIC_NUMBER) fail("the magic number of torch.save", magic);

@@ -234,7 +234,7 @@ function storageLoader(path: string): { persistentLoad: PersistentLoad; storages
   const persistentLoad = (id: PickleValue): PickleValue => {
     if (!(id instanceof PickleTuple)) return fail("a persistent id as a tuple", "something else");
     const [kind, type, key, , elements, part] = id.items;
-    if (kind !== "storage") return fail("a persistent id of a storage", plainOrQuoted(String(kind)));
+    if (kind !== "storage") return fail("a persistent id of a storage", plainOrQuoted(kind));
     const name = type instanceof PickleName ? type.name : "no name";
     const dtype = storageDType(name);
     if (!dtype) return fail("a typed storage", plainOrQuoted(name));
@@ -242,7 +242,7 @@ function storageLoader(path: string): { persistentLoad: PersistentLoad; storages
     if (part !== undefined && part !== null) return fail("whole storages", `a view of storage ${plainOrQuoted(key)}`);
     const bytes = typeof elements === "number" ? elements * bytesPerElement(dtype) : NaN;
     if (typeof elements !== "number" || !Number.isInteger(elements) || elements < 0 || !Number.isSafeInteger(bytes)) {
-      return fail(`an element count of storage ${plainOrQuoted(key)}`, plainOrQuoted(String(elements)));
+      return fail(`an element count of storage ${plainOrQuoted(key)}`, plainOrQuoted(elements));
     }
     const known = storages.get(key);
     if (known) {

@@ -3,12 +3,13 @@
  * header, then the tensors end to end. Read strictly: offsets must cover the data without gap or overlap, names occur
  * once, sizes fit. Written like a bundle, so that a crash leaves the old file.
  */
+import { describe } from "../../engine/describe.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { type FileHandle, type FileLayer, openForReading, readFully } from "../files/layer.ts";
 import { compareCodeUnits } from "../bundle/header.ts";
 import { nodeFiles } from "../files/node_files.ts";
 import { replaceFile } from "../files/replace.ts";
-import { duplicateKey } from "./json_keys.ts";
+import { duplicateKey, excessOf } from "./json_keys.ts";
 import {
   bytesPerElement,
   checkShape,
@@ -20,6 +21,8 @@ import { quote } from "../quote.ts";
 
 /** The limit of the reference implementation. */
 const MAX_HEADER_BYTES = 100_000_000;
+/** Room for some hundred thousand tensors of seven values each; levels are three where the file follows the format. */
+const HEADER_LIMITS = { values: 2_000_000, levels: 16 };
 const METADATA = "__metadata__";
 
 const NAMES: Readonly<Record<StoredDType, string>> = {
@@ -189,25 +192,31 @@ function parseHeader(
     throw new DinogradError("checkpoint", `${path}, header: expected ${expected} but found ${found}`);
   };
   let text = "";
-  let json: unknown;
   try {
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(header);
-    json = JSON.parse(text);
   } catch {
     fail("JSON in UTF-8", "other bytes");
   }
   if (!text.startsWith("{")) fail("a JSON object", quote(text.slice(0, 1)));
+  const excess = excessOf(text, HEADER_LIMITS);
+  if (excess !== null) fail(`JSON of ${HEADER_LIMITS.values} values on ${HEADER_LIMITS.levels} levels at most`, excess);
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    fail("JSON in UTF-8", "other bytes");
+  }
   const twice = duplicateKey(text);
   if (twice !== null) fail("each key once", `${quote(twice)} again`);
   const metadata = new Map<string, string>();
   const entries: [string, SafetensorsEntry][] = [];
-  for (const [name, value] of Object.entries(asRecord(json) ?? fail("a JSON object", "another value"))) {
-    const record = asRecord(value) ?? fail(`an object for ${quote(name)}`, "another value");
+  for (const [name, value] of Object.entries(asRecord(json) ?? fail("a JSON object", describe(json)))) {
+    const record = asRecord(value) ?? fail(`an object for ${quote(name)}`, describe(value));
     if (name === METADATA) {
       for (const [key, item] of Object.entries(record)) {
         metadata.set(
           key,
-          typeof item === "string" ? item : fail(`text as metadata ${quote(key)}`, typeof item),
+          typeof item === "string" ? item : fail(`text as metadata ${quote(key)}`, describe(item)),
         );
       }
       continue;
@@ -215,13 +224,13 @@ function parseHeader(
     const place = `${path}, tensor ${quote(name)}`;
     const { dtype: dtypeName, shape, data_offsets: offsets } = record;
     const dtype = (typeof dtypeName === "string" ? DTYPES.get(dtypeName) : undefined) ??
-      fail(`a dtype of ${[...DTYPES.keys()].join(", ")} for ${quote(name)}`, quote(String(dtypeName)));
-    if (!Array.isArray(shape)) return fail(`a shape for ${quote(name)}`, typeof shape);
+      fail(`a dtype of ${[...DTYPES.keys()].join(", ")} for ${quote(name)}`, describe(dtypeName));
+    if (!Array.isArray(shape)) return fail(`a shape for ${quote(name)}`, describe(shape));
     const bytes = checkShape(shape, dtype, place);
     const isPair = Array.isArray(offsets) && offsets.length === 2 &&
       offsets.every((offset) => Number.isSafeInteger(offset));
     if (!isPair || offsets[1] - offsets[0] !== bytes) {
-      fail(`offsets that are ${bytes} apart for ${quote(name)}`, quote(String(offsets)));
+      fail(`offsets that are ${bytes} apart for ${quote(name)}`, describe(offsets));
     }
     // checkShape has shown that every entry is a number, and isPair that the offsets are integers.
     entries.push([name, { dtype, shape: shape as number[], bytes, position: start + (offsets as number[])[0] }]);

@@ -3,6 +3,7 @@
  * epoch, is looked at here once: ids that point nowhere, boxes that are no boxes, missing lists. Segmentations and other
  * fields are not kept, so a big file's memory goes back after reading.
  */
+import { describe } from "../../engine/describe.ts";
 import { DinogradError } from "../../engine/errors.ts";
 
 /** An entry of `images`. */
@@ -70,13 +71,15 @@ export function parseCocoFile(bytes: Uint8Array, name: string): CocoFile {
 
   const images = listOf(root, "images", fail).map((entry, at): CocoImage => {
     const { id, file_name } = isRecord(entry) ? entry : {};
-    if (!isId(id)) return fail(`images[${at}]: expected an integer id but found ${show(id)}`);
-    if (typeof file_name !== "string") return fail(`image ${id}: expected a file_name but found ${show(file_name)}`);
+    if (!isId(id)) return fail(`images[${at}]: expected an integer id but found ${describe(id)}`);
+    if (typeof file_name !== "string") {
+      return fail(`image ${id}: expected a file_name but found ${describe(file_name)}`);
+    }
     return { id, file_name };
   });
   const categories = listOf(root, "categories", fail).map((entry, at): CocoCategory => {
     const { id, name: title } = isRecord(entry) ? entry : {};
-    if (!isId(id) || id < 0) return fail(`categories[${at}]: expected an id of 0 or more but found ${show(id)}`);
+    if (!isId(id) || id < 0) return fail(`categories[${at}]: expected an id of 0 or more but found ${describe(id)}`);
     return { id, name: typeof title === "string" ? title : String(id) };
   });
   const objects = root.annotations === undefined ? [] : listOf(root, "annotations", fail);
@@ -102,12 +105,12 @@ function parseObject(entry: unknown, { at, fail }: { at: number; fail: Fail }): 
   const fields = isRecord(entry) ? entry : {};
   const id = isId(fields.id) ? fields.id : at;
   const { image_id, category_id, bbox, area, iscrowd } = fields;
-  if (!isId(image_id)) return fail(`annotation ${id}: expected an integer image_id but found ${show(image_id)}`);
+  if (!isId(image_id)) return fail(`annotation ${id}: expected an integer image_id but found ${describe(image_id)}`);
   if (!isId(category_id)) {
-    return fail(`annotation ${id}: expected an integer category_id but found ${show(category_id)}`);
+    return fail(`annotation ${id}: expected an integer category_id but found ${describe(category_id)}`);
   }
   if (!Array.isArray(bbox) || bbox.length !== 4 || !bbox.every((value) => typeof value === "number")) {
-    return fail(`annotation ${id}: expected bbox to be [x, y, width, height] but found ${show(bbox)}`);
+    return fail(`annotation ${id}: expected bbox to be [x, y, width, height] but found ${describe(bbox)}`);
   }
   const box = bbox.map(Number);
   return {
@@ -122,7 +125,7 @@ function parseObject(entry: unknown, { at, fail }: { at: number; fail: Fail }): 
 
 function listOf(root: Record<string, unknown>, field: string, fail: Fail): unknown[] {
   const list = root[field];
-  return Array.isArray(list) ? list : fail(`expected a list of ${field} but found ${show(list)}`);
+  return Array.isArray(list) ? list : fail(`expected a list of ${field} but found ${describe(list)}`);
 }
 
 function uniqueIds(entries: readonly { id: number }[], { of, fail }: { of: string; fail: Fail }): Set<number> {
@@ -140,12 +143,6 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 function isId(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value);
-}
-
-/** A value in an error message, kept short. */
-function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? "nothing";
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
 function more(count: number): string {

@@ -1,6 +1,7 @@
 /**
  * From the text of a COCO annotation or results file to checked values. Every complaint names the file and the entry.
  */
+import { describe } from "../../engine/describe.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import type { CocoAnnotation, CocoAnnotations, CocoDetection } from "./types.ts";
 
@@ -71,11 +72,6 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function describe(value: unknown): string {
-  if (Array.isArray(value)) return "a list";
-  return isRecord(value) ? "an object" : JSON.stringify(value) ?? "nothing";
-}
-
 function number(entry: unknown, field: string, place: string): number {
   const value = isRecord(entry) ? entry[field] : undefined;
   if (typeof value !== "number" || !Number.isFinite(value)) {
@@ -97,7 +93,7 @@ function box(entry: unknown, place: string): number[] {
   if (!Array.isArray(value) || value.length !== 4 || !value.every((x) => typeof x === "number" && Number.isFinite(x))) {
     throw new DinogradError(
       "data",
-      `${place}: expected bbox to be [x, y, width, height] but found ${JSON.stringify(value)}`,
+      `${place}: expected bbox to be [x, y, width, height] but found ${describe(value)}`,
     );
   }
   return value.map(Number);

@@ -3,6 +3,7 @@
  * name. A row is a category id, in the file as in the model.
  */
 
+import { describe } from "../../engine/describe.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import type { ClassName, Weights } from "./weights_file.ts";
 
@@ -34,7 +35,7 @@ export function parseClassMap(text: string, place: string): ClassMap {
   }
   const pairs = Object.entries(value).map(([from, to]): [string, string] => {
     if (typeof to === "string") return [from, to];
-    throw new DinogradError("config", `${place}: expected a name for "${from}" but found ${JSON.stringify(to)}`);
+    throw new DinogradError("config", `${place}: expected a name for ${describe(from)} but found ${describe(to)}`);
   });
   return Object.fromEntries(pairs);
 }

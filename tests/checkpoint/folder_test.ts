@@ -12,14 +12,16 @@ import {
   pruneFolder,
   removeLeftovers,
   setAside,
+  stateNumber,
   type StateValue,
   type StoredTensor,
   toNumbers,
   writeBundle,
 } from "../../checkpoint/mod.ts";
 import { numberToBfloat16, numberToHalf } from "../../checkpoint/element_view.ts";
+import type { FileHandle, OpenMode } from "../../checkpoint/files/layer.ts";
 import { DinogradError } from "../../engine/errors.ts";
-import { mendChecksums } from "./forge.ts";
+import { forge, mendChecksums } from "./forge.ts";
 import { MemoryFiles, systemError } from "./memory_files.ts";
 import { randomTensor, smallContent, smallState, weights } from "./support.ts";
 
@@ -63,6 +65,67 @@ Deno.test("bundles are listed furthest first, of equals the resume file, and oth
     "checkpoint1.dino",
   ]);
   assertEquals(bad.map(({ path }) => path), ["out/broken.dino"]);
+});
+
+Deno.test("whatever reading one file throws makes it a bad file, and the others are listed", async () => {
+  const files = await folderOf(2);
+  files.put("out/hostile.dino", forge({ tensors: [{ name: "a", dtype: { toString: 1 }, shape: [], chunks: 0 }] }));
+  const errors: readonly [unknown, boolean][] = [
+    [new TypeError("Cannot convert object to primitive value\nstack"), true],
+    [{ toString: 1 }, true],
+    [new RangeError("Array buffer allocation failed"), false],
+    [systemError("EACCES"), false],
+    [systemError("EIO"), true],
+  ];
+  for (const [error, isDamaged] of errors) {
+    class ThrowingFiles extends MemoryFiles {
+      override list(path: string): Promise<string[]> {
+        return files.list(path);
+      }
+      override async open(path: string, mode: OpenMode): Promise<FileHandle> {
+        const handle = await files.open(path, mode);
+        return path === "out/checkpoint2.dino" ? { ...handle, size: () => Promise.reject(error) } : handle;
+      }
+    }
+    const throwing = new ThrowingFiles();
+    const { bundles, bad } = await listBundles("out", { files: throwing });
+    assertEquals(bundles.map(({ name }) => name), ["checkpoint.dino", "checkpoint1.dino"]);
+    assertEquals(bad.map(({ path, isDamaged }) => [path, isDamaged]), [
+      ["out/checkpoint2.dino", isDamaged],
+      ["out/hostile.dino", true],
+    ]);
+    for (const { path, reason } of bad) assert(reason.startsWith(path) && !reason.includes("\n"), reason);
+    assertEquals((await newestSound("out", { files: throwing })).newest?.name, "checkpoint.dino");
+  }
+});
+
+Deno.test("a state that its judge cannot bear is one bad file, and a step of NaN is no further than the others", async () => {
+  const files = await folderOf(2);
+  await writeBundle("out/strange.dino", { ...at(3), state: { step: NaN } }, { files });
+  const throwOn = (hostile: string) => (state: StateValue) => {
+    if (JSON.stringify(state).includes(hostile)) throw new TypeError("no state");
+    return stateNumber(state, "step") ?? 0;
+  };
+  const { bundles } = await listBundles("out", { files });
+  assertEquals(bundles.map(({ name }) => name), [
+    "checkpoint.dino",
+    "checkpoint2.dino",
+    "checkpoint1.dino",
+    "strange.dino",
+  ]);
+  const { bad } = await listBundles("out", { files, progressOf: throwOn("null") });
+  assertEquals(bad.map(({ path }) => path), ["out/strange.dino"]);
+  const accepts = (state: StateValue) => throwOn(":2")(state) >= 0;
+  const found = await newestSound("out", { files, accepts });
+  assertEquals([found.newest?.name, found.bad.length], ["checkpoint1.dino", 2]);
+});
+
+Deno.test("a listing that verifies tells bundles with a wrong checksum from sound ones", async () => {
+  const files = await folderOf(3);
+  damage(files, "out/checkpoint2.dino");
+  const { bundles, bad } = await listBundles("out", { files, verify: true });
+  assertEquals(bundles.map(({ name }) => name), ["checkpoint.dino", "checkpoint3.dino", "checkpoint1.dino"]);
+  assertEquals(bad.map(({ path, isDamaged }) => [path, isDamaged]), [["out/checkpoint2.dino", true]]);
 });
 
 Deno.test("the newest sound bundle is found by walking back, and each bad one is named with its reason", async () => {

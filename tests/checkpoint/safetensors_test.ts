@@ -99,10 +99,48 @@ const refused: [string, Uint8Array, string][] = [
   ["an axis beyond 2^53", file('{"a":{"dtype":"U8","shape":[1e20],"data_offsets":[0,8]}}', data), "an axis of 1"],
   ["metadata that is no text", file('{"__metadata__":{"a":1}}'), "text as metadata"],
   ["a tensor that is null", file('{"a":null}'), 'an object for "a"'],
+  [
+    "a dtype that hides its text",
+    file('{"a":{"dtype":{"toString":1},"shape":[8],"data_offsets":[0,8]}}', data),
+    'but found {"toString": 1}',
+  ],
+  [
+    "a shape that hides its text",
+    file('{"a":{"dtype":"U8","shape":[{"toString":1}],"data_offsets":[0,8]}}', data),
+    'an axis of {"toString": 1}',
+  ],
+  [
+    "offsets that hide their text",
+    file('{"a":{"dtype":"U8","shape":[8],"data_offsets":[{"toString":1},{"valueOf":1}]}}', data),
+    'found [{"toString": 1}, {"valueOf": 1}]',
+  ],
+  ["3 million values", file(`{"__metadata__":{},"a":[${"0,".repeat(3e6)}0]}`), "more than 2000000 values"],
+  ["30 million nested lists", file(`{"a":${"[".repeat(3e7)}`), "more than 16 levels"],
 ];
 for (const [what, bytes, message] of refused) {
   Deno.test(`safetensors with ${what} are refused`, () => assertRejects(() => read(bytes), DinogradError, message));
 }
+
+Deno.test("metadata of megabytes is read, and what is wrong with it is one short line", async () => {
+  for (const text of ["x".repeat(8e6), "\\n".repeat(4e6), '\\\\\\"'.repeat(2e6), "\\u0000[{,".repeat(1e6)]) {
+    const tensors = '"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]}';
+    assertEquals((await read(file(`{"__metadata__":{"note":"${text}"},${tensors}}`, data))).size, 1);
+    for (
+      const header of [
+        `{"a":"${text}"}`,
+        `{"${text}":1}`,
+        `{"${text}":{},"${text}":{}}`,
+        `{"__metadata__":{"a":["${text}"]}}`,
+        `{"a":{"dtype":"${text}","shape":[8],"data_offsets":[0,8]}}`,
+        `{"a":{"dtype":"U8","shape":["${text}"],"data_offsets":[0,8]}}`,
+        `{"a":{"dtype":"U8","shape":[8],"data_offsets":["${text}",8]}}`,
+      ]
+    ) {
+      const { message } = await assertRejects(() => read(file(header, data)), DinogradError);
+      assert(message.length < 500, `${message.length} characters`);
+    }
+  }
+});
 
 Deno.test("a bool that is neither 0 nor 1 is refused", () =>
   assertRejects(

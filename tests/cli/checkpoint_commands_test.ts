@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { readBundle, type StateValue, toNumbers, writeBundle } from "../../checkpoint/mod.ts";
-import { mendChecksums } from "../checkpoint/forge.ts";
+import { forge, mendChecksums } from "../checkpoint/forge.ts";
 import { inFolder } from "../helpers/in_folder.ts";
 import { errorLine, runCli } from "../helpers/run_cli.ts";
 
@@ -152,6 +152,24 @@ Deno.test("repair sets damaged bundles aside and makes the newest sound one the 
     await damage(join(folder, "checkpoint0000.dino"));
     assertEquals((await runCli(["repair", folder])).code, 4);
     assertEquals((await runCli(["repair", folder])).code, 4, "also when nothing is left");
+  }));
+
+Deno.test("a bundle made to crash its readers is one line of verify, prune and repair, and repair sets it aside", () =>
+  inFolder(async (folder) => {
+    for (const name of ["checkpoint0000", "checkpoint0001", "checkpoint"]) await bundle(join(folder, `${name}.dino`));
+    const hostile = join(folder, "checkpoint0009.dino");
+    await Deno.writeFile(hostile, forge({ tensors: [{ name: "a", dtype: { toString: 1 }, shape: [], chunks: 0 }] }));
+    const verified = await runCli(["verify", folder]);
+    assertEquals(verified.code, 4);
+    assertMatch(verified.stdout, /checkpoint0009\.dino, header, tensor "a": .* but found \{"toString": 1\}/);
+    const pruned = await runCli(["prune", folder]);
+    assertEquals(pruned.code, 4);
+    assertMatch(errorLine(pruned), /nothing removed, because .*checkpoint0009\.dino.*\{"toString": 1\}/);
+    assertEquals((await runCli(["prune", folder, "--dry_run"])).code, 0);
+    const repaired = await runCli(["repair", folder]);
+    assertEquals(repaired.code, 0);
+    assertStringIncludes(repaired.stdout, `set aside as ${hostile}.damaged`);
+    assertEquals((await runCli(["prune", folder])).code, 0);
   }));
 
 Deno.test("repair leaves what is of a newer version where it is, and makes no older bundle the one to resume from", () =>

@@ -10,6 +10,7 @@ import { EXIT_CODES } from "../../commands/shared/exit_codes.ts";
 import { formatJsonConfig, type TrainOptions } from "../../detector/config/mod.ts";
 import { encodeJpeg, readImage } from "../../detector/data/mod.ts";
 import { DinogradError } from "../../engine/errors.ts";
+import { forge } from "../checkpoint/forge.ts";
 import { inFolder } from "../helpers/in_folder.ts";
 import { errorLine, runCli } from "../helpers/run_cli.ts";
 import { writeTinySplit } from "../helpers/tiny_dataset.ts";
@@ -101,6 +102,16 @@ Deno.test("files: a damaged bundle fails by name, is passed over by auto, and is
     const none = await tryBoth({}, { config: tinyTrainingConfig(), cocoPath: `${folder}/coco` });
     assertEquals(none.code, 4);
     assertStringIncludes(none.wrong, "expected a sound bundle but found only damaged ones");
+  }));
+
+Deno.test("files: a bundle made to crash its readers is named, and stops neither doctor nor --resume auto", () =>
+  withStoppedRun(async ({ folder, tryBoth }) => {
+    const hostile = `${folder}/run/stranger.dino`;
+    await Deno.writeFile(hostile, forge({ tensors: [{ name: "a", dtype: { toString: 1 }, shape: [], chunks: 0 }] }));
+    assertEquals((await tryBoth()).code, 0);
+    const named = await tryBoth({ resume: hostile });
+    assertEquals(named.code, 4);
+    assertStringIncludes(named.wrong, 'but found {"toString": 1}');
   }));
 
 Deno.test("files: weights alone, a missing tensor and one of another shape fail before anything is computed", () =>

@@ -86,7 +86,7 @@ const broken: [title: string, edit: (file: Record<string, unknown[]>) => unknown
   [
     "a box of three numbers",
     (file) => ({ ...file, annotations: [{ id: 4, image_id: 1, category_id: 1, bbox: [1, 2, 3] }] }),
-    "annotation 4: expected bbox to be [x, y, width, height] but found [1,2,3]",
+    "annotation 4: expected bbox to be [x, y, width, height] but found [1, 2, 3]",
   ],
   [
     "an image listed twice",

@@ -148,7 +148,7 @@ Deno.test("files that are not COCO files are refused with the file and the entry
   const complaints: [string, () => unknown][] = [
     ["gt.json: expected JSON", () => parseCocoAnnotations("{", "gt.json")],
     ["gt.json: expected a COCO object", () => parseCocoAnnotations("[]", "gt.json")],
-    ["dt.json: expected a list of detections but found an object", () => parseCocoDetections("{}", "dt.json")],
+    ["dt.json: expected a list of detections but found {}", () => parseCocoDetections("{}", "dt.json")],
     [
       "dt.json: detection 0: expected score",
       () => parseCocoDetections('[{"image_id":1,"category_id":1,"bbox":[0,0,1,1],"score":"high"}]', "dt.json"),

@@ -6,6 +6,7 @@
  */
 
 import { type StateValue, type StoredTensor, storeTensors } from "../../../checkpoint/mod.ts";
+import { describe } from "../../../engine/describe.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 import type { Tensor } from "../../../engine/tensor.ts";
 
@@ -39,7 +40,7 @@ export class StateReader {
     if (typeof value !== "object" || value === null || Array.isArray(value) || value instanceof Uint8Array) {
       return this.#fail("a map");
     }
-    return Object.entries(value).map(([key, inner]) => [key, new StateReader(inner, `${this.place}.${key}`)]);
+    return Object.entries(value).map(([key, inner]) => [key, new StateReader(inner, `${this.place}.${describe(key)}`)]);
   }
 
   #fail(expected: string): never {

@@ -12,6 +12,7 @@ import {
   PthTensor,
   toNumbers,
 } from "../../../checkpoint/mod.ts";
+import { describe } from "../../../engine/describe.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 import { formatShape, sameShape } from "../../../engine/shape.ts";
 import type { ConfigObject, DinoConfig } from "../../config/mod.ts";
@@ -141,7 +142,7 @@ async function readOptimizer({ file, pth, groups, config }: {
   for (const [index, entry] of state) {
     const name = typeof index === "number" ? names.get(index) : undefined;
     if (name === undefined) {
-      throw new DinogradError("checkpoint", `${place}: expected numbers of parameters but found ${String(index)}`);
+      throw new DinogradError("checkpoint", `${place}: expected numbers of parameters but found ${describe(index)}`);
     }
     const shape = file.tensors.get(name)?.shape;
     for (const kind of ["exp_avg", "exp_avg_sq"]) {
