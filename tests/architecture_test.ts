@@ -36,6 +36,40 @@ function importsOf({ path, text }: Source): string[] {
   return [...specifiers].map(([, specifier]) => new URL(specifier, `file:///${path}`).pathname.slice(1));
 }
 
+/** Imports that are still there when the program runs: those of types alone are erased. */
+function runTimeImportsOf({ path, text }: Source): string[] {
+  const statements = withoutComments(text).matchAll(
+    /(?:^|\n)(?:import|export)\s+(type\s)?([^;"]*?)(?:\bfrom\s*)?"(\.{1,2}\/[^"]+\.ts)"/g,
+  );
+  return [...statements].filter(([, isType, names]) => isType === undefined && !namesTypesAlone(names))
+    .map(([, , , specifier]) => new URL(specifier, `file:///${path}`).pathname.slice(1));
+}
+
+function namesTypesAlone(names: string): boolean {
+  const listed = /^\{([\s\S]*)\}\s*$/.exec(names.trim())?.[1].split(",").map((name) => name.trim()).filter(Boolean);
+  return listed !== undefined && listed.length > 0 && listed.every((name) => name.startsWith("type "));
+}
+
+/** A way through the graph that comes back to where it began, or undefined. */
+function circleIn(graph: ReadonlyMap<string, readonly string[]>): string[] | undefined {
+  const done = new Set<string>();
+  const visit = (node: string, way: readonly string[]): string[] | undefined => {
+    if (way.includes(node)) return [...way.slice(way.indexOf(node)), node];
+    if (done.has(node)) return undefined;
+    for (const next of graph.get(node) ?? []) {
+      const circle = visit(next, [...way, node]);
+      if (circle) return circle;
+    }
+    done.add(node);
+    return undefined;
+  };
+  for (const node of graph.keys()) {
+    const circle = visit(node, []);
+    if (circle) return circle;
+  }
+  return undefined;
+}
+
 const sources = LAYERS.map((layer) => sourcesIn(layer));
 
 Deno.test("imports point one way: engine, checkpoint, detector, commands, and the command line last", () => {
@@ -60,6 +94,21 @@ Deno.test("the reading of imports finds the ones that exist", () => {
   for (const [level, layer] of LAYERS.entries()) {
     assert(sources[level].some((source) => importsOf(source).length > 0), `no import was found in ${layer}`);
   }
+});
+
+Deno.test("no file imports itself by a detour when the program runs", () => {
+  const graph = new Map(sources.flat().map((source) => [source.path, runTimeImportsOf(source)]));
+  assertEquals(circleIn(graph), undefined);
+});
+
+Deno.test("the search for circles finds one, passes over imports of types, and is not led astray by shared files", () => {
+  const text =
+    'import { type A, b } from "./b.ts";\nimport type { C } from "./c.ts";\nimport { type D } from "./d.ts";\n' +
+    'export * from "./e.ts";\nimport "./f.ts";\nexport {\n  type G,\n  h,\n} from "./g.ts";\n';
+  assertEquals(runTimeImportsOf({ path: "x/a.ts", text }), ["b", "e", "f", "g"].map((name) => `x/${name}.ts`));
+  const graph = (...edges: [string, string[]][]) => new Map(edges);
+  assertEquals(circleIn(graph(["a", ["b", "c"]], ["b", ["d"]], ["c", ["d"]], ["d", []])), undefined);
+  assertEquals(circleIn(graph(["a", ["b"]], ["b", ["c"]], ["c", ["b"]])), ["b", "c", "b"]);
 });
 
 Deno.test("nothing below the commands uses Deno, so that a browser can load it", () => {
