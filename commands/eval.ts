@@ -42,7 +42,7 @@ export const evalVerb: Verb<EvalFlags> = {
     defineCheckpointFlags(command);
   },
 
-  async run({ flags, terminal }): Promise<number | void> {
+  async run({ flags, terminal, given }): Promise<number | void> {
     if (flags.checkpoint !== undefined) {
       if (flags.gt !== undefined || flags.dt !== undefined) {
         throw new DinogradError("usage", "eval: expected --checkpoint or --gt and --dt but found both");
@@ -57,11 +57,18 @@ export const evalVerb: Verb<EvalFlags> = {
         `eval: expected --gt and --dt, or --checkpoint and --coco_path, but found ${found ? `${found} alone` : "none"}`,
       );
     }
+    const idle = given.find(({ name }) => !OF_FILES.includes(name));
+    if (idle) {
+      throw new DinogradError("usage", `eval: expected --checkpoint with --${idle.name} but found --gt and --dt`);
+    }
     const truth = parseCocoAnnotations(await readText(flags.gt), flags.gt);
     const detections = parseCocoDetections(await readText(flags.dt), flags.dt);
     showResult(evaluateDetections(truth, detections, { source: flags.dt }), flags, terminal);
   },
 };
+
+/** Flags that mean something where two files are compared. */
+const OF_FILES: readonly string[] = ["gt", "dt", "per_class", "json"];
 
 function defineCheckpointFlags(command: Command): void {
   command

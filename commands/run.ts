@@ -6,6 +6,7 @@ import { Command, CommanderError } from "commander";
 import { didYouMean } from "../detector/config/mod.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { VERSION } from "../engine/version.ts";
+import { givenFlags } from "./shared/command.ts";
 import { environment } from "./shared/environment.ts";
 import { EXIT_CODES } from "./shared/exit_codes.ts";
 import { print, printLines } from "./shared/output.ts";
@@ -62,7 +63,7 @@ async function dispatch(args: readonly string[]): Promise<number> {
   const flags = command.opts();
   using stop = watchForStop({ busy: verb.keepsBusy });
   const terminal = new Terminal({ json: flags.json === true, stop: stop.signal });
-  return (await verb.run({ args: command.args, flags, terminal })) ?? 0;
+  return (await verb.run({ args: command.args, flags, terminal, given: givenFlags(command) })) ?? 0;
 }
 
 function overview(): string {

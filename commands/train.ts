@@ -1,11 +1,13 @@
 /** `train`: trains, resumes or fine-tunes; with `--eval`, in the official spelling, evaluates a checkpoint. */
 import type { Command } from "commander";
 import type { RunUi } from "../detector/config/mod.ts";
+import type { TrainingResult } from "../detector/train/trainer.ts";
 import { DinogradError } from "../engine/errors.ts";
-import type { Verb } from "./shared/command.ts";
+import type { GivenFlag, Verb } from "./shared/command.ts";
 import { evaluateAndShow } from "./shared/evaluate.ts";
 import { EXIT_CODES } from "./shared/exit_codes.ts";
 import { LogUi } from "./shared/log_ui.ts";
+import { commandLine } from "./shared/shell.ts";
 import { defineTrainFlags, officialEvalOptions, type TrainFlags, trainOptions } from "./shared/train_options.ts";
 
 export const trainVerb: Verb<TrainFlags> = {
@@ -15,27 +17,50 @@ export const trainVerb: Verb<TrainFlags> = {
     defineTrainFlags(command);
   },
 
-  async run({ flags, terminal }): Promise<number> {
-    if (flags.test && !flags.eval) {
-      throw new DinogradError("usage", "train: expected --eval with --test but found --test alone");
+  async run({ flags, terminal, given }): Promise<number> {
+    for (const flag of ["test", "per_class"] as const) {
+      if (flags.eval || !flags[flag]) continue;
+      throw new DinogradError("usage", `train: expected --eval with --${flag} but found --${flag} alone`);
     }
+    if (flags.save_results && !flags.eval) terminal.warn("--save_results: without effect, it goes with --eval");
     if (flags.save_log && flags.output_dir === "") {
       throw new DinogradError("usage", "train: expected --output_dir with --save_log but found none");
     }
     const ui = flags.save_log && !flags.dry_run ? new LogUi(terminal, flags.output_dir) : terminal;
-    const finished = await trainOrEvaluate(flags, ui);
-    return terminal.stop.aborted && !finished ? EXIT_CODES.interrupted : 0;
+    const result = await trainOrEvaluate(flags, ui);
+    if (flags.json && result && !flags.dry_run) ui.json(result);
+    if (result && !result.finished && result.bundle !== null) ui.say(`resume with: ${resumeLine(flags, given)}`);
+    return terminal.stop.aborted && !result?.finished ? EXIT_CODES.interrupted : 0;
   },
 };
 
-/** Whether a training came to its end. */
-async function trainOrEvaluate(flags: TrainFlags, ui: RunUi): Promise<boolean> {
+/** How a training ended; nothing where a checkpoint was evaluated. */
+async function trainOrEvaluate(flags: TrainFlags, ui: RunUi): Promise<TrainingResult | undefined> {
   if (flags.eval) {
     await evaluateAndShow(await officialEvalOptions(flags, ui), ui);
-    return false;
+    return undefined;
   }
   const options = await trainOptions(flags, ui);
   // The engine is loaded when there is work for it: help and usage errors come at once.
   const { train } = await import("../detector/train/trainer.ts");
-  return (await train(options, ui)).finished;
+  return await train(options, ui);
+}
+
+/** Flags that say how a run starts, or what a bundle holds: the configuration, the data, the seed, what is frozen. */
+const OF_THE_START: readonly (keyof TrainFlags)[] = [
+  ...["config_file", "options", "override", "resume", "pretrain_model_path", "backbone_weights"] as const,
+  ...["finetune_ignore", "class_map", "freeze", "start_epoch", "seed", "coco_path"] as const,
+  ...["fix_size", "exif_orientation"] as const,
+  ...["dataset_file", "remove_difficult", "find_unused_params", "amp", "world_size", "dist_url"] as const,
+  ...["rank", "local_rank"] as const,
+];
+
+/** The command line that goes on with a run as it was, under the circumstances that no bundle holds. */
+export function resumeLine(
+  { output_dir: folder }: Pick<TrainFlags, "output_dir">,
+  given: readonly GivenFlag[],
+): string {
+  const left = given.filter(({ name }) => name !== "output_dir" && !OF_THE_START.some((flag) => flag === name));
+  const words = ["train", "--output_dir", folder, "--resume", "auto", ...left.flatMap(({ words }) => words)];
+  return commandLine(words);
 }

@@ -14,7 +14,37 @@ export interface Verb<Flags extends object = object> {
   /** Declares arguments and flags. */
   define(command: Command): void;
   /** Does the work; the returned number, if any, is the exit code. */
-  run(call: { args: readonly string[]; flags: Flags; terminal: Terminal }): Promise<number | void>;
+  run(call: VerbCall<Flags>): Promise<number | void>;
+}
+
+/** What a verb is called with. */
+export interface VerbCall<Flags extends object = object> {
+  readonly args: readonly string[];
+  readonly flags: Flags;
+  readonly terminal: Terminal;
+  /** The flags that stood on the command line, in the order of the help, each with its values as words of a shell. */
+  readonly given: readonly GivenFlag[];
+}
+
+/** A flag as it was given. */
+export interface GivenFlag {
+  /** As in `VerbCall.flags`. */
+  readonly name: string;
+  readonly words: readonly string[];
+}
+
+/** The flags that a command was given, for a command line that repeats them. */
+export function givenFlags(command: Command): GivenFlag[] {
+  return command.options.flatMap((option): GivenFlag[] => {
+    const name = option.attributeName();
+    const flag = option.long ?? option.short;
+    if (flag === undefined || command.getOptionValueSource(name) !== "cli") return [];
+    const value: unknown = command.getOptionValue(name);
+    if (typeof value === "boolean") return value === option.negate ? [] : [{ name, words: [flag] }];
+    const values = [value].flat().map(String);
+    const isFlagLike = values.length === 1 && values[0].startsWith("-");
+    return [{ name, words: isFlagLike ? [`${flag}=${values[0]}`] : [flag, ...values] }];
+  });
 }
 
 /** Thrown by the reader of a flag's value: what it expects, such as "an integer of at least 1". */

@@ -1,6 +1,6 @@
 /** Evaluates a checkpoint and shows the numbers, for `eval` and for `train --eval`. */
 import type { EvalOptions, RunUi } from "../../detector/config/mod.ts";
-import type { CocoEvalResult } from "../../detector/eval/mod.ts";
+import { type CocoEvalResult, scoreText } from "../../detector/eval/mod.ts";
 
 export async function evaluateAndShow(options: EvalOptions, ui: RunUi): Promise<void> {
   // The engine is loaded when there is work for it: two files are compared without it.
@@ -35,7 +35,7 @@ export function showResult(
     terminal.json({ stats: result.stats, ...(flags.per_class ? { perCategory: result.perCategory } : {}) });
     return;
   }
-  const rows = Object.entries(result.stats).map(([name, value]) => [name, value.toFixed(4), DESCRIPTIONS[name]]);
+  const rows = Object.entries(result.stats).map(([name, value]) => [name, scoreText(value), DESCRIPTIONS[name]]);
   terminal.table(["", "value", ""], rows);
   if (!flags.per_class) return;
   terminal.say("");
@@ -43,7 +43,7 @@ export function showResult(
     ["class", "AP", "AP50", "AP75", "AR", "objects", "detections"],
     result.perCategory.map(({ name, AP, AP50, AP75, AR, annotations, detections }) => [
       name,
-      ...[AP, AP50, AP75, AR].map((value) => value < 0 ? "-" : value.toFixed(4)),
+      ...[AP, AP50, AP75, AR].map(scoreText),
       annotations,
       detections,
     ]),

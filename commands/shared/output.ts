@@ -33,6 +33,16 @@ export function printJson(value: unknown): void {
   print("stdout", JSON.stringify(value));
 }
 
+/** Empties the line of a terminal in which the cursor is, whoever wrote it; elsewhere nothing. */
+export function clearLine(stream: Stream): void {
+  if (Deno[stream].isTerminal()) write(Deno[stream], "\r\x1b[2K");
+}
+
+/** Makes the line of a terminal in which the cursor is the one to return to. */
+export function returnHere(stream: Stream): void {
+  if (Deno[stream].isTerminal()) write(Deno[stream], "\r\x1b7");
+}
+
 function write(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
   let bytes = new TextEncoder().encode(text);
   try {

@@ -1,6 +1,5 @@
 /** Ctrl-C and SIGTERM: the first asks to stop at the next step, a second one stops at once. */
-import { printLines } from "./output.ts";
-import { firstSignalLine, STOP_SIGNALS } from "./stop_signals.ts";
+import { sayStopping, STOP_SIGNALS } from "./stop_signals.ts";
 
 /** The exit code of a process that was asked to stop. */
 const INTERRUPTED = 130;
@@ -14,7 +13,7 @@ export function watchForStop({ busy = false } = {}): Disposable & { readonly sig
   const handle = (name: Deno.Signal) => () => {
     if (controller.signal.aborted) Deno.exit(INTERRUPTED);
     controller.abort(name);
-    if (!busy) printLines("stderr", firstSignalLine(name));
+    if (!busy) sayStopping(name);
   };
   const handlers = STOP_SIGNALS.map((name) => [name, handle(name)] as const);
   for (const [name, handler] of handlers) Deno.addSignalListener(name, handler);

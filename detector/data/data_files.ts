@@ -3,7 +3,8 @@
  * inside an npm package (WebAssembly codecs, fonts). Everything else here works on bytes, so it runs in a browser too.
  */
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, realpath, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, realpath, rmdir, stat, writeFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { DinogradError } from "../../engine/errors.ts";
 
 /** Reads a whole file. Throws a `DinogradError` of kind "data" that names the path and the reason. */
@@ -36,13 +37,27 @@ export async function kindOf(path: string): Promise<"file" | "folder" | "missing
   }
 }
 
-/** Makes a folder and those above it, unless it exists. Throws a `DinogradError` of kind "data" that names it. */
-export async function makeFolder(path: string): Promise<void> {
+/**
+ * Makes a folder and those above it, unless it exists. Throws a `DinogradError` of kind "data" that names it. Disposing of
+ * what it gives takes back the folders that it made and in which nothing is: a start that fails leaves none behind.
+ */
+export async function makeFolder(path: string): Promise<AsyncDisposable> {
+  const made: string[] = [];
   try {
+    for (let at = resolve(path); await kindOf(at) === "missing"; at = dirname(at)) made.push(at);
     await mkdir(path, { recursive: true });
   } catch (cause) {
     throw new DinogradError("data", `cannot make the folder ${path}: ${reasonOf(cause)}`, { cause });
   }
+  return {
+    async [Symbol.asyncDispose]() {
+      try {
+        for (const folder of made) await rmdir(folder); // the innermost first; refuses where there is something in it
+      } catch {
+        return;
+      }
+    },
+  };
 }
 
 /** Whether two paths lead to the same existing file or folder, through links or not. */

@@ -49,7 +49,7 @@ export async function evaluateCheckpoint(
   checkResults(options, ui);
   const dataset = await openDataset(options.cocoPath, options.test ? "test" : "val");
   await checkCheckpoint(options.checkpoint, options);
-  if (options.outputDir !== "") await makeFolder(options.outputDir); // before hours of work for it
+  await using _folder = options.outputDir === "" ? null : await makeFolder(options.outputDir); // before hours of work for it
   const device = await openDevice(options);
   try {
     return await evaluateOn(device, { options, ui, dataset });

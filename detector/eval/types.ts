@@ -102,3 +102,8 @@ export interface CocoEvalOptions {
   /** Where the detections are from, such as a file: begins what errors say of them. */
   readonly source?: string;
 }
+
+/** A score in words: its four decimals, or "none" where COCO's -1 says that there was nothing to find. */
+export function scoreText(score: number): string {
+  return score < 0 ? "none" : score.toFixed(4);
+}

@@ -102,7 +102,7 @@ export async function detect(
   const found = paths.filter(({ problem }) => problem === undefined).map(({ path }) => path);
   for (const { problem } of paths) if (problem !== undefined) ui.warn(problem);
   const missing = paths.length - found.length;
-  if (options.out !== null) await prepareFolder(options.out, found);
+  await using _folder = options.out === null ? null : await prepareFolder(options.out, found);
   if (found.length === 0) {
     if (options.json) ui.json([]);
     return { unreadable: missing };
@@ -118,13 +118,15 @@ export async function detect(
 }
 
 /** Finds out before any work whether results can be written, and that no image would be replaced by its drawing. */
-async function prepareFolder(out: string, images: readonly string[]): Promise<void> {
-  await makeFolder(out);
+async function prepareFolder(out: string, images: readonly string[]): Promise<AsyncDisposable> {
+  await using opening = new AsyncDisposableStack();
+  opening.use(await makeFolder(out));
   const folders = new Set(images.map((path) => path.includes("/") ? path.slice(0, path.lastIndexOf("/")) || "/" : "."));
   for (const folder of folders) {
     if (!await isSamePath(folder, out)) continue;
     throw new DinogradError("usage", `--out: expected a folder other than that of the images but found ${out}`);
   }
+  return opening.move();
 }
 
 /** What was found in each image, or null where it could not be used; shorter than `paths` where asked to stop. */

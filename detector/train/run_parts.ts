@@ -66,11 +66,11 @@ export async function openRunParts(options: TrainOptions, ui: RunUi): Promise<Ru
   ui.say(`device: ${device.description}`);
   ui.say(`learning rate: ${session.rates.description}`);
   if (options.dryRun) session.progress = plan.progress;
-  else {
-    await plan.apply();
+  else await plan.apply();
+  const check = await RunCheck.prepare({ session, point: options.dryRun ? null : point, data: sets, options, ui });
+  if (!options.dryRun) {
     runFiles.writeText(runFiles.join(options.outputDir, "config.json"), formatJsonConfig(config));
   }
-  const check = await RunCheck.prepare({ session, point: options.dryRun ? null : point, data: sets, options, ui });
   opening.move(); // from here on `closeRunParts` does it
   return { options, ui, session, sets, loaders, check, resumedFrom: point?.path ?? null, cocoPath };
 }

@@ -14,6 +14,7 @@ import type { Batch } from "../data/mod.ts";
 import { better } from "./best.ts";
 import { showDryRun } from "./dry_run.ts";
 import { evaluateModel } from "../eval/evaluate.ts";
+import { type CocoStats, scoreText } from "../eval/mod.ts";
 import { afterEvaluation, afterTraining } from "./progress.ts";
 import { patientFiles, runFiles } from "./records/run_files.ts";
 import { RunLog } from "./records/run_log.ts";
@@ -33,6 +34,8 @@ export interface TrainingResult {
   readonly step: number;
   /** False if it was asked to stop before its end. */
   readonly finished: boolean;
+  /** The bundle from which `resume` goes on; null where none could be saved, and of a dry run. */
+  readonly bundle: string | null;
 }
 
 /** Who looks on while a run is trained. */
@@ -76,7 +79,8 @@ export async function train(
   await using held = new AsyncDisposableStack();
   if (!dryRun) {
     if (outputDir === "") throw new DinogradError("usage", "train: expected --output_dir but found none");
-    runFiles.makeFolder(outputDir);
+    const made = runFiles.makeFolder(outputDir);
+    held.defer(() => runFiles.removeEmpty(made)); // a start that fails leaves nothing behind
     const lock = held.use(await lockFolder(outputDir));
     if (lock.message !== null) ui.say(lock.message);
   }
@@ -157,8 +161,12 @@ class Run {
     const { epoch, step } = session.progress;
     const { ap, epoch: best } = session.best.regular;
     this.#ui.say(`training is over after ${counted(epoch, "epoch")} and ${counted(step, "step")}: ${this.#saver.path}`);
-    if (best !== null) this.#ui.say(`best AP ${ap.toFixed(4)} after epoch ${best}`);
-    return { epoch, step, finished: true };
+    if (best !== null) this.#ui.say(`best AP ${scoreText(ap)} after epoch ${best}`);
+    const { ap: averageAp, epoch: bestAverage } = session.best.ema;
+    if (bestAverage !== null) {
+      this.#ui.say(`best AP of the moving average ${scoreText(averageAp)} after epoch ${bestAverage}`);
+    }
+    return { epoch, step, finished: true, bundle: this.#saver.path };
   }
 
   /** What an earlier run recorded of the steps to come, here or beside the bundle that it goes on from. */
@@ -247,9 +255,9 @@ class Run {
       });
     const regular = await evaluate(session.model, `evaluate epoch ${epoch}`);
     if (!regular) return false;
-    const average = session.ema && session.ema.updates > 0 ? session.ema.average : undefined;
-    const ema = average && await evaluate(average, `evaluate the average of epoch ${epoch}`);
-    if (average && !ema) return false;
+    const averaged = session.ema && session.ema.updates > 0 ? session.ema.average : undefined;
+    const ema = averaged && await evaluate(averaged, `evaluate the average of epoch ${epoch}`);
+    if (averaged && !ema) return false;
     session.best = {
       regular: better(session.best.regular, regular.stats.AP, epoch),
       ema: ema ? better(session.best.ema, ema.stats.AP, epoch) : session.best.ema,
@@ -266,29 +274,32 @@ class Run {
     };
     session.history = [...session.history, record];
     this.#log.append({ ...record, now_time: new Date().toISOString() });
-    const { AP, AP50 } = regular.stats;
-    this.#ui.say(`epoch ${epoch}: step ${step}, AP ${AP.toFixed(4)}, AP50 ${AP50.toFixed(4)}`);
+    const scores = ({ AP, AP50 }: CocoStats) => `AP ${scoreText(AP)}, AP50 ${scoreText(AP50)}`;
+    const average = ema ? `; moving average: ${scores(ema.stats)}` : "";
+    this.#ui.say(`epoch ${epoch}: step ${step}, ${scores(regular.stats)}${average}`);
     return true;
   }
 
   #leave(): TrainingResult {
     const { epoch, step } = this.#session.progress;
-    return { epoch, step, finished: false };
+    return { epoch, step, finished: false, bundle: null };
   }
 
-  /** Saves and says how to go on. */
+  /** Saves, and says whether that worked. */
   async #stop(): Promise<TrainingResult> {
     const isSaved = await this.#saver.save(this.#session, { wait: true });
     this.#parts.check.finish();
     const { epoch, step } = this.#session.progress;
     const { path } = this.#saver;
-    if (isSaved) this.#ui.say(`stopped at epoch ${epoch}, step ${step}: go on with --resume ${path}`);
-    else if (runFiles.exists(path)) {
+    const bundle = isSaved || runFiles.exists(path) ? path : null;
+    if (isSaved) this.#ui.say(`stopped at epoch ${epoch}, step ${step}, saved as ${path}`);
+    else {
       this.#ui.warn(
-        `stopped at epoch ${epoch}, step ${step}, without saving it: --resume ${path} goes on from the last save`,
+        `stopped at epoch ${epoch}, step ${step}, without saving it: ` +
+          (bundle === null ? "there is nothing to resume from" : `the last save is ${path}`),
       );
-    } else this.#ui.warn(`stopped at epoch ${epoch}, step ${step}, without saving it: there is nothing to resume from`);
-    return { epoch, step, finished: false };
+    }
+    return { epoch, step, finished: false, bundle };
   }
 
   /** Writes down which images made the loss non-finite. */

@@ -9,6 +9,7 @@ import { formatShape, sameShape } from "../../engine/shape.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import type { RunUi } from "../config/mod.ts";
 import { counted } from "../counted.ts";
+import { type ClassesOfLoad, showClasses } from "./class_report.ts";
 import { type CarriedRow, type ClassMap, hasClassRows, matchClasses, sameClasses } from "./class_rows.ts";
 import { toTensorData } from "./tensor_data.ts";
 import type { ClassName, NamedWeight, Weights } from "./weights_file.ts";
@@ -40,6 +41,8 @@ export interface KeyPlan {
 export interface LoadPlan {
   /** Every key of the model in its order, then what the file has beyond it. */
   readonly keys: readonly KeyPlan[];
+  /** What is known of the classes; `showLoad` says what becomes of each. */
+  readonly classes: ClassesOfLoad;
 }
 
 export interface PlanOptions {
@@ -78,7 +81,7 @@ export function planLoad(model: Module, weights: Weights, options: PlanOptions =
     const outcome = isIgnored([name]) ? "ignored" : "unexpected";
     keys.push({ name, outcome, note: formatShape(shape) });
   }
-  return { keys };
+  return { keys, classes: { file: options.fileClasses ?? null, model: options.modelClasses ?? null, rows } };
 }
 
 /** Batch norms of PyTorch count batches; nothing reads the count of a frozen one. */
@@ -158,4 +161,5 @@ export function showLoad(plan: LoadPlan, ui: Pick<RunUi, "say" | "table">): void
     }
     if (found.length > MOST_NAMES) ui.say(`${outcome}: and ${found.length - MOST_NAMES} more`);
   }
+  showClasses(plan.keys, plan.classes, ui);
 }

@@ -42,7 +42,7 @@ Deno.test("SIGTERM and Ctrl-C save at the next step and exit with 130, and the r
       const { code, stdout, stderr } = await process.finish();
       assertEquals(code, 130, stderr);
       assertStringIncludes(stderr, `${signal}: stopping at the next step`);
-      assertMatch(stdout, /stopped at epoch \d+, step \d+: go on with --resume .*checkpoint\.dino/);
+      assertMatch(stdout, /stopped at epoch \d+, step \d+, saved as .*checkpoint\.dino/);
       const step = (await stepsIn(`${folder}/${signal}`))["checkpoint.dino"] ?? 0;
       assert(step > 0 && step <= 12, `stopped at step ${step}`);
       const resumed = await run(signal, "--resume", "auto");

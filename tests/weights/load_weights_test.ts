@@ -2,6 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { StoredTensor } from "../../checkpoint/mod.ts";
 import {
   applyLoad,
+  type ClassName,
   type KeyOutcome,
   keysWith,
   type LoadPlan,
@@ -157,6 +158,35 @@ Deno.test("the report counts every outcome and names what was not simply loaded"
     assertEquals(table.find(([, outcome]) => outcome === "loaded")?.[0], 2);
     assertEquals(lines.filter((line) => line.startsWith("missing: ")).length, 4);
     assert(lines.some((line) => line.includes("class_embed.0.weight")));
+    return Promise.resolve();
+  });
+});
+
+Deno.test("the report says which classes keep their rows, which begin afresh and which have no place any more", async () => {
+  await withDevice((_, make) => {
+    const report = (fileClasses: ClassName[] | null, rows: number) => {
+      const lines: string[] = [];
+      const file = new Map([
+        ...BODY,
+        ["class_embed.0.weight", weight([rows, 2], new Array(2 * rows).fill(0))],
+        ["class_embed.0.bias", weight([rows], new Array(rows).fill(0))],
+      ] as [string, NamedWeight][]);
+      const modelClasses = [{ id: 1, name: "cat" }, { id: 2, name: "llama" }, { id: 3, name: "dog" }];
+      showLoad(planLoad(make(4), file, { fileClasses, modelClasses }), { say: (line) => lines.push(line), table() {} });
+      return lines.filter((line) => /^(new )?classes/.test(line));
+    };
+    assertEquals(report([{ id: 1, name: "dog" }, { id: 2, name: "cat" }, { id: 3, name: "cow" }], 4), [
+      "classes: 2 keep their rows: cat, dog",
+      "new classes: 1 begins with fresh values, initialised as for a training from scratch: llama",
+      "classes without a place: 1 class of the file is not among the data's: cow",
+    ]);
+    assertEquals(report(null, 7), [
+      "classes: all 3 begin with fresh values, initialised as for a training from scratch",
+    ]);
+    assertEquals(report(null, 4), [
+      "classes: the file names none, so that row N of its class heads becomes category N of the data",
+    ]);
+    assertEquals(report([{ id: 1, name: "cat" }, { id: 2, name: "llama" }, { id: 3, name: "dog" }], 4), []);
     return Promise.resolve();
   });
 });

@@ -10,7 +10,10 @@ import { DinogradError } from "../../../engine/errors.ts";
 
 /** Whatever fails throws a `DinogradError` of kind "checkpoint" that names the file and the reason. */
 export interface RunFiles {
-  makeFolder(folder: string): void;
+  /** Makes a folder and those above it; returns the folders that were not there before, the innermost first. */
+  makeFolder(folder: string): readonly string[];
+  /** Removes such folders again, up to the first in which there is something by now. */
+  removeEmpty(folders: readonly string[]): void;
   exists(file: string): boolean;
   readText(file: string): string;
   /** Replaces a file in one step: the old or the new text is there, never a part. */
@@ -55,7 +58,20 @@ function attempt<T>(task: string, file: string, work: () => T): T {
 const temporaryName = (file: string) => `${file}.tmp-${process.pid}`;
 
 export const runFiles: RunFiles = {
-  makeFolder: (folder) => void attempt("make this folder", folder, () => fs.mkdirSync(folder, { recursive: true })),
+  makeFolder: (folder) =>
+    attempt("make this folder", folder, () => {
+      const made: string[] = [];
+      for (let at = path.resolve(folder); !fs.existsSync(at); at = path.dirname(at)) made.push(at);
+      fs.mkdirSync(folder, { recursive: true });
+      return made;
+    }),
+  removeEmpty: (folders) => {
+    try {
+      for (const folder of folders) fs.rmdirSync(folder); // refuses where there is something in it
+    } catch {
+      return;
+    }
+  },
   exists: (file) => fs.existsSync(file),
   readText: (file) => attempt("read it", file, () => fs.readFileSync(file, "utf8")),
   writeText: (file, text) =>
