@@ -4,7 +4,7 @@ import { CliProcess, withTinyCliRun } from "../helpers/cli_training.ts";
 import { errorLine, runCli } from "../helpers/run_cli.ts";
 
 Deno.test("the command line that a stopped run prints goes on with it when it is pasted into a shell", () =>
-  withTinyCliRun(async ({ folder, train, run, digest }) => {
+  withTinyCliRun(async ({ train, run, digest }) => {
     await run("whole");
     const name = "it's a run";
     const process = new CliProcess(
