@@ -26,19 +26,12 @@ export {
 } from "./stored_tensor.ts";
 export { type ElementReader, elementReader, elementWriter, isFloatDType, toNumbers } from "./element_view.ts";
 export { elementsOf, stateDictFrom, storeTensors } from "./engine_tensors.ts";
-export type { StateValue } from "./bundle/header.ts";
+export { asStateMap, isStateMap, stateField, type StateMap, type StateValue } from "./state_tree.ts";
 export { type FileHandle, type FileLayer, type OpenMode } from "./files/layer.ts";
 export { nodeFiles, type Processes } from "./files/node_files.ts";
-export {
-  Bundle,
-  type BundleContent,
-  type BundleHeader,
-  type BundleTensor,
-  openBundle,
-  readBundle,
-  type VerifyReport,
-} from "./bundle/reader.ts";
-export type { ChunkRecord } from "./bundle/format.ts";
+export { Bundle, type BundleHeader, openBundle, readBundle, type VerifyReport } from "./bundle/reader.ts";
+export type { BundleContent, ChunkRecord } from "./bundle/format.ts";
+export type { BundleTensor } from "./bundle/contents.ts";
 export type {
   ChunkSummary,
   CodecBlock,

@@ -1,11 +1,11 @@
 /** `average`: the mean of the weights of several bundles, as a bundle to evaluate, detect with or fine-tune from. */
 import type { Command } from "commander";
 import { resolve } from "@std/path";
-import { averageBundles, diffStates, openBundle, type StateValue, writeBundle } from "../checkpoint/mod.ts";
+import { averageBundles, diffStates, openBundle, stateField, type StateValue, writeBundle } from "../checkpoint/mod.ts";
 import { counted } from "../detector/counted.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { refuseOtherFormats } from "./shared/any_checkpoint.ts";
-import { refuseTrainingState, stateField, weightsState } from "./shared/checkpoint_view.ts";
+import { refuseTrainingState, weightsState } from "./shared/checkpoint_view.ts";
 import type { Verb } from "./shared/command.ts";
 import { formatBytes } from "./shared/table.ts";
 import type { Terminal } from "./shared/terminal.ts";

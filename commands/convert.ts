@@ -1,12 +1,20 @@
 /** `convert`: weights from one format of checkpoint to another: .pth (read only), .safetensors, .dino. */
 import type { Command } from "commander";
 import { resolve } from "@std/path";
-import { type StateValue, type StoredTensor, stripPrefix, writeBundle, writeSafetensors } from "../checkpoint/mod.ts";
+import {
+  isStateMap,
+  stateField,
+  type StateValue,
+  type StoredTensor,
+  stripPrefix,
+  writeBundle,
+  writeSafetensors,
+} from "../checkpoint/mod.ts";
 import { type ConfigObject, isConfigKey, resolveConfig } from "../detector/config/mod.ts";
 import { counted } from "../detector/counted.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { type AnyCheckpoint, openAnyCheckpoint } from "./shared/any_checkpoint.ts";
-import { isStateMap, refuseTrainingState, stateField, weightsState } from "./shared/checkpoint_view.ts";
+import { refuseTrainingState, weightsState } from "./shared/checkpoint_view.ts";
 import type { Verb } from "./shared/command.ts";
 import { formatBytes } from "./shared/table.ts";
 import type { Terminal } from "./shared/terminal.ts";

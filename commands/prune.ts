@@ -6,10 +6,10 @@ import {
   planPrune,
   pruneFolder,
   type PruneRules,
+  stateField,
   type StateValue,
 } from "../checkpoint/mod.ts";
 import { DinogradError } from "../engine/errors.ts";
-import { stateField } from "./shared/checkpoint_view.ts";
 import { integerFlag, type Verb } from "./shared/command.ts";
 import { isFolder } from "./shared/files.ts";
 

@@ -13,12 +13,12 @@ import {
   removeLeftovers,
   RESUME_NAME,
   setAside,
+  stateField,
   writeBundle,
 } from "../checkpoint/mod.ts";
 import { DinogradError } from "../engine/errors.ts";
 import type { Verb } from "./shared/command.ts";
 import { EXIT_CODES } from "./shared/exit_codes.ts";
-import { stateField } from "./shared/checkpoint_view.ts";
 import { isFolder } from "./shared/files.ts";
 
 interface RepairFlags {

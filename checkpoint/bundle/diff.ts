@@ -3,7 +3,7 @@ import { DinogradError } from "../../engine/errors.ts";
 import { openBundle } from "./reader.ts";
 import { elementReader, isFloatDType } from "../element_view.ts";
 import type { FileLayer } from "../files/layer.ts";
-import type { StateValue } from "./header.ts";
+import { isStateMap, type StateValue } from "../state_tree.ts";
 import { elementCount, type StoredTensor } from "../stored_tensor.ts";
 
 /** How a tensor differs. */
@@ -129,8 +129,7 @@ function asChildren(value: StateValue | undefined): { kind: string; entries: Map
   if (Array.isArray(value)) {
     return { kind: "list", entries: new Map(value.map((item, index) => [String(index), item])) };
   }
-  if (typeof value !== "object" || value === null || value instanceof Uint8Array) return null;
-  return { kind: "map", entries: new Map(Object.entries(value)) };
+  return isStateMap(value) ? { kind: "map", entries: new Map(Object.entries(value)) } : null;
 }
 
 function sameLeaf(first: StateValue | undefined, second: StateValue | undefined): boolean {

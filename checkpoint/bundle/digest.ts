@@ -3,8 +3,10 @@
  * dtype, shape, bytes) and the state tree with sorted keys, but for what may differ between equal runs: times, host
  * names, threads.
  */
-import type { Bundle, BundleContent } from "./reader.ts";
-import { compareCodeUnits, encodeMsgpack, type StateValue } from "./header.ts";
+import type { BundleContent } from "./format.ts";
+import type { Bundle } from "./reader.ts";
+import { encodeCanonical } from "./canonical.ts";
+import { compareCodeUnits, isStateMap, type StateValue } from "../state_tree.ts";
 import { Sha256 } from "../codec/native_codec.ts";
 import type { StoredTensor } from "../stored_tensor.ts";
 
@@ -45,17 +47,17 @@ export function withoutExcluded(state: StateValue, exclude: Exclude): StateValue
 
 /** The description goes first and is a MessagePack value, which shows its own end: no two contents run together. */
 function addTensor(hash: Sha256, { name, tensor }: { name: string; tensor: StoredTensor }): void {
-  hash.update(encodeMsgpack([name, tensor.dtype, [...tensor.shape], tensor.data.byteLength]));
+  hash.update(encodeCanonical([name, tensor.dtype, [...tensor.shape], tensor.data.byteLength]));
   hash.update(tensor.data);
 }
 
 function addState(hash: Sha256, { state, exclude }: { state: StateValue; exclude: Exclude }): Sha256 {
-  return hash.update(encodeMsgpack(withoutExcluded(state, exclude), { sortKeys: true }));
+  return hash.update(encodeCanonical(withoutExcluded(state, exclude), { sortKeys: true }));
 }
 
 function prune(value: StateValue, { path, exclude }: { path: readonly string[]; exclude: Exclude }): StateValue {
   if (Array.isArray(value)) return value.map((item, index) => prune(item, { path: [...path, String(index)], exclude }));
-  if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value;
+  if (!isStateMap(value)) return value;
   const kept = Object.keys(value).filter((key) => !exclude([...path, key]));
   // fromEntries defines its keys, so `__proto__` stays one.
   return Object.fromEntries(kept.map((key) => [key, prune(value[key], { path: [...path, key], exclude })]));

@@ -8,6 +8,8 @@ import { DinogradError } from "../../engine/errors.ts";
 import { align, type ChunkSummary } from "../codec/block.ts";
 import { crc32 } from "../codec/native_codec.ts";
 import { hex32 } from "../quote.ts";
+import type { StateValue } from "../state_tree.ts";
+import type { StoredTensor } from "../stored_tensor.ts";
 
 /** Opens a bundle. The first byte is no text, the rest shows transfers that mangle line ends. */
 export const MAGIC = Uint8Array.of(0x89, 0x44, 0x49, 0x4e, 0x4f, 0x0d, 0x0a, 0x1a); // \x89 D I N O \r \n \x1a
@@ -22,8 +24,21 @@ export const FOOTER_BYTES = 56;
 export const CHUNK_RECORD_BYTES = 64;
 /** Largest raw size of a chunk. */
 export const MAX_CHUNK_BYTES = 16 * 1024 * 1024;
-/** Largest header: room for some 400,000 tensors; a longer one is damage. */
+/** Raw size at which tensors are cut: a few in flight stay within 64 MB; a multiple of every element's size. */
+export const CHUNK_BYTES = 2 * 1024 * 1024;
+/** Largest header: room for more tensors than any has; a longer one is damage. */
 export const MAX_HEADER_BYTES = 128 * 1024 * 1024;
+
+/** The longest name of a tensor, in UTF-16 code units: some twenty times what any model has. */
+export const MAX_NAME_LENGTH = 4096;
+
+/** Everything a bundle holds. Names carry their group as a prefix: `model/…`, `optimizer/exp_avg/…`, `ema/…`. */
+export interface BundleContent {
+  /** The tensors by name, in the order of the header. */
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** The rest of the state, as the writer gave it; by custom a map at the root. */
+  readonly state: StateValue;
+}
 
 /** A bundle of a later major version: it may well be sound, but not for this reader to say. */
 export class NewerVersionError extends DinogradError {}

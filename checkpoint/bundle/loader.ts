@@ -4,8 +4,7 @@
  * the file, through two reused buffers, decoded in workers where there is enough of them to pay.
  */
 import { DinogradError } from "../../engine/errors.ts";
-import { type ChunkRecord, equalBytes } from "./format.ts";
-import { CHUNK_BYTES } from "./plan.ts";
+import { CHUNK_BYTES, type ChunkRecord, equalBytes } from "./format.ts";
 import { CODEC_RAW } from "../codec/planes.ts";
 import { align, type DecodeBlock, decodeChunk, NO_SHA256, runBlock, storedProblem } from "../codec/block.ts";
 import { CodecPool } from "../codec/pool.ts";

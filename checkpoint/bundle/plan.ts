@@ -4,15 +4,20 @@
  */
 import { VERSION } from "../../engine/version.ts";
 import { DinogradError } from "../../engine/errors.ts";
-import { CHUNK_RECORD_BYTES, type ChunkRecord, encodeChunkTable, MAX_HEADER_BYTES } from "./format.ts";
-import type { BundleContent } from "./reader.ts";
+import {
+  type BundleContent,
+  CHUNK_BYTES,
+  CHUNK_RECORD_BYTES,
+  type ChunkRecord,
+  encodeChunkTable,
+  MAX_NAME_LENGTH,
+} from "./format.ts";
 import { align } from "../codec/block.ts";
-import { encodeMsgpack, type StateValue } from "./header.ts";
+import { encodeHeader } from "./header.ts";
+import type { StateValue } from "../state_tree.ts";
 import { bytesPerElement, checkStoredTensor } from "../stored_tensor.ts";
 import { quote } from "../quote.ts";
 
-/** Raw size at which tensors are cut: a few in flight stay within 64 MB; a multiple of every element's size. */
-export const CHUNK_BYTES = 2 * 1024 * 1024;
 /** Named in every bundle; a difference explains why a resumed run may compute other numbers. */
 export const WRITER = `dinograd ${VERSION}`;
 
@@ -49,6 +54,12 @@ export function planBundle({ tensors, state }: BundleContent): BundlePlan {
   let chunkCount = 0;
   let blockBytes = 0;
   for (const [name, tensor] of tensors) {
+    if (name.length > MAX_NAME_LENGTH) {
+      throw new DinogradError(
+        "checkpoint",
+        `tensor ${quote(name)}: expected a name of at most ${MAX_NAME_LENGTH} characters but found ${name.length}`,
+      );
+    }
     const bytes = checkStoredTensor(tensor, `tensor ${quote(name)}`);
     const width = bytesPerElement(tensor.dtype);
     let chunks = 0;
@@ -69,13 +80,7 @@ export function planBundle({ tensors, state }: BundleContent): BundlePlan {
   }
   // The table comes last, so that it can be filled in without encoding the rest again.
   const chunks = new Uint8Array(chunkCount * CHUNK_RECORD_BYTES);
-  const header = encodeMsgpack({ writer: WRITER, tensors: rows, state, chunks });
-  if (header.length > MAX_HEADER_BYTES) {
-    throw new DinogradError(
-      "checkpoint",
-      `bundle header: expected at most ${MAX_HEADER_BYTES} bytes but found ${header.length}`,
-    );
-  }
+  const header = encodeHeader({ writer: WRITER, tensors: rows, state, chunks });
   return { blocks, rawBytes, chunkCount, blockBytes, header };
 }
 

@@ -3,51 +3,27 @@
  * checksum. Nothing a file says is believed before it has been compared with the size of the file.
  */
 import { DinogradError } from "../../engine/errors.ts";
+import { align } from "../codec/block.ts";
+import { crc32, sha256 } from "../codec/native_codec.ts";
+import { type FileHandle, type FileLayer, openForReading, readFully } from "../files/layer.ts";
+import { nodeFiles } from "../files/node_files.ts";
+import { hex32, quote } from "../quote.ts";
+import type { StateValue } from "../state_tree.ts";
+import { bytesPerElement, type StoredTensor } from "../stored_tensor.ts";
+import { type BundleTensor, readContents } from "./contents.ts";
 import {
-  CHUNK_RECORD_BYTES,
+  type BundleContent,
   type ChunkRecord,
   dataStart,
-  decodeChunkRecord,
   decodeFooter,
   decodePrelude,
   equalBytes,
   FOOTER_BYTES,
   MAJOR_VERSION,
-  MAX_CHUNK_BYTES,
   MAX_HEADER_BYTES,
   PRELUDE_BYTES,
 } from "./format.ts";
-import { CODEC_BYTE_PLANES, CODEC_RAW } from "../codec/planes.ts";
-import { align } from "../codec/block.ts";
 import { checkChunk, type ChunkLoad, loadChunks } from "./loader.ts";
-import { type FileHandle, type FileLayer, openForReading, readFully } from "../files/layer.ts";
-import { decodeMsgpack, type StateValue } from "./header.ts";
-import { crc32, sha256 } from "../codec/native_codec.ts";
-import { nodeFiles } from "../files/node_files.ts";
-import { bytesPerElement, checkShape, isStoredDType, type StoredDType, type StoredTensor } from "../stored_tensor.ts";
-import { hex32, plainOrQuoted, quote } from "../quote.ts";
-
-/** Everything a bundle holds. Names carry their group as a prefix: `model/…`, `optimizer/exp_avg/…`, `ema/…`. */
-export interface BundleContent {
-  /** The tensors by name, in the order of the header. */
-  readonly tensors: ReadonlyMap<string, StoredTensor>;
-  /** The rest of the state, as the writer gave it; by custom a map at the root. */
-  readonly state: StateValue;
-}
-
-/** What the header says of a tensor. */
-export interface BundleTensor {
-  /** What the elements are. */
-  readonly dtype: StoredDType;
-  /** Sizes, outermost first; [] for a scalar. */
-  readonly shape: readonly number[];
-  /** Size of its data. */
-  readonly bytes: number;
-  /** Size in the file, without alignment. */
-  readonly storedBytes: number;
-  /** Where its data lies, piece by piece, in order. */
-  readonly chunks: readonly ChunkRecord[];
-}
 
 /** What is known of a bundle as a whole. */
 export interface BundleHeader {
@@ -72,9 +48,6 @@ export interface VerifyReport {
   /** One line each: the place, what was expected and what was found. */
   readonly problems: readonly string[];
 }
-
-/** A deflated byte stands for at most 1032 others (RFC 1951: 258 bytes in two bits): more is a forgery. */
-const MOST_BYTES_PER_STORED_BYTE = 1032;
 
 /**
  * Opens a bundle for reading.
@@ -150,7 +123,7 @@ export class Bundle {
     if (!equalBytes(sha256(front), frontSha256)) {
       throw new DinogradError("checkpoint", `${path}, header: expected the SHA-256 of the footer but found another`);
     }
-    const { tensors, state, writer } = readHeader(headerBlock, { path, start, end: size - FOOTER_BYTES });
+    const { tensors, state, writer } = readContents(headerBlock, { path, start, end: size - FOOTER_BYTES });
     const header = { version: `${MAJOR_VERSION}.${minor}`, writer, headerBytes, fileBytes: size };
     return new Bundle(handle, { path, header, tensors, state });
   }
@@ -255,93 +228,4 @@ export class Bundle {
 
 function chunkPlace(path: string, { name, index, chunk }: { name: string; index: number; chunk: ChunkRecord }): string {
   return `${path}, tensor ${quote(name)}, chunk ${index} at ${chunk.offset}`;
-}
-
-/** Decodes the header map and checks that its chunks fill the file from `start` to `end` without gap or overlap. */
-function readHeader(
-  block: Uint8Array,
-  { path, start, end }: { path: string; start: number; end: number },
-): { tensors: Map<string, BundleTensor>; state: StateValue; writer: string } {
-  const place = `${path}, header`;
-  const fail = (expected: string, found: string): never => {
-    throw new DinogradError("checkpoint", `${place}: expected ${expected} but found ${found}`);
-  };
-  const map = asMap(decodeMsgpack(block, place)) ?? fail("a map", "another value");
-  const { writer, tensors: rows, chunks: table, state } = map;
-  if (typeof writer !== "string") return fail("the writer as a string", typeof writer);
-  if (!Array.isArray(rows)) return fail("a list of tensors", typeof rows);
-  if (!(table instanceof Uint8Array) || table.length % CHUNK_RECORD_BYTES !== 0) {
-    return fail(`a chunk table of whole rows of ${CHUNK_RECORD_BYTES} bytes`, typeof table);
-  }
-  if (state === undefined) return fail("a state", "none");
-
-  const tensors = new Map<string, BundleTensor>();
-  let next = 0;
-  let offset = start;
-  for (const row of rows) {
-    const { name, dtype, shape, chunks: count } = asMap(row) ?? fail("a map for each tensor", "another value");
-    if (typeof name !== "string") return fail("a tensor's name as a string", typeof name);
-    const here = `${place}, tensor ${quote(name)}`;
-    const refuse = (expected: string, found: unknown): never => {
-      throw new DinogradError("checkpoint", `${here}: expected ${expected} but found ${plainOrQuoted(found)}`);
-    };
-    if (tensors.has(name)) return refuse("its name once", "it again");
-    if (!isStoredDType(dtype)) return refuse("a known dtype", dtype);
-    if (!Array.isArray(shape)) return refuse("a shape", typeof shape);
-    const bytes = checkShape(shape, dtype, here);
-    if (
-      typeof count !== "number" || !Number.isInteger(count) || count < 0 ||
-      (next + count) * CHUNK_RECORD_BYTES > table.length
-    ) {
-      return refuse(`at most ${table.length / CHUNK_RECORD_BYTES - next} chunks`, count);
-    }
-    const chunks: ChunkRecord[] = [];
-    let rawBytes = 0;
-    let storedBytes = 0;
-    for (let index = 0; index < count; index++, next++) {
-      const chunk = decodeChunkRecord(table, next);
-      const problem = chunkProblem(chunk, { offset, end, width: bytesPerElement(dtype) });
-      if (problem) throw new DinogradError("checkpoint", `${here}, chunk ${index}: ${problem}`);
-      chunks.push(chunk);
-      rawBytes += chunk.rawBytes;
-      storedBytes += chunk.storedBytes;
-      offset += align(chunk.storedBytes);
-    }
-    if (rawBytes !== bytes) return refuse(`${bytes} bytes in its chunks`, rawBytes);
-    // checkShape has shown that every entry is a number.
-    tensors.set(name, { dtype, shape: shape as number[], bytes, storedBytes, chunks });
-  }
-  if (next * CHUNK_RECORD_BYTES !== table.length) {
-    fail(`${next} chunks`, `${table.length / CHUNK_RECORD_BYTES} in the table`);
-  }
-  if (offset !== end) fail(`chunks up to byte ${end}, the footer`, `chunks up to byte ${offset}`);
-  return { tensors, state, writer };
-}
-
-/** What is impossible about a row of the chunk table, or null. */
-function chunkProblem(
-  chunk: ChunkRecord,
-  { offset, end, width }: { offset: number; end: number; width: number },
-): string | null {
-  const { rawBytes, storedBytes, codec } = chunk;
-  if (chunk.offset !== offset) return `expected offset ${offset}, where the one before ends, but found ${chunk.offset}`;
-  if (offset + align(storedBytes) > end) {
-    return `expected it to end by byte ${end} but found ${storedBytes} bytes at ${offset}`;
-  }
-  if (rawBytes === 0 || rawBytes > MAX_CHUNK_BYTES || rawBytes % width !== 0) {
-    return `expected 1 to ${MAX_CHUNK_BYTES} bytes of whole elements but found ${rawBytes}`;
-  }
-  if (codec !== CODEC_RAW && codec !== CODEC_BYTE_PLANES) return `expected codec 0 or 1 but found ${codec}`;
-  if (codec === CODEC_RAW && storedBytes !== rawBytes) {
-    return `expected ${rawBytes} stored bytes but found ${storedBytes}`;
-  }
-  if (storedBytes > rawBytes || rawBytes > storedBytes * MOST_BYTES_PER_STORED_BYTE) {
-    return `expected a stored size that can hold ${rawBytes} bytes but found ${storedBytes}`;
-  }
-  return null;
-}
-
-function asMap(value: StateValue): { [key: string]: StateValue } | null {
-  const isMap = typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
-  return isMap ? value : null;
 }

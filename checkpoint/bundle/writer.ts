@@ -4,9 +4,17 @@
  * sees to it that nothing is lost.
  */
 import { DinogradError } from "../../engine/errors.ts";
-import { type ChunkRecord, dataStart, encodeFooter, encodePrelude, FOOTER_BYTES, PRELUDE_BYTES } from "./format.ts";
+import {
+  type BundleContent,
+  type ChunkRecord,
+  dataStart,
+  encodeFooter,
+  encodePrelude,
+  FOOTER_BYTES,
+  PRELUDE_BYTES,
+} from "./format.ts";
 import { type BundlePlan, completeHeader, planBundle, type PlannedBlock } from "./plan.ts";
-import { type BundleContent, openBundle } from "./reader.ts";
+import { openBundle } from "./reader.ts";
 import { CODEC_RAW } from "../codec/planes.ts";
 import { align, ALIGNMENT, type EncodeBlock, type EncodedBlock, NO_SHA256, runBlock } from "../codec/block.ts";
 import { CodecPool } from "../codec/pool.ts";

@@ -8,7 +8,7 @@ import { NewerVersionError } from "../bundle/format.ts";
 import { openBundle } from "../bundle/reader.ts";
 import { syncFolderIfPossible, TEMPORARY_MARK } from "./replace.ts";
 import { errorCode, errorText, type FileLayer, fileNameOf, folderOf } from "./layer.ts";
-import { compareCodeUnits, type StateValue } from "../bundle/header.ts";
+import { compareCodeUnits, stateField, type StateValue } from "../state_tree.ts";
 import { nodeFiles } from "./node_files.ts";
 
 /** Name of the file that a resume starts from. */
@@ -62,10 +62,7 @@ export interface NewestOptions extends FolderOptions {
 
 /** A number at the root of a state, or undefined. */
 export function stateNumber(state: StateValue, key: string): number | undefined {
-  if (typeof state !== "object" || state === null || Array.isArray(state) || state instanceof Uint8Array) {
-    return undefined;
-  }
-  const value = Object.hasOwn(state, key) ? state[key] : undefined;
+  const value = stateField(state, key);
   return typeof value === "number" ? value : undefined;
 }
 

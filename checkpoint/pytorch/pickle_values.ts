@@ -3,7 +3,7 @@
  * Python would build by calling something is one of the classes below, which do nothing.
  */
 import { DinogradError } from "../../engine/errors.ts";
-import type { StateValue } from "../bundle/header.ts";
+import type { StateValue } from "../state_tree.ts";
 import type { StoredDType } from "../stored_tensor.ts";
 import { plainOrQuoted, quote } from "../quote.ts";
 

@@ -1,5 +1,5 @@
 /** The questions of `doctor` about file, configuration and parameters. None of them changes anything. */
-import { listBundles, openBundle, type StateValue } from "../../checkpoint/mod.ts";
+import { asStateMap, listBundles, openBundle, stateField, type StateValue } from "../../checkpoint/mod.ts";
 import {
   CONFIG_GROUPS,
   type ConfigObject,
@@ -11,7 +11,6 @@ import { counted } from "../../detector/counted.ts";
 import { withoutAliases } from "../../detector/train/records/bundle_state.ts";
 import { outlineModel } from "../../detector/train/model_outline.ts";
 import { chooseFromFolder, isAddress, openRecord } from "../../detector/train/start/resume.ts";
-import { isStateMap, stateField } from "../shared/checkpoint_view.ts";
 import { asFinding, type Finding, fine, odd, wrong } from "./findings.ts";
 import { isFolder } from "../shared/files.ts";
 import { formatBytes } from "../shared/table.ts";
@@ -134,8 +133,7 @@ export function checkConfig(
 export function checkParameters(config: DinoConfig, { shapes, state, config: recorded }: CheckpointFacts): Finding[] {
   if (shapes === null) return [];
   const { tensors } = withoutAliases(outlineModel(config).stateDict());
-  const aliases = stateField(state?.model, "aliases");
-  const known = isStateMap(aliases) ? aliases : {};
+  const known = asStateMap(stateField(state?.model, "aliases"));
   const findings: Finding[] = [];
   const remedy = "resume with the checkpoint's own configuration, or start from its weights with --pretrain_model_path";
   // An average that the run did not have begins as a copy of the weights.

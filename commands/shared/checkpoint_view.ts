@@ -1,5 +1,13 @@
 /** What the commands about checkpoints share: choosing tensors by pattern, and showing states and tensors as text. */
-import { elementCount, elementReader, openBundle, type StateValue, type StoredTensor } from "../../checkpoint/mod.ts";
+import {
+  elementCount,
+  elementReader,
+  isStateMap,
+  openBundle,
+  stateField,
+  type StateValue,
+  type StoredTensor,
+} from "../../checkpoint/mod.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { exists, isFolder } from "./files.ts";
 
@@ -23,10 +31,8 @@ export function stateToJson(value: StateValue): unknown {
   if (typeof value === "number") return Number.isFinite(value) ? value : String(value);
   if (value instanceof Uint8Array) return `${value.length} bytes`;
   if (Array.isArray(value)) return value.map(stateToJson);
-  if (typeof value === "object" && value !== null) {
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, stateToJson(item)]));
-  }
-  return value;
+  if (!isStateMap(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, stateToJson(item)]));
 }
 
 const LONGEST_VALUE = 60;
@@ -53,9 +59,7 @@ export async function refuseTrainingState(path: string, verb: string): Promise<v
 
 /** One short line per key at the root of a state. */
 export function describeState(state: StateValue): [key: string, value: string][] {
-  if (typeof state !== "object" || state === null || Array.isArray(state) || state instanceof Uint8Array) {
-    return [["state", describeValue(state)]];
-  }
+  if (!isStateMap(state)) return [["state", describeValue(state)]];
   return Object.entries(state).map(([key, value]) => [key, describeValue(value)]);
 }
 
@@ -65,9 +69,7 @@ export function describeValue(value: StateValue | undefined): string {
   const text = JSON.stringify(stateToJson(value));
   if (text.length <= LONGEST_VALUE) return text;
   if (Array.isArray(value)) return `list of ${value.length}`;
-  if (typeof value === "object" && value !== null && !(value instanceof Uint8Array)) {
-    return `map of ${Object.keys(value).length}`;
-  }
+  if (isStateMap(value)) return `map of ${Object.keys(value).length}`;
   return `${text.slice(0, LONGEST_VALUE - 1)}…`;
 }
 
@@ -129,13 +131,4 @@ export function weightsState(state: StateValue): { [key: string]: StateValue } {
       ? {}
       : { config, runtime: { config: stateField(stateField(state, "runtime"), "config") ?? {} } }),
   };
-}
-
-export function isStateMap(value: StateValue | undefined): value is { [key: string]: StateValue } {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
-}
-
-/** The value under a key, or undefined where there is none. */
-export function stateField(value: StateValue | undefined, key: string): StateValue | undefined {
-  return isStateMap(value) && Object.hasOwn(value, key) ? value[key] : undefined;
 }

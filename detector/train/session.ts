@@ -4,7 +4,7 @@
  * `goOn` takes the rest: what is in none of them is either a pure function of what is, or a circumstance.
  */
 
-import type { BundleContent, StateValue } from "../../checkpoint/mod.ts";
+import { asStateMap, type BundleContent, type StateValue } from "../../checkpoint/mod.ts";
 import type { Device } from "../../engine/device/device.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { AdamW, clipGradNorm, type Optimizer, SGD, type StoredOptimizerState } from "../../engine/optim/mod.ts";
@@ -180,7 +180,7 @@ export class TrainingSession {
       classes: this.classes.map(({ id, name }) => ({ id, name })),
       data: this.data,
       freeze: [...this.freeze],
-      runtime: { ...asMap(runtime), config: incidental },
+      runtime: { ...asStateMap(runtime), config: incidental },
     };
     return { tensors, state };
   }
@@ -206,9 +206,6 @@ export class TrainingSession {
 }
 
 const randomState = (stream: RandomStream): StateValue => ({ key: [...stream.key], counter: stream.counter });
-
-const asMap = (value: StateValue): { [key: string]: StateValue } =>
-  typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array) ? value : {};
 
 /** What decides the numbers, and what may differ between equal runs. */
 function splitConfig(config: DinoConfig): [decided: StateValue, incidental: StateValue] {

@@ -5,6 +5,7 @@
  */
 
 import {
+  asStateMap,
   type Bundle,
   openBundle,
   openPth,
@@ -13,6 +14,7 @@ import {
   type PickleValue,
   type PthFile,
   stateDictOf,
+  stateField,
   type StateValue,
   type StoredDType,
   type StoredTensor,
@@ -132,7 +134,7 @@ function weightsOf(
 function fromBundle(bundle: Bundle): WeightsFile {
   const { state, path } = bundle;
   const all = weightsOf(bundle.tensors, (name) => bundle.read(name));
-  const aliases = Object.entries(asMap(asMap(asMap(state).model).aliases));
+  const aliases = Object.entries(asStateMap(stateField(stateField(state, "model"), "aliases")));
   const under = (prefix: string): Map<string, NamedWeight> => {
     const found = new Map<string, NamedWeight>();
     for (const [name, weight] of all) if (name.startsWith(prefix)) found.set(name.slice(prefix.length), weight);
@@ -143,15 +145,15 @@ function fromBundle(bundle: Bundle): WeightsFile {
     return found;
   };
   const ema = under("ema/");
-  const decided = asMap(state).config;
-  const incidental = asMap(asMap(asMap(state).runtime).config);
+  const decided = stateField(state, "config");
+  const incidental = asStateMap(stateField(stateField(state, "runtime"), "config"));
   return {
     path,
     kind: "bundle",
     tensors: modelNames(under("model/"), path),
     ema: ema.size > 0 ? modelNames(ema, path) : null,
-    classes: classesOf(asMap(state).classes),
-    config: decided === undefined ? null : configKeysOf({ ...asMap(decided), ...incidental }),
+    classes: classesOf(stateField(state, "classes")),
+    config: decided === undefined ? null : configKeysOf({ ...asStateMap(decided), ...incidental }),
     bundle,
     [Symbol.asyncDispose]: () => bundle.close(),
   };
@@ -181,7 +183,7 @@ function fromPth(file: PthFile): WeightsFile {
     tensors: key === undefined ? read(root, path) : read(pickleGet(root, key), `${path}, ${key}`),
     ema: average instanceof Map ? read(average, `${path}, ema_model`) : null,
     classes: null,
-    config: args === undefined || args === null ? null : configKeysOf(asMap(toStateValue(args))),
+    config: args === undefined || args === null ? null : configKeysOf(asStateMap(toStateValue(args))),
     pth: file,
     [Symbol.asyncDispose]: () => file.close(),
   };
@@ -204,15 +206,10 @@ function modelNames(weights: Weights, path: string): Weights {
   return new Map(kept.map(([name, weight]) => [prefix + name, weight]));
 }
 
-function asMap(value: StateValue | undefined): { readonly [key: string]: StateValue } {
-  const isMap = typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
-  return isMap ? value : {};
-}
-
 function classesOf(value: StateValue | undefined): ClassName[] | null {
   if (!Array.isArray(value) || value.length === 0) return null;
   return value.flatMap((entry) => {
-    const { id, name } = asMap(entry);
+    const { id, name } = asStateMap(entry);
     return typeof id === "number" && typeof name === "string" ? [{ id, name }] : [];
   });
 }

@@ -7,7 +7,8 @@ import {
   FOOTER_BYTES,
   PRELUDE_BYTES,
 } from "../../checkpoint/bundle/format.ts";
-import { encodeMsgpack, type StateValue } from "../../checkpoint/bundle/header.ts";
+import { encodeCanonical } from "../../checkpoint/bundle/canonical.ts";
+import type { StateValue } from "../../checkpoint/state_tree.ts";
 import { crc32, sha256 } from "../../checkpoint/codec/native_codec.ts";
 
 /** A row of a forged chunk table; what is left out is right. */
@@ -35,7 +36,7 @@ export interface Forgery {
 /** The bytes of a forged bundle. */
 export function forge({ tensors = [], chunks = [], state = null, extra = {}, header }: Forgery): Uint8Array {
   const table = new Uint8Array(chunks.length * CHUNK_RECORD_BYTES);
-  const encode = () => header ?? encodeMsgpack({ writer: "forger", tensors, state, chunks: table, ...extra });
+  const encode = () => header ?? encodeCanonical({ writer: "forger", tensors, state, chunks: table, ...extra });
   const start = dataStart(encode().length);
   const view = new DataView(table.buffer);
   const padded = chunks.map(({ stored }) => Math.ceil(stored.length / 64) * 64);

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { MAX_HEADER_BYTES } from "../../checkpoint/bundle/format.ts";
 import { openBundle, type StateValue } from "../../checkpoint/mod.ts";
-import { encodeMsgpack } from "../../checkpoint/bundle/header.ts";
+import { encodeCanonical } from "../../checkpoint/bundle/canonical.ts";
 import { crc32, deflateRuns } from "../../checkpoint/codec/native_codec.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { forge, type Forgery, mendChecksums } from "./forge.ts";
@@ -67,6 +67,7 @@ const forgeries: [string, Forgery, string][] = [
   ["a negative axis", { tensors: [{ ...ROW, shape: [-4] }] }, "an axis of -4"],
   ["a shape of text", { tensors: [{ ...ROW, shape: ["4"] }] }, "an axis of 4"],
   ["a hundred axes", { tensors: [{ ...ROW, shape: new Array(100).fill(1) }] }, "100 axes"],
+  ["a name of 5000 characters", { tensors: [{ ...ROW, name: "a".repeat(5000) }] }, "at most 4096 characters"],
   ["a name that is a number", { tensors: [{ ...ROW, name: 5 }] }, "name as a string"],
   [
     "more chunks than there are",
@@ -137,12 +138,12 @@ const forgeries: [string, Forgery, string][] = [
     chunks: [{ stored: plane(bomb), rawBytes: 100_000, codec: 1, rawCrc: 1 }],
   }, "expected raw CRC 00000001"],
   ["a header without tensors", { extra: { tensors: 7 } }, "a list of tensors"],
-  ["a header that is a list", { header: encodeMsgpack([1, 2]) }, "expected a map"],
+  ["a header that is a list", { header: encodeCanonical([1, 2]) }, "expected a map"],
   ["a chunk table of half a row", { extra: { chunks: new Uint8Array(32) } }, "whole rows"],
   ["a header without writer", { extra: { writer: null } }, "the writer"],
   ["a tensor row that is no map", { tensors: [3] }, "a map for each tensor"],
-  ["a header that ends early", { header: encodeMsgpack({ writer: "w", tensors: [] }).slice(0, -1) }, "bytes more"],
-  ["bytes after the header's map", { header: Uint8Array.of(...encodeMsgpack({ a: 1 }), 0xc0) }, "expected the end"],
+  ["a header that ends early", { header: encodeCanonical({ writer: "w", tensors: [] }).slice(0, -1) }, "bytes more"],
+  ["bytes after the header's map", { header: Uint8Array.of(...encodeCanonical({ a: 1 }), 0xc0) }, "expected the end"],
   [
     "a key named twice",
     { header: Uint8Array.of(0x82, 0xa1, 0x61, 1, 0xa1, 0x61, 2) },

@@ -132,6 +132,12 @@ Deno.test("a tensor whose data does not fit its shape is refused by name", async
   await assertRejects(() => roundTrip({ tensors, state: null }), DinogradError, 'tensor "short": expected 12 bytes');
 });
 
+Deno.test("a name has at most 4096 characters", async () => {
+  const named = (length: number) => new Map([["é".repeat(length), randomTensor("i8", [1])]]);
+  assertEquals((await roundTrip({ tensors: named(4096), state: null })).tensors, named(4096));
+  await assertRejects(() => roundTrip({ tensors: named(4097), state: null }), DinogradError, "but found 4097");
+});
+
 Deno.test("tensors larger than a chunk are cut, compress to less than 0.87, and can be read one at a time", () =>
   inFolder(async (folder) => {
     const path = `${folder}/large.dino`;

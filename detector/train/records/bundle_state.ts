@@ -5,7 +5,7 @@
  * threads) is under `runtime`, which digests leave out.
  */
 
-import { type StateValue, type StoredTensor, storeTensors } from "../../../checkpoint/mod.ts";
+import { isStateMap, stateField, type StateValue, type StoredTensor, storeTensors } from "../../../checkpoint/mod.ts";
 import { describe } from "../../../engine/describe.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 import type { Tensor } from "../../../engine/tensor.ts";
@@ -16,10 +16,8 @@ export class StateReader {
 
   get(key: string): StateReader {
     const { value } = this;
-    if (typeof value !== "object" || value === null || Array.isArray(value) || value instanceof Uint8Array) {
-      return this.#fail("a map");
-    }
-    return new StateReader(Object.hasOwn(value, key) ? value[key] : null, `${this.place}.${key}`);
+    if (!isStateMap(value)) return this.#fail("a map");
+    return new StateReader(stateField(value, key) ?? null, `${this.place}.${key}`);
   }
   number(): number {
     return typeof this.value === "number" ? this.value : this.#fail("a number");
@@ -37,9 +35,7 @@ export class StateReader {
   }
   entries(): [string, StateReader][] {
     const { value } = this;
-    if (typeof value !== "object" || value === null || Array.isArray(value) || value instanceof Uint8Array) {
-      return this.#fail("a map");
-    }
+    if (!isStateMap(value)) return this.#fail("a map");
     return Object.entries(value).map(([key, inner]) => [key, new StateReader(inner, `${this.place}.${describe(key)}`)]);
   }
 

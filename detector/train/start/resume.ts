@@ -10,6 +10,7 @@ import {
   newestSound,
   RESUME_NAME,
   setAside,
+  stateField,
   type StateValue,
 } from "../../../checkpoint/mod.ts";
 import { DinogradError } from "../../../engine/errors.ts";
@@ -60,8 +61,7 @@ export async function chooseFromFolder(folder: string): Promise<FolderChoice> {
 }
 
 function isWeightsAlone(state: StateValue): boolean {
-  if (typeof state !== "object" || state === null || Array.isArray(state) || state instanceof Uint8Array) return false;
-  return Object.hasOwn(state, "kind") && state.kind === "dinograd weights";
+  return stateField(state, "kind") === "dinograd weights";
 }
 
 /** Whether a file to resume from is an address on the web instead. */
