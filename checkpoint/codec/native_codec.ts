@@ -55,20 +55,26 @@ export function inflateRaw(bytes: Uint8Array, expectedLength: number): Uint8Arra
 }
 
 /**
- * Inflates a zlib stream (RFC 1950), as PNG holds one: its checksum and its length must be the expected ones, and no byte
- * may follow. Never allocates much more than that length, whatever the stream would give.
+ * Inflates the zlib stream (RFC 1950) that bytes begin with, as PNG holds one; its checksum and its length must be the
+ * expected ones. Never allocates much more than that length, whatever the stream would give.
+ * @returns what it gives, and how many bytes it took; others may follow
  * @throws Error if the stream is broken or of another length
  */
-export function inflateZlib(bytes: Uint8Array, expectedLength: number): Uint8Array {
-  let result: Uint8Array;
+export function inflateZlib(
+  bytes: Uint8Array,
+  expectedLength: number,
+): { readonly inflated: Uint8Array; readonly taken: number } {
+  let result: { readonly buffer: Uint8Array; readonly engine: { readonly bytesWritten: number } };
   try {
-    result = zlib.inflateSync(bytes, { maxOutputLength: expectedLength });
+    // With `info` it is an object, of which the types of the platform know nothing.
+    result = zlib.inflateSync(bytes, { maxOutputLength: expectedLength, info: true }) as unknown as typeof result;
   } catch (cause) {
     if (!(cause instanceof Error && "code" in cause && cause.code === "ERR_BUFFER_TOO_LARGE")) throw cause;
     throw new Error(`expected ${expectedLength} bytes but found more`, { cause });
   }
-  if (result.length !== expectedLength) {
-    throw new Error(`expected ${expectedLength} bytes but found ${result.length}`);
+  const { buffer: inflated, engine: { bytesWritten: taken } } = result;
+  if (inflated.length !== expectedLength) {
+    throw new Error(`expected ${expectedLength} bytes but found ${inflated.length}`);
   }
-  return result;
+  return { inflated, taken };
 }

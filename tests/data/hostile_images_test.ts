@@ -113,9 +113,9 @@ for (const [what, bytes, reason] of damaged) {
   });
 }
 
-Deno.test("a PNG with remarks, several pieces of data, an empty one, and bytes after its end is read", async () => {
+Deno.test("a PNG with remarks, several pieces of data, an empty one, and bytes after its rows and its end is read", async () => {
   const text = pngChunk("tEXt", Uint8Array.of(65, 0, 66));
-  const streams = [stream.subarray(0, 7), new Uint8Array(), stream.subarray(7)];
+  const streams = [stream.subarray(0, 7), new Uint8Array(), stream.subarray(7), stream, Uint8Array.of(9)];
   const bytes = joinBytes(pngFile({ ...SMALL, streams, before: [text], after: [text] }), Uint8Array.of(1, 2, 3));
   assertEquals((await decodeImage(bytes, { name: "a" })).data, new Uint8Array(2700));
 });

@@ -31,7 +31,7 @@ const LARGE = 16_000_000;
 
 /** Complaints after which pixels are missing or made up. Others, such as stray bytes before a marker, lose nothing. */
 const LOSSES: readonly (readonly [pattern: RegExp, reason: string])[] = [
-  [/^Premature end of JPEG file/, "the file is truncated"],
+  [/Premature end of JPEG file/, "the file is truncated"],
   [/premature end of data segment/, "the JPEG data is damaged: a part of the picture is missing"],
   [/bad Huffman code|instead of RST/, "the JPEG data is damaged"],
 ];
@@ -76,7 +76,7 @@ export async function encodeJpeg(image: Image, { quality = 90 }: EncodeJpegOptio
 
 interface Outcome {
   readonly pixels?: ImageData;
-  /** The first thing the codec complained of; empty if nothing. */
+  /** What the codec complained of: the first damage, and what it gave up over; empty if nothing. */
   readonly complaint: string;
 }
 
@@ -85,11 +85,11 @@ async function tryDecode(bytes: Uint8Array): Promise<Outcome> {
   const ready = await decoder;
   complaints.length = 0;
   try {
-    return { pixels: ready.decode(bytes, false) ?? undefined, complaint: complaints[0] ?? "" };
+    return { pixels: ready.decode(bytes, false) ?? undefined, complaint: complaints.join("; ") };
   } catch (cause) {
     // After a fatal error the codec has "exited"; the next image gets a fresh instance.
     decoder = undefined;
-    return { complaint: complaints[0] ?? (cause instanceof Error ? cause.message : String(cause)) };
+    return { complaint: complaints.join("; ") || (cause instanceof Error ? cause.message : String(cause)) };
   }
 }
 

@@ -97,25 +97,29 @@ export function soundPng(
     } else if (name === "IDAT") {
       if (data.length > 0 && last !== "IDAT") throw damage("its pixels are interrupted by another chunk");
       data.push(content);
-      kept.push(chunk);
-    } else if (name === "IEND") kept.push(chunk);
-    else if (isCritical(bytes[at + 4])) throw damage(`its chunk ${name} is not known or in the wrong place`);
+    } else if (name !== "IEND" && isCritical(bytes[at + 4])) {
+      throw damage(`its chunk ${name} is not known or in the wrong place`);
+    }
     last = name;
     at = end;
   }
   if (data.length === 0) throw damage("it has no pixels");
   if (header.colourType === 3 && palette === undefined) throw damage("it has no palette");
-  checkRows(join(data), header);
-  return { header, file: join(kept) };
+  const stream = join(data);
+  const sound = stream.subarray(0, checkRows(stream, header));
+  return { header, file: join([...kept, chunkOf("IDAT", sound), chunkOf("IEND", new Uint8Array())]) };
 }
 
-/** Inflates the rows, only to see that they are all there and begin with a filter that exists. */
-function checkRows(stream: Uint8Array, header: PngHeader): void {
+/**
+ * Inflates the rows, only to see that they are all there and begin with a filter that exists. Returns the length of the
+ * stream that they fill, which some writers let be followed by more.
+ */
+function checkRows(stream: Uint8Array, header: PngHeader): number {
   const blocks = rowsOf(header);
   const expected = blocks.reduce((sum, { rows, rowBytes }) => sum + rows * rowBytes, 0);
-  let filtered: Uint8Array;
+  let result: ReturnType<typeof inflateZlib>;
   try {
-    filtered = inflateZlib(stream, expected);
+    result = inflateZlib(stream, expected);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw damage(`its pixels do not decompress as they should: ${reason}`, cause);
@@ -123,9 +127,22 @@ function checkRows(stream: Uint8Array, header: PngHeader): void {
   let at = 0;
   for (const { rows, rowBytes } of blocks) {
     for (let row = 0; row < rows; row++, at += rowBytes) {
-      if (filtered[at] > 4) throw damage(`a row has the filter ${filtered[at]}`);
+      const filter = result.inflated[at];
+      if (filter > 4) throw damage(`a row has the filter ${filter}`);
     }
   }
+  return result.taken;
+}
+
+/** A chunk with its length and checksum. */
+function chunkOf(name: string, content: Uint8Array): Uint8Array {
+  const chunk = new Uint8Array(content.length + 12);
+  const view = new DataView(chunk.buffer);
+  view.setUint32(0, content.length);
+  for (let at = 0; at < 4; at++) chunk[4 + at] = name.charCodeAt(at);
+  chunk.set(content, 8);
+  view.setUint32(8 + content.length, crc32(chunk.subarray(4, 8 + content.length)));
+  return chunk;
 }
 
 /** The rows of each pass, or of the only one; `rowBytes` counts the byte that names the filter. */
