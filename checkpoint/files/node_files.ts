@@ -40,6 +40,7 @@ class NodeFileHandle implements FileHandle {
 /** The real file system. */
 export const nodeFiles: FileLayer = {
   async open(path, mode) {
+    if (mode === "read") await refuseSpecial(path);
     const descriptor = await callback<number>((done) => fs.open(path, FLAGS[mode], done));
     return new NodeFileHandle(descriptor);
   },
@@ -57,6 +58,13 @@ export const nodeFiles: FileLayer = {
   },
   list: (path) => fs.promises.readdir(path),
 };
+
+/** Opening a pipe waits for a writer, for ever if none comes, and a device has no end. What is not there, opening tells. */
+async function refuseSpecial(path: string): Promise<void> {
+  const stats = await fs.promises.stat(path).catch(() => undefined);
+  if (stats === undefined || stats.isFile() || stats.isDirectory()) return;
+  throw Object.assign(new Error("a pipe, a device or the like"), { code: "EINVAL" });
+}
 
 /** What a lock records of its process and asks about another's. */
 export interface Processes {

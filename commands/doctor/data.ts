@@ -115,8 +115,9 @@ async function unreadable(
 /** Whether an image file begins and ends as one: quick, and no verdict, for some writers add bytes after the end. */
 async function looksWhole(path: string): Promise<boolean> {
   try {
+    const { size, isFile } = await Deno.stat(path);
+    if (!isFile) return false; // opening a pipe would wait for its writer
     using file = await Deno.open(path);
-    const { size } = await file.stat();
     const [start, end] = [new Uint8Array(4), new Uint8Array(64)];
     await file.read(start);
     await file.seek(Math.max(0, size - end.length), Deno.SeekMode.Start);

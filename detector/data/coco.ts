@@ -4,7 +4,8 @@
  * labels are the category ids as they are, images are ordered by id.
  */
 import { DinogradError } from "../../engine/errors.ts";
-import { type CocoCategory, type CocoFile, type CocoObject, parseCocoFile } from "./coco_file.ts";
+import { type CocoCategory, type CocoFile, type CocoObject, MAX_COCO_BYTES, parseCocoFile } from "./coco_file.ts";
+import { describe } from "../../engine/describe.ts";
 import { kindOf, readBytes, sha256 } from "./data_files.ts";
 import type { PixelTarget } from "./target.ts";
 
@@ -54,8 +55,9 @@ export async function openDataset(
   if (kind === "missing") throw new DinogradError("data", `data set folder ${root} does not exist`);
   const [images, annotations] = await findLayout(root, split);
   const imageFolder = `${root}/${images}`, annotationFile = `${root}/${annotations}`;
-  const bytes = await readBytes(annotationFile);
+  const bytes = await readBytes(annotationFile, { maxBytes: MAX_COCO_BYTES });
   const file = parseCocoFile(bytes, annotationFile);
+  requireNamesWithin(file, annotationFile);
   if (file.images.length === 0) throw new DinogradError("data", `${annotationFile}: the data set is empty: no images`);
   if (split === "train" && !file.annotations.some(({ iscrowd }) => iscrowd === 0)) {
     throw new DinogradError("data", `${annotationFile}: the data set is empty: no annotations to train on`);
@@ -64,6 +66,23 @@ export async function openDataset(
   if (options.numClasses !== undefined) dataset.requireClasses(options.numClasses);
   return dataset;
 }
+
+/** Names come from the file, which may be a stranger's: none leads out of the images' folder. Links in it are its owner's. */
+function requireNamesWithin({ images }: CocoFile, annotationFile: string): void {
+  const leaving = images.filter(({ file_name }) => LEAVES_FOLDER.test(file_name));
+  if (leaving.length === 0) return;
+  const [{ id, file_name }] = leaving;
+  throw new DinogradError(
+    "data",
+    `${annotationFile}: image ${id}: expected a file_name within the images' folder but found ${describe(file_name)}` +
+      `${
+        leaving.length > 1 ? ` (and ${leaving.length - 1} more like it)` : ""
+      }; a link in that folder may lead elsewhere`,
+  );
+}
+
+/** Nothing, a zero, a path from the root or a drive, or a part that is `..`, with slashes of either kind. */
+const LEAVES_FOLDER = /^$|\0|^[\\/]|^[A-Za-z]:[\\/]|(?:^|[\\/])\.\.(?:[\\/]|$)/;
 
 async function findLayout(root: string, split: Split): Promise<readonly [string, string]> {
   let foldersOnly: string | undefined;

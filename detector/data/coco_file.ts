@@ -6,6 +6,9 @@
 import { describe } from "../../engine/describe.ts";
 import { DinogradError } from "../../engine/errors.ts";
 
+/** A larger file does not fit into one of JavaScript's strings, which JSON is parsed from. */
+export const MAX_COCO_BYTES = 2 ** 29 - 25;
+
 /** An entry of `images`. */
 export interface CocoImage {
   /** What annotations refer to; unique in the file. */

@@ -7,9 +7,21 @@ import { mkdir, readdir, readFile, realpath, rmdir, stat, writeFile } from "node
 import { dirname, resolve } from "node:path";
 import { DinogradError } from "../../engine/errors.ts";
 
-/** Reads a whole file. Throws a `DinogradError` of kind "data" that names the path and the reason. */
-export async function readBytes(path: string): Promise<Uint8Array> {
+/** How a file is read. */
+export interface ReadOptions {
+  /** A larger file is refused by its size, before it is read. Default: no limit but that of the system. */
+  readonly maxBytes?: number;
+}
+
+/**
+ * Reads a whole regular file, also through links. Throws a `DinogradError` of kind "data" that names the path and the
+ * reason; a pipe or a device, which may never end, is refused unread.
+ */
+export async function readBytes(path: string, { maxBytes = Infinity }: ReadOptions = {}): Promise<Uint8Array> {
   try {
+    const stats = await stat(path);
+    if (!stats.isFile() && !stats.isDirectory()) throw new Error("it is a pipe, a device or the like");
+    if (stats.size > maxBytes) throw new Error(`expected at most ${maxBytes} bytes but found ${stats.size}`);
     const bytes = await readFile(path);
     return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   } catch (cause) {

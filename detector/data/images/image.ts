@@ -82,9 +82,19 @@ async function orRefuse<T>(name: string, read: () => T | Promise<T>): Promise<T>
   }
 }
 
-/** Reads and decodes an image file. Throws as `decodeImage`, and when the file cannot be read. */
+/** No pixel takes more in a file: four samples of 16 bits. */
+const MOST_BYTES_PER_PIXEL = 8;
+/** Room for what is no pixels: thumbnails, colour profiles, what programs note. */
+const MOST_OTHER_BYTES = 2 ** 26;
+
+/**
+ * Reads and decodes an image file. Throws as `decodeImage`, and when the file cannot be read, is no regular one, or is
+ * larger than an image of the allowed pixels can be.
+ */
 export async function readImage(path: string, options: Omit<DecodeOptions, "name"> = {}): Promise<Image> {
-  return await decodeImage(await readBytes(path), { name: path, ...options });
+  const { maxPixels = DEFAULT_MAX_IMAGE_PIXELS } = options;
+  const maxBytes = MOST_BYTES_PER_PIXEL * maxPixels + MOST_OTHER_BYTES;
+  return await decodeImage(await readBytes(path, { maxBytes }), { name: path, ...options });
 }
 
 /** A new image of one colour, black unless told otherwise. */
