@@ -39,6 +39,7 @@ export type {
   TopKCall,
 } from "./device/device.ts";
 export { DryDevice } from "./device/dry.ts";
+export type { ColumnLaunch, IndexedLaunch, RowLaunch } from "./device/launches.ts";
 export { ReferenceDevice } from "./device/reference.ts";
 export { createCpuDevice } from "./device/wasm/device.ts";
 export type { WasmRuntimeOptions } from "./device/wasm/runtime/runtime.ts";
@@ -49,31 +50,32 @@ export type { DType, TensorData } from "./dtype.ts";
 export { DinogradError, type ErrorKind } from "./errors.ts";
 export type { BilinearSampler, Corner, Plane, SamplePoint } from "./kernel/language/bilinear.ts";
 export type { BinaryOp, Expr, ExprOp, LeafOp, UnaryOp } from "./kernel/language/expr.ts";
-export type {
-  ArithmeticOp,
-  BufferRef,
-  CompareOp,
-  IntegerOp,
-  Machine,
-  MathOp,
-  ReduceOp,
-  Value,
-  ValueType,
-  Variable,
-} from "./kernel/language/machine.ts";
+export type { Machine, Variable } from "./kernel/language/machine.ts";
 export type {
   Along,
-  ColumnLaunch,
   ColumnRecipe,
   IndexedKernel,
-  IndexedLaunch,
   KernelArguments,
   KernelBuffer,
-  RowLaunch,
   RowOutput,
   RowRecipe,
   RowReduction,
 } from "./kernel/language/recipes.ts";
+export type {
+  ArithmeticOp,
+  BufferRef,
+  CompareOp,
+  ConditionOf,
+  Float,
+  Int,
+  IntegerOp,
+  MathOp,
+  ReduceOp,
+  Value,
+  ValueMachine,
+  ValueType,
+  Vector,
+} from "./kernel/language/value.ts";
 export { defineOp, type OpCall, type OpDefinition } from "./op.ts";
 export * from "./nn/mod.ts";
 export * from "./ops/mod.ts";

@@ -11,7 +11,7 @@
 
 import type { DType, TensorData } from "../dtype.ts";
 import type { Expr } from "../kernel/language/expr.ts";
-import type { ColumnLaunch, IndexedLaunch, RowLaunch } from "../kernel/language/recipes.ts";
+import type { ColumnLaunch, IndexedLaunch, RowLaunch } from "./launches.ts";
 
 /** `reference` is the float64 oracle of tests, `dry` computes nothing. */
 export type DeviceKind = "cpu" | "webgpu" | "reference" | "dry";

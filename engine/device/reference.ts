@@ -6,9 +6,8 @@ import { DinogradError } from "../errors.ts";
 import type { DType, TensorData } from "../dtype.ts";
 import type { Expr } from "../kernel/language/expr.ts";
 import { emitColumn, emitExpr, emitRow } from "../kernel/language/emit.ts";
-import type { BufferRef } from "../kernel/language/machine.ts";
 import { NumbersMachine } from "../kernel/language/numbers.ts";
-import type { ColumnLaunch, IndexedLaunch, RowLaunch } from "../kernel/language/recipes.ts";
+import { BufferRef } from "../kernel/language/value.ts";
 import type {
   Buffer,
   Conv2dCall,
@@ -22,6 +21,7 @@ import type {
   MatmulCall,
   TopKCall,
 } from "./device.ts";
+import type { ColumnLaunch, IndexedLaunch, RowLaunch } from "./launches.ts";
 
 class ReferenceBuffer implements Buffer {
   readonly data: Float64Array;
@@ -76,7 +76,7 @@ export class ReferenceDevice implements Device {
     const buffers = [...inputs, ...outputs];
     const m = new NumbersMachine(buffers.map(dataOf));
     const at = {
-      buffers: floats(buffers.length),
+      buffers: floats(m, buffers.length),
       outer: outer.map((n) => m.int(n)),
       columns: m.int(columns),
       strides: strides.map((list) => list.map((n) => m.int(n))),
@@ -89,7 +89,7 @@ export class ReferenceDevice implements Device {
   column({ recipe, inputs, output, outer, reduced, inner, strides, scalars = [] }: ColumnLaunch): void {
     const buffers = [...inputs, output];
     const m = new NumbersMachine(buffers.map(dataOf));
-    const refs = floats(buffers.length);
+    const refs = floats(m, buffers.length);
     const at = {
       buffers: refs,
       reduced: m.int(reduced),
@@ -100,7 +100,7 @@ export class ReferenceDevice implements Device {
     for (let o = 0; o < outer; o++) {
       for (let j = 0; j < inner; j++) {
         const place = { outer: m.int(o), j: m.int(j), begin: m.int(0), count: m.int(reduced) };
-        m.store(refs[inputs.length], m.int(o * inner + j), emitColumn(m, recipe, place, at));
+        refs[inputs.length].store(m.int(o * inner + j), emitColumn(m, recipe, place, at));
       }
     }
   }
@@ -108,7 +108,7 @@ export class ReferenceDevice implements Device {
   indexed({ kernel, buffers, sizes, scalars = [], items }: IndexedLaunch): void {
     const m = new NumbersMachine(buffers.map(dataOf), kernel.lanes);
     const at = {
-      buffers: kernel.buffers.map(({ dtype }, index): BufferRef => ({ index, dtype })),
+      buffers: kernel.buffers.map(({ dtype }, index) => new BufferRef(m, index, dtype)),
       sizes: sizes.map((n) => m.int(n)),
       scalars: scalars.map((x) => m.float(x)),
     };
@@ -185,7 +185,8 @@ export class ReferenceDevice implements Device {
   }
 }
 
-const floats = (count: number): BufferRef[] => Array.from({ length: count }, (_, index) => ({ index, dtype: "f32" }));
+const floats = (m: NumbersMachine, count: number) =>
+  Array.from({ length: count }, (_, index) => new BufferRef(m, index, "f32"));
 
 /** An epilogue as a function of the product and its place. */
 function epilogue(after: Epilogue | undefined) {

@@ -2,7 +2,7 @@
 
 import { input, scalar } from "../kernel/language/expr.ts";
 import { batchNorm2d, groupNorm, layerNorm } from "../ops/normalize.ts";
-import type { IndexedKernel } from "../kernel/language/recipes.ts";
+import { defineKernel } from "../launch/kernel.ts";
 import { PointwiseKernel } from "../ops/pointwise_kernel.ts";
 import type { Tensor } from "../tensor.ts";
 import { constant } from "./initial.ts";
@@ -106,16 +106,12 @@ export class BatchNorm2d extends Module {
 }
 
 /** Adds one to an integer; one item. */
-const countKernel: IndexedKernel = {
-  kind: "indexed",
+const countKernel = defineKernel({
   name: "count_up",
-  buffers: [{ name: "count", dtype: "i32", access: "read_write" }],
-  sizes: [],
-  lanes: 1,
-  body: (m, item, { buffers: [count] }) => m.store(count, item, m.add(m.load(count, item), m.int(1))),
-};
-const countUp = (count: Tensor) =>
-  count.device.indexed({ kernel: countKernel, buffers: [count.buffer], sizes: [], items: 1 });
+  updates: { count: "i32" },
+  body: (_, { item, count }) => count.store(item, count.load(item).add(1)),
+});
+const countUp = (count: Tensor) => countKernel.launch({ count, items: 1 });
 
 /** A batch norm whose statistics and parameters are constants: a scale and a shift per channel. */
 export class FrozenBatchNorm2d extends Module {

@@ -1,17 +1,26 @@
 /**
- * Multi-scale deformable attention (Zhu et al., "Deformable DETR", arXiv:2010.04159, equation 3): each query looks at a
- * few points per head and level, found by itself, instead of at every pixel.
+ * Multi-scale deformable attention (Zhu et al., "Deformable DETR", arXiv:2010.04159, equations 2 and 3): each query looks at
+ * a few points per head and level, found by itself, instead of at every pixel. With the paper's names, for query q and
+ * head m,
  *
- *     output[n, q, m] = Σ_l Σ_p weight[n, q, m, l, p] · bilinear(value_l[n, m], location[n, q, m, l, p])
+ *     MSDeformAttn(z_q, p̂_q, {x^l}) = Σ_m W_m [ Σ_l Σ_k A_mlqk · W'_m x^l(φ_l(p̂_q) + Δp_mlqk) ]
  *
- * Locations are (x, y) in 0..1 of each level's image. All three kernels sample as `language/bilinear.ts` says.
+ * This op is the inner double sum. `value` is W'_m x; a location, φ_l(p̂_q) + Δp_mlqk divided by the level's size, comes from
+ * `sampling_locations.ts`; `attentionWeights` is A, whose softmax runs over l and k together; the projection W_m follows
+ * in `nn/deformable_attention.ts`. x^l(location) is bilinear sampling as `language/bilinear.ts` says:
+ *
+ *     output[n, q, m] = Σ_l Σ_k A[n, q, m, l, k] · Σ_c share_c(location) · value[n, pixel_c(location), m]
+ *
+ * where c runs over the four pixels around the location. Three kernels follow: this sum, its gradient for locations and
+ * weights, and its gradient for the values.
  */
 
 import type { Device } from "../device/device.ts";
 import type { Corner, Plane } from "../kernel/language/bilinear.ts";
-import type { BufferRef, Machine, Value } from "../kernel/language/machine.ts";
-import type { IndexedKernel, KernelBuffer } from "../kernel/language/recipes.ts";
-import { splitIndex } from "../kernel/language/split_index.ts";
+import { joinIndex, splitIndex } from "../kernel/language/index_arithmetic.ts";
+import type { BufferRef, Int } from "../kernel/language/value.ts";
+import { defineKernel } from "../launch/kernel.ts";
+import { memoize } from "../memoize.ts";
 import { defineOp } from "../op.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
@@ -19,202 +28,149 @@ import type { Tensor } from "../tensor.ts";
 /** Height and width of each level's image. */
 export type SpatialShapes = readonly (readonly [height: number, width: number])[];
 
-/** Heads, channels per head in chunks, tokens, queries, levels, points, in the order in which kernels get them. */
-const SIZES = ["heads", "channels", "chunks", "tokens", "queries", "levels", "points"];
+/** Channels are those of one head; chunks are the parts of them that items have; tokens are the pixels of all levels. */
+const SIZES = ["heads", "channels", "chunks", "tokens", "queries", "levelCount", "points"] as const;
 
-const read = (name: string, dtype: "f32" | "i32" = "f32"): KernelBuffer => ({ name, dtype, access: "read" });
-const written = (name: string): KernelBuffer => ({ name, dtype: "f32", access: "write" });
-
-/** The image of a level as a plane of `value`; `base` is its first token's place for this batch, head and channel. */
-function levelPlane(
-  m: Machine,
-  levels: BufferRef,
-  { level, base, stride }: { readonly level: Value; readonly base: Value; readonly stride: Value },
+/** The image x^l of a level, whose first token has its place at `base` plus `levels`' third number times `stride`. */
+function imageOf(
+  level: Int,
+  { levels, base, stride }: { readonly levels: BufferRef<"i32">; readonly base: Int; readonly stride: Int },
 ): Plane {
-  const at = m.mul(level, m.int(3));
-  const start = m.load(levels, m.add(at, m.int(2)));
-  return {
-    height: m.load(levels, at),
-    width: m.load(levels, m.add(at, m.int(1))),
-    base: m.add(base, m.mul(start, stride)),
-    stride,
-  };
+  const at = level.mul(3); // height, width and first token of each level
+  const start = levels.load(at.add(2));
+  return { height: levels.load(at), width: levels.load(at.add(1)), base: base.add(start.mul(stride)), stride };
 }
 
-/** Kernels for one vector length and `quads` vectors of channels per item. A chunk is what an item has of a head's channels. */
-interface DeformableKernels {
-  readonly forward: IndexedKernel;
-  readonly pointGradient: IndexedKernel;
-  readonly valueGradient: IndexedKernel;
-}
-
-const variants = new Map<string, DeformableKernels>();
-
-function kernelsFor({ lanes, quads, bands }: Layout): DeformableKernels {
-  const banded = bands > 1;
-  const key = `${lanes}x${quads} ${banded}`;
-  let kernels = variants.get(key);
-  if (!kernels) {
-    kernels = {
-      forward: forwardKernel(lanes, quads),
-      pointGradient: pointGradientKernel(lanes, quads),
-      valueGradient: valueGradientKernel(lanes, quads, banded),
-    };
-    variants.set(key, kernels);
-  }
-  return kernels;
-}
-
-/** An item is one query, head and chunk of channels. */
-function forwardKernel(lanes: 1 | 4, quads: number): IndexedKernel {
-  return {
-    kind: "indexed",
-    name: `deformable_attention_${lanes}x${quads}`,
-    buffers: [read("value"), read("locations"), read("weights"), read("levels", "i32"), written("output")],
+/** The sum of the equation. An item is one query, head and chunk of `quads` vectors of channels. */
+const forward = memoize((quads: number) =>
+  defineKernel({
+    name: `deformable_attention_x${quads}`,
+    reads: { value: "f32", locations: "f32", weights: "f32", levels: "i32" },
+    writes: { output: "f32" },
     sizes: SIZES,
-    lanes,
-    body: (m, item, { buffers: [value, locations, weights, levels, output], sizes }) => {
-      const [heads, channels, chunks, tokens, queries, levelCount, points] = sizes;
-      const [batch, query, head, chunk] = splitIndex(m, item, [queries, heads, chunks]);
-      const stride = m.mul(heads, channels);
-      const channel = m.add(m.mul(head, channels), m.mul(chunk, m.int(lanes * quads)));
-      const base = m.add(m.mul(m.mul(batch, tokens), stride), channel);
-      const flatQuery = m.add(m.mul(batch, queries), query);
-      const firstPoint = m.mul(m.mul(m.add(m.mul(flatQuery, heads), head), levelCount), points);
-      const totals = Array.from({ length: quads }, () => m.variable(m.splat(0)));
+    vectors: true,
+    body: (m, { item, value, locations, weights, levels, output, ...sizes }) => {
+      const { heads, channels, chunks, tokens, queries, levelCount, points } = sizes;
+      const [batch, query, head, chunk] = splitIndex(item, [queries, heads, chunks]);
+      const stride = heads.mul(channels);
+      const channel = head.mul(channels).add(chunk.mul(m.lanes * quads));
+      const base = batch.mul(tokens).mul(stride).add(channel);
+      const firstPoint = joinIndex([batch, query, head], [queries, heads]).mul(levelCount).mul(points);
+      const sums = Array.from({ length: quads }, () => m.variable(m.splat(0)));
       m.loop(levelCount, (l) => {
-        const sampler = m.bilinear(levelPlane(m, levels, { level: l, base, stride }));
-        m.loop(points, (p) => {
-          const at = m.add(firstPoint, m.add(m.mul(l, points), p));
-          const { corners } = sampler.at(locations, m.mul(at, m.int(2)), m.load(weights, at));
-          for (const corner of corners) {
-            const share = corner.share();
-            totals.forEach((total, quad) => {
-              const pixel = m.loadVec(value, m.add(corner.offset, m.int(quad * lanes)));
-              total.set(m.multiplyAdd(pixel, share, total.get()));
+        const image = m.bilinear(imageOf(l, { levels, base, stride }));
+        m.loop(points, (k) => {
+          const point = firstPoint.add(joinIndex([l, k], [points]));
+          const attention = weights.load(point);
+          for (const pixel of image.at(locations, point.mul(2), attention).corners) {
+            const share = pixel.share(); // attention included
+            sums.forEach((sum, quad) => {
+              const x = value.loadVec(pixel.offset.add(quad * m.lanes));
+              sum.set(x.multiplyAdd(share, sum.get()));
             });
           }
         });
       });
-      const target = m.add(m.mul(flatQuery, stride), channel);
-      totals.forEach((total, quad) => m.store(output, m.add(target, m.int(quad * lanes)), total.get()));
+      const target = joinIndex([batch, query], [queries]).mul(stride).add(channel);
+      sums.forEach((sum, quad) => output.store(target.add(quad * m.lanes), sum.get()));
     },
-  };
-}
+  })
+);
 
 /**
- * Gradients of locations and weights; an item is one query and head. With g_c = ⟨dy, pixel_c⟩ per corner:
- * d weight = Σ_c w_c g_c, and d x = weight · width · ((g_1 − g_0)(1 − f_y) + (g_3 − g_2) f_y), likewise for y.
+ * Gradients of locations and weights; an item is one query and head. With g_c = ⟨dy, pixel_c⟩ for the corners 0 1 above
+ * 2 3, and (f_x, f_y) how far the point is past the corner 0:
+ *
+ *     d A = Σ_c share_c g_c
+ *     d x = A · width · ((g_1 − g_0)(1 − f_y) + (g_3 − g_2) f_y)
+ *     d y = A · height · ((g_2 − g_0)(1 − f_x) + (g_3 − g_1) f_x)
  */
-function pointGradientKernel(lanes: 1 | 4, quads: number): IndexedKernel {
-  return {
-    kind: "indexed",
-    name: `deformable_attention_point_gradient_${lanes}x${quads}`,
-    buffers: [
-      read("value"),
-      read("locations"),
-      read("weights"),
-      read("levels", "i32"),
-      read("gradOutput"),
-      written("gradLocations"),
-      written("gradWeights"),
-    ],
+const pointGradient = memoize((quads: number) =>
+  defineKernel({
+    name: `deformable_attention_point_gradient_x${quads}`,
+    reads: { value: "f32", locations: "f32", weights: "f32", levels: "i32", gradOutput: "f32" },
+    writes: { gradLocations: "f32", gradWeights: "f32" },
     sizes: SIZES,
-    lanes,
-    body: (m, item, { buffers, sizes }) => {
-      const [value, locations, weights, levels, gradOutput, gradLocations, gradWeights] = buffers;
-      const [heads, channels, chunks, tokens, queries, levelCount, points] = sizes;
-      const [batch, query, head] = splitIndex(m, item, [queries, heads]);
-      const stride = m.mul(heads, channels);
-      const channel = m.mul(head, channels);
-      const base = m.add(m.mul(m.mul(batch, tokens), stride), channel);
-      const flatQuery = m.add(m.mul(batch, queries), query);
-      const firstPoint = m.mul(m.mul(m.add(m.mul(flatQuery, heads), head), levelCount), points);
-      const gradient = m.add(m.mul(flatQuery, stride), channel);
+    vectors: true,
+    body: (m, { item, value, locations, weights, levels, gradOutput, gradLocations, gradWeights, ...sizes }) => {
+      const { heads, channels, chunks, tokens, queries, levelCount, points } = sizes;
+      const [batch, query, head] = splitIndex(item, [queries, heads]);
+      const stride = heads.mul(channels);
+      const channel = head.mul(channels);
+      const base = batch.mul(tokens).mul(stride).add(channel);
+      const firstPoint = joinIndex([batch, query, head], [queries, heads]).mul(levelCount).mul(points);
+      const gradient = joinIndex([batch, query], [queries]).mul(stride).add(channel);
       m.loop(levelCount, (l) => {
-        const plane = levelPlane(m, levels, { level: l, base, stride });
-        const [width, height] = [m.toFloat(plane.width), m.toFloat(plane.height)];
-        const sampler = m.bilinear(plane);
-        m.loop(points, (p) => {
-          const at = m.add(firstPoint, m.add(m.mul(l, points), p));
-          const where = m.mul(at, m.int(2));
-          const point = sampler.at(locations, where);
-          const dots = point.corners.map(() => m.variable(m.splat(0)));
+        const plane = imageOf(l, { levels, base, stride });
+        const [width, height] = [plane.width.toFloat(), plane.height.toFloat()];
+        const image = m.bilinear(plane);
+        m.loop(points, (k) => {
+          const point = firstPoint.add(joinIndex([l, k], [points]));
+          const location = point.mul(2);
+          const { corners, fractionX: fx, fractionY: fy } = image.at(locations, location);
+          const dots = corners.map(() => m.variable(m.splat(0)));
           m.loop(chunks, (chunk) => {
             for (let quad = 0; quad < quads; quad++) {
-              const offset = m.add(m.mul(chunk, m.int(quads * lanes)), m.int(quad * lanes));
-              const dy = m.loadVec(gradOutput, m.add(gradient, offset));
-              point.corners.forEach((corner, c) => {
-                const pixel = m.loadVec(value, m.add(corner.offset, offset));
-                dots[c].set(m.multiplyAdd(pixel, dy, dots[c].get()));
+              const offset = chunk.mul(quads * m.lanes).add(quad * m.lanes);
+              const dy = gradOutput.loadVec(gradient.add(offset));
+              corners.forEach((corner, c) => {
+                const x = value.loadVec(corner.offset.add(offset));
+                dots[c].set(x.multiplyAdd(dy, dots[c].get()));
               });
             }
           });
-          const g = dots.map((dot, c) =>
-            m.select(point.corners[c].inside(), m.reduceLanes("sum", dot.get()), m.float(0))
-          );
-          const weightGradient = point.corners
-            .map((corner, c) => m.mul(corner.weight, g[c]))
-            .reduce((a, b) => m.add(a, b));
-          m.store(gradWeights, at, weightGradient);
-          const { fractionX: fx, fractionY: fy } = point;
-          const [restX, restY] = [m.sub(m.float(1), fx), m.sub(m.float(1), fy)];
-          const alongX = m.add(m.mul(m.sub(g[1], g[0]), restY), m.mul(m.sub(g[3], g[2]), fy));
-          const alongY = m.add(m.mul(m.sub(g[2], g[0]), restX), m.mul(m.sub(g[3], g[1]), fx));
-          const weight = m.load(weights, at);
-          m.store(gradLocations, where, m.mul(m.mul(alongX, width), weight));
-          m.store(gradLocations, m.add(where, m.int(1)), m.mul(m.mul(alongY, height), weight));
+          const g = dots.map((dot, c) => corners[c].inside().select(dot.get().sumLanes(), 0));
+          gradWeights.store(point, corners.map(({ weight }, c) => weight.mul(g[c])).reduce((a, b) => a.add(b)));
+          const [restX, restY] = [m.float(1).sub(fx), m.float(1).sub(fy)];
+          const alongX = g[1].sub(g[0]).mul(restY).add(g[3].sub(g[2]).mul(fy));
+          const alongY = g[2].sub(g[0]).mul(restX).add(g[3].sub(g[1]).mul(fx));
+          const attention = weights.load(point);
+          gradLocations.store(location, alongX.mul(width).mul(attention));
+          gradLocations.store(location.add(1), alongY.mul(height).mul(attention));
         });
       });
     },
-  };
-}
+  })
+);
 
 /**
- * The gradient of the values, without atomics: an item owns a level (or a band of its rows), head and chunk of channels,
- * goes through all queries' points in order and adds what falls to it. Bands trade scanning for parallelism. The output
- * starts as zeros.
+ * The gradient of the values: d value[pixel_c] += A · share_c · dy, without atomics. An item owns a level (or, banded, some of
+ * its rows), head and chunk of channels, goes through all queries' points in order and adds what falls to it. Bands trade
+ * scanning for parallelism. The output starts as zeros.
  */
-function valueGradientKernel(lanes: 1 | 4, quads: number, banded: boolean): IndexedKernel {
-  return {
-    kind: "indexed",
-    name: `deformable_attention_value_gradient_${lanes}x${quads}${banded ? "_banded" : ""}`,
-    buffers: [
-      read("locations"),
-      read("weights"),
-      read("levels", "i32"),
-      read("gradOutput"),
-      { name: "gradValue", dtype: "f32", access: "read_write" },
-    ],
+const valueGradient = memoize((quads: number, banded: boolean) =>
+  defineKernel({
+    name: `deformable_attention_value_gradient_x${quads}${banded ? "_banded" : ""}`,
+    reads: { locations: "f32", weights: "f32", levels: "i32", gradOutput: "f32" },
+    updates: { gradValue: "f32" },
     sizes: [...SIZES, "bands"],
-    lanes,
-    body: (m, item, { buffers: [locations, weights, levels, gradOutput, gradValue], sizes }) => {
-      const [heads, channels, chunks, tokens, queries, levelCount, points, bands] = sizes;
-      const [batch, l, band, head, chunk] = splitIndex(m, item, [levelCount, bands, heads, chunks]);
-      const stride = m.mul(heads, channels);
-      const channel = m.add(m.mul(head, channels), m.mul(chunk, m.int(lanes * quads)));
-      const base = m.add(m.mul(m.mul(batch, tokens), stride), channel);
-      const plane = levelPlane(m, levels, { level: l, base, stride });
-      const bandRows = m.div(m.add(plane.height, m.sub(bands, m.int(1))), bands);
-      const firstRow = m.mul(band, bandRows);
-      const endRow = m.add(firstRow, bandRows);
-      const isMine = ({ inside, row }: Corner) => m.both(inside(), m.both(m.le(firstRow, row), m.lt(row, endRow)));
-      const sampler = m.bilinear(plane);
+    vectors: true,
+    body: (m, { item, locations, weights, levels, gradOutput, gradValue, ...sizes }) => {
+      const { heads, channels, chunks, tokens, queries, levelCount, points, bands } = sizes;
+      const [batch, l, band, head, chunk] = splitIndex(item, [levelCount, bands, heads, chunks]);
+      const stride = heads.mul(channels);
+      const channel = head.mul(channels).add(chunk.mul(m.lanes * quads));
+      const base = batch.mul(tokens).mul(stride).add(channel);
+      const plane = imageOf(l, { levels, base, stride });
+      const bandRows = plane.height.add(bands.sub(1)).div(bands);
+      const firstRow = band.mul(bandRows);
+      const endRow = firstRow.add(bandRows);
+      const isMine = ({ inside, row }: Corner) => inside().and(row.ge(firstRow).and(row.lt(endRow)));
+      const image = m.bilinear(plane);
       m.loop(queries, (query) => {
-        const flatQuery = m.add(m.mul(batch, queries), query);
-        const firstPoint = m.mul(m.add(m.mul(m.add(m.mul(flatQuery, heads), head), levelCount), l), points);
-        const gradient = m.add(m.mul(flatQuery, stride), channel);
-        m.loop(points, (p) => {
-          const at = m.add(firstPoint, p);
-          const { corners } = sampler.at(locations, m.mul(at, m.int(2)), m.load(weights, at));
+        const flatQuery = joinIndex([batch, query], [queries]);
+        const firstPoint = joinIndex([flatQuery, head, l], [heads, levelCount]).mul(points);
+        const gradient = flatQuery.mul(stride).add(channel);
+        m.loop(points, (k) => {
+          const point = firstPoint.add(k);
+          const { corners } = image.at(locations, point.mul(2), weights.load(point));
           for (const corner of corners) {
             const add = () => {
-              const share = corner.share();
+              const share = corner.share(); // attention included
               for (let quad = 0; quad < quads; quad++) {
-                const offset = m.int(quad * lanes);
-                const dy = m.loadVec(gradOutput, m.add(gradient, offset));
-                const target = m.add(corner.offset, offset);
-                m.store(gradValue, target, m.multiplyAdd(dy, share, m.loadVec(gradValue, target)));
+                const dy = gradOutput.loadVec(gradient.add(quad * m.lanes));
+                const pixel = corner.offset.add(quad * m.lanes);
+                gradValue.store(pixel, dy.multiplyAdd(share, gradValue.loadVec(pixel)));
               }
             };
             if (banded) m.when(isMine(corner), add);
@@ -223,8 +179,8 @@ function valueGradientKernel(lanes: 1 | 4, quads: number, banded: boolean): Inde
         });
       });
     },
-  };
-}
+  })
+);
 
 interface Layout {
   readonly lanes: 1 | 4;
@@ -233,7 +189,7 @@ interface Layout {
   readonly bands: number;
 }
 
-/** Vectors of channels per item: many on the CPU, where finding the corners is dear; one on a GPU, which wants items. */
+/** Vectors of channels per item: many on the CPU, where finding the corners is expensive; one on a GPU, which wants items. */
 function layoutFor(device: Device, channels: number): Layout {
   const lanes = channels % 4 === 0 ? 4 : 1;
   const vectors = channels / lanes;
@@ -256,10 +212,11 @@ interface Saved extends Record<string, Tensor> {
   readonly levels: Tensor;
 }
 
-function sizesOf([value, locations]: readonly [Tensor, Tensor], chunks: number) {
-  const [batch, tokens, heads, channels] = value.shape;
-  const [, queries, , levels, points] = locations.shape;
-  return { batch, queries, heads, levels, sizes: [heads, channels, chunks, tokens, queries, levels, points] };
+/** What all three kernels are launched with. */
+function sizesOf([value, locations]: readonly [Tensor, Tensor], { lanes, chunks }: Layout) {
+  const [, tokens, heads, channels] = value.shape;
+  const [, queries, , levelCount, points] = locations.shape;
+  return { heads, channels, chunks, tokens, queries, levelCount, points, lanes };
 }
 
 const deformableAttentionOp = defineOp<Inputs, Options, Saved>({
@@ -282,41 +239,28 @@ const deformableAttentionOp = defineOp<Inputs, Options, Saved>({
   },
   run: ({ inputs: [value, locations, weights], options: { levels }, output, device }) => {
     const layout = layoutFor(device, value.shape[3]);
-    const { batch, queries, heads, sizes } = sizesOf([value, locations], layout.chunks);
-    device.indexed({
-      kernel: kernelsFor(layout).forward,
-      buffers: [value, locations, weights, levels, output].map(({ buffer }) => buffer),
-      sizes,
-      items: batch * queries * heads * layout.chunks,
-    });
+    const sizes = sizesOf([value, locations], layout);
+    const items = value.shape[0] * sizes.queries * sizes.heads * layout.chunks;
+    forward(layout.quads).launch({ value, locations, weights, levels, output, ...sizes, items });
   },
   save: ({ inputs: [value, locations, weights], options: { levels } }) => ({ value, locations, weights, levels }),
   gradient: ({ gradOutput, saved: { value, locations, weights, levels }, needs, device }) => {
     const layout = layoutFor(device, value.shape[3]);
-    const { chunks, bands } = layout;
-    const { batch, queries, heads, levels: levelCount, sizes } = sizesOf([value, locations], chunks);
-    const kernels = kernelsFor(layout);
-    const result: [Tensor | undefined, Tensor | undefined, Tensor | undefined] = [undefined, undefined, undefined];
-    if (needs[0]) {
-      result[0] = value.empty(value.shape).fill(0);
-      device.indexed({
-        kernel: kernels.valueGradient,
-        buffers: [locations, weights, levels, gradOutput, result[0]].map(({ buffer }) => buffer),
-        sizes: [...sizes, bands],
-        items: batch * levelCount * bands * heads * chunks,
-      });
+    const { quads, chunks, bands } = layout;
+    const [batch] = value.shape;
+    const sizes = sizesOf([value, locations], layout);
+    const { heads, queries, levelCount } = sizes;
+    const gradValue = needs[0] ? value.empty(value.shape).fill(0) : undefined;
+    if (gradValue) {
+      const items = batch * levelCount * bands * heads * chunks;
+      const operands = { locations, weights, levels, gradOutput, gradValue };
+      valueGradient(quads, bands > 1).launch({ ...operands, ...sizes, bands, items });
     }
-    if (needs[1] || needs[2]) {
-      result[1] = locations.empty(locations.shape);
-      result[2] = weights.empty(weights.shape);
-      device.indexed({
-        kernel: kernels.pointGradient,
-        buffers: [value, locations, weights, levels, gradOutput, result[1], result[2]].map(({ buffer }) => buffer),
-        sizes,
-        items: batch * queries * heads,
-      });
-    }
-    return result;
+    if (!needs[1] && !needs[2]) return [gradValue, undefined, undefined];
+    const [gradLocations, gradWeights] = [locations.empty(locations.shape), weights.empty(weights.shape)];
+    const operands = { value, locations, weights, levels, gradOutput, gradLocations, gradWeights };
+    pointGradient(quads).launch({ ...operands, ...sizes, items: batch * queries * heads });
+    return [gradValue, gradLocations, gradWeights];
   },
 });
 

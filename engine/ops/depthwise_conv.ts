@@ -3,99 +3,108 @@
  * channels last, so that four channels are one vector whatever the window's offset; other images are permuted around them.
  */
 
-import type { IndexedKernel } from "../kernel/language/recipes.ts";
-import { splitIndex } from "../kernel/language/split_index.ts";
+import { joinIndex, splitIndex } from "../kernel/language/index_arithmetic.ts";
+import type { Machine } from "../kernel/language/machine.ts";
+import type { Int } from "../kernel/language/value.ts";
+import { defineKernel, lanesOf } from "../launch/kernel.ts";
 import { defineOp } from "../op.ts";
-import { formatShape } from "../shape.ts";
+import { formatShape, type Shape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { permute } from "./layout.ts";
 
-const SIZES = ["height", "width", "vectors", "kernelHeight", "kernelWidth", "paddingY", "paddingX", "flip"];
+/** Of input and output images, windows and what is padded around; channels are counted in vectors. */
+const SIZES = [
+  ...["outHeight", "outWidth", "height", "width", "vectors"] as const,
+  ...["kernelHeight", "kernelWidth", "paddingY", "paddingX"] as const,
+] as const;
+
+/** The places 0 … count-1 that stay within 0..size when moved by `shift`: the first, and how many. */
+function within(m: Machine, { count, size, shift }: { readonly count: Int; readonly size: Int; readonly shift: Int }) {
+  const first = m.int(0).sub(shift).max(0);
+  return { first, count: count.min(size.sub(shift)).sub(first) };
+}
 
 /**
  * An item is a vector of channels of an output pixel. With `flip` 1 the window is turned around, which gives the input's
  * gradient from the output's.
  */
-const forwardKernel = (lanes: 1 | 4): IndexedKernel => ({
-  kind: "indexed",
-  name: `depthwise_conv_${lanes}`,
-  buffers: [
-    { name: "input", dtype: "f32", access: "read" },
-    { name: "weight", dtype: "f32", access: "read" },
-    { name: "output", dtype: "f32", access: "write" },
-  ],
-  sizes: ["outHeight", "outWidth", ...SIZES],
-  lanes,
-  body: (m, item, { buffers: [x, weight, output], sizes }) => {
-    const [outHeight, outWidth, height, width, vectors, kernelHeight, kernelWidth, paddingY, paddingX, flip] = sizes;
-    const [image, outY, outX, vector] = splitIndex(m, item, [outHeight, outWidth, vectors]);
-    const [top, left] = [m.sub(outY, paddingY), m.sub(outX, paddingX)];
-    const [firstY, firstX] = [top, left].map((start) => m.arithmetic("max", m.sub(m.int(0), start), m.int(0)));
-    const rows = m.sub(m.arithmetic("min", kernelHeight, m.sub(height, top)), firstY);
-    const columns = m.sub(m.arithmetic("min", kernelWidth, m.sub(width, left)), firstX);
-    const last = m.sub(m.mul(kernelHeight, kernelWidth), m.int(1));
+const convolution = defineKernel({
+  name: "depthwise_conv",
+  reads: { input: "f32", weight: "f32" },
+  writes: { output: "f32" },
+  sizes: [...SIZES, "flip"],
+  vectors: true,
+  body: (m, at) => {
+    const { item, input, weight, output, height, width, vectors, kernelHeight, kernelWidth } = at;
+    const [image, outY, outX, vector] = splitIndex(item, [at.outHeight, at.outWidth, vectors]);
+    const [top, left] = [outY.sub(at.paddingY), outX.sub(at.paddingX)];
+    const rows = within(m, { count: kernelHeight, size: height, shift: top });
+    const columns = within(m, { count: kernelWidth, size: width, shift: left });
+    const last = kernelHeight.mul(kernelWidth).sub(1);
     const total = m.variable(m.splat(0));
-    m.loop(rows, (row) => {
-      const ky = m.add(firstY, row);
-      const y = m.add(m.mul(image, height), m.add(top, ky));
-      m.loop(columns, (column) => {
-        const kx = m.add(firstX, column);
-        const tap = m.add(m.mul(ky, kernelWidth), kx);
-        const turned = m.select(m.eq(flip, m.int(1)), m.sub(last, tap), tap);
-        const pixel = m.add(m.mul(y, width), m.add(left, kx));
-        const value = m.loadVec(x, m.mul(m.add(m.mul(pixel, vectors), vector), m.int(lanes)));
-        const factor = m.loadVec(weight, m.mul(m.add(m.mul(turned, vectors), vector), m.int(lanes)));
-        total.set(m.add(total.get(), m.mul(value, factor)));
+    m.loop(rows.count, (row) => {
+      const ky = rows.first.add(row);
+      m.loop(columns.count, (column) => {
+        const kx = columns.first.add(column);
+        const tap = joinIndex([ky, kx], [kernelWidth]);
+        const turned = at.flip.eq(1).select(last.sub(tap), tap);
+        const pixel = joinIndex([image, top.add(ky), left.add(kx)], [height, width]);
+        const value = input.loadVec(joinIndex([pixel, vector], [vectors]).mul(m.lanes));
+        const factor = weight.loadVec(joinIndex([turned, vector], [vectors]).mul(m.lanes));
+        total.add(value.mul(factor));
       });
     });
-    m.store(output, m.mul(item, m.int(lanes)), total.get());
+    output.store(item.mul(m.lanes), total.get());
   },
 });
 
 /** An item is a tap of the window and a vector of channels; it goes over all pixels, each row's sum by itself. */
-const weightKernel = (lanes: 1 | 4): IndexedKernel => ({
-  kind: "indexed",
-  name: `depthwise_conv_weight_gradient_${lanes}`,
-  buffers: [
-    { name: "input", dtype: "f32", access: "read" },
-    { name: "gradOutput", dtype: "f32", access: "read" },
-    { name: "gradWeight", dtype: "f32", access: "write" },
-  ],
-  sizes: ["batch", "outHeight", "outWidth", ...SIZES],
-  lanes,
-  body: (m, item, { buffers: [x, gradOutput, gradWeight], sizes }) => {
-    const [batch, outHeight, outWidth, height, width, vectors, , kernelWidth, paddingY, paddingX] = sizes;
-    const [ky, kx, vector] = splitIndex(m, item, [kernelWidth, vectors]);
-    const [shiftY, shiftX] = [m.sub(ky, paddingY), m.sub(kx, paddingX)];
-    const [firstY, firstX] = [shiftY, shiftX].map((shift) => m.arithmetic("max", m.sub(m.int(0), shift), m.int(0)));
-    const rows = m.sub(m.arithmetic("min", outHeight, m.sub(height, shiftY)), firstY);
-    const columns = m.sub(m.arithmetic("min", outWidth, m.sub(width, shiftX)), firstX);
+const weightGradient = defineKernel({
+  name: "depthwise_conv_weight_gradient",
+  reads: { input: "f32", gradOutput: "f32" },
+  writes: { gradWeight: "f32" },
+  sizes: ["batch", ...SIZES],
+  vectors: true,
+  body: (m, at) => {
+    const { item, input, gradOutput, gradWeight, batch, outHeight, outWidth, height, width, vectors } = at;
+    const [ky, kx, vector] = splitIndex(item, [at.kernelWidth, vectors]);
+    const [shiftY, shiftX] = [ky.sub(at.paddingY), kx.sub(at.paddingX)];
+    const rows = within(m, { count: outHeight, size: height, shift: shiftY });
+    const columns = within(m, { count: outWidth, size: width, shift: shiftX });
     const total = m.variable(m.splat(0));
     m.loop(batch, (image) => {
-      m.loop(rows, (row) => {
-        const outY = m.add(firstY, row);
-        const inRow = m.mul(m.add(m.mul(image, height), m.add(outY, shiftY)), width);
-        const outRow = m.mul(m.add(m.mul(image, outHeight), outY), outWidth);
+      m.loop(rows.count, (row) => {
+        const outY = rows.first.add(row);
+        const inRow = joinIndex([image, outY.add(shiftY)], [height]).mul(width);
+        const outRow = joinIndex([image, outY], [outHeight]).mul(outWidth);
         const sum = m.variable(m.splat(0));
-        m.loop(columns, (column) => {
-          const outX = m.add(firstX, column);
-          const at = (pixel: typeof outX) => m.mul(m.add(m.mul(pixel, vectors), vector), m.int(lanes));
-          const value = m.loadVec(x, at(m.add(inRow, m.add(outX, shiftX))));
-          const gradient = m.loadVec(gradOutput, at(m.add(outRow, outX)));
-          sum.set(m.add(sum.get(), m.mul(value, gradient)));
+        m.loop(columns.count, (column) => {
+          const outX = columns.first.add(column);
+          const vectorOf = (pixel: Int) => joinIndex([pixel, vector], [vectors]).mul(m.lanes);
+          const value = input.loadVec(vectorOf(inRow.add(outX.add(shiftX))));
+          const gradient = gradOutput.loadVec(vectorOf(outRow.add(outX)));
+          sum.add(value.mul(gradient));
         });
-        total.set(m.add(total.get(), sum.get()));
+        total.add(sum.get());
       });
     });
-    m.store(gradWeight, m.mul(item, m.int(lanes)), total.get());
+    gradWeight.store(item.mul(m.lanes), total.get());
   },
 });
 
-const forwards = { 1: forwardKernel(1), 4: forwardKernel(4) };
-const weightGradients = { 1: weightKernel(1), 4: weightKernel(4) };
-
 interface Options {
   readonly padding: readonly [number, number];
+}
+
+/** The sizes of a convolution of images [N, H, W, C] with taps [kh, kw, C] into [N, H', W', C]. */
+function sizesOf(image: Shape, { taps, output, padding }: { taps: Shape; output: Shape; padding: Options["padding"] }) {
+  const [, height, width, channels] = image;
+  const lanes = lanesOf(channels);
+  const [kernelHeight, kernelWidth] = taps;
+  const [, outHeight, outWidth] = output;
+  const [paddingY, paddingX] = padding;
+  const sizes = { outHeight, outWidth, height, width, vectors: channels / lanes };
+  return { ...sizes, kernelHeight, kernelWidth, paddingY, paddingX, lanes };
 }
 
 /** Convolves x [N, H, W, C] with taps [kh, kw, C] into [N, H', W', C]. */
@@ -104,18 +113,9 @@ function convolve(
   { x, taps }: { readonly x: Tensor; readonly taps: Tensor },
   { padding, flip }: Options & { readonly flip: boolean },
 ): Tensor {
-  const [, height, width, channels] = x.shape;
-  const lanes = channels % 4 === 0 ? 4 : 1;
-  const [outHeight, outWidth] = output.shape.slice(1);
-  x.device.indexed({
-    kernel: forwards[lanes],
-    buffers: [x.buffer, taps.buffer, output.buffer],
-    sizes: [
-      ...[outHeight, outWidth, height, width, channels / lanes],
-      ...[taps.shape[0], taps.shape[1], ...padding, Number(flip)],
-    ],
-    items: output.size / lanes,
-  });
+  const sizes = sizesOf(x.shape, { taps: taps.shape, output: output.shape, padding });
+  const items = output.size / sizes.lanes;
+  convolution.launch({ input: x, weight: taps, output, ...sizes, flip: Number(flip), items });
   return output;
 }
 
@@ -135,25 +135,17 @@ const depthwiseOp = defineOp<readonly [Tensor, Tensor], Options, { x: Tensor; ta
   },
   run: ({ inputs: [x, taps], options, output }) => void convolve(output, { x, taps }, { ...options, flip: false }),
   save: ({ inputs: [x, taps] }) => ({ x, taps }),
-  gradient: ({ gradOutput, saved: { x, taps }, options: { padding }, needs, device }) => {
-    const [kernelHeight, kernelWidth, channels] = taps.shape;
+  gradient: ({ gradOutput, saved: { x, taps }, options: { padding }, needs }) => {
+    const [kernelHeight, kernelWidth] = taps.shape;
     const opposite = [kernelHeight - 1 - padding[0], kernelWidth - 1 - padding[1]] as const;
     const gradX = needs[0]
       ? convolve(x.empty(x.shape), { x: gradOutput, taps }, { padding: opposite, flip: true })
       : undefined;
     if (!needs[1]) return [gradX, undefined];
     const gradTaps = taps.empty(taps.shape);
-    const lanes = channels % 4 === 0 ? 4 : 1;
-    const [batch, height, width] = x.shape;
-    device.indexed({
-      kernel: weightGradients[lanes],
-      buffers: [x.buffer, gradOutput.buffer, gradTaps.buffer],
-      sizes: [
-        ...[batch, ...gradOutput.shape.slice(1, 3), height, width, channels / lanes],
-        ...[kernelHeight, kernelWidth, ...padding, 0],
-      ],
-      items: taps.size / lanes,
-    });
+    const sizes = sizesOf(x.shape, { taps: taps.shape, output: gradOutput.shape, padding });
+    const items = taps.size / sizes.lanes;
+    weightGradient.launch({ input: x, gradOutput, gradWeight: gradTaps, batch: x.shape[0], ...sizes, items });
     return [gradX, gradTaps];
   },
 });

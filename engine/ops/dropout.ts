@@ -4,8 +4,9 @@
  * as `RandomStream` gives, so nothing is stored for the gradient but where the stream stood.
  */
 
-import type { Machine, Value } from "../kernel/language/machine.ts";
-import type { IndexedKernel } from "../kernel/language/recipes.ts";
+import type { Machine } from "../kernel/language/machine.ts";
+import type { Int } from "../kernel/language/value.ts";
+import { defineKernel } from "../launch/kernel.ts";
 import { claimNoise } from "../noise.ts";
 import { defineOp } from "../op.ts";
 import type { RandomStream } from "../random.ts";
@@ -13,46 +14,40 @@ import type { Tensor } from "../tensor.ts";
 import { THREEFRY_PARITY, THREEFRY_ROTATIONS } from "../threefry.ts";
 
 /** Threefry-2x32-20 on the machine: the first word for the counter (low, high). See `threefry.ts`. */
-function threefryWord(m: Machine, key: readonly [Value, Value], counter: readonly [Value, Value]): Value {
-  const schedule = [
-    key[0],
-    key[1],
-    m.integer("xor", m.integer("xor", m.int(THREEFRY_PARITY), key[0]), key[1]),
-  ];
-  let x = m.add(counter[0], schedule[0]);
-  let y = m.add(counter[1], schedule[1]);
+function threefryWord(m: Machine, key: readonly [Int, Int], counter: readonly [Int, Int]): Int {
+  const schedule = [key[0], key[1], m.int(THREEFRY_PARITY).xor(key[0]).xor(key[1])];
+  let x = counter[0].add(schedule[0]);
+  let y = counter[1].add(schedule[1]);
   for (let group = 0; group < 5; group++) {
     for (let round = 0; round < 4; round++) {
       const rotation = THREEFRY_ROTATIONS[(group % 2) * 4 + round];
-      x = m.add(x, y);
-      const left = m.integer("shl", y, m.int(rotation));
-      y = m.integer("xor", m.integer("or", left, m.integer("shrU", y, m.int(32 - rotation))), x);
+      x = x.add(y);
+      y = y.shiftLeft(rotation).or(y.shiftRight(32 - rotation)).xor(x);
     }
-    x = m.add(x, schedule[(group + 1) % 3]);
-    y = m.add(m.add(y, schedule[(group + 2) % 3]), m.int(group + 1));
+    x = x.add(schedule[(group + 1) % 3]);
+    y = y.add(schedule[(group + 2) % 3]).add(group + 1);
   }
   return x;
 }
 
 /** An item is an element. */
-const kernel: IndexedKernel = {
-  kind: "indexed",
+const drop = defineKernel({
   name: "dropout",
-  buffers: [{ name: "input", dtype: "f32", access: "read" }, { name: "output", dtype: "f32", access: "write" }],
+  reads: { input: "f32" },
+  writes: { output: "f32" },
   sizes: ["key0", "key1", "counterLow", "counterHigh"],
   scalars: ["probability", "scale"],
-  lanes: 1,
-  body: (m, item, { buffers: [input, output], sizes: [key0, key1, low, high], scalars: [probability, scale] }) => {
-    const index = m.add(low, item);
+  body: (m, { item, input, output, key0, key1, counterLow, counterHigh, probability, scale }) => {
+    const index = counterLow.add(item);
     // The sum has carried where it is less than a summand, as unsigned numbers; flipping the sign compares those.
-    const flip = (value: Value) => m.integer("xor", value, m.int(-0x80000000));
-    const carry = m.select(m.lt(flip(index), flip(low)), m.int(1), m.int(0));
-    const word = threefryWord(m, [key0, key1], [index, m.add(high, carry)]);
-    const uniform = m.mul(m.toFloat(m.integer("shrU", word, m.int(8))), m.float(2 ** -24));
-    const kept = m.mul(m.load(input, item), scale);
-    m.store(output, item, m.select(m.lt(uniform, probability), m.float(0), kept));
+    const flip = (value: Int) => value.xor(-0x80000000);
+    const carry = flip(index).lt(flip(counterLow)).select(m.int(1), 0);
+    const word = threefryWord(m, [key0, key1], [index, counterHigh.add(carry)]);
+    const uniform = word.shiftRight(8).toFloat().mul(2 ** -24);
+    const kept = input.load(item).mul(scale);
+    output.store(item, uniform.lt(probability).select(m.float(0), kept));
   },
-};
+});
 
 /** Which numbers a mask is made of. */
 export interface DropoutNoise {
@@ -77,11 +72,10 @@ export const applyDropout = (x: Tensor, noise: DropoutNoise): Tensor => dropInto
 
 function dropInto(output: Tensor, x: Tensor, noise: DropoutNoise): Tensor {
   const { key, counter, probability } = noise;
-  x.device.indexed({
-    kernel,
-    buffers: [x.buffer, output.buffer],
-    sizes: [key[0] | 0, key[1] | 0, counter | 0, Math.floor(counter / 2 ** 32) | 0],
-    scalars: [Math.fround(probability), 1 / (1 - probability)],
+  drop.launch({
+    ...{ input: x, output, key0: key[0] | 0, key1: key[1] | 0 },
+    ...{ counterLow: counter | 0, counterHigh: Math.floor(counter / 2 ** 32) | 0 },
+    ...{ probability: Math.fround(probability), scale: 1 / (1 - probability) },
     items: x.size,
   });
   return output;

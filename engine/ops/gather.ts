@@ -4,66 +4,55 @@
  */
 
 import type { Device } from "../device/device.ts";
-import type { IndexedKernel } from "../kernel/language/recipes.ts";
-import { splitIndex } from "../kernel/language/split_index.ts";
+import { joinIndex, splitIndex } from "../kernel/language/index_arithmetic.ts";
+import { defineKernel, lanesOf } from "../launch/kernel.ts";
 import { defineOp } from "../op.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 
 /** An item is a vector of a picked row. A number outside 0..rows-1 gives NaN instead of someone else's memory. */
-const gatherKernel = (lanes: 1 | 4): IndexedKernel => ({
-  kind: "indexed",
-  name: `gather_${lanes}`,
-  buffers: [
-    { name: "source", dtype: "f32", access: "read" },
-    { name: "indices", dtype: "i32", access: "read" },
-    { name: "target", dtype: "f32", access: "write" },
-  ],
+const gather = defineKernel({
+  name: "gather",
+  reads: { source: "f32", indices: "i32" },
+  writes: { target: "f32" },
   sizes: ["rows", "picked", "vectors"],
-  lanes,
-  body: (m, item, { buffers: [source, indices, target], sizes: [rows, picked, vectors] }) => {
-    const [batch, pick, vector] = splitIndex(m, item, [picked, vectors]);
-    const index = m.load(indices, m.add(m.mul(batch, picked), pick));
-    const valid = m.both(m.le(m.int(0), index), m.lt(index, rows));
-    const row = m.add(m.mul(batch, rows), m.select(valid, index, m.int(0)));
-    const from = m.mul(m.add(m.mul(row, vectors), vector), m.int(lanes));
-    m.store(target, m.mul(item, m.int(lanes)), m.select(valid, m.loadVec(source, from), m.splat(NaN)));
+  vectors: true,
+  body: (m, { item, source, indices, target, rows, picked, vectors }) => {
+    const [batch, pick, vector] = splitIndex(item, [picked, vectors]);
+    const index = indices.load(joinIndex([batch, pick], [picked]));
+    const valid = index.ge(0).and(index.lt(rows));
+    const row = valid.select(index, 0);
+    const value = source.loadVec(joinIndex([batch, row, vector], [rows, vectors]).mul(m.lanes));
+    target.store(item.mul(m.lanes), valid.select(value, NaN));
   },
 });
 
 /** An item is a batch and `width` neighbouring vectors of columns. The target starts as zeros. */
-const scatterKernel = (lanes: 1 | 4): IndexedKernel => ({
-  kind: "indexed",
-  name: `scatter_add_${lanes}`,
-  buffers: [
-    { name: "source", dtype: "f32", access: "read" },
-    { name: "indices", dtype: "i32", access: "read" },
-    { name: "target", dtype: "f32", access: "read_write" },
-  ],
+const scatterAdd = defineKernel({
+  name: "scatter_add",
+  reads: { source: "f32", indices: "i32" },
+  updates: { target: "f32" },
   sizes: ["rows", "picked", "vectors", "width", "parts"],
-  lanes,
-  body: (m, item, { buffers: [source, indices, target], sizes: [rows, picked, vectors, width, parts] }) => {
-    const [batch, part] = splitIndex(m, item, [parts]);
-    const first = m.mul(part, width);
-    const count = m.arithmetic("min", width, m.sub(vectors, first));
+  vectors: true,
+  body: (m, { item, source, indices, target, rows, picked, vectors, width, parts }) => {
+    const [batch, part] = splitIndex(item, [parts]);
+    const first = part.mul(width);
+    const count = width.min(vectors.sub(first));
     m.loop(picked, (pick) => {
-      const from = m.add(m.mul(batch, picked), pick);
-      const index = m.load(indices, from);
-      m.when(m.both(m.le(m.int(0), index), m.lt(index, rows)), () => {
-        const sourceRow = m.add(m.mul(from, vectors), first);
-        const targetRow = m.add(m.mul(m.add(m.mul(batch, rows), index), vectors), first);
+      const from = joinIndex([batch, pick], [picked]);
+      const index = indices.load(from);
+      m.when(index.ge(0).and(index.lt(rows)), () => {
+        const sourceRow = joinIndex([from, first], [vectors]);
+        const targetRow = joinIndex([batch, index, first], [rows, vectors]);
         m.loop(count, (vector) => {
-          const at = m.mul(m.add(targetRow, vector), m.int(lanes));
-          const value = m.loadVec(source, m.mul(m.add(sourceRow, vector), m.int(lanes)));
-          m.store(target, at, m.add(m.loadVec(target, at), value));
+          const at = targetRow.add(vector).mul(m.lanes);
+          const value = source.loadVec(sourceRow.add(vector).mul(m.lanes));
+          target.store(at, target.loadVec(at).add(value));
         });
       });
     });
   },
 });
-
-const gathers = { 1: gatherKernel(1), 4: gatherKernel(4) };
-const scatters = { 1: scatterKernel(1), 4: scatterKernel(4) };
 
 /** Vectors that an item of the scatter owns: whole cache lines on a CPU, one on a GPU, which wants many items. */
 const scatterWidth = (device: Device) => device.kind === "webgpu" ? 1 : 8;
@@ -80,28 +69,29 @@ const gatherOp = defineOp<readonly [Tensor, Tensor], void, { indices: Tensor }>(
     }
     return { shape: [...indices.shape, x.shape[2]], dtype: x.dtype };
   },
-  run: ({ inputs: [x, indices], output, device }) => {
-    const lanes = x.shape[2] % 4 === 0 ? 4 : 1;
-    device.indexed({
-      kernel: gathers[lanes],
-      buffers: [x.buffer, indices.buffer, output.buffer],
-      sizes: [x.shape[1], indices.shape[1], x.shape[2] / lanes],
+  run: ({ inputs: [x, indices], output }) => {
+    const [, rows, columns] = x.shape;
+    const lanes = lanesOf(columns);
+    gather.launch({
+      ...{ source: x, indices, target: output },
+      ...{ rows, picked: indices.shape[1], vectors: columns / lanes },
       items: output.size / lanes,
+      lanes,
     });
   },
   save: ({ inputs: [, indices] }) => ({ indices }),
   gradient: ({ gradOutput, saved: { indices }, shapes: [shape], device }) => {
     const [batch, rows, columns] = shape;
-    const lanes = columns % 4 === 0 ? 4 : 1;
+    const lanes = lanesOf(columns);
     const vectors = columns / lanes;
     const width = Math.min(scatterWidth(device), Math.max(1, vectors));
     const parts = Math.ceil(vectors / width);
     const gradient = gradOutput.empty(shape).fill(0);
-    device.indexed({
-      kernel: scatters[lanes],
-      buffers: [gradOutput.buffer, indices.buffer, gradient.buffer],
-      sizes: [rows, indices.shape[1], vectors, width, parts],
+    scatterAdd.launch({
+      ...{ source: gradOutput, indices, target: gradient },
+      ...{ rows, picked: indices.shape[1], vectors, width, parts },
       items: batch * parts,
+      lanes,
     });
     return [gradient, undefined];
   },

@@ -3,50 +3,48 @@
  * first are one strided copy kernel: the index of an element splits into coordinates, which meet strides on both sides.
  */
 
-import type { IndexedKernel } from "../kernel/language/recipes.ts";
-import type { Value } from "../kernel/language/machine.ts";
+import { splitIndex } from "../kernel/language/index_arithmetic.ts";
+import { defineKernel } from "../launch/kernel.ts";
+import { memoize } from "../memoize.ts";
 import { defineOp, record } from "../op.ts";
 import { collapseDimensions, formatShape, normalizeAxis, type Shape, sizeOf, stridesOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 
-/** One copy kernel per rank and vector length. */
-const copyKernels = new Map<string, IndexedKernel>();
+/** The names of a number per axis, such as `size0`, `size1`. */
+const perAxis = <Name extends string>(name: Name, rank: number): `${Name}${number}`[] =>
+  Array.from({ length: rank }, (_, axis) => `${name}${axis}` as const);
 
-function copyKernel(rank: number, lanes: 1 | 4): IndexedKernel {
-  const key = `${rank}x${lanes}`;
-  let kernel = copyKernels.get(key);
-  if (!kernel) {
-    const axes = Array.from({ length: rank }, (_, axis) => axis);
-    kernel = {
-      kind: "indexed",
-      name: `copy_${key}`,
-      buffers: [{ name: "source", dtype: "f32", access: "read" }, { name: "target", dtype: "f32", access: "write" }],
-      sizes: [
-        "sourceBase",
-        "targetBase",
-        ...axes.map((axis) => `size${axis}`),
-        ...axes.map((axis) => `sourceStride${axis}`),
-        ...axes.map((axis) => `targetStride${axis}`),
-      ],
-      lanes,
-      body: (m, item, { buffers: [source, target], sizes }) => {
-        let rest = lanes === 4 ? m.mul(item, m.int(4)) : item;
-        let from = sizes[0];
-        let to = sizes[1];
-        for (let axis = rank - 1; axis >= 0; axis--) {
-          const size = sizes[2 + axis];
-          const coordinate: Value = axis === 0 ? rest : m.rem(rest, size);
-          if (axis > 0) rest = m.div(rest, size);
-          from = m.add(from, m.mul(coordinate, sizes[2 + rank + axis]));
-          to = m.add(to, m.mul(coordinate, sizes[2 + 2 * rank + axis]));
-        }
-        m.store(target, to, m.loadVec(source, from));
-      },
-    };
-    copyKernels.set(key, kernel);
-  }
-  return kernel;
-}
+/** The numbers of a list under such names. */
+const namedPerAxis = <Name extends string>(name: Name, values: readonly number[]) =>
+  // `fromEntries` forgets what the names look like.
+  Object.fromEntries(values.map((value, axis) => [`${name}${axis}`, value])) as Record<`${Name}${number}`, number>;
+
+const AXIS_NUMBERS = ["size", "sourceStride", "targetStride"] as const;
+
+/** One copy kernel per rank. An item is an element, or four neighbouring ones along the last axis. */
+const copyKernel = memoize((rank: number) =>
+  defineKernel({
+    name: `copy_${rank}`,
+    reads: { source: "f32" },
+    writes: { target: "f32" },
+    sizes: [
+      ...["sourceBase", "targetBase"] as const,
+      ...AXIS_NUMBERS.flatMap((name) => perAxis(name, rank)),
+    ],
+    vectors: true,
+    body: (m, { item, source, target, sourceBase, targetBase, ...numbers }) => {
+      const along = (name: typeof AXIS_NUMBERS[number]) => perAxis(name, rank).map((each) => numbers[each]);
+      const coordinates = splitIndex(m.lanes === 4 ? item.mul(4) : item, along("size").slice(1));
+      let [from, to] = [sourceBase, targetBase];
+      const [sourceStrides, targetStrides] = [along("sourceStride"), along("targetStride")];
+      for (let axis = rank - 1; axis >= 0; axis--) {
+        from = from.add(coordinates[axis].mul(sourceStrides[axis]));
+        to = to.add(coordinates[axis].mul(targetStrides[axis]));
+      }
+      target.store(to, source.loadVec(from));
+    },
+  })
+);
 
 interface Side {
   readonly tensor: Tensor;
@@ -73,11 +71,14 @@ export function copyStrided(shape: Shape, source: Side, target: Side): void {
   const aligned = from[last] === 1 && to[last] === 1 && dimensions[last] % 4 === 0 &&
     [source.base, target.base, ...from.slice(0, last), ...to.slice(0, last)].every((offset) => offset % 4 === 0);
   const lanes = aligned ? 4 : 1;
-  source.tensor.device.indexed({
-    kernel: copyKernel(rank, lanes),
-    buffers: [source.tensor.buffer, target.tensor.buffer],
-    sizes: [source.base, target.base, ...dimensions, ...from, ...to],
+  copyKernel(rank).launch({
+    ...{ source: source.tensor, target: target.tensor },
+    ...namedPerAxis("size", dimensions),
+    ...namedPerAxis("sourceStride", from),
+    ...namedPerAxis("targetStride", to),
+    ...{ sourceBase: source.base, targetBase: target.base },
     items: sizeOf(dimensions) / lanes,
+    lanes,
   });
 }
 

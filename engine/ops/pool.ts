@@ -3,9 +3,10 @@
  * the first counts, as in PyTorch. Pixels outside the image never win.
  */
 
-import type { Machine, Value } from "../kernel/language/machine.ts";
-import type { IndexedKernel } from "../kernel/language/recipes.ts";
-import { splitIndex } from "../kernel/language/split_index.ts";
+import { joinIndex, splitIndex } from "../kernel/language/index_arithmetic.ts";
+import type { Machine } from "../kernel/language/machine.ts";
+import type { Int } from "../kernel/language/value.ts";
+import { defineKernel } from "../launch/kernel.ts";
 import { defineOp } from "../op.ts";
 import { formatShape, type Shape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
@@ -20,101 +21,88 @@ export interface Pool2dOptions {
   readonly padding?: number;
 }
 
-const SIZES = ["height", "width", "outHeight", "outWidth", "kernel", "stride", "padding"];
+const SIZES = ["height", "width", "outHeight", "outWidth", "kernel", "stride", "padding"] as const;
 
 /** A stretch along an axis. */
 interface Span {
-  readonly begin: Value;
-  readonly count: Value;
+  readonly begin: Int;
+  readonly count: Int;
 }
 
 /** Visits the pixels of a window in a plane of `width`; `at` is a pixel's place in the plane. */
 function overWindow(
   m: Machine,
-  { rows, columns, width }: { readonly rows: Span; readonly columns: Span; readonly width: Value },
-  visit: (at: Value) => void,
+  { rows, columns, width }: { readonly rows: Span; readonly columns: Span; readonly width: Int },
+  visit: (at: Int) => void,
 ): void {
   m.loop(rows.count, (row) => {
-    const rowStart = m.add(m.mul(m.add(rows.begin, row), width), columns.begin);
-    m.loop(columns.count, (column) => visit(m.add(rowStart, column)));
+    const rowStart = joinIndex([rows.begin.add(row), columns.begin], [width]);
+    m.loop(columns.count, (column) => visit(rowStart.add(column)));
   });
 }
 
 /** Where a window begins and ends along an axis, within the image. */
 function windowOf(
-  m: Machine,
-  { at, size, kernel, stride, padding }: { at: Value; size: Value; kernel: Value; stride: Value; padding: Value },
+  { at, size, kernel, stride, padding }: { at: Int; size: Int; kernel: Int; stride: Int; padding: Int },
 ): Span {
-  const start = m.sub(m.mul(at, stride), padding);
-  const begin = m.arithmetic("max", start, m.int(0));
-  return { begin, count: m.sub(m.arithmetic("min", m.add(start, kernel), size), begin) };
+  const start = at.mul(stride).sub(padding);
+  const begin = start.max(0);
+  return { begin, count: start.add(kernel).min(size).sub(begin) };
 }
 
 /** An item is an output pixel. */
-const forward: IndexedKernel = {
-  kind: "indexed",
+const maxPool = defineKernel({
   name: "max_pool",
-  buffers: [
-    { name: "input", dtype: "f32", access: "read" },
-    { name: "output", dtype: "f32", access: "write" },
-    { name: "places", dtype: "i32", access: "write" },
-  ],
+  reads: { input: "f32" },
+  writes: { output: "f32", places: "i32" },
   sizes: SIZES,
-  lanes: 1,
-  body: (m, item, { buffers: [input, output, places], sizes }) => {
-    const [height, width, outHeight, outWidth, kernel, stride, padding] = sizes;
-    const [image, outY, outX] = splitIndex(m, item, [outHeight, outWidth]);
-    const rows = windowOf(m, { at: outY, size: height, kernel, stride, padding });
-    const columns = windowOf(m, { at: outX, size: width, kernel, stride, padding });
-    const base = m.mul(image, m.mul(height, width));
+  body: (m, { item, input, output, places, height, width, outHeight, outWidth, kernel, stride, padding }) => {
+    const [image, outY, outX] = splitIndex(item, [outHeight, outWidth]);
+    const rows = windowOf({ at: outY, size: height, kernel, stride, padding });
+    const columns = windowOf({ at: outX, size: width, kernel, stride, padding });
+    const base = image.mul(height.mul(width));
     const largest = m.variable(m.float(-Infinity));
-    const place = m.variable(m.add(m.mul(rows.begin, width), columns.begin));
+    const place = m.variable(joinIndex([rows.begin, columns.begin], [width]));
     overWindow(m, { rows, columns, width }, (at) => {
-      const value = m.load(input, m.add(base, at));
+      const value = input.load(base.add(at));
       const before = largest.get();
-      place.set(m.select(m.lt(before, value), at, place.get()));
-      largest.set(m.arithmetic("max", before, value)); // also hands a NaN on
+      place.set(before.lt(value).select(at, place.get()));
+      largest.set(before.max(value)); // also passes a NaN on
     });
-    m.store(output, item, largest.get());
-    m.store(places, item, place.get());
+    output.store(item, largest.get());
+    places.store(item, place.get());
   },
-};
+});
 
 /** An item is an input pixel: it collects from the windows that it won. */
-const backward: IndexedKernel = {
-  kind: "indexed",
+const maxPoolGradient = defineKernel({
   name: "max_pool_gradient",
-  buffers: [
-    { name: "gradOutput", dtype: "f32", access: "read" },
-    { name: "places", dtype: "i32", access: "read" },
-    { name: "gradInput", dtype: "f32", access: "write" },
-  ],
+  reads: { gradOutput: "f32", places: "i32" },
+  writes: { gradInput: "f32" },
   sizes: SIZES,
-  lanes: 1,
-  body: (m, item, { buffers: [gradOutput, places, gradInput], sizes }) => {
-    const [height, width, outHeight, outWidth, kernel, stride, padding] = sizes;
-    const [image, y, x] = splitIndex(m, item, [height, width]);
+  body: (m, { item, gradOutput, places, gradInput, ...sizes }) => {
+    const { height, width, outHeight, outWidth, kernel, stride, padding } = sizes;
+    const [image, y, x] = splitIndex(item, [height, width]);
     // Windows that contain the pixel: the first starts at most kernel - 1 before it, the last not after it.
-    const windows = (at: Value, outSize: Value): Span => {
-      const padded = m.add(at, padding);
-      const earliest = m.arithmetic("max", m.sub(padded, m.sub(kernel, m.int(1))), m.int(0));
-      const begin = m.div(m.add(earliest, m.sub(stride, m.int(1))), stride);
-      const end = m.arithmetic("min", m.add(m.div(padded, stride), m.int(1)), outSize);
-      return { begin, count: m.sub(end, begin) };
+    const windows = (at: Int, outSize: Int): Span => {
+      const padded = at.add(padding);
+      const earliest = padded.sub(kernel.sub(1)).max(0);
+      const begin = earliest.add(stride.sub(1)).div(stride);
+      const end = padded.div(stride).add(1).min(outSize);
+      return { begin, count: end.sub(begin) };
     };
     const rows = windows(y, outHeight);
     const columns = windows(x, outWidth);
-    const self = m.add(m.mul(y, width), x);
-    const base = m.mul(image, m.mul(outHeight, outWidth));
+    const self = joinIndex([y, x], [width]);
+    const base = image.mul(outHeight.mul(outWidth));
     const total = m.variable(m.float(0));
     overWindow(m, { rows, columns, width: outWidth }, (window) => {
-      const at = m.add(base, window);
-      const share = m.select(m.eq(m.load(places, at), self), m.load(gradOutput, at), m.float(0));
-      total.set(m.add(total.get(), share));
+      const at = base.add(window);
+      total.add(places.load(at).eq(self).select(gradOutput.load(at), 0));
     });
-    m.store(gradInput, item, total.get());
+    gradInput.store(item, total.get());
   },
-};
+});
 
 function geometry(shape: Shape, { kernel, stride = kernel, padding = 0 }: Pool2dOptions) {
   const [height, width] = shape.slice(2);
@@ -126,32 +114,27 @@ function geometry(shape: Shape, { kernel, stride = kernel, padding = 0 }: Pool2d
   if (2 * padding > kernel) {
     throw new RangeError(`maxPool2d: expected padding of at most half of ${kernel} but found ${padding}`);
   }
-  return { out, sizes: [height, width, ...out, kernel, stride, padding] };
+  const [outHeight, outWidth] = out;
+  return { out, sizes: { height, width, outHeight, outWidth, kernel, stride, padding } };
 }
 
 const maxPoolOp = defineOp<readonly [Tensor], Pool2dOptions, { places: Tensor }>({
   name: "maxPool2d",
   output: ([x], options) => ({ shape: [...x.shape.slice(0, 2), ...geometry(x.shape, options).out] }),
-  run: ({ inputs: [x], options, output, device }) => {
+  run: ({ inputs: [x], options, output }) => {
     const places = output.empty(output.shape, "i32");
-    device.indexed({
-      kernel: forward,
-      buffers: [x.buffer, output.buffer, places.buffer],
-      sizes: geometry(x.shape, options).sizes,
-      items: output.size,
-    });
+    maxPool.launch({ input: x, output, places, ...geometry(x.shape, options).sizes, items: output.size });
     return { places };
   },
   save: ({ extra: { places } }) => ({ places }),
-  gradient: ({ gradOutput, saved: { places }, options, shapes: [shape], device }) => {
-    const gradient = gradOutput.empty(shape);
-    device.indexed({
-      kernel: backward,
-      buffers: [gradOutput.buffer, places.buffer, gradient.buffer],
-      sizes: geometry(shape, options).sizes,
-      items: gradient.size,
+  gradient: ({ gradOutput, saved: { places }, options, shapes: [shape] }) => {
+    const gradInput = gradOutput.empty(shape);
+    maxPoolGradient.launch({
+      ...{ gradOutput, places, gradInput },
+      ...geometry(shape, options).sizes,
+      items: gradInput.size,
     });
-    return [gradient];
+    return [gradInput];
   },
 });
 

@@ -4,7 +4,7 @@
  */
 
 import { type Expr, input, reduced } from "../kernel/language/expr.ts";
-import type { ReduceOp } from "../kernel/language/machine.ts";
+import type { ReduceOp } from "../kernel/language/value.ts";
 import type { Along, ColumnRecipe, RowRecipe } from "../kernel/language/recipes.ts";
 import { defineOp } from "../op.ts";
 import { broadcastStrides, collapseDimensions, formatShape, normalizeAxis, type Shape, sizeOf } from "../shape.ts";

@@ -7,88 +7,71 @@
  *     box:    location = reference.xy + offset / points · reference.wh · ½
  */
 
-import type { IndexedKernel } from "../kernel/language/recipes.ts";
-import { splitIndex } from "../kernel/language/split_index.ts";
+import { joinIndex, splitIndex } from "../kernel/language/index_arithmetic.ts";
+import { defineKernel } from "../launch/kernel.ts";
+import { memoize } from "../memoize.ts";
 import { defineOp } from "../op.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import type { SpatialShapes } from "./deformable_attention.ts";
 
-const SIZES = ["heads", "levels", "points", "queries"];
+const SIZES = ["heads", "levels", "points"] as const;
 
 /**
  * An item is a query, head and level. `forward` writes locations; the offsets' gradient is the locations' one times the
- * same factor.
+ * same factor. References have two coordinates (points) or four (boxes).
  */
-function locationKernel(coordinates: 2 | 4, what: "forward" | "offset_gradient"): IndexedKernel {
-  return {
-    kind: "indexed",
+const locationKernel = memoize((coordinates: 2 | 4, what: "forward" | "offset_gradient") =>
+  defineKernel({
     name: `sampling_locations_${coordinates}_${what}`,
-    buffers: [
-      { name: "references", dtype: "f32", access: "read" },
-      { name: "offsets", dtype: "f32", access: "read" },
-      { name: "shapes", dtype: "f32", access: "read" },
-      { name: "locations", dtype: "f32", access: "write" },
-    ],
+    reads: { references: "f32", offsets: "f32", shapes: "f32" },
+    writes: { locations: "f32" },
     sizes: SIZES,
-    lanes: 1,
-    body: (m, item, { buffers: [references, offsets, shapes, locations], sizes: [heads, levels, points] }) => {
-      const [query, , level] = splitIndex(m, item, [heads, levels]);
-      const reference = m.mul(m.add(m.mul(query, levels), level), m.int(coordinates));
-      const first = m.mul(m.mul(item, points), m.int(2));
+    body: (m, { item, references, offsets, shapes, locations, heads, levels, points }) => {
+      const [query, , level] = splitIndex(item, [heads, levels]);
+      const reference = joinIndex([query, level], [levels]).mul(coordinates);
+      const first = item.mul(points).mul(2);
       for (const axis of [0, 1]) {
         const factor = coordinates === 2
-          ? m.div(m.float(1), m.load(shapes, m.add(m.mul(level, m.int(2)), m.int(axis))))
-          : m.div(m.mul(m.load(references, m.add(reference, m.int(2 + axis))), m.float(0.5)), m.toFloat(points));
-        const centre = what === "forward" ? m.load(references, m.add(reference, m.int(axis))) : undefined;
+          ? m.float(1).div(shapes.load(level.mul(2).add(axis)))
+          : references.load(reference.add(2 + axis)).mul(0.5).div(points.toFloat());
+        const centre = what === "forward" ? references.load(reference.add(axis)) : undefined;
         m.loop(points, (point) => {
-          const at = m.add(m.add(first, m.mul(point, m.int(2))), m.int(axis));
-          const moved = m.mul(m.load(offsets, at), factor);
-          m.store(locations, at, centre ? m.add(centre, moved) : moved);
+          const at = first.add(point.mul(2)).add(axis);
+          const moved = offsets.load(at).mul(factor);
+          locations.store(at, centre ? centre.add(moved) : moved);
         });
       }
     },
-  };
-}
+  })
+);
 
 /** An item is a query, level and axis: it adds up over heads and points. Boxes also get the gradient of their size. */
-function referenceKernel(coordinates: 2 | 4): IndexedKernel {
-  return {
-    kind: "indexed",
+const referenceKernel = memoize((coordinates: 2 | 4) =>
+  defineKernel({
     name: `sampling_locations_${coordinates}_reference_gradient`,
-    buffers: [
-      { name: "gradLocations", dtype: "f32", access: "read" },
-      { name: "offsets", dtype: "f32", access: "read" },
-      { name: "gradReferences", dtype: "f32", access: "write" },
-    ],
+    reads: { gradLocations: "f32", offsets: "f32" },
+    writes: { gradReferences: "f32" },
     sizes: SIZES,
-    lanes: 1,
-    body: (m, item, { buffers: [gradLocations, offsets, gradReferences], sizes: [heads, levels, points] }) => {
-      const [query, level, axis] = splitIndex(m, item, [levels, m.int(2)]);
+    body: (m, { item, gradLocations, offsets, gradReferences, heads, levels, points }) => {
+      const [query, level, axis] = splitIndex(item, [levels, 2]);
       const centre = m.variable(m.float(0));
       const size = m.variable(m.float(0));
       m.loop(heads, (head) => {
-        const first = m.mul(m.add(m.mul(m.add(m.mul(query, heads), head), levels), level), points);
+        const first = joinIndex([query, head, level], [heads, levels]).mul(points);
         m.loop(points, (point) => {
-          const at = m.add(m.mul(m.add(first, point), m.int(2)), axis);
-          const gradient = m.load(gradLocations, at);
-          centre.set(m.add(centre.get(), gradient));
-          if (coordinates === 4) size.set(m.add(size.get(), m.mul(gradient, m.load(offsets, at))));
+          const at = joinIndex([first.add(point), axis], [2]);
+          const gradient = gradLocations.load(at);
+          centre.add(gradient);
+          if (coordinates === 4) size.add(gradient.mul(offsets.load(at)));
         });
       });
-      const target = m.add(m.mul(m.add(m.mul(query, levels), level), m.int(coordinates)), axis);
-      m.store(gradReferences, target, centre.get());
-      if (coordinates === 4) {
-        const scaled = m.div(m.mul(size.get(), m.float(0.5)), m.toFloat(points));
-        m.store(gradReferences, m.add(target, m.int(2)), scaled);
-      }
+      const target = joinIndex([query, level, axis], [levels, coordinates]);
+      gradReferences.store(target, centre.get());
+      if (coordinates === 4) gradReferences.store(target.add(2), size.get().mul(0.5).div(points.toFloat()));
     },
-  };
-}
-
-const forwards = { 2: locationKernel(2, "forward"), 4: locationKernel(4, "forward") };
-const offsetGradients = { 2: locationKernel(2, "offset_gradient"), 4: locationKernel(4, "offset_gradient") };
-const referenceGradients = { 2: referenceKernel(2), 4: referenceKernel(4) };
+  })
+);
 
 interface Saved extends Record<string, Tensor> {
   readonly references: Tensor;
@@ -99,7 +82,7 @@ interface Saved extends Record<string, Tensor> {
 /** 2 for points, 4 for boxes. */
 const coordinatesOf = (references: Tensor): 2 | 4 => references.shape[3] === 2 ? 2 : 4;
 
-const sizesOf = ({ shape: [, queries, heads, levels, points] }: Tensor) => [heads, levels, points, queries];
+const sizesOf = ({ shape: [, , heads, levels, points] }: Tensor) => ({ heads, levels, points });
 
 const locationsOp = defineOp<readonly [Tensor, Tensor], { readonly shapes: Tensor }, Saved>({
   name: "samplingLocations",
@@ -115,32 +98,29 @@ const locationsOp = defineOp<readonly [Tensor, Tensor], { readonly shapes: Tenso
     }
     return { shape: offsets.shape };
   },
-  run: ({ inputs: [references, offsets], options: { shapes }, output, device }) =>
-    device.indexed({
-      kernel: forwards[coordinatesOf(references)],
-      buffers: [references, offsets, shapes, output].map(({ buffer }) => buffer),
-      sizes: sizesOf(offsets),
+  run: ({ inputs: [references, offsets], options: { shapes }, output }) =>
+    locationKernel(coordinatesOf(references), "forward").launch({
+      ...{ references, offsets, shapes, locations: output },
+      ...sizesOf(offsets),
       items: offsets.size / (2 * offsets.shape[4]),
     }),
   save: ({ inputs: [references, offsets], options: { shapes } }) => ({ references, offsets, shapes }),
-  gradient: ({ gradOutput, saved: { references, offsets, shapes }, needs, device }) => {
+  gradient: ({ gradOutput, saved: { references, offsets, shapes }, needs }) => {
     const coordinates = coordinatesOf(references);
     const sizes = sizesOf(offsets);
     const gradReferences = needs[0] ? references.empty(references.shape) : undefined;
     if (gradReferences) {
-      device.indexed({
-        kernel: referenceGradients[coordinates],
-        buffers: [gradOutput, offsets, gradReferences].map(({ buffer }) => buffer),
-        sizes,
+      referenceKernel(coordinates).launch({
+        ...{ gradLocations: gradOutput, offsets, gradReferences },
+        ...sizes,
         items: 2 * references.size / coordinates,
       });
     }
     const gradOffsets = needs[1] ? offsets.empty(offsets.shape) : undefined;
     if (gradOffsets) {
-      device.indexed({
-        kernel: offsetGradients[coordinates],
-        buffers: [references, gradOutput, shapes, gradOffsets].map(({ buffer }) => buffer),
-        sizes,
+      locationKernel(coordinates, "offset_gradient").launch({
+        ...{ references, offsets: gradOutput, shapes, locations: gradOffsets },
+        ...sizes,
         items: offsets.size / (2 * offsets.shape[4]),
       });
     }

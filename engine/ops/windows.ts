@@ -4,9 +4,9 @@
  * the origin first. Both directions move every pixel at most once, so each is the other's gradient.
  */
 
-import type { Machine, Value } from "../kernel/language/machine.ts";
-import type { IndexedKernel } from "../kernel/language/recipes.ts";
-import { splitIndex } from "../kernel/language/split_index.ts";
+import { joinIndex, splitIndex } from "../kernel/language/index_arithmetic.ts";
+import type { Int } from "../kernel/language/value.ts";
+import { defineKernel, lanesOf } from "../launch/kernel.ts";
 import { defineOp } from "../op.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
@@ -28,69 +28,71 @@ export function windowCounts({ height, width, window }: WindowGrid): readonly [n
   return [Math.ceil(height / window), Math.ceil(width / window)];
 }
 
-const SIZES = ["height", "width", "vectors", "window", "shift", "down", "across"];
+const SIZES = ["height", "width", "vectors", "window", "shift", "down", "across"] as const;
 
-/** (at + offset) modulo size, for sums below twice the size. */
-function wrapped(m: Machine, sum: Value, size: Value): Value {
-  return m.select(m.lt(sum, size), sum, m.sub(sum, size));
-}
+/** A sum modulo size, for sums below twice the size. */
+const wrapped = (sum: Int, size: Int): Int => sum.lt(size).select(sum, sum.sub(size));
 
 /** An item is a vector of a window's pixel: the image's there, or zero outside. */
-const cutKernel = (lanes: 1 | 4): IndexedKernel => ({
-  kind: "indexed",
-  name: `cut_windows_${lanes}`,
-  buffers: [{ name: "image", dtype: "f32", access: "read" }, { name: "windows", dtype: "f32", access: "write" }],
+const cutKernel = defineKernel({
+  name: "cut_windows",
+  reads: { image: "f32" },
+  writes: { windows: "f32" },
   sizes: SIZES,
-  lanes,
-  body: (m, item, { buffers: [image, windows], sizes: [height, width, vectors, window, shift, down, across] }) => {
-    const [batch, row, column, y, x, vector] = splitIndex(m, item, [down, across, window, window, vectors]);
-    const fromY = wrapped(m, m.add(m.add(m.mul(row, window), y), shift), m.mul(down, window));
-    const fromX = wrapped(m, m.add(m.add(m.mul(column, window), x), shift), m.mul(across, window));
-    const inside = m.both(m.lt(fromY, height), m.lt(fromX, width));
-    const pixel = m.add(m.mul(m.add(m.mul(batch, height), fromY), width), fromX);
-    const at = m.select(inside, m.add(m.mul(pixel, vectors), vector), m.int(0));
-    const value = m.loadVec(image, m.mul(at, m.int(lanes)));
-    m.store(windows, m.mul(item, m.int(lanes)), m.select(inside, value, m.splat(0)));
+  vectors: true,
+  body: (m, { item, image, windows, height, width, vectors, window, shift, down, across }) => {
+    const [batch, row, column, y, x, vector] = splitIndex(item, [down, across, window, window, vectors]);
+    const fromY = wrapped(joinIndex([row, y], [window]).add(shift), down.mul(window));
+    const fromX = wrapped(joinIndex([column, x], [window]).add(shift), across.mul(window));
+    const inside = fromY.lt(height).and(fromX.lt(width));
+    const at = inside.select(joinIndex([batch, fromY, fromX, vector], [height, width, vectors]), 0);
+    const value = image.loadVec(at.mul(m.lanes));
+    windows.store(item.mul(m.lanes), inside.select(value, 0));
   },
 });
 
 /** An item is a vector of the image's pixel. */
-const joinKernel = (lanes: 1 | 4): IndexedKernel => ({
-  kind: "indexed",
-  name: `join_windows_${lanes}`,
-  buffers: [{ name: "windows", dtype: "f32", access: "read" }, { name: "image", dtype: "f32", access: "write" }],
+const joinKernel = defineKernel({
+  name: "join_windows",
+  reads: { windows: "f32" },
+  writes: { image: "f32" },
   sizes: SIZES,
-  lanes,
-  body: (m, item, { buffers: [windows, image], sizes: [height, width, vectors, window, shift, down, across] }) => {
-    const [batch, y, x, vector] = splitIndex(m, item, [height, width, vectors]);
-    const [paddedHeight, paddedWidth] = [m.mul(down, window), m.mul(across, window)];
-    const fromY = wrapped(m, m.add(y, m.sub(paddedHeight, shift)), paddedHeight);
-    const fromX = wrapped(m, m.add(x, m.sub(paddedWidth, shift)), paddedWidth);
-    const cut = m.add(
-      m.mul(m.add(m.mul(batch, down), m.div(fromY, window)), across),
-      m.div(fromX, window),
-    );
-    const pixel = m.add(m.mul(m.add(m.mul(cut, window), m.rem(fromY, window)), window), m.rem(fromX, window));
-    const at = m.add(m.mul(pixel, vectors), vector);
-    m.store(image, m.mul(item, m.int(lanes)), m.loadVec(windows, m.mul(at, m.int(lanes))));
+  vectors: true,
+  body: (m, { item, windows, image, height, width, vectors, window, shift, down, across }) => {
+    const [batch, y, x, vector] = splitIndex(item, [height, width, vectors]);
+    const [paddedHeight, paddedWidth] = [down.mul(window), across.mul(window)];
+    const fromY = wrapped(y.add(paddedHeight.sub(shift)), paddedHeight);
+    const fromX = wrapped(x.add(paddedWidth.sub(shift)), paddedWidth);
+    const [row, column] = [fromY.div(window), fromX.div(window)];
+    const [rowInside, columnInside] = [fromY.rem(window), fromX.rem(window)];
+    const at = joinIndex([batch, row, column, rowInside, columnInside, vector], [
+      down,
+      across,
+      window,
+      window,
+      vectors,
+    ]);
+    image.store(item.mul(m.lanes), windows.loadVec(at.mul(m.lanes)));
   },
 });
 
-const kernels = {
-  cut: { 1: cutKernel(1), 4: cutKernel(4) },
-  join: { 1: joinKernel(1), 4: joinKernel(4) },
-};
+function cutInto(windows: Tensor, image: Tensor, grid: WindowGrid): Tensor {
+  cutKernel.launch({ image, windows, ...sizesOf(windows, grid) });
+  return windows;
+}
 
-function launch(name: "cut" | "join", { from, to }: { from: Tensor; to: Tensor }, grid: WindowGrid): Tensor {
-  const channels = to.shape[to.rank - 1];
-  const lanes = channels % 4 === 0 ? 4 : 1;
-  to.device.indexed({
-    kernel: kernels[name][lanes],
-    buffers: [from.buffer, to.buffer],
-    sizes: [grid.height, grid.width, channels / lanes, grid.window, grid.shift, ...windowCounts(grid)],
-    items: to.size / lanes,
-  });
-  return to;
+function joinInto(image: Tensor, windows: Tensor, grid: WindowGrid): Tensor {
+  joinKernel.launch({ image, windows, ...sizesOf(image, grid) });
+  return image;
+}
+
+/** What both kernels are launched with to fill `target`. */
+function sizesOf(target: Tensor, grid: WindowGrid) {
+  const channels = target.shape[target.rank - 1];
+  const lanes = lanesOf(channels);
+  const [down, across] = windowCounts(grid);
+  const { height, width, window, shift } = grid;
+  return { height, width, window, shift, down, across, vectors: channels / lanes, items: target.size / lanes, lanes };
 }
 
 function checkGrid(name: string, { window, shift }: WindowGrid): void {
@@ -112,10 +114,8 @@ const cutOp = defineOp<readonly [Tensor], WindowGrid>({
     const [down, across] = windowCounts(grid);
     return { shape: [batch * down * across, grid.window ** 2, channels] };
   },
-  run: ({ inputs: [x], options: grid, output }) => void launch("cut", { from: x, to: output }, grid),
-  gradient: ({ gradOutput, options: grid, shapes: [shape] }) => [
-    launch("join", { from: gradOutput, to: gradOutput.empty(shape) }, grid),
-  ],
+  run: ({ inputs: [x], options: grid, output }) => void cutInto(output, x, grid),
+  gradient: ({ gradOutput, options: grid, shapes: [shape] }) => [joinInto(gradOutput.empty(shape), gradOutput, grid)],
 });
 
 const joinOp = defineOp<readonly [Tensor], WindowGrid>({
@@ -131,10 +131,8 @@ const joinOp = defineOp<readonly [Tensor], WindowGrid>({
     }
     return { shape: [windows / (down * across), grid.height, grid.width, channels] };
   },
-  run: ({ inputs: [x], options: grid, output }) => void launch("join", { from: x, to: output }, grid),
-  gradient: ({ gradOutput, options: grid, shapes: [shape] }) => [
-    launch("cut", { from: gradOutput, to: gradOutput.empty(shape) }, grid),
-  ],
+  run: ({ inputs: [x], options: grid, output }) => void joinInto(output, x, grid),
+  gradient: ({ gradOutput, options: grid, shapes: [shape] }) => [cutInto(gradOutput.empty(shape), gradOutput, grid)],
 });
 
 /** Images [N, H, W, C] to windows [N · down · across, window², C], row by row of windows; zero where padded. */

@@ -7,8 +7,9 @@ import { createCpuDevice } from "../../engine/device/wasm/device.ts";
 import type { TensorData } from "../../engine/dtype.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { column, constant, input, reduced, scalar, select } from "../../engine/kernel/language/expr.ts";
-import type { Value } from "../../engine/kernel/language/machine.ts";
-import type { ColumnRecipe, IndexedKernel, RowRecipe } from "../../engine/kernel/language/recipes.ts";
+import type { BufferRef, Value, Vector } from "../../engine/kernel/language/value.ts";
+import { defineKernel } from "../../engine/launch/kernel.ts";
+import type { ColumnRecipe, RowRecipe } from "../../engine/kernel/language/recipes.ts";
 import { RandomStream } from "../../engine/random.ts";
 
 const random = RandomStream.named(11, "wasm device test");
@@ -208,25 +209,21 @@ Deno.test("column: sums, maxima and minima over the middle of every shape", asyn
 
 Deno.test("indexed: gathers rows by index in vectors of four and one by one", async () => {
   await using cpu = await checker();
-  const body: IndexedKernel["body"] = (m, item, { buffers: [source, index, out], sizes: [width] }) => {
-    const parts = m.div(width, m.int(m.lanes));
-    const row = m.load(index, m.div(item, parts));
-    const offset = m.mul(m.rem(item, parts), m.int(m.lanes));
-    m.store(out, m.mul(item, m.int(m.lanes)), m.loadVec(source, m.add(m.mul(row, width), offset)));
-  };
+  const gather = defineKernel({
+    name: "gather",
+    reads: { source: "f32", index: "i32" },
+    writes: { out: "f32" },
+    sizes: ["width"],
+    vectors: true,
+    body: (m, { item, source, index, out, width }) => {
+      const parts = width.div(m.lanes);
+      const row = index.load(item.div(parts));
+      const offset = item.rem(parts).mul(m.lanes);
+      out.store(item.mul(m.lanes), source.loadVec(row.mul(width).add(offset)));
+    },
+  });
   for (const lanes of [1, 4] as const) {
-    const kernel: IndexedKernel = {
-      kind: "indexed",
-      name: "gather",
-      buffers: [
-        { name: "source", dtype: "f32", access: "read" },
-        { name: "index", dtype: "i32", access: "read" },
-        { name: "out", dtype: "f32", access: "write" },
-      ],
-      sizes: ["width"],
-      lanes,
-      body,
-    };
+    const kernel = gather.compiled(lanes);
     const width = 12;
     for (const rows of [5, 9000]) {
       const items = rows * width / lanes;
@@ -245,102 +242,96 @@ Deno.test("indexed: every operation of the machine on integers, floats and vecto
   await using cpu = await checker();
   for (const lanes of [1, 4] as const) {
     const floatsOut = 30;
-    const kernel: IndexedKernel = {
-      kind: "indexed",
+    const kernel = defineKernel({
       name: "operations",
-      buffers: [
-        { name: "x", dtype: "f32", access: "read" },
-        { name: "n", dtype: "i32", access: "read" },
-        { name: "floats", dtype: "f32", access: "write" },
-        { name: "vectors", dtype: "f32", access: "write" },
-        { name: "integers", dtype: "i32", access: "write" },
-      ],
+      reads: { x: "f32", n: "i32" },
+      writes: { floats: "f32", vectors: "f32", integers: "i32" },
       sizes: ["count"],
       scalars: ["half"],
-      lanes,
-      body: (m, item, { buffers: [x, n, floats, vectors, integers], sizes: [count], scalars: [half] }) => {
-        const [a, b] = [m.load(x, item), m.load(x, m.add(item, m.int(1)))];
-        const [i, j] = [m.load(n, item), m.load(n, m.add(item, m.int(1)))];
-        const at = m.mul(item, m.int(lanes));
-        const [u, v] = [m.loadVec(x, at), m.loadVec(x, m.add(at, m.int(4)))];
-        const put = (buffer: typeof x, values: Value[], width: number) =>
+      vectors: true,
+      body: (m, { item, x, n, floats, vectors, integers, count, half }) => {
+        const [a, b] = [x.load(item), x.load(item.add(1))];
+        const [i, j] = [n.load(item), n.load(item.add(1))];
+        const at = item.mul(lanes);
+        const [u, v] = [x.loadVec(at), x.loadVec(at.add(4))];
+        const put = <D extends "f32" | "i32">(buffer: BufferRef<D>, values: (Value<D> | Vector)[], width: number) =>
           values.forEach((value, k) => {
-            m.store(buffer, m.mul(m.add(m.mul(item, m.int(floatsOut)), m.int(k)), m.int(width)), value);
+            buffer.store(item.mul(floatsOut).add(k).mul(width), value);
           });
         const sum = m.variable(m.float(0));
-        m.loop(m.rem(i, m.int(5)), (k) => {
-          m.when(m.lt(m.int(0), k), () => sum.set(m.add(sum.get(), m.mul(m.toFloat(k), half))));
+        m.loop(i.rem(5), (k) => {
+          m.when(m.int(0).lt(k), () => sum.set(sum.get().add(k.toFloat().mul(half))));
         });
         const vectorSum = m.variable(m.splat(half));
-        m.loop(m.int(3), (k) => vectorSum.set(m.add(vectorSum.get(), m.iota(k))));
-        const positive = (value: Value) => m.add(m.math("abs", value), value.type === "vec" ? m.splat(0.5) : half);
-        const both = m.both(m.lt(a, b), m.le(i, j));
-        const either = m.either(m.lt(u, v), m.eq(u, u));
-        const flags = (value: Value) => m.select(value, m.float(1), m.float(-1));
+        m.loop(m.int(3), (k) => vectorSum.set(vectorSum.get().add(m.iota(k))));
+        const positive = <T extends "f32" | "vec">(value: Value<T>) => value.abs().add(0.5);
+        const both = a.lt(b).and(i.le(j));
+        const same = u.eq(u);
+        const flags = (value: Value<"bool">) => value.select(m.float(1), -1);
         put(floats, [
-          m.add(a, b),
-          m.sub(a, b),
-          m.mul(a, b),
-          m.div(a, positive(b)),
-          m.arithmetic("min", a, b),
-          m.arithmetic("max", a, b),
-          m.math("neg", a),
-          m.math("floor", a),
-          m.math("exp", a),
-          m.math("log", positive(a)),
-          m.math("sqrt", positive(a)),
-          m.math("sin", a),
-          m.math("cos", a),
-          m.math("erf", a),
-          m.toFloat(i),
+          a.add(b),
+          a.sub(b),
+          a.mul(b),
+          a.div(positive(b)),
+          a.min(b),
+          a.max(b),
+          a.neg(),
+          a.floor(),
+          a.exp(),
+          positive(a).log(),
+          positive(a).sqrt(),
+          a.sin(),
+          a.cos(),
+          a.erf(),
+          i.toFloat(),
           flags(both),
-          flags(m.either(m.eq(i, j), m.lt(b, a))),
+          flags(i.eq(j).and(b.lt(a))),
           sum.get(),
           m.reduceLanes("sum", u),
-          m.select(m.le(a, half), a, b),
+          a.le(half).select(a, b),
         ], 1);
         put(vectors, [
-          m.add(u, v),
-          m.sub(u, v),
-          m.mul(u, v),
-          m.div(u, positive(v)),
-          m.arithmetic("min", u, v),
-          m.arithmetic("max", u, v),
-          m.math("neg", u),
-          m.math("floor", u),
-          m.math("exp", u),
-          m.math("log", positive(u)),
-          m.math("sqrt", positive(u)),
-          m.math("sin", u),
-          m.math("cos", u),
-          m.math("erf", u),
-          m.select(m.both(m.le(u, v), either), u, v),
-          m.select(m.lt(a, b), u, v), // one flag chooses whole vectors
+          u.add(v),
+          u.sub(v),
+          u.mul(v),
+          u.div(positive(v)),
+          u.min(v),
+          u.max(v),
+          u.neg(),
+          u.floor(),
+          u.exp(),
+          positive(u).log(),
+          positive(u).sqrt(),
+          u.sin(),
+          u.cos(),
+          u.erf(),
+          u.le(v).and(same).select(u, v),
+          a.lt(b).select(u, v), // one flag chooses whole vectors
           m.splat(a),
           m.splat(2.5),
           m.iota(item),
           vectorSum.get(),
         ], lanes);
         put(integers, [
-          m.add(i, j),
-          m.sub(i, j),
-          m.mul(i, j),
-          m.div(m.math("abs", i), m.int(3)),
-          m.rem(m.math("abs", i), m.int(3)),
-          m.arithmetic("min", i, j),
-          m.arithmetic("max", i, m.int(2)),
-          m.integer("and", i, m.int(6)),
-          m.integer("or", i, j),
-          m.integer("xor", i, j),
-          m.integer("shl", i, m.int(3)),
-          m.integer("shrU", i, m.int(28)),
-          m.math("neg", i),
-          m.toInt(m.mul(a, m.float(10))),
-          m.toInt(m.math("floor", a)),
-          m.sub(count, m.mul(m.div(item, m.int(1)), m.int(0))),
+          i.add(j),
+          i.sub(j),
+          i.mul(j),
+          i.abs().div(3),
+          i.abs().rem(3),
+          i.min(j),
+          i.max(2),
+          i.and(6),
+          i.or(j),
+          i.xor(j),
+          i.shiftLeft(3),
+          i.shiftRight(28),
+          i.neg(),
+          a.mul(10).toInt(),
+          a.floor().toInt(),
+          count.sub(item.div(1).mul(0)),
         ], 1);
       },
-    };
+    }).compiled(lanes);
     const items = 9;
     await cpu.check({
       inputs: [normals(items * lanes + 8), Int32Array.from({ length: items + 1 }, () => random.int(41) - 20)],
@@ -368,17 +359,16 @@ Deno.test("indexed: reduceLanes takes the sum, maximum and minimum of a vector, 
   device.upload(x, Float32Array.of(3, -7, 5, 0.5));
   const expected = { 1: [3, 3, 3], 4: [1.5, 5, -7] };
   for (const lanes of [1, 4] as const) {
-    const kernel: IndexedKernel = {
-      kind: "indexed",
+    const kernel = defineKernel({
       name: "lanes",
-      buffers: [{ name: "x", dtype: "f32", access: "read" }, { name: "out", dtype: "f32", access: "write" }],
-      sizes: [],
-      lanes,
-      body: (m, item, { buffers: [x, out] }) => {
-        const vector = m.loadVec(x, item);
-        (["sum", "max", "min"] as const).forEach((op, i) => m.store(out, m.int(i), m.reduceLanes(op, vector)));
+      reads: { x: "f32" },
+      writes: { out: "f32" },
+      vectors: true,
+      body: (m, { item, x, out }) => {
+        const vector = x.loadVec(item);
+        (["sum", "max", "min"] as const).forEach((op, i) => out.store(m.int(i), m.reduceLanes(op, vector)));
       },
-    };
+    }).compiled(lanes);
     device.indexed({ kernel, buffers: [x, out], sizes: [], items: 1 });
     assertEquals([...await device.download(out, "f32", 3)], expected[lanes]);
   }

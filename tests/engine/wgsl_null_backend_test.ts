@@ -10,8 +10,9 @@ import { mergeRunsProgram, sortRunsProgram, takeProgram } from "../../engine/dev
 import { pollGently } from "../helpers/webgpu.ts";
 import type { Buffer, MatmulCall } from "../../engine/device/device.ts";
 import { column, constant, input, reduced, scalar, select } from "../../engine/kernel/language/expr.ts";
-import type { MathOp } from "../../engine/kernel/language/machine.ts";
-import type { ColumnRecipe, IndexedKernel, RowRecipe } from "../../engine/kernel/language/recipes.ts";
+import type { MathOp, Vector } from "../../engine/kernel/language/value.ts";
+import { defineKernel } from "../../engine/launch/kernel.ts";
+import type { ColumnRecipe, RowRecipe } from "../../engine/kernel/language/recipes.ts";
 import { columnProgram } from "../../engine/kernel/wgsl/column.ts";
 import { indexedProgram } from "../../engine/kernel/wgsl/indexed.ts";
 import type { WgslProgram } from "../../engine/kernel/wgsl/machine.ts";
@@ -54,21 +55,21 @@ const columns = (["sum", "max", "min"] as const).map((op): ColumnRecipe => ({
   op,
   value: x.mul(input(1)).add(scalar(0)),
 }));
-const indexed = (lanes: 1 | 4): IndexedKernel => ({
-  kind: "indexed",
+const indexed = (lanes: 1 | 4) => (defineKernel({
   name: `all functions, ${lanes} lanes`,
-  buffers: [{ name: "in", dtype: "f32", access: "read" }, { name: "out", dtype: "f32", access: "write" }],
+  reads: { from: "f32" },
+  writes: { to: "f32" },
   sizes: ["n"],
   scalars: ["s"],
-  lanes,
-  body: (m, item, { buffers: [from, to], sizes: [n], scalars: [s] }) => {
-    const at = m.mul(item, m.int(4));
-    let value = m.add(m.loadVec(from, at), m.splat(s));
-    for (const op of FUNCTIONS) value = m.math(op, value);
-    value = m.arithmetic("max", m.arithmetic("min", value, m.iota(at)), m.splat(NaN));
-    m.when(m.either(m.lt(item, n), m.eq(item, n)), () => m.store(to, at, value));
+  vectors: true,
+  body: (m, { item, from, to, n, s }) => {
+    const at = item.mul(4);
+    let value = from.loadVec(at).add(m.splat(s));
+    for (const op of FUNCTIONS) value = m.math(op, value) as Vector; // functions keep the type
+    value = value.min(m.iota(at)).max(NaN);
+    m.when(item.le(n), () => to.store(at, value));
   },
-});
+}).compiled(lanes));
 
 const layout = (column: number) => ({ row: 3, column, outer: 0, inner: 0 });
 const none: Buffer = { length: 0 };

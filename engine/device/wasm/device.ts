@@ -7,7 +7,7 @@ import type { DType, TensorData } from "../../dtype.ts";
 import { BYTES_PER_ELEMENT } from "../../dtype.ts";
 import { DinogradError } from "../../errors.ts";
 import { input, scalar } from "../../kernel/language/expr.ts";
-import type { ColumnLaunch, IndexedLaunch, RowLaunch, RowRecipe } from "../../kernel/language/recipes.ts";
+import type { RowRecipe } from "../../kernel/language/recipes.ts";
 import type {
   Buffer,
   Conv2dCall,
@@ -19,6 +19,7 @@ import type {
   MatmulCall,
   TopKCall,
 } from "../device.ts";
+import type { ColumnLaunch, IndexedLaunch, RowLaunch } from "../launches.ts";
 import { WasmConv } from "./conv/conv.ts";
 import { WasmGemm } from "./product/product.ts";
 import { KernelLauncher } from "./launcher.ts";

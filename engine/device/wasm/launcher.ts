@@ -5,14 +5,8 @@
  */
 
 import type { Buffer } from "../device.ts";
-import type {
-  ColumnLaunch,
-  ColumnRecipe,
-  IndexedKernel,
-  IndexedLaunch,
-  RowLaunch,
-  RowRecipe,
-} from "../../kernel/language/recipes.ts";
+import type { ColumnLaunch, IndexedLaunch, RowLaunch } from "../launches.ts";
+import type { ColumnRecipe, IndexedKernel, RowRecipe } from "../../kernel/language/recipes.ts";
 import { compileColumn, compileIndexed, compileRow, type WasmTarget } from "../../kernel/wasm/kernels.ts";
 import { PARAMETER_WORDS, PARAMETERS, type WasmModule, type WasmRuntime } from "./runtime/runtime.ts";
 

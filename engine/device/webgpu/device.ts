@@ -5,14 +5,7 @@
 
 import { DinogradError } from "../../errors.ts";
 import { BYTES_PER_ELEMENT, type DType, type TensorData } from "../../dtype.ts";
-import type {
-  ColumnLaunch,
-  ColumnRecipe,
-  IndexedKernel,
-  IndexedLaunch,
-  RowLaunch,
-  RowRecipe,
-} from "../../kernel/language/recipes.ts";
+import type { ColumnRecipe, IndexedKernel, RowRecipe } from "../../kernel/language/recipes.ts";
 import { COLUMN_THREADS, columnPart, columnProgram, joinColumns } from "../../kernel/wgsl/column.ts";
 import { INDEXED_THREADS, indexedProgram } from "../../kernel/wgsl/indexed.ts";
 import type { WgslProgram } from "../../kernel/wgsl/machine.ts";
@@ -30,6 +23,7 @@ import type {
   MatmulCall,
   TopKCall,
 } from "../device.ts";
+import type { ColumnLaunch, IndexedLaunch, RowLaunch } from "../launches.ts";
 import { findAdapter, messageOf, platformGpu, type WebGpuAdapterInfo } from "./adapter.ts";
 import { checkBindings, checkLength, own } from "./checks.ts";
 import * as conv2d from "./conv2d.ts";

@@ -23,7 +23,7 @@ export function epilogueText(definition: EpilogueDefinition, firstBuffer: number
   const index = { row: "row", column: "column", element: "at" } as const;
   const result = emitExpr(m, definition.value, {
     input: (i) =>
-      i === 0 ? m.named("vec", "value") : m.loadVec(buffers[i - 1], m.named("i32", index[definition.operands[i - 1]])),
+      i === 0 ? m.named("vec", "value") : buffers[i - 1].loadVec(m.named("i32", index[definition.operands[i - 1]])),
     scalars: [],
   });
   const text = `${m.functions()}

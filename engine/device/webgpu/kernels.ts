@@ -21,8 +21,8 @@ export const multiplyAddKernel: IndexedKernel = {
   buffers: [{ name: "numbers", dtype: "f32", access: "read" }, { name: "result", dtype: "f32", access: "write" }],
   sizes: [],
   lanes: 1,
-  body: (m, item, { buffers: [numbers, result] }) => {
-    const [a, b, c] = [0, 1, 2].map((i) => m.load(numbers, m.int(i)));
-    m.store(result, item, m.add(m.mul(a, b), c));
+  body: (_, item, { buffers: [numbers, result] }) => {
+    const [a, b, c] = [0, 1, 2].map((i) => numbers.load(i));
+    result.store(item, a.mul(b).add(c));
   },
 };

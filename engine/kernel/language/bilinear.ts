@@ -7,32 +7,33 @@
  * a machine with integer vectors may do it faster (`wasm/bilinear.ts`), to the same bits.
  */
 
-import type { BufferRef, Machine, Value } from "./machine.ts";
+import type { Machine } from "./machine.ts";
+import type { BufferRef, Float, Int, Value, Vector } from "./value.ts";
 
-/** An image within a buffer. All values are i32. */
+/** An image within a buffer. */
 export interface Plane {
   /** Rows of the image. */
-  readonly height: Value;
+  readonly height: Int;
   /** Pixels of a row. */
-  readonly width: Value;
+  readonly width: Int;
   /** The element at the top left. */
-  readonly base: Value;
+  readonly base: Int;
   /** From a pixel to its right neighbour, in elements; rows follow each other. */
-  readonly stride: Value;
+  readonly stride: Int;
 }
 
 /** One of the four pixels around a point. */
 export interface Corner {
   /** The pixel's element, or that of the nearest pixel where it would lie outside. */
-  readonly offset: Value;
+  readonly offset: Int;
   /** Its row, which may lie outside. */
-  readonly row: Value;
-  /** Whether it lies in the image, a bool. */
-  inside(): Value;
-  /** Its share of the point (f32), 0 outside. */
-  readonly weight: Value;
+  readonly row: Int;
+  /** Whether it lies in the image. */
+  inside(): Value<"bool">;
+  /** Its share of the point, 0 outside. */
+  readonly weight: Float;
   /** weight · factor in every lane of a vector. */
-  share(): Value;
+  share(): Vector;
 }
 
 /** A point between pixels. */
@@ -40,39 +41,39 @@ export interface SamplePoint {
   /** Top left, top right, bottom left, bottom right. */
   readonly corners: readonly Corner[];
   /** How far the point is past the top left pixel's centre, 0..1. */
-  readonly fractionX: Value;
+  readonly fractionX: Float;
   /** The same downwards. */
-  readonly fractionY: Value;
+  readonly fractionY: Float;
 }
 
 /** Finds the pixels around points of one image. */
 export interface BilinearSampler {
-  /** The pixels around the location (x, y) at `index` and behind it. `factor` (f32) multiplies shares; default 1. */
-  at(locations: BufferRef, index: Value, factor?: Value): SamplePoint;
+  /** The pixels around the location (x, y) at `index` and behind it. `factor` multiplies shares; default 1. */
+  at(locations: BufferRef<"f32">, index: Int, factor?: Float): SamplePoint;
 }
 
 /** Samples an image one point at a time, on any machine. */
 export function plainSampler(m: Machine, { height, width, base, stride }: Plane): BilinearSampler {
   return {
     at(locations, index, factor = m.float(1)) {
-      const axis = (coordinate: Value, size: Value) => {
-        const position = m.sub(m.mul(coordinate, m.toFloat(size)), m.float(0.5));
-        const first = m.math("floor", position);
-        const fraction = m.sub(position, first);
-        return { fraction, pair: neighbours(m, m.toInt(first), { fraction, size }) };
+      const axis = (coordinate: Float, size: Int) => {
+        const position = coordinate.mul(size.toFloat()).sub(0.5);
+        const first = position.floor();
+        const fraction = position.sub(first);
+        return { fraction, pair: neighbours(m, first.toInt(), { fraction, size }) };
       };
-      const x = axis(m.load(locations, index), width);
-      const y = axis(m.load(locations, m.add(index, m.int(1))), height);
+      const x = axis(locations.load(index), width);
+      const y = axis(locations.load(index.add(1)), height);
       const corners = y.pair.flatMap((row): Corner[] => {
-        const start = m.mul(row.clamped, width);
+        const start = row.clamped.mul(width);
         return x.pair.map((column) => {
-          const weight = m.mul(row.weight, column.weight);
+          const weight = row.weight.mul(column.weight);
           return {
-            offset: m.add(base, m.mul(m.add(start, column.clamped), stride)),
+            offset: base.add(start.add(column.clamped).mul(stride)),
             row: row.at,
-            inside: () => m.both(row.inside, column.inside),
+            inside: () => row.inside.and(column.inside),
             weight,
-            share: () => m.splat(m.mul(weight, factor)),
+            share: () => weight.mul(factor).splat(),
           };
         });
       });
@@ -85,12 +86,12 @@ export function plainSampler(m: Machine, { height, width, base, stride }: Plane)
  * The two pixels around a coordinate along one axis. Outside the image they weigh nothing and are read at its edge. (Numbers
  * too large for an integer become the largest one, and the pixel after that the smallest: both are outside.)
  */
-function neighbours(m: Machine, first: Value, { fraction, size }: { readonly fraction: Value; readonly size: Value }) {
-  const [zero, last] = [m.int(0), m.sub(size, m.int(1))];
-  const weights = [m.sub(m.float(1), fraction), fraction];
-  return [first, m.add(first, m.int(1))].map((at, i) => {
-    const inside = m.both(m.le(zero, at), m.lt(at, size));
-    const clamped = m.arithmetic("min", m.arithmetic("max", at, zero), last);
-    return { at, inside, clamped, weight: m.select(inside, weights[i], m.float(0)) };
+function neighbours(m: Machine, first: Int, { fraction, size }: { readonly fraction: Float; readonly size: Int }) {
+  const [zero, last] = [m.int(0), size.sub(1)];
+  const weights = [m.float(1).sub(fraction), fraction];
+  return [first, first.add(1)].map((at, i) => {
+    const inside = at.ge(zero).and(at.lt(size));
+    const clamped = at.max(zero).min(last);
+    return { at, inside, clamped, weight: inside.select(weights[i], 0) };
   });
 }

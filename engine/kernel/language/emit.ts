@@ -4,23 +4,30 @@
  */
 
 import type { Expr } from "./expr.ts";
-import { type BufferRef, joinOf, type Machine, neutralOf, type Value } from "./machine.ts";
+import { splitIndex } from "./index_arithmetic.ts";
+import { joinOf, type Machine, neutralOf } from "./machine.ts";
 import type { ColumnRecipe, RowRecipe } from "./recipes.ts";
-import { splitIndex } from "./split_index.ts";
+import type { BufferRef, Float, Int, ReduceOp, Value, Vector } from "./value.ts";
 
 export interface ExprEnvironment {
   /** The vector of input i at this place. */
-  readonly input: (index: number) => Value;
-  readonly scalars: readonly Value[];
-  readonly reduced?: ReadonlyMap<string, Value>;
+  readonly input: (index: number) => Vector;
+  readonly scalars: readonly Float[];
+  readonly reduced?: ReadonlyMap<string, Float>;
   /** What a reduction has left in an output, at this place. */
-  readonly kept?: (output: number) => Value;
-  /** The column number (i32) of the vector's first lane. */
-  readonly column?: Value;
+  readonly kept?: (output: number) => Vector;
+  /** The column number of the vector's first lane. */
+  readonly column?: Int;
 }
 
 /** Computes an expression on vectors; a node used twice is computed once. */
-export function emitExpr(m: Machine, expr: Expr, environment: ExprEnvironment, done = new Map<Expr, Value>()): Value {
+export function emitExpr(m: Machine, expr: Expr, environment: ExprEnvironment, done = new Map<Expr, Value>()): Vector {
+  const value = emitShared(m, expr, environment, done);
+  if (value.type !== "vec") throw new TypeError(`kernel: expected a number for ${expr.op} but found a condition`);
+  return value as Vector; // checked in the line before
+}
+
+function emitShared(m: Machine, expr: Expr, environment: ExprEnvironment, done: Map<Expr, Value>): Value {
   const known = done.get(expr);
   if (known) return known;
   const value = emitNode(m, expr, environment, done);
@@ -29,7 +36,7 @@ export function emitExpr(m: Machine, expr: Expr, environment: ExprEnvironment, d
 }
 
 function emitNode(m: Machine, expr: Expr, environment: ExprEnvironment, done: Map<Expr, Value>): Value {
-  const args = expr.args.map((arg) => emitExpr(m, arg, environment, done));
+  const args = expr.args.map((arg) => emitShared(m, arg, environment, done));
   switch (expr.op) {
     case "constant":
       return m.splat(expr.value);
@@ -67,33 +74,33 @@ function emitNode(m: Machine, expr: Expr, environment: ExprEnvironment, done: Ma
 
 export interface RowArguments {
   /** The inputs, then one buffer per output without `into`. */
-  readonly buffers: readonly BufferRef[];
+  readonly buffers: readonly BufferRef<"f32">[];
   /** `rank` sizes. */
-  readonly outer: readonly Value[];
-  readonly columns: Value;
+  readonly outer: readonly Int[];
+  readonly columns: Int;
   /** Per input, `rank` strides. */
-  readonly strides: readonly (readonly Value[])[];
-  readonly scalars: readonly Value[];
+  readonly strides: readonly (readonly Int[])[];
+  readonly scalars: readonly Float[];
 }
 
 /** One row of a recipe. */
-export function emitRow(m: Machine, recipe: RowRecipe, row: Value, at: RowArguments): void {
-  const bases = rowBases(m, recipe, row, at);
+export function emitRow(m: Machine, recipe: RowRecipe, row: Int, at: RowArguments): void {
+  const bases = rowBases(recipe, row, at);
   const targets = outputTargets(recipe, at.buffers);
-  const start = m.mul(row, at.columns);
-  const reduced = new Map<string, Value>();
-  const environment = (j: Value): ExprEnvironment => ({
+  const start = row.mul(at.columns);
+  const reduced = new Map<string, Float>();
+  const environment = (j: Int): ExprEnvironment => ({
     input: (i) =>
-      recipe.inputs[i] === 1 ? m.loadVec(at.buffers[i], m.add(bases[i], j)) : m.splat(m.load(at.buffers[i], bases[i])),
+      recipe.inputs[i] === 1 ? at.buffers[i].loadVec(bases[i].add(j)) : at.buffers[i].load(bases[i]).splat(),
     scalars: at.scalars,
     reduced,
-    kept: (output) => m.loadVec(targets[output].buffer, m.add(start, j)),
+    kept: (output) => targets[output].buffer.loadVec(start.add(j)),
     column: j,
   });
   for (const { name, op, value, keep } of recipe.reductions) {
-    const each = (j: Value) => {
+    const each = (j: Int) => {
       const here = emitExpr(m, value, environment(j));
-      if (keep !== undefined) m.store(targets[keep].buffer, m.add(start, j), here);
+      if (keep !== undefined) targets[keep].buffer.store(start.add(j), here);
       return here;
     };
     reduced.set(name, m.reduceColumns(op, at.columns, each));
@@ -105,20 +112,20 @@ export function emitRow(m: Machine, recipe: RowRecipe, row: Value, at: RowArgume
       const here = environment(j);
       // All values before any store: an output may write over an input of another.
       const values = perElement.map(({ output }) => emitExpr(m, output.value, here, done));
-      perElement.forEach(({ buffer }, i) => m.store(buffer, m.add(start, j), values[i]));
+      perElement.forEach(({ buffer }, i) => buffer.store(start.add(j), values[i]));
     });
   }
   const perRow = targets.filter(({ output }) => output.per === "row");
   if (perRow.length > 0) {
     m.once(() => {
       const here: ExprEnvironment = { ...environment(m.int(0)), kept: undefined, column: undefined };
-      perRow.forEach(({ output, buffer }) => m.store(buffer, row, emitExpr(m, output.value, here)));
+      perRow.forEach(({ output, buffer }) => buffer.store(row, emitExpr(m, output.value, here)));
     });
   }
 }
 
 /** Where each output of a row recipe goes. */
-function outputTargets(recipe: RowRecipe, buffers: readonly BufferRef[]) {
+function outputTargets(recipe: RowRecipe, buffers: readonly BufferRef<"f32">[]) {
   let next = recipe.inputs.length;
   return recipe.outputs.map((output) => ({
     output,
@@ -127,21 +134,21 @@ function outputTargets(recipe: RowRecipe, buffers: readonly BufferRef[]) {
 }
 
 /** The index of each input's first element in this row: the row number split into coordinates, times strides. */
-function rowBases(m: Machine, recipe: RowRecipe, row: Value, at: RowArguments): Value[] {
-  const coordinates = splitIndex(m, row, at.outer.slice(1));
+function rowBases(recipe: RowRecipe, row: Int, at: RowArguments): Int[] {
+  const coordinates = splitIndex(row, at.outer.slice(1));
   return recipe.inputs.map((_, i) =>
-    coordinates.map((c, axis) => m.mul(c, at.strides[i][axis])).reduce((a, b) => m.add(a, b))
+    coordinates.map((c, axis) => c.mul(at.strides[i][axis])).reduce((a, b) => a.add(b))
   );
 }
 
 export interface ColumnArguments {
   /** The inputs, then the output. */
-  readonly buffers: readonly BufferRef[];
-  readonly reduced: Value;
-  readonly inner: Value;
+  readonly buffers: readonly BufferRef<"f32">[];
+  readonly reduced: Int;
+  readonly inner: Int;
   /** Per input, the strides of `outer` and `reduced`. */
-  readonly strides: readonly (readonly [Value, Value])[];
-  readonly scalars: readonly Value[];
+  readonly strides: readonly (readonly [Int, Int])[];
+  readonly scalars: readonly Float[];
 }
 
 /**
@@ -151,22 +158,25 @@ export interface ColumnArguments {
 export function emitColumn(
   m: Machine,
   recipe: ColumnRecipe,
-  place: { readonly outer: Value; readonly j: Value; readonly begin: Value; readonly count: Value },
+  place: { readonly outer: Int; readonly j: Int; readonly begin: Int; readonly count: Int },
   at: ColumnArguments,
-): Value {
+): Vector {
   const total = m.variable(m.splat(neutralOf(recipe.op)));
   m.loop(place.count, (step) => {
-    const row = m.add(place.begin, step);
+    const row = place.begin.add(step);
     const value = emitExpr(m, recipe.value, {
       input: (i) => {
-        const base = m.add(m.mul(place.outer, at.strides[i][0]), m.mul(row, at.strides[i][1]));
-        return recipe.inputs[i] === 1
-          ? m.loadVec(at.buffers[i], m.add(base, place.j))
-          : m.splat(m.load(at.buffers[i], base));
+        const base = place.outer.mul(at.strides[i][0]).add(row.mul(at.strides[i][1]));
+        return recipe.inputs[i] === 1 ? at.buffers[i].loadVec(base.add(place.j)) : at.buffers[i].load(base).splat();
       },
       scalars: at.scalars,
     });
-    total.set(m.arithmetic(joinOf(recipe.op), total.get(), value));
+    total.set(joinVectors(m, recipe.op, total.get(), value));
   });
   return total.get();
+}
+
+/** Two partial results of a reduction as one. */
+export function joinVectors(m: Machine, op: ReduceOp, ...[a, b]: readonly [a: Vector, b: Vector]): Vector {
+  return m.arithmetic(joinOf(op), a, b) as Vector; // arithmetic keeps the type
 }

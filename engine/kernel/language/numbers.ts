@@ -4,31 +4,26 @@
  */
 
 import type { TensorData } from "../../dtype.ts";
+import { joinOf, Machine, neutralOf, Variable } from "./machine.ts";
 import {
   type ArithmeticOp,
   type BufferRef,
   type CompareOp,
+  type Float,
+  type Int,
   type IntegerOp,
-  joinOf,
-  Machine,
   type MathOp,
-  neutralOf,
   type ReduceOp,
-  type Value,
+  Value,
   type ValueType,
-  type Variable,
-} from "./machine.ts";
+  type Vector,
+} from "./value.ts";
 
 type Lane = number | boolean;
 
-/** Scalars hold one lane; vectors and masks hold `lanes` of them. */
-interface NumberValue extends Value {
-  readonly ref: readonly Lane[];
-}
-
-const lanesOf = (value: Value): readonly number[] => (value as NumberValue).ref as readonly number[]; // made below
-const flagsOf = (value: Value): readonly boolean[] => (value as NumberValue).ref as readonly boolean[]; // made below
-const make = (type: ValueType, ref: readonly Lane[]): NumberValue => ({ type, ref });
+// This machine's `ref` is an array of lanes: scalars hold one, vectors and masks `lanes` of them.
+const lanesOf = (value: Value): readonly number[] => value.ref as readonly number[]; // made by `#make`
+const flagsOf = (value: Value): readonly boolean[] => value.ref as readonly boolean[]; // made by `#make`
 
 const arithmetic: Record<ArithmeticOp, (a: number, b: number) => number> = {
   add: (a, b) => a + b,
@@ -84,65 +79,68 @@ export class NumbersMachine extends Machine {
     return this.#lanes;
   }
 
-  int(value: number): Value {
-    return make("i32", [value]);
+  #make<T extends ValueType>(type: T, lanes: readonly Lane[]): Value<T> {
+    return new Value(this, type, lanes);
   }
-  float(value: number): Value {
-    return make("f32", [value]);
+
+  int(value: number): Int {
+    return this.#make("i32", [value]);
   }
-  splat(value: Value | number): Value {
+  float(value: number): Float {
+    return this.#make("f32", [value]);
+  }
+  splat(value: Float | number): Vector {
     const number = typeof value === "number" ? value : lanesOf(value)[0];
-    return make("vec", new Array<number>(this.lanes).fill(number));
+    return this.#make("vec", new Array<number>(this.lanes).fill(number));
   }
 
   arithmetic(op: ArithmeticOp, a: Value, b: Value): Value {
     const compute = (a.type === "i32" ? integers : arithmetic)[op];
-    return make(same(op, a, b), lanesOf(a).map((x, i) => compute(x, lanesOf(b)[i])));
+    return this.#make(same(op, a, b), lanesOf(a).map((x, i) => compute(x, lanesOf(b)[i])));
   }
-  integer(op: IntegerOp, a: Value, b: Value): Value {
-    return make(same(op, a, b), [integers[op](lanesOf(a)[0], lanesOf(b)[0])]);
+  integer(op: IntegerOp, a: Int, b: Int): Int {
+    same(op, a, b);
+    return this.#make("i32", [integers[op](lanesOf(a)[0], lanesOf(b)[0])]);
   }
   math(op: MathOp, a: Value): Value {
-    return make(a.type, lanesOf(a).map(mathematics[op]));
+    return this.#make(a.type, lanesOf(a).map(mathematics[op]));
   }
   compare(op: CompareOp, a: Value, b: Value): Value {
     const type = same(op, a, b) === "vec" ? "mask" : "bool";
-    return make(type, lanesOf(a).map((x, i) => compares[op](x, lanesOf(b)[i])));
+    return this.#make(type, lanesOf(a).map((x, i) => compares[op](x, lanesOf(b)[i])));
   }
   both(a: Value, b: Value): Value {
-    return make(same("both", a, b), flagsOf(a).map((x, i) => x && flagsOf(b)[i]));
-  }
-  either(a: Value, b: Value): Value {
-    return make(same("either", a, b), flagsOf(a).map((x, i) => x || flagsOf(b)[i]));
+    return this.#make(same("and", a, b), flagsOf(a).map((x, i) => x && flagsOf(b)[i]));
   }
   select(condition: Value, whenTrue: Value, whenFalse: Value): Value {
     const flags = flagsOf(condition);
-    return make(
+    return this.#make(
       same("select", whenTrue, whenFalse),
       lanesOf(whenTrue).map((x, i) => (flags.length === 1 ? flags[0] : flags[i]) ? x : lanesOf(whenFalse)[i]),
     );
   }
-  toInt(a: Value): Value {
-    return make("i32", [Math.trunc(lanesOf(a)[0]) | 0]);
+  toInt(a: Float): Int {
+    return this.#make("i32", [Math.trunc(lanesOf(a)[0]) | 0]);
   }
-  toFloat(a: Value): Value {
-    return make("f32", lanesOf(a));
+  toFloat(a: Int): Float {
+    return this.#make("f32", lanesOf(a));
   }
-  iota(first: Value): Value {
-    return make("vec", Array.from({ length: this.lanes }, (_, lane) => lanesOf(first)[0] + lane));
+  iota(first: Int): Vector {
+    return this.#make("vec", Array.from({ length: this.lanes }, (_, lane) => lanesOf(first)[0] + lane));
   }
-  reduceLanes(op: ReduceOp, a: Value): Value {
+  reduceLanes(op: ReduceOp, a: Vector): Float {
     const combine = arithmetic[joinOf(op)];
-    return make("f32", [lanesOf(a).reduce((x, y) => combine(x, y))]); // `reduce` passes more than two arguments
+    return this.#make("f32", [lanesOf(a).reduce((x, y) => combine(x, y))]); // `reduce` passes more than two arguments
   }
 
-  load(buffer: BufferRef, index: Value): Value {
-    return make(buffer.dtype, [this.#at(buffer, lanesOf(index)[0])]);
+  load(buffer: BufferRef, index: Int): Value {
+    return this.#make(buffer.dtype, [this.#at(buffer, lanesOf(index)[0])]);
   }
-  loadVec(buffer: BufferRef, index: Value): Value {
-    return make("vec", Array.from({ length: this.lanes }, (_, lane) => this.#at(buffer, lanesOf(index)[0] + lane)));
+  loadVec(buffer: BufferRef, index: Int): Vector {
+    const lanes = Array.from({ length: this.lanes }, (_, lane) => this.#at(buffer, lanesOf(index)[0] + lane));
+    return this.#make("vec", lanes);
   }
-  store(buffer: BufferRef, index: Value, value: Value): void {
+  store(buffer: BufferRef, index: Int, value: Value): void {
     lanesOf(value).forEach((x, lane) => {
       const at = lanesOf(index)[0] + lane;
       this.#at(buffer, at);
@@ -160,27 +158,24 @@ export class NumbersMachine extends Machine {
     return data[index];
   }
 
-  loop(count: Value, body: (i: Value) => void): void {
+  loop(count: Int, body: (i: Int) => void): void {
     for (let i = 0; i < lanesOf(count)[0]; i++) body(this.int(i));
   }
-  when(condition: Value, body: () => void): void {
+  when(condition: Value<"bool">, body: () => void): void {
     if (flagsOf(condition)[0]) body();
   }
-  variable(initial: Value): Variable {
+  variable<T extends ValueType>(initial: Value<T>): Variable<T> {
     let value = initial;
-    return {
-      get: () => value,
-      set: (next) => {
-        same("variable", value, next);
-        value = next;
-      },
-    };
+    return new Variable(() => value, (next) => {
+      same("variable", value, next);
+      value = next;
+    });
   }
 
-  forColumns(count: Value, body: (j: Value) => void): void {
+  forColumns(count: Int, body: (j: Int) => void): void {
     this.loop(count, body);
   }
-  reduceColumns(op: ReduceOp, count: Value, body: (j: Value) => Value): Value {
+  reduceColumns(op: ReduceOp, count: Int, body: (j: Int) => Vector): Float {
     let total = neutralOf(op);
     this.loop(count, (j) => {
       total = arithmetic[joinOf(op)](total, lanesOf(body(j))[0]);
@@ -192,7 +187,7 @@ export class NumbersMachine extends Machine {
   }
 }
 
-/** Kernels are typed by hand: this finds an i32 that meets an f32 before the WGSL compiler does. */
+/** For machines and kernels whose types were not checked, or lie: finds an i32 that meets an f32. */
 function same(op: string, a: Value, b: Value): ValueType {
   if (a.type !== b.type) throw new TypeError(`${op}: expected operands of one type but found ${a.type} and ${b.type}`);
   return a.type;

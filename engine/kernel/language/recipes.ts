@@ -8,10 +8,10 @@
  * - `IndexedKernel`: a function over the abstract machine, run for items 0 … items-1.
  */
 
-import type { Buffer } from "../../device/device.ts";
 import type { DType } from "../../dtype.ts";
 import type { Expr } from "./expr.ts";
-import type { BufferRef, Machine, ReduceOp, Value } from "./machine.ts";
+import type { Machine } from "./machine.ts";
+import type { BufferRef, Float, Int, ReduceOp } from "./value.ts";
 
 /** How an operand moves along the row: 1 contiguous, 0 the same number for all columns. */
 export type Along = 0 | 1;
@@ -59,24 +59,6 @@ export interface RowOutput {
   readonly into?: number;
 }
 
-/** A row recipe with its operands. */
-export interface RowLaunch {
-  /** What to run. */
-  readonly recipe: RowRecipe;
-  /** One buffer per input of the recipe. */
-  readonly inputs: readonly Buffer[];
-  /** One per output without `into`, in order. */
-  readonly outputs: readonly Buffer[];
-  /** `rank` sizes, outermost first; their product is the number of rows. */
-  readonly outer: readonly number[];
-  /** Elements of a row. */
-  readonly columns: number;
-  /** Per input, `rank` strides in elements. */
-  readonly strides: readonly (readonly number[])[];
-  /** The numbers that the recipe's scalars stand for, as many as it says. */
-  readonly scalars?: readonly number[];
-}
-
 /** A kernel that reduces a middle axis. */
 export interface ColumnRecipe {
   /** Tells the kinds of kernel apart. */
@@ -91,26 +73,6 @@ export interface ColumnRecipe {
   readonly op: ReduceOp;
   /** What is reduced, per element. */
   readonly value: Expr;
-}
-
-/** A column recipe with its operands. */
-export interface ColumnLaunch {
-  /** What to run. */
-  readonly recipe: ColumnRecipe;
-  /** One buffer per input of the recipe. */
-  readonly inputs: readonly Buffer[];
-  /** [outer, inner] */
-  readonly output: Buffer;
-  /** Size of the axes before the reduced one, together. */
-  readonly outer: number;
-  /** Size of the reduced axis. */
-  readonly reduced: number;
-  /** Size of the axes behind it, together. */
-  readonly inner: number;
-  /** Per input, the strides of `outer` and `reduced`, in elements. */
-  readonly strides: readonly (readonly [number, number])[];
-  /** The numbers that the recipe's scalars stand for, as many as it says. */
-  readonly scalars?: readonly number[];
 }
 
 /** How an indexed kernel uses a buffer. */
@@ -138,29 +100,15 @@ export interface IndexedKernel {
   /** The length of a vector in this kernel. With 4, every index given to `loadVec` and to a vector `store` is a multiple of 4. */
   readonly lanes: 1 | 4;
   /** What is done for one item. Is called at compile time, to describe the work on whatever machine it is given. */
-  readonly body: (m: Machine, item: Value, at: KernelArguments) => void;
+  readonly body: (m: Machine, item: Int, at: KernelArguments) => void;
 }
 
 /** What the body of an indexed kernel is given. */
 export interface KernelArguments {
   /** As many as the kernel's `buffers`, in their order. */
   readonly buffers: readonly BufferRef[];
-  /** As many as the kernel's `sizes`, in their order; i32. */
-  readonly sizes: readonly Value[];
-  /** As many as the kernel's `scalars`, in their order; f32. */
-  readonly scalars: readonly Value[];
-}
-
-/** An indexed kernel with its operands. */
-export interface IndexedLaunch {
-  /** What to run. */
-  readonly kernel: IndexedKernel;
-  /** One per entry of the kernel's `buffers`. */
-  readonly buffers: readonly Buffer[];
-  /** One whole number per entry of the kernel's `sizes`. */
-  readonly sizes: readonly number[];
-  /** One number per entry of the kernel's `scalars`. */
-  readonly scalars?: readonly number[];
-  /** How often the body runs, in any order and at the same time. */
-  readonly items: number;
+  /** As many as the kernel's `sizes`, in their order. */
+  readonly sizes: readonly Int[];
+  /** As many as the kernel's `scalars`, in their order. */
+  readonly scalars: readonly Float[];
 }

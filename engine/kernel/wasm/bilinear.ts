@@ -4,7 +4,7 @@
  */
 
 import type { BilinearSampler, Corner, SamplePoint } from "../language/bilinear.ts";
-import type { BufferRef, Value, ValueType } from "../language/machine.ts";
+import type { BufferRef, Float, Int, Value, ValueType } from "../language/value.ts";
 import type { Local } from "./assembler.ts";
 import type { VectorCode } from "./math.ts";
 
@@ -12,9 +12,9 @@ import type { VectorCode } from "./math.ts";
 export interface WasmHost {
   readonly code: VectorCode;
   /** Two neighbouring f32 in the lower lanes of a vector. */
-  loadPair(buffer: BufferRef, index: Value): Local;
+  loadPair(buffer: BufferRef, index: Int): Local;
   local(value: Value): Local;
-  value(type: ValueType, local: Local): Value;
+  value<T extends ValueType>(type: T, local: Local): Value<T>;
 }
 
 /** Of (left, right, top, bottom): the columns and the rows of the four corners. */
@@ -44,7 +44,7 @@ export class WasmBilinear implements BilinearSampler {
     this.#origin = splat(plane.base);
   }
 
-  at(locations: BufferRef, index: Value, factor?: Value): SamplePoint {
+  at(locations: BufferRef, index: Int, factor?: Float): SamplePoint {
     const { code: v } = this.#host;
     const one = v.f.hoisted([0, 1, 0, 1], "i32x4");
     const pair = this.#host.loadPair(locations, index);
@@ -74,7 +74,7 @@ export class WasmBilinear implements BilinearSampler {
     return { corners, fractionX: this.#lane("f32", fraction, 0), fractionY: this.#lane("f32", fraction, 2) };
   }
 
-  #lane(type: "i32" | "f32" | "bool", vector: Local, lane: number): Value {
+  #lane<T extends "i32" | "f32" | "bool">(type: T, vector: Local, lane: number): Value<T> {
     const { f } = this.#host.code;
     const local = f.local(type === "f32" ? "f32" : "i32");
     f.get(vector).lane(type === "f32" ? "f32x4.extract_lane" : "i32x4.extract_lane", lane).set(local);

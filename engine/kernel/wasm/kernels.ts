@@ -9,10 +9,11 @@
  * here; `launch` in the device writes it in that order.
  */
 
-import { emitColumn, emitExpr, emitRow } from "../language/emit.ts";
+import { emitColumn, emitExpr, emitRow, joinVectors } from "../language/emit.ts";
 import type { ColumnArguments } from "../language/emit.ts";
-import { type BufferRef, joinOf, neutralOf, type Value } from "../language/machine.ts";
+import { neutralOf } from "../language/machine.ts";
 import type { ColumnRecipe, IndexedKernel, RowRecipe } from "../language/recipes.ts";
+import { BufferRef, type Int, type Vector } from "../language/value.ts";
 import { assemble, type Local, WasmFunction } from "./assembler.ts";
 import { WasmMachine } from "./machine.ts";
 
@@ -46,7 +47,7 @@ export function compileRow(recipe: RowRecipe, target: WasmTarget): Uint8Array<Ar
   const scalars = read.floats(recipe.scalars).map((local) => m.local("f32", local));
   const row = f.local("i32");
   f.forRange(row, { start: () => f.get(rowBegin), end: () => f.get(rowEnd) }, () => {
-    emitRow(m, recipe, i32(row), { buffers: floatBuffers(count), outer, columns, strides, scalars });
+    emitRow(m, recipe, i32(row), { buffers: floatBuffers(m, count), outer, columns, strides, scalars });
   });
   return assemble([f], target);
 }
@@ -67,20 +68,19 @@ export function compileColumn(recipe: ColumnRecipe, target: WasmTarget): Uint8Ar
   const i32 = (local: Local) => m.local("i32", local);
   const [reducedLocal, innerLocal] = read.integers(2);
   const [reduced, inner] = [i32(reducedLocal), i32(innerLocal)];
-  const strides = recipe.inputs.map((): [Value, Value] => [i32(read.integers(1)[0]), i32(read.integers(1)[0])]);
+  const strides = recipe.inputs.map((): [Int, Int] => [i32(read.integers(1)[0]), i32(read.integers(1)[0])]);
   const scalars = read.floats(recipe.scalars).map((local) => m.local("f32", local));
-  const buffers = floatBuffers(count);
+  const buffers = floatBuffers(m, count);
   const output = buffers[count - 1];
 
-  const emitChunk = (outer: Value, begin: Value, continues: boolean) => {
-    const count = m.arithmetic("min", m.sub(reduced, begin), m.int(ROWS_AT_ONCE));
+  const emitChunk = (outer: Int, begin: Int, continues: boolean) => {
+    const count = reduced.sub(begin).min(ROWS_AT_ONCE);
     m.forColumnBlocks((js) => {
       const parts = emitColumns(m, recipe, { outer, js, begin, count }, { buffers, reduced, inner, strides, scalars });
-      const start = m.mul(outer, inner);
-      const op = joinOf(recipe.op);
+      const start = outer.mul(inner);
       js.forEach((j, i) => {
-        const index = m.add(start, j);
-        m.store(output, index, continues ? m.arithmetic(op, m.loadVec(output, index), parts[i]) : parts[i]);
+        const index = start.add(j);
+        output.store(index, continues ? joinVectors(m, recipe.op, output.loadVec(index), parts[i]) : parts[i]);
       });
     });
   };
@@ -102,26 +102,24 @@ export function compileColumn(recipe: ColumnRecipe, target: WasmTarget): Uint8Ar
 function emitColumns(
   m: WasmMachine,
   recipe: ColumnRecipe,
-  place: { readonly outer: Value; readonly js: readonly Value[]; readonly begin: Value; readonly count: Value },
+  place: { readonly outer: Int; readonly js: readonly Int[]; readonly begin: Int; readonly count: Int },
   at: ColumnArguments,
-): Value[] {
+): Vector[] {
   const { outer, js, begin, count } = place;
   if (js.length === 1) return [emitColumn(m, recipe, { outer, j: js[0], begin, count }, at)];
   const totals = js.map(() => m.variable(m.splat(neutralOf(recipe.op))));
-  const starts = at.strides.map(([stride]) => m.mul(outer, stride));
+  const starts = at.strides.map(([stride]) => outer.mul(stride));
   m.loop(count, (step) => {
-    const row = m.add(begin, step);
-    const bases = starts.map((start, i) => m.add(start, m.mul(row, at.strides[i][1])));
+    const row = begin.add(step);
+    const bases = starts.map((start, i) => start.add(row.mul(at.strides[i][1])));
     js.forEach((j, vector) => {
       const value = emitExpr(m, recipe.value, {
         input: (i) =>
-          recipe.inputs[i] === 1
-            ? m.loadVec(at.buffers[i], m.add(bases[i], j))
-            : m.splat(m.load(at.buffers[i], bases[i])),
+          recipe.inputs[i] === 1 ? at.buffers[i].loadVec(bases[i].add(j)) : at.buffers[i].load(bases[i]).splat(),
         scalars: at.scalars,
       });
       const total = totals[vector];
-      total.set(m.arithmetic(joinOf(recipe.op), total.get(), value));
+      total.set(joinVectors(m, recipe.op, total.get(), value));
     });
   });
   return totals.map((total) => total.get());
@@ -140,7 +138,7 @@ export function compileIndexed(kernel: IndexedKernel, target: WasmTarget): Uint8
   });
   const sizes = read.integers(kernel.sizes.length).map((local) => m.local("i32", local));
   const scalars = read.floats(kernel.scalars?.length ?? 0).map((local) => m.local("f32", local));
-  const buffers = kernel.buffers.map(({ dtype }, index): BufferRef => ({ index, dtype }));
+  const buffers = kernel.buffers.map(({ dtype }, index) => new BufferRef(m, index, dtype));
   const item = f.local("i32");
   f.forRange(item, { start: () => f.get(itemBegin), end: () => f.get(itemEnd) }, () => {
     kernel.body(m, m.local("i32", item), { buffers, sizes, scalars });
@@ -168,6 +166,6 @@ class ParameterReader {
   }
 }
 
-function floatBuffers(count: number): BufferRef[] {
-  return Array.from({ length: count }, (_, index) => ({ index, dtype: "f32" }));
+function floatBuffers(m: WasmMachine, count: number): BufferRef<"f32">[] {
+  return Array.from({ length: count }, (_, index) => new BufferRef(m, index, "f32"));
 }

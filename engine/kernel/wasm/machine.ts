@@ -7,31 +7,33 @@
  */
 
 import type { BilinearSampler, Plane } from "../language/bilinear.ts";
+import { joinOf, Machine, neutralOf, Variable } from "../language/machine.ts";
 import {
   type ArithmeticOp,
   type BufferRef,
   type CompareOp,
+  type Float,
+  type Int,
   type IntegerOp,
-  joinOf,
-  Machine,
   type MathOp,
-  neutralOf,
   type ReduceOp,
-  type Value,
+  Value,
   type ValueType,
-  type Variable,
-} from "../language/machine.ts";
+  type Vector,
+} from "../language/value.ts";
 import type { Local, WasmFunction, WasmType } from "./assembler.ts";
 import { WasmBilinear } from "./bilinear.ts";
 import { emitVectorMath, VectorCode, type VectorMathOp } from "./math.ts";
 import type { PlainOp } from "./opcodes.ts";
 
 /** A value of this machine. Literals are remembered also for vectors, whose constants live in locals. */
-class WasmValue implements Value {
+class WasmValue<T extends ValueType = ValueType> extends Value<T> {
   /** For a sum with a literal: this value is `base` + `plus`, and memory instructions add `plus` for nothing. */
   base: WasmValue | undefined;
   plus = 0;
-  constructor(readonly type: ValueType, readonly ref: Local | undefined, readonly literal?: number) {}
+  constructor(machine: Machine, type: T, override readonly ref: Local | undefined, readonly literal?: number) {
+    super(machine, type, ref);
+  }
 }
 
 const WASM_TYPES: Record<ValueType, WasmType> = { i32: "i32", f32: "f32", bool: "i32", vec: "v128", mask: "v128" };
@@ -68,7 +70,7 @@ export class WasmMachine extends Machine {
   readonly #columns: WasmMachineOptions["columns"];
   #lanes: 1 | 4;
   /** Quotients known here, by the locals of their operands: kernels take the remainder of most of them too. */
-  #quotients = new Map<string, WasmValue>();
+  #quotients = new Map<string, WasmValue<"i32">>();
 
   constructor(f: WasmFunction, options: WasmMachineOptions) {
     super();
@@ -84,25 +86,25 @@ export class WasmMachine extends Machine {
   }
 
   /** The value in a local that will not change any more. */
-  local(type: ValueType, local: Local): Value {
-    return new WasmValue(type, local);
+  local<T extends ValueType>(type: T, local: Local): WasmValue<T> {
+    return new WasmValue(this, type, local);
   }
 
-  int(value: number): Value {
-    return new WasmValue("i32", undefined, value);
+  int(value: number): Int {
+    return new WasmValue(this, "i32", undefined, value);
   }
-  float(value: number): Value {
-    return new WasmValue("f32", undefined, value);
+  float(value: number): Float {
+    return new WasmValue(this, "f32", undefined, value);
   }
-  splat(value: Value | number): Value {
+  splat(value: Float | number): Vector {
     const literal = typeof value === "number" ? value : own(value).literal;
-    if (literal !== undefined) return new WasmValue("vec", this.#f.hoisted(literal), literal);
-    return this.#push(value as Value).#take("f32x4.splat", "vec"); // not a number: it would have been a literal
+    if (literal !== undefined) return new WasmValue(this, "vec", this.#f.hoisted(literal), literal);
+    return this.#push(value as Float).#take("f32x4.splat", "vec"); // not a number: it would have been a literal
   }
 
   arithmetic(op: ArithmeticOp, a: Value, b: Value): Value {
     expectSame(op, a, b);
-    if (a.type === "i32") return this.#integerArithmetic(op, own(a), own(b));
+    if (isInt(a) && isInt(b)) return this.#integerArithmetic(op, own(a), own(b));
     if (a.type === "f32") return this.#push(a, b).#take(`f32.${op}`, "f32");
     if (op === "max" || op === "min") return this.#extremum(op, own(a), own(b));
     return this.#push(a, b).#take(`f32x4.${op}`, "vec");
@@ -110,7 +112,7 @@ export class WasmMachine extends Machine {
 
   override multiplyAdd(...[a, b, c]: readonly [a: Value, b: Value, c: Value]): Value {
     if (a.type !== "vec") return super.multiplyAdd(a, b, c);
-    return new WasmValue("vec", this.#code.multiplyAdd(expectLocal(a), expectLocal(b), expectLocal(c)));
+    return this.local("vec", this.#code.multiplyAdd(expectLocal(a), expectLocal(b), expectLocal(c)));
   }
 
   override bilinear({ width, height, base, stride }: Plane): BilinearSampler {
@@ -121,7 +123,7 @@ export class WasmMachine extends Machine {
       this.#push(value).#f.set(made);
       return made;
     };
-    const loadPair = (buffer: BufferRef, index: Value) => {
+    const loadPair = (buffer: BufferRef, index: Int) => {
       const offset = this.#address(buffer, index);
       const pair = this.#f.local("v128");
       this.#f.memory("v128.load64_zero", offset).set(pair);
@@ -138,7 +140,7 @@ export class WasmMachine extends Machine {
     return this.#push(first, second).#take(bounded ? `f32x4.p${op}` : `f32x4.${op}`, "vec");
   }
 
-  #integerArithmetic(op: ArithmeticOp, a: WasmValue, b: WasmValue): Value {
+  #integerArithmetic(op: ArithmeticOp, a: WasmValue<"i32">, b: WasmValue<"i32">): Int {
     if (a.literal !== undefined && b.literal !== undefined) return this.int(foldInteger(op, a.literal, b.literal));
     if (op === "add" && a.literal === 0) return b;
     if ((op === "add" || op === "sub") && b.literal === 0) return a;
@@ -157,7 +159,7 @@ export class WasmMachine extends Machine {
     return result;
   }
 
-  #quotient(a: WasmValue, b: WasmValue): WasmValue {
+  #quotient(a: WasmValue<"i32">, b: WasmValue<"i32">): WasmValue<"i32"> {
     const key = `${a.ref}/${b.ref}/${a.literal}/${b.literal}`;
     const known = this.#quotients.get(key);
     if (known) return known;
@@ -166,18 +168,18 @@ export class WasmMachine extends Machine {
     return quotient;
   }
 
-  integer(op: IntegerOp, a: Value, b: Value): Value {
-    if (op === "rem") return this.sub(a, this.mul(this.#quotient(own(a), own(b)), b));
+  integer(op: IntegerOp, a: Int, b: Int): Int {
+    if (op === "rem") return a.sub(this.#quotient(own(a), own(b)).mul(b));
     return this.#push(a, b).#take(INTEGER_OPS[op], "i32");
   }
 
   math(op: MathOp, a: Value): Value {
     switch (op) {
       case "neg":
-        if (a.type === "i32") return this.sub(this.int(0), a);
+        if (isInt(a)) return this.int(0).sub(a);
         return this.#push(a).#take(a.type === "f32" ? "f32.neg" : "f32x4.neg", a.type);
       case "abs":
-        if (a.type === "i32") return this.arithmetic("max", a, this.sub(this.int(0), a));
+        if (isInt(a)) return a.max(this.int(0).sub(a));
         return this.#push(a).#take(a.type === "f32" ? "f32.abs" : "f32x4.abs", a.type);
       case "floor":
       case "sqrt":
@@ -189,8 +191,8 @@ export class WasmMachine extends Machine {
 
   /** Single numbers go through the vector code, so that they get the same bits. */
   #transcendental(op: VectorMathOp, a: Value): Value {
-    const argument = a.type === "f32" ? this.splat(a) : a;
-    const result = new WasmValue("vec", emitVectorMath(this.#code, op, expectLocal(argument)));
+    const argument = isFloat(a) ? this.splat(a) : a;
+    const result = this.local("vec", emitVectorMath(this.#code, op, expectLocal(argument)));
     return a.type === "f32" ? this.#extract(result, 0) : result;
   }
 
@@ -202,9 +204,6 @@ export class WasmMachine extends Machine {
   both(a: Value, b: Value): Value {
     return this.#push(a, b).#take(a.type === "mask" ? "v128.and" : "i32.and", a.type);
   }
-  either(a: Value, b: Value): Value {
-    return this.#push(a, b).#take(a.type === "mask" ? "v128.or" : "i32.or", a.type);
-  }
   select(condition: Value, whenTrue: Value, whenFalse: Value): Value {
     expectSame("select", whenTrue, whenFalse);
     if (whenTrue.type === "f32") {
@@ -214,42 +213,42 @@ export class WasmMachine extends Machine {
       this.#push(condition).#f.op("select").op("f32.reinterpret_i32");
       const local = this.#f.local("f32");
       this.#f.set(local);
-      return new WasmValue("f32", local);
+      return this.local("f32", local);
     }
     this.#push(whenTrue, whenFalse, condition);
     return this.#take(condition.type === "mask" ? "v128.bitselect" : "select", whenTrue.type);
   }
-  toInt(a: Value): Value {
+  toInt(a: Float): Int {
     return this.#push(a).#take("i32.trunc_sat_f32_s", "i32");
   }
-  toFloat(a: Value): Value {
+  toFloat(a: Int): Float {
     return this.#push(a).#take("f32.convert_i32_s", "f32");
   }
-  iota(first: Value): Value {
+  iota(first: Int): Vector {
     this.#push(first).#f.op("f32.convert_i32_s").op("f32x4.splat").get(this.#f.hoisted([0, 1, 2, 3]));
     return this.#take("f32x4.add", "vec");
   }
-  reduceLanes(op: ReduceOp, a: Value): Value {
+  reduceLanes(op: ReduceOp, a: Vector): Float {
     const [first, ...others] = Array.from({ length: this.#lanes }, (_, lane) => this.#extract(a, lane));
     if (others.length === 0) return first;
-    const combine = (x: Value, y: Value) => this.arithmetic(joinOf(op), x, y);
+    const combine = (x: Float, y: Float) => this.arithmetic(joinOf(op), x, y) as Float; // arithmetic keeps the type
     return combine(combine(first, others[0]), combine(others[1], others[2]));
   }
 
-  load(buffer: BufferRef, index: Value): Value {
+  load(buffer: BufferRef, index: Int): Value {
     const offset = this.#address(buffer, index);
     const type = buffer.dtype;
     const local = this.#f.local(type);
     this.#f.memory(`${type}.load`, offset).set(local);
-    return new WasmValue(type, local);
+    return this.local(type, local);
   }
-  loadVec(buffer: BufferRef, index: Value): Value {
+  loadVec(buffer: BufferRef, index: Int): Vector {
     const offset = this.#address(buffer, index);
     const local = this.#f.local("v128");
     this.#f.memory(this.#lanes === 4 ? "v128.load" : "v128.load32_zero", offset).set(local);
-    return new WasmValue("vec", local);
+    return this.local("vec", local);
   }
-  store(buffer: BufferRef, index: Value, value: Value): void {
+  store(buffer: BufferRef, index: Int, value: Value): void {
     const offset = this.#address(buffer, index);
     this.#push(value);
     if (value.type === "i32" || value.type === "f32") this.#f.memory(`${value.type}.store`, offset);
@@ -258,7 +257,7 @@ export class WasmMachine extends Machine {
   }
 
   /** Pushes the address of an element, all but the constant offset that it returns. */
-  #address(buffer: BufferRef, index: Value): number {
+  #address(buffer: BufferRef, index: Int): number {
     const pointer = this.#pointers[buffer.index];
     const { literal, base, plus } = own(index);
     this.#f.get(pointer);
@@ -267,53 +266,50 @@ export class WasmMachine extends Machine {
     return 4 * plus;
   }
 
-  loop(count: Value, body: (i: Value) => void): void {
+  loop(count: Int, body: (i: Int) => void): void {
     this.#range({ start: this.int(0), end: count, step: 1 }, body);
   }
-  when(condition: Value, body: () => void): void {
+  when(condition: Value<"bool">, body: () => void): void {
     this.#push(condition).#f.if(() => this.#scoped(body));
   }
-  variable(initial: Value): Variable {
+  variable<T extends ValueType>(initial: Value<T>): Variable<T> {
     const { type } = initial;
     const local = this.#f.local(WASM_TYPES[type]);
     this.#push(initial).#f.set(local);
-    return {
-      get: () => {
-        const copy = this.#f.local(WASM_TYPES[type]);
-        this.#f.get(local).set(copy);
-        return new WasmValue(type, copy);
-      },
-      set: (value) => {
-        expectSame("set", initial, value);
-        this.#push(value).#f.set(local);
-      },
-    };
+    return new Variable(() => {
+      const copy = this.#f.local(WASM_TYPES[type]);
+      this.#f.get(local).set(copy);
+      return this.local(type, copy);
+    }, (value) => {
+      expectSame("set", initial, value);
+      this.#push(value).#f.set(local);
+    });
   }
 
-  forColumns(_count: Value, body: (j: Value) => void): void {
+  forColumns(_count: Int, body: (j: Int) => void): void {
     const { begin, end } = this.#columnRange();
     this.#forVectors(begin, end, body);
   }
 
   /** `forColumns` for bodies that take four vectors (a cache line) at once, where there are as many. */
-  forColumnBlocks(body: (js: readonly Value[]) => void): void {
+  forColumnBlocks(body: (js: readonly Int[]) => void): void {
     const { begin, end } = this.#columnRange();
-    const middle = this.add(begin, this.integer("and", this.sub(end, begin), this.int(-16)));
+    const middle = begin.add(end.sub(begin).and(-16));
     this.#withLanes(4, () => {
       this.#range({ start: begin, end: middle, step: 16 }, (j) => {
-        body([0, 4, 8, 12].map((offset) => this.add(j, this.int(offset))));
+        body([0, 4, 8, 12].map((offset) => j.add(offset)));
       });
     });
     this.#forVectors(middle, end, (j) => body([j]));
   }
 
-  #columnRange(): { begin: Value; end: Value } {
+  #columnRange(): { begin: Int; end: Int } {
     if (!this.#columns) throw new Error("wasm: columns belong into row and column kernels");
     return { begin: this.local("i32", this.#columns.begin), end: this.local("i32", this.#columns.end) };
   }
 
-  #forVectors(begin: Value, end: Value, body: (j: Value) => void): void {
-    const middle = this.add(begin, this.integer("and", this.sub(end, begin), this.int(-4)));
+  #forVectors(begin: Int, end: Int, body: (j: Int) => void): void {
+    const middle = begin.add(end.sub(begin).and(-4));
     this.#withLanes(4, () => this.#range({ start: begin, end: middle, step: 4 }, body));
     this.#withLanes(1, () => this.#range({ start: middle, end, step: 1 }, body));
   }
@@ -323,24 +319,26 @@ export class WasmMachine extends Machine {
    * errors grow with the length of a block and the number of blocks instead of their product; then ((0,1),(2,3)) over
    * their lanes, then the up to three numbers at the end of the row.
    */
-  reduceColumns(op: ReduceOp, count: Value, body: (j: Value) => Value): Value {
+  reduceColumns(op: ReduceOp, count: Int, body: (j: Int) => Vector): Float {
     const neutral = neutralOf(op);
-    const combine = (a: Value, b: Value) => this.arithmetic(joinOf(op), a, b);
+    // Arithmetic keeps the type.
+    const combine = <T extends "f32" | "vec">(a: Value<T>, b: Value<T>) =>
+      this.arithmetic(joinOf(op), a, b) as Value<T>;
     const total = this.variable(this.splat(neutral));
     const even = this.variable(this.splat(neutral));
     const odd = this.variable(this.splat(neutral));
     const tail = this.variable(this.float(neutral));
-    const pairs = this.integer("and", count, this.int(-8));
-    const vectors = this.integer("and", count, this.int(-4));
-    let result: Value | undefined;
+    const pairs = count.and(-8);
+    const vectors = count.and(-4);
+    let result: Float | undefined;
     this.#withLanes(4, () => {
       this.#range({ start: this.int(0), end: pairs, step: COLUMNS_AT_ONCE }, (begin) => {
         even.set(this.splat(neutral));
         odd.set(this.splat(neutral));
-        const end = this.arithmetic("min", this.add(begin, this.int(COLUMNS_AT_ONCE)), pairs);
+        const end = begin.add(COLUMNS_AT_ONCE).min(pairs);
         this.#range({ start: begin, end, step: 8 }, (j) => {
           even.set(combine(even.get(), body(j)));
-          odd.set(combine(odd.get(), body(this.add(j, this.int(4)))));
+          odd.set(combine(odd.get(), body(j.add(4))));
         });
         total.set(combine(total.get(), combine(even.get(), odd.get())));
       });
@@ -360,11 +358,11 @@ export class WasmMachine extends Machine {
     this.#withLanes(1, () => this.#scoped(body));
   }
 
-  #range(range: { start: Value; end: Value; step: number }, body: (i: Value) => void): void {
+  #range(range: { start: Int; end: Int; step: number }, body: (i: Int) => void): void {
     const i = this.#f.local("i32");
     const { step } = range;
     this.#f.forRange(i, { start: () => this.#push(range.start), end: () => this.#push(range.end), step }, () => {
-      this.#scoped(() => body(new WasmValue("i32", i)));
+      this.#scoped(() => body(this.local("i32", i)));
     });
   }
 
@@ -382,10 +380,10 @@ export class WasmMachine extends Machine {
     this.#lanes = before;
   }
 
-  #extract(vector: Value, lane: number): WasmValue {
+  #extract(vector: Vector, lane: number): Float {
     const local = this.#f.local("f32");
     this.#push(vector).#f.lane("f32x4.extract_lane", lane).set(local);
-    return new WasmValue("f32", local);
+    return this.local("f32", local);
   }
 
   #push(...values: Value[]): this {
@@ -399,14 +397,17 @@ export class WasmMachine extends Machine {
     return this;
   }
   /** Applies an instruction to what was pushed and puts the result into a new local. */
-  #take(op: PlainOp, type: ValueType): WasmValue {
+  #take<T extends ValueType>(op: PlainOp, type: T): WasmValue<T> {
     const local = this.#f.local(WASM_TYPES[type]);
     this.#f.op(op).set(local);
-    return new WasmValue(type, local);
+    return this.local(type, local);
   }
 }
 
-function own(value: Value): WasmValue {
+const isInt = (value: Value): value is Int => value.type === "i32";
+const isFloat = (value: Value): value is Float => value.type === "f32";
+
+function own<T extends ValueType>(value: Value<T>): WasmValue<T> {
   if (value instanceof WasmValue) return value;
   throw new Error("wasm: expected a value of the WebAssembly machine");
 }

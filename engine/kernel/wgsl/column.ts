@@ -30,13 +30,13 @@ export function columnProgram(recipe: ColumnRecipe): WgslProgram {
   m.line(`let item = i32((group.y * groups.x + group.x) * ${COLUMN_THREADS}u + thread.x);`);
   m.line(`if (item >= ${total.ref}) { return; }`);
   const item = m.named("i32", "item");
-  const j = m.rem(item, inner);
-  const rest = m.div(item, inner);
-  const outer = m.div(rest, parts);
-  const begin = m.mul(m.rem(rest, parts), part);
+  const j = item.rem(inner);
+  const rest = item.div(inner);
+  const outer = rest.div(parts);
+  const begin = rest.rem(parts).mul(part);
   const count = m.let("i32", `min(${part.ref}, ${reduced.ref} - ${begin.ref})`);
   const result = emitColumn(m, recipe, { outer, j, begin, count }, { buffers, reduced, inner, strides, scalars });
-  m.store(buffers[recipe.inputs.length], item, result);
+  buffers[recipe.inputs.length].store(item, result);
   return m.program({
     name: recipe.name,
     comment: "a column recipe, a thread per column",

@@ -7,19 +7,20 @@
  */
 
 import type { DType } from "../../dtype.ts";
+import { joinOf, Machine, Variable } from "../language/machine.ts";
 import {
   type ArithmeticOp,
-  type BufferRef,
+  BufferRef,
   type CompareOp,
+  type Float,
+  type Int,
   type IntegerOp,
-  joinOf,
-  Machine,
   type MathOp,
   type ReduceOp,
-  type Value,
+  Value,
   type ValueType,
-  type Variable,
-} from "../language/machine.ts";
+  type Vector,
+} from "../language/value.ts";
 import { type MathFunction, mathName, mathText } from "./math.ts";
 
 export type BufferAccess = "read" | "read_write";
@@ -63,26 +64,28 @@ export class WgslMachine extends Machine {
   }
 
   /** A number given at launch: an i32, or an f32 passed by its bits. Parameters are numbered in the order of these calls. */
-  param(name: string, type: "i32" | "f32" = "i32"): Value {
+  param(name: string): Int;
+  param<T extends DType>(name: string, type: T): Value<T>;
+  param(name: string, type: DType = "i32"): Value {
     const index = this.#params.length;
     const place = `params[${index >> 2}].${"xyzw"[index & 3]}`;
     const full = `${name}_p${index}`;
     this.#params.push(`let ${full} = ${type === "i32" ? place : `bitcast<f32>(${place})`};`);
-    return { type, ref: full };
+    return this.named(type, full);
   }
 
   get params(): number {
     return this.#params.length;
   }
 
-  buffer(index: number, dtype: DType): BufferRef {
+  buffer<D extends DType>(index: number, dtype: D): BufferRef<D> {
     this.#buffers.set(index, { dtype, vectors: false, scalars: false, stores: false });
-    return { index, dtype };
+    return new BufferRef(this, index, dtype);
   }
 
   /** A value that exists under this name already. */
-  named(type: ValueType, name: string): Value {
-    return { type, ref: name };
+  named<T extends ValueType>(type: T, name: string): Value<T> {
+    return new Value(this, type, name);
   }
 
   /** The function of `wgsl/math.ts` with this name, which will be part of the module. */
@@ -112,29 +115,29 @@ export class WgslMachine extends Machine {
   }
 
   /** Names an expression. */
-  let(type: ValueType, text: string): Value {
+  let<T extends ValueType>(type: T, text: string): Value<T> {
     const name = this.fresh("t");
     this.line(`let ${name} = ${text};`);
-    return { type, ref: name };
+    return this.named(type, name);
   }
 
-  #literal(type: ValueType, text: string): Value {
+  #literal<T extends ValueType>(type: T, text: string): Value<T> {
     let literal = this.#literals.get(text);
     if (!literal) this.#literals.set(text, literal = { name: `k${this.#literals.size}`, text });
-    return { type, ref: literal.name };
+    return this.named(type, literal.name);
   }
 
-  override int(value: number): Value {
+  override int(value: number): Int {
     return this.#literal("i32", `i32(${value | 0})`);
   }
 
-  override float(value: number): Value {
+  override float(value: number): Float {
     return this.#literal("f32", floatText(value));
   }
 
-  override splat(value: Value | number): Value {
+  override splat(value: Float | number): Vector {
     const single = typeof value === "number" ? this.float(value) : value;
-    if (this.lanes === 1) return { type: "vec", ref: single.ref };
+    if (this.lanes === 1) return new Value(this, "vec", single.ref);
     return typeof value === "number"
       ? this.#literal("vec", `vec4<f32>(${floatText(value)})`)
       : this.let("vec", `vec4<f32>(${single.ref})`);
@@ -150,7 +153,7 @@ export class WgslMachine extends Machine {
     return this.let(a.type, `${name}(${a.ref}, ${b.ref})`);
   }
 
-  override integer(op: IntegerOp, a: Value, b: Value): Value {
+  override integer(op: IntegerOp, a: Int, b: Int): Int {
     if (a.type !== "i32" || b.type !== "i32") throw new Error(`kernel: expected i32 operands of ${op}`);
     switch (op) {
       case "rem":
@@ -188,50 +191,46 @@ export class WgslMachine extends Machine {
     return this.let(a.type, `${a.ref} & ${b.ref}`);
   }
 
-  override either(a: Value, b: Value): Value {
-    sameType("either", a, b);
-    return this.let(a.type, `${a.ref} | ${b.ref}`);
-  }
-
   override select(condition: Value, whenTrue: Value, whenFalse: Value): Value {
     sameType("select", whenTrue, whenFalse);
     return this.let(whenTrue.type, `select(${whenFalse.ref}, ${whenTrue.ref}, ${condition.ref})`);
   }
 
-  override toInt(a: Value): Value {
+  override toInt(a: Float): Int {
     return this.let("i32", `i32(${a.ref})`);
   }
 
-  override toFloat(a: Value): Value {
+  override toFloat(a: Int): Float {
     return this.let("f32", `f32(${a.ref})`);
   }
 
-  override iota(first: Value): Value {
+  override iota(first: Int): Vector {
     const start = `f32(${first.ref})`;
     return this.let("vec", this.lanes === 1 ? start : `vec4<f32>(${start}) + vec4<f32>(0.0, 1.0, 2.0, 3.0)`);
   }
 
-  override reduceLanes(op: ReduceOp, a: Value): Value {
-    if (this.lanes === 1) return { type: "f32", ref: a.ref };
-    const join = (x: Value, y: Value) => this.arithmetic(joinOf(op), x, y);
+  override reduceLanes(op: ReduceOp, a: Vector): Float {
+    if (this.lanes === 1) return new Value(this, "f32", a.ref);
+    // Arithmetic keeps the type.
+    const join = (x: Float, y: Float) => this.arithmetic(joinOf(op), x, y) as Float;
     const [x, y, z, w] = ["x", "y", "z", "w"].map((lane) => this.named("f32", `${a.ref}.${lane}`));
     return join(join(x, y), join(z, w));
   }
 
-  override load(buffer: BufferRef, index: Value): Value {
+  override load(buffer: BufferRef, index: Int): Value {
     this.#buffer(buffer).scalars = true;
     const type = buffer.dtype;
     if (this.lanes === 1) return this.let(type, `b${buffer.index}[${index.ref}]`);
     return this.let(type, `load_b${buffer.index}(${index.ref})`);
   }
 
-  override loadVec(buffer: BufferRef, index: Value): Value {
-    if (this.lanes === 1) return { type: "vec", ref: this.load(buffer, index).ref };
+  override loadVec(buffer: BufferRef, index: Int): Vector {
+    if (this.lanes === 1) return new Value(this, "vec", this.load(buffer, index).ref);
     this.#buffer(buffer).vectors = true;
     return this.let("vec", `load4_b${buffer.index}(${index.ref})`);
   }
 
-  override store(buffer: BufferRef, index: Value, value: Value): void {
+  override store(buffer: BufferRef, index: Int, value: Value): void {
     const state = this.#buffer(buffer);
     state.stores = true;
     const vector = value.type === "vec" && this.lanes === 4;
@@ -244,28 +243,25 @@ export class WgslMachine extends Machine {
     );
   }
 
-  override loop(count: Value, body: (i: Value) => void): void {
+  override loop(count: Int, body: (i: Int) => void): void {
     const i = this.fresh("i");
     this.block(`for (var ${i} = 0; ${i} < ${count.ref}; ${i}++)`, () => body(this.named("i32", i)));
   }
 
-  override when(condition: Value, body: () => void): void {
+  override when(condition: Value<"bool">, body: () => void): void {
     this.block(`if (${condition.ref})`, body);
   }
 
-  override variable(initial: Value): Variable {
+  override variable<T extends ValueType>(initial: Value<T>): Variable<T> {
     const name = this.fresh("v");
     this.line(`var ${name} = ${initial.ref};`);
-    return {
-      get: () => this.let(initial.type, name),
-      set: (value) => this.line(`${name} = ${value.ref};`),
-    };
+    return new Variable(() => this.let(initial.type, name), (value) => this.line(`${name} = ${value.ref};`));
   }
 
-  override forColumns(_count: Value, _body: (j: Value) => void): void {
+  override forColumns(_count: Int, _body: (j: Int) => void): void {
     throw new Error("kernel: expected `forColumns` only in row kernels");
   }
-  override reduceColumns(_op: ReduceOp, _count: Value, _body: (j: Value) => Value): Value {
+  override reduceColumns(_op: ReduceOp, _count: Int, _body: (j: Int) => Vector): Float {
     throw new Error("kernel: expected `reduceColumns` only in row kernels");
   }
   override once(_body: () => void): void {

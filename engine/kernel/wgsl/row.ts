@@ -5,10 +5,11 @@
  * The shape of a workgroup (threads along the row x rows) is part of the program; sizes and strides are not.
  */
 
-import { emitRow } from "../language/emit.ts";
+import { emitRow, joinVectors } from "../language/emit.ts";
 import { type Expr, input, reduced } from "../language/expr.ts";
-import { joinOf, neutralOf, type ReduceOp, type Value } from "../language/machine.ts";
+import { neutralOf } from "../language/machine.ts";
 import type { RowRecipe } from "../language/recipes.ts";
+import { type Float, type Int, type ReduceOp, Value, type Vector } from "../language/value.ts";
 import { type BufferAccess, WgslMachine, type WgslProgram } from "./machine.ts";
 
 /** A workgroup of `threads` along the row (a power of two) times `rows` rows. */
@@ -107,7 +108,7 @@ class RowMachine extends WgslMachine {
   }
 
   /** Which row this thread works on. With reductions, threads past the last row help in silence, for the barriers' sake. */
-  startRow(rows: Value): Value {
+  startRow(rows: Int): Int {
     const { threads, rows: height } = this.#workgroup;
     this.line(`let place = i32((group.z * groups.y + group.y) * ${height}u + thread.y);`);
     if (!this.#reduces) {
@@ -122,16 +123,15 @@ class RowMachine extends WgslMachine {
     return this.let("i32", `min(place, ${rows.ref} - 1)`);
   }
 
-  override forColumns(count: Value, body: (j: Value) => void): void {
+  override forColumns(count: Int, body: (j: Int) => void): void {
     const j = this.fresh("j");
     const end = this.#reduces ? this.let("i32", `select(0, ${count.ref}, live)`) : count;
     this.block(`for (var ${j} = first; ${j} < ${end.ref}; ${j} += step)`, () => body(this.named("i32", j)));
   }
 
-  override reduceColumns(op: ReduceOp, count: Value, body: (j: Value) => Value): Value {
+  override reduceColumns(op: ReduceOp, count: Int, body: (j: Int) => Vector): Float {
     this.#reduceOps.add(op);
     const neutral = this.splat(neutralOf(op));
-    const join = joinOf(op);
     const begin = this.#parts ? this.let("i32", `i32(group.x) * ${ROW_PART}`) : this.int(0);
     const last = this.#parts ? `min(${begin.ref} + ${ROW_PART}, ${count.ref})` : count.ref;
     // Threads past the last row must not write to it (see `keep`), so they have no columns.
@@ -144,12 +144,12 @@ class RowMachine extends WgslMachine {
       const stop = this.let("i32", `min(${block} + step * ${BLOCK}, ${end.ref})`);
       this.block(`for (var ${j} = ${block}; ${j} < ${stop.ref}; ${j} += step)`, () => {
         const value = body(this.named("i32", j));
-        some.set(this.arithmetic(join, some.get(), value));
+        some.set(joinVectors(this, op, some.get(), value));
       });
-      total.set(this.arithmetic(join, total.get(), some.get()));
+      total.set(joinVectors(this, op, total.get(), some.get()));
     });
     const own = total.get();
-    if (this.#workgroup.threads === 1) return { type: "f32", ref: own.ref };
+    if (this.#workgroup.threads === 1) return new Value(this, "f32", own.ref);
     return this.let("f32", `join_${op}(${own.ref}, thread)`);
   }
 

@@ -4,7 +4,7 @@
  */
 
 import { emitExpr } from "../../../kernel/language/emit.ts";
-import type { BufferRef, Value } from "../../../kernel/language/machine.ts";
+import { BufferRef, type Vector } from "../../../kernel/language/value.ts";
 import type { WasmFunction } from "../../../kernel/wasm/assembler.ts";
 import { WasmMachine } from "../../../kernel/wasm/machine.ts";
 import type { EpilogueDefinition } from "../../device.ts";
@@ -24,18 +24,16 @@ export function epilogueFunction(definition: EpilogueDefinition, fusedMultiplyAd
   const rewrite = (lanes: 1 | typeof LANES) => {
     const machine = new WasmMachine(f, { fusedMultiplyAdd, pointers: [at.c, ...rest], lanes });
     const here = machine.local("i32", column);
-    const buffer = (index: number): BufferRef => ({ index, dtype: "f32" });
-    const known = new Map<number, Value>();
-    const load = (index: number): Value =>
-      index > 0 && operands[index - 1] === "row"
-        ? machine.splat(machine.load(buffer(index), machine.int(0)))
-        : machine.loadVec(buffer(index), here);
-    const input = (index: number): Value => {
+    const buffer = (index: number) => new BufferRef(machine, index, "f32");
+    const known = new Map<number, Vector>();
+    const load = (index: number): Vector =>
+      index > 0 && operands[index - 1] === "row" ? buffer(index).load(0).splat() : buffer(index).loadVec(here);
+    const input = (index: number): Vector => {
       const loaded = known.get(index) ?? load(index);
       known.set(index, loaded);
       return loaded;
     };
-    machine.store(buffer(0), here, emitExpr(machine, value, { input, scalars: [] }));
+    buffer(0).store(here, emitExpr(machine, value, { input, scalars: [] }));
   };
 
   f.get(at.columns).i32(-LANES).op("i32.and").set(whole);
