@@ -52,7 +52,11 @@ const forgeries: [string, Forgery, string][] = [
   ["a dtype that hides its text", { tensors: [{ ...ROW, dtype: { toString: 1 } }] }, 'found {"toString": 1}'],
   ["an axis that hides its text", { tensors: [{ ...ROW, shape: [{ toString: 1 }] }] }, 'axis of {"toString": 1}'],
   ["a count of chunks that hides its text", { tensors: [{ ...ROW, chunks: { valueOf: 1 } }] }, 'found {"valueOf": 1}'],
-  ["a name of megabytes", { tensors: [{ ...ROW, name: "x".repeat(8e6), dtype: "y".repeat(8e6) }] }, "x…"],
+  [
+    "a long name and a dtype of megabytes",
+    { tensors: [{ ...ROW, name: "x".repeat(4000), dtype: "y".repeat(8e6) }] },
+    "x…",
+  ],
   [
     "a shape of another size",
     { tensors: [{ ...ROW, shape: [5] }], chunks: [{ stored: FOUR_FLOATS }] },
