@@ -45,7 +45,7 @@ export type {
 export { CodecPool } from "./codec/pool.ts";
 export { type BundleSummary, writeBundle } from "./bundle/writer.ts";
 export { WRITER } from "./bundle/plan.ts";
-export { crc32, Sha256 } from "./codec/native_codec.ts";
+export { crc32, Sha256 } from "./codec/checksums.ts";
 export { SaveError, type SaveErrorCode } from "./files/replace.ts";
 export { digestOf, digestOfBundle, type Exclude, excludeCircumstances, withoutExcluded } from "./bundle/digest.ts";
 export {

@@ -7,7 +7,7 @@ import type { BundleContent } from "./format.ts";
 import type { Bundle } from "./reader.ts";
 import { encodeCanonical } from "./canonical.ts";
 import { compareCodeUnits, isStateMap, type StateValue } from "../state_tree.ts";
-import { Sha256 } from "../codec/native_codec.ts";
+import { Sha256 } from "../codec/checksums.ts";
 import type { StoredTensor } from "../stored_tensor.ts";
 
 /** Says of a place in the state tree (its keys from the root) whether the digest leaves it out. */

@@ -6,7 +6,7 @@
  */
 import { DinogradError } from "../../engine/errors.ts";
 import { align, type ChunkSummary } from "../codec/block.ts";
-import { crc32 } from "../codec/native_codec.ts";
+import { crc32 } from "../codec/checksums.ts";
 import { hex32 } from "../quote.ts";
 import type { StateValue } from "../state_tree.ts";
 import type { StoredTensor } from "../stored_tensor.ts";

@@ -9,7 +9,7 @@ import { CODEC_RAW } from "../codec/planes.ts";
 import { align, type DecodeBlock, decodeChunk, NO_SHA256, runBlock, storedProblem } from "../codec/block.ts";
 import { CodecPool } from "../codec/pool.ts";
 import { type FileHandle, readFully } from "../files/layer.ts";
-import { sha256 } from "../codec/native_codec.ts";
+import { sha256 } from "../codec/checksums.ts";
 
 /** A chunk, and where it belongs. */
 export interface ChunkLoad {

@@ -19,7 +19,7 @@ import { CODEC_RAW } from "../codec/planes.ts";
 import { align, ALIGNMENT, type EncodeBlock, type EncodedBlock, NO_SHA256, runBlock } from "../codec/block.ts";
 import { CodecPool } from "../codec/pool.ts";
 import type { FileLayer } from "../files/layer.ts";
-import { crc32, sha256 } from "../codec/native_codec.ts";
+import { crc32, sha256 } from "../codec/checksums.ts";
 import { nodeFiles } from "../files/node_files.ts";
 import { replaceFile, type WriteAt } from "../files/replace.ts";
 

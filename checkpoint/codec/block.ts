@@ -4,7 +4,7 @@
  * of fresh memory costs far more than the work on it.
  */
 import { CODEC_RAW, decodeBytePlanes, encodeChunk } from "./planes.ts";
-import { crc32, sha256 } from "./native_codec.ts";
+import { crc32, sha256 } from "./checksums.ts";
 import { hex32 } from "../quote.ts";
 
 /** Chunks start at multiples of this, in a file and in a block. */

@@ -1,8 +1,8 @@
 /**
  * Deflate (RFC 1951) for bytes without repetitions worth searching, such as the exponents of weights: prefix codes for
  * literals alone, several of them at a time. What is written any inflate can read; what is read may come from any
- * deflate, and where that used more than literals the caller asks zlib, which takes one symbol at a time and so several
- * times as long (`bench/deflate.ts`).
+ * deflate, and where that used more than literals the caller asks fflate (`any_deflate.ts`), which takes one symbol at a
+ * time and so many times as long (`bench/deflate.ts`).
  */
 import { BitReader, BitWriter } from "./bit_stream.ts";
 import {
@@ -128,7 +128,7 @@ function runsOf(lengths: readonly number[]): LengthSymbol[] {
 /**
  * Inflates the `length` bytes at `from` to exactly `count` bytes at `to`. False if the stream is not one block of
  * literals (each block needs tables anew, which pays for long ones alone), or anything else about it is not as expected:
- * whether it is sound zlib must say. There must be room for margins.
+ * whether it is sound fflate must say. There must be room for margins.
  */
 export function inflateLiterals(
   memory: PlaneMemory,

@@ -60,6 +60,11 @@ export class PlaneMemory {
     return PlaneMemory.#own ??= new PlaneMemory();
   }
 
+  /** The same, or null where there is no WebAssembly, as in a browser that is locked down. */
+  static ownIfPossible(): PlaneMemory | null {
+    return typeof WebAssembly === "undefined" ? null : PlaneMemory.own();
+  }
+
   /** All of the memory, valid until `reserve` is called again. */
   get bytes(): Uint8Array {
     return this.#bytes;

@@ -8,8 +8,8 @@
  * A chunk of byte planes: a table of `width` little-endian u32 (bit 31: deflated; bits 0–30: stored length), then the
  * planes, byte 0 of the elements first.
  */
+import { deflateAny, inflateAny } from "./any_deflate.ts";
 import { deflateLiterals, HEADER_BYTES, inflateLiterals } from "./deflate.ts";
-import { deflateRuns, inflateRaw } from "./native_codec.ts";
 import { PlaneMemory } from "./plane_memory.ts";
 
 /** Chunk codecs by their number in the file. */
@@ -19,7 +19,7 @@ export const CODEC_BYTE_PLANES = 1;
 const DEFLATED = 0x80000000;
 /** A plane is deflated if its sampled entropy (of 8 bits) is below this: noise samples at about 7.95. */
 const WORTHWHILE_BITS = 7.2;
-/** Smaller planes zlib inflates before the tables of `inflateLiterals` are made. */
+/** Smaller planes fflate inflates before the tables of `inflateLiterals` are made. */
 const WORTH_TABLES = 16 * 1024;
 const SAMPLE_WINDOWS = 16;
 const SAMPLE_WINDOW_BYTES = 256;
@@ -61,12 +61,13 @@ function encodePlanes(
 ): number | null {
   const width = hints.length;
   const count = raw.length / width;
-  const memory = PlaneMemory.own();
-  const [source, planes, scratch] = memory.reserve(raw.length, raw.length, count + HEADER_BYTES);
-  const { bytes } = memory;
-  bytes.set(raw, source);
-  if (width === 4) memory.kernels.splitPlanes(source, count, planes);
-  else {
+  const memory = PlaneMemory.ownIfPossible();
+  const [source, planes, scratch] = memory?.reserve(raw.length, raw.length, count + HEADER_BYTES) ?? [0, 0, 0];
+  const bytes = memory?.bytes ?? new Uint8Array(raw.length);
+  if (memory && width === 4) {
+    bytes.set(raw, source);
+    memory.kernels.splitPlanes(source, count, planes);
+  } else {
     for (let plane = 0, to = planes; plane < width; plane++) {
       for (let from = plane; from < raw.length; from += width) bytes[to++] = raw[from];
     }
@@ -74,9 +75,8 @@ function encodePlanes(
   const view = new DataView(out.buffer, out.byteOffset, out.byteLength);
   let at = 4 * width;
   for (const [plane, hint] of hints.entries()) {
-    const from = planes + plane * count;
-    const whole = bytes.subarray(from, from + count);
-    const deflated = hint === null ? null : deflatePlane(memory, { whole, from, scratch, hint });
+    const whole = bytes.subarray(planes + plane * count, planes + (plane + 1) * count);
+    const deflated = hint === null ? null : deflatePlane(whole, { hint, memory, scratch });
     const stored = deflated ?? whole;
     if (at + stored.length >= limit) return null;
     out.set(stored, at);
@@ -88,14 +88,14 @@ function encodePlanes(
 
 /** A plane deflated, or null if that does not make it smaller; valid until the next is deflated. */
 function deflatePlane(
-  memory: PlaneMemory,
-  { whole, from, scratch, hint }: { whole: Uint8Array; from: number; scratch: number; hint: DeflateHint },
+  whole: Uint8Array,
+  { hint, memory, scratch }: { hint: DeflateHint; memory: PlaneMemory | null; scratch: number },
 ): Uint8Array | null {
-  if (hint === "runs") {
-    const deflated = deflateRuns(whole);
+  if (hint === "runs" || memory === null) {
+    const deflated = deflateAny(whole);
     return deflated.length < whole.length ? deflated : null;
   }
-  const length = deflateLiterals(memory, { from, count: whole.length, to: scratch });
+  const length = deflateLiterals(memory, { from: whole.byteOffset, count: whole.length, to: scratch });
   return length === null ? null : memory.bytes.subarray(scratch, scratch + length);
 }
 
@@ -108,41 +108,46 @@ export function decodeBytePlanes(stored: Uint8Array, raw: Uint8Array, width: num
   const table = 4 * width;
   if (stored.length < table) throw new Error(`expected a plane table of ${table} bytes but found ${stored.length}`);
   const view = new DataView(stored.buffer, stored.byteOffset, stored.byteLength);
-  const memory = PlaneMemory.own();
-  const [source, target, ...inflated] = memory.reserve(
-    stored.length,
-    raw.length,
-    ...Array.from({ length: width }, () => count),
-  );
-  memory.bytes.set(stored, source);
-  const planes: number[] = [];
+  const memory = PlaneMemory.ownIfPossible();
+  const [source, target, ...inflated] =
+    memory?.reserve(stored.length, raw.length, ...Array.from({ length: width }, () => count)) ?? [0, 0];
+  memory?.bytes.set(stored, source);
+  const bytes = memory?.bytes ?? stored;
+  const planes: Uint8Array[] = [];
   let at = table;
   for (let plane = 0; plane < width; plane++) {
     const entry = view.getUint32(4 * plane, true);
     const length = entry & ~DEFLATED;
     if (at + length > stored.length) throw new Error(`expected plane ${plane} within the chunk but it ends after it`);
-    const from = source + at;
-    if (entry & DEFLATED) {
-      const to = inflated[plane];
-      if (count < WORTH_TABLES || !inflateLiterals(memory, { from, length, to, count })) {
-        memory.bytes.set(inflateRaw(stored.subarray(at, at + length), count), to);
-      }
-      planes.push(to);
-    } else if (length === count) planes.push(from);
+    const whole = bytes.subarray(source + at, source + at + length);
+    if (entry & DEFLATED) planes.push(inflatePlane(whole, { count, memory, to: inflated[plane] }));
+    else if (length === count) planes.push(whole);
     else throw new Error(`expected ${count} bytes in plane ${plane} but found ${length}`);
     at += length;
   }
   if (at !== stored.length) throw new Error(`expected planes of ${stored.length} bytes together but found ${at}`);
-  const { bytes, kernels } = memory;
-  if (width === 4) {
-    const [first, second, third, fourth] = planes;
-    kernels.mergePlanes(target, count, first, second, third, fourth);
+  if (memory && width === 4) {
+    const [first, second, third, fourth] = planes.map(({ byteOffset }) => byteOffset);
+    memory.kernels.mergePlanes(target, count, first, second, third, fourth);
     raw.set(bytes.subarray(target, target + raw.length));
   } else {
-    planes.forEach((from, plane) => {
-      for (let index = 0, to = plane; index < count; index++, to += width) raw[to] = bytes[from + index];
+    planes.forEach((values, plane) => {
+      for (let index = 0, to = plane; index < count; index++, to += width) raw[to] = values[index];
     });
   }
+}
+
+/** Inflates a plane of `count` bytes: to `to` where there is a memory for it, else to memory of its own. */
+function inflatePlane(
+  deflated: Uint8Array,
+  { count, memory, to }: { count: number; memory: PlaneMemory | null; to: number },
+): Uint8Array {
+  if (memory === null) return inflateAny(deflated, count);
+  const { byteOffset: from, length } = deflated;
+  if (count < WORTH_TABLES || !inflateLiterals(memory, { from, length, to, count })) {
+    memory.bytes.set(inflateAny(deflated, count), to);
+  }
+  return memory.bytes.subarray(to, to + count);
 }
 
 /** For each plane how to deflate it, or null where that does not pay, from a sample of at most 4 KiB a plane. */

@@ -1,6 +1,6 @@
 /**
  * The default `FileLayer`, on `node:fs` (Deno and Node alike), and what a folder lock must know about processes. This
- * and `native_codec.ts` are the only files of the folder that name a platform.
+ * and `checksums.ts` are the only files of the folder that name a platform.
  */
 import * as fs from "node:fs";
 import { hostname } from "node:os";

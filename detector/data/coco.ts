@@ -3,10 +3,11 @@
  * code (`ConvertCocoPolysToMask`): crowds are left out, boxes are clamped to the image, boxes without area are removed,
  * labels are the category ids as they are, images are ordered by id.
  */
+import { sha256 } from "../../checkpoint/codec/checksums.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { type CocoCategory, type CocoFile, type CocoObject, MAX_COCO_BYTES, parseCocoFile } from "./coco_file.ts";
 import { describe } from "../../engine/describe.ts";
-import { kindOf, readBytes, sha256 } from "./data_files.ts";
+import { kindOf, readBytes } from "./data_files.ts";
 import type { PixelTarget } from "./target.ts";
 
 /** The part of a data set: `train2017`, `val2017` or `test2017`. */
@@ -62,7 +63,8 @@ export async function openDataset(
   if (split === "train" && !file.annotations.some(({ iscrowd }) => iscrowd === 0)) {
     throw new DinogradError("data", `${annotationFile}: the data set is empty: no annotations to train on`);
   }
-  const dataset = new CocoDataset(file, { split, imageFolder, annotationFile, annotationHash: sha256(bytes) });
+  const annotationHash = sha256(bytes).toHex();
+  const dataset = new CocoDataset(file, { split, imageFolder, annotationFile, annotationHash });
   if (options.numClasses !== undefined) dataset.requireClasses(options.numClasses);
   return dataset;
 }

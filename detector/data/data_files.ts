@@ -2,7 +2,6 @@
  * What this folder asks of a file system, in one place: reading, writing, listing, and the bytes of files that come
  * inside an npm package (WebAssembly codecs, fonts). Everything else here works on bytes, so it runs in a browser too.
  */
-import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, realpath, rmdir, stat, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { DinogradError } from "../../engine/errors.ts";
@@ -88,11 +87,6 @@ export async function listFolder(path: string): Promise<string[]> {
   } catch {
     return [];
   }
-}
-
-/** SHA-256 in lowercase hexadecimal. */
-export function sha256(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
 }
 
 /** Reads a file that ships with a package, addressed by the URL that `import.meta.resolve` gives. */

@@ -9,7 +9,7 @@ import {
 } from "../../checkpoint/bundle/format.ts";
 import { encodeCanonical } from "../../checkpoint/bundle/canonical.ts";
 import type { StateValue } from "../../checkpoint/state_tree.ts";
-import { crc32, sha256 } from "../../checkpoint/codec/native_codec.ts";
+import { crc32, sha256 } from "../../checkpoint/codec/checksums.ts";
 
 /** A row of a forged chunk table; what is left out is right. */
 export interface ForgedChunk {

@@ -1,5 +1,5 @@
 /** Makes the files of `torch.save` by hand, for the tests of their readers: pickles by opcode, zip archives, the older format. */
-import { crc32 } from "../../checkpoint/codec/native_codec.ts";
+import { crc32 } from "../../checkpoint/codec/checksums.ts";
 
 const encoder = new TextEncoder();
 

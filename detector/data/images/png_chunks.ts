@@ -3,7 +3,8 @@
  * checksum, the order of those that decide pixels, and a stream that inflates to exactly the rows that the header
  * promises. `pngjs` asks for none of that: a stream that ends early gives it black rows, an interlaced one has no end.
  */
-import { crc32, inflateZlib } from "../../../checkpoint/codec/native_codec.ts";
+import { crc32 } from "../../../checkpoint/codec/checksums.ts";
+import { inflateZlib } from "./inflate_zlib.ts";
 import { requirePixels } from "./pixel_limit.ts";
 
 /** What the header (IHDR) says, found possible. */

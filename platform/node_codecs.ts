@@ -1,0 +1,44 @@
+/**
+ * Checksums and inflate of the modules that Node brings, and Deno and Bun with it: compiled, and many times as fast as
+ * JavaScript. Asked for at run time, so that what uses them loads in a browser too, where there are none.
+ */
+
+/** The part of `node:zlib` that is used. */
+export interface NodeZlib {
+  /** CRC-32; Node has it from 22.2 on. */
+  crc32?(bytes: Uint8Array, start?: number): number;
+  /** With `info` the answer says how many bytes the stream took. */
+  inflateSync(
+    bytes: Uint8Array,
+    options: { maxOutputLength: number; info: true },
+  ): { readonly buffer: Uint8Array; readonly engine: { readonly bytesWritten: number } };
+}
+
+/** A hash that is computed part by part. */
+export interface NodeHash {
+  update(bytes: Uint8Array): unknown;
+  digest(): Uint8Array;
+}
+
+/** The part of `node:crypto` that is used. */
+export interface NodeCrypto {
+  createHash(algorithm: "sha256"): NodeHash;
+}
+
+/** `node:zlib`, or null where there is none. */
+export function nodeZlib(): NodeZlib | null {
+  // What Node and the others document of it.
+  return builtinModule("node:zlib") as NodeZlib | null;
+}
+
+/** `node:crypto`, or null where there is none. */
+export function nodeCrypto(): NodeCrypto | null {
+  // As above.
+  return builtinModule("node:crypto") as NodeCrypto | null;
+}
+
+function builtinModule(name: string): unknown {
+  // The types of a page know no `process`.
+  const { process } = globalThis as { process?: { getBuiltinModule?(name: string): unknown } };
+  return process?.getBuiltinModule?.(name) ?? null;
+}
