@@ -67,6 +67,7 @@ export {
 } from "./detector/data/mod.ts";
 export * from "./detector/draw/mod.ts";
 export * from "./detector/eval/mod.ts";
+export * from "./detector/eval/report/mod.ts";
 export { evaluateCheckpoint } from "./detector/eval/evaluate_checkpoint.ts";
 export {
   describeDetections,

@@ -1,6 +1,7 @@
 /** `eval`: COCO average precision, of a results file against annotations or of a checkpoint on a data set. */
 import type { Command } from "commander";
 import { evaluateDetections, parseCocoAnnotations, parseCocoDetections } from "../detector/eval/mod.ts";
+import { makeFolder } from "../detector/data/data_files.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { EVAL_DEFAULTS, type EvalOptions } from "../detector/config/mod.ts";
 import { withDefaults } from "../detector/config/run_options.ts";
@@ -29,6 +30,7 @@ interface EvalFlags extends ConfigFlags, ComputeFlags {
   readonly save_results?: true;
   readonly debug?: true;
   readonly per_class?: true;
+  readonly report?: string;
   readonly json?: true;
 }
 
@@ -38,6 +40,7 @@ export const evalVerb: Verb<EvalFlags> = {
       .option("--gt <file>", "annotations, for evaluating two files alone")
       .option("--dt <file>", "detections as a COCO results file")
       .option("--per_class", "also a table by class")
+      .option("--report <dir>", "folder for curves, thresholds, confusions, kinds of errors and the worst images")
       .option("--json", "print the numbers as JSON");
     defineCheckpointFlags(command);
   },
@@ -61,14 +64,20 @@ export const evalVerb: Verb<EvalFlags> = {
     if (idle) {
       throw new DinogradError("usage", `eval: expected --checkpoint with --${idle.name} but found --gt and --dt`);
     }
+    await using _report = flags.report === undefined ? null : await makeFolder(flags.report); // before minutes of work
     const truth = parseCocoAnnotations(await readText(flags.gt), flags.gt);
     const detections = parseCocoDetections(await readText(flags.dt), flags.dt);
     showResult(evaluateDetections(truth, detections, { source: flags.dt }), flags, terminal);
+    if (flags.report !== undefined) {
+      const { writeReport } = await import("../detector/eval/report/mod.ts"); // with codecs, which nothing else needs here
+      await writeReport(flags.report, { truth, detections });
+      terminal.say(`the report is in ${flags.report}`);
+    }
   },
 };
 
 /** Flags that mean something where two files are compared. */
-const OF_FILES: readonly string[] = ["gt", "dt", "per_class", "json"];
+const OF_FILES: readonly string[] = ["gt", "dt", "per_class", "report", "json"];
 
 function defineCheckpointFlags(command: Command): void {
   command
@@ -97,6 +106,7 @@ async function checkpointOptions(flags: EvalFlags, checkpoint: string, terminal:
     test: flags.test,
     saveResults: flags.save_results,
     debug: flags.debug,
+    report: flags.report,
     perClass: flags.per_class,
     json: flags.json,
   });

@@ -92,6 +92,8 @@ export interface EvalOptions extends ComputeOptions, ConfigChoice {
   readonly saveResults: boolean;
   /** Stop after 15 batches. */
   readonly debug: boolean;
+  /** Folder for a report: curves, thresholds, confusions, kinds of errors, the worst images; empty for none. */
+  readonly report: string;
   /** The command line shows a table by class; the numbers are in the result all the same. */
   readonly perClass: boolean;
   /** The command line prints JSON. */
@@ -166,6 +168,7 @@ export const EVAL_DEFAULTS: Omit<EvalOptions, "checkpoint" | "cocoPath"> = {
   test: false,
   saveResults: false,
   debug: false,
+  report: "",
   perClass: false,
   json: false,
 };

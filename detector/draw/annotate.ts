@@ -14,8 +14,8 @@ export interface DrawnDetection {
   readonly label: number;
   /** Written at the box, above it where there is room. */
   readonly name: string;
-  /** In 0..1; written beside the name. */
-  readonly score: number;
+  /** In 0..1; written beside the name. An object that is known to be there has none. */
+  readonly score?: number;
   /** Left, top, right, bottom in pixels of the image. */
   readonly box: readonly [number, number, number, number];
 }
@@ -82,7 +82,9 @@ export function detectionsSvg(
   for (const { label, name: raw, score, box } of detections) {
     const name = visible(raw);
     const [left, top, right, bottom] = box.map((value, i) => clamp(value * scale, i % 2 === 0 ? width : height));
-    const text = `${UNDRAWABLE.test(name) ? `class ${label}` : name} ${score.toFixed(2)}`;
+    const text = `${UNDRAWABLE.test(name) ? `class ${label}` : name}${
+      score === undefined ? "" : ` ${score.toFixed(2)}`
+    }`;
     const size = { width: Math.min(width, textWidth(text, font) + font * 0.5), height: font * 1.3 };
     const place = placeLabel({ left, top, bottom }, { size, placed, within: { width, height } });
     placed.push(place);

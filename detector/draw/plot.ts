@@ -2,7 +2,7 @@
  * Curves over a common axis as an SVG document: losses, average precision, learning rates. Self-contained text in fonts
  * that every viewer has; `renderSvg` turns it into pixels where those are wanted.
  */
-import { escapeXml } from "./svg.ts";
+import { round, svgDocument, text } from "./parts.ts";
 
 /** One curve; points whose coordinates are not finite (or not positive on a logarithmic axis) leave a gap. */
 export interface Series {
@@ -22,6 +22,8 @@ export interface PlotOptions {
   readonly yLabel?: string;
   /** Powers of ten instead of equal steps along y. Default false. */
   readonly logarithmic?: boolean;
+  /** Fixed limits of x. Default: what the points span. */
+  readonly xRange?: readonly [number, number];
   /** Fixed limits of y, for example [0, 1] for average precision. Default: what the points span, rounded outwards. */
   readonly yRange?: readonly [number, number];
   /** In pixels. Default 800 by 480. */
@@ -35,7 +37,6 @@ const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9
 const DASHES = ["", "7 4", "2 3"];
 const MARGIN = { left: 76, right: 20, top: 46, bottom: 54 };
 const LEGEND_ROW = 20;
-const FONT = `font-family="DejaVu Sans, Verdana, Helvetica, sans-serif"`;
 
 /** One axis: where a value lies in pixels, and the values to write beside it. */
 interface Axis {
@@ -62,7 +63,11 @@ export function linePlot(series: readonly Series[], options: PlotOptions = {}): 
   if (points.length === 0) {
     parts.push(text("no data", { x: width / 2, y: (frame.top + frame.bottom) / 2, size: 15, anchor: "middle" }));
   } else {
-    const xAxis = linearAxis(rangeOf(points.map(([x]) => x)), { from: frame.left, to: frame.right, rounded: false });
+    const xAxis = linearAxis(options.xRange ?? rangeOf(points.map(([x]) => x)), {
+      from: frame.left,
+      to: frame.right,
+      rounded: false,
+    });
     const yValues = options.yRange ?? rangeOf(points.map(([, y]) => y));
     const yPixels = { from: frame.bottom, to: frame.top, rounded: options.yRange === undefined };
     const yAxis = logarithmic ? logarithmicAxis(yValues, yPixels) : linearAxis(yValues, yPixels);
@@ -88,8 +93,7 @@ export function linePlot(series: readonly Series[], options: PlotOptions = {}): 
       text(options.yLabel ?? "", { x: 18, y: middle, size: 13, anchor: "middle" }) + "</g>",
   );
   rows.forEach((row, line) => parts.push(legend(row, MARGIN.top + line * LEGEND_ROW)));
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" ` +
-    `viewBox="0 0 ${width} ${height}">${parts.join("\n")}</svg>\n`;
+  return svgDocument(parts, { width, height });
 }
 
 function rangeOf(values: readonly number[]): [number, number] {
@@ -253,23 +257,9 @@ function legend(row: readonly LegendEntry[], y: number): string {
   ).join("\n");
 }
 
-function text(
-  content: string,
-  { x, y, size, anchor }: { x: number; y: number; size: number; anchor: "start" | "middle" | "end" },
-): string {
-  if (content === "") return "";
-  return `<text x="${round(x)}" y="${round(y)}" font-size="${size}" ${FONT} fill="#222" ` +
-    `text-anchor="${anchor}">${escapeXml(content)}</text>`;
-}
-
 function formatTick(value: number): string {
   if (value === 0) return "0";
   const size = Math.abs(value);
   if (size >= 1e6 || size < 1e-4) return value.toExponential().replace("e+", "e");
   return String(Number(value.toPrecision(10)));
-}
-
-/** Two decimals of a pixel are enough and keep files small. */
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
 }

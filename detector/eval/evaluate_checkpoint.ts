@@ -17,6 +17,7 @@ import { checkCheckpoint, type LoadedModel, loadModel } from "../inference/load_
 import { openDevice } from "../../engine/device/open.ts";
 import { evaluateModel, type Evaluation } from "./evaluate.ts";
 import { evaluationLoader } from "./evaluation_loader.ts";
+import { writeReport } from "./report/mod.ts";
 import { RunLog } from "../train/records/run_log.ts";
 
 /** Batches after which `--debug` stops, as in the official code. */
@@ -49,7 +50,9 @@ export async function evaluateCheckpoint(
   checkResults(options, ui);
   const dataset = await openDataset(options.cocoPath, options.test ? "test" : "val");
   await checkCheckpoint(options.checkpoint, options);
-  await using _folder = options.outputDir === "" ? null : await makeFolder(options.outputDir); // before hours of work for it
+  // Before hours of work for them.
+  await using _folder = options.outputDir === "" ? null : await makeFolder(options.outputDir);
+  await using _report = options.report === "" ? null : await makeFolder(options.report);
   const device = await openDevice(options);
   try {
     return await evaluateOn(device, { options, ui, dataset });
@@ -59,13 +62,14 @@ export async function evaluateCheckpoint(
 }
 
 /** Images are detected for hours: what would become of the results is looked at before. */
-function checkResults({ outputDir, test, saveResults, perClass, json }: EvalOptions, ui: RunUi): void {
+function checkResults({ outputDir, test, saveResults, report, perClass, json }: EvalOptions, ui: RunUi): void {
   const refuse = (flag: string, expected: string): never => {
     throw new DinogradError("usage", `${flag}: expected ${expected} but found none`);
   };
   if (test && outputDir === "" && !json) refuse("--test", "--output_dir DIR to keep results0.json in, or --json,");
   if (saveResults && outputDir === "") refuse("--save_results", "--output_dir DIR to keep results.json in");
-  const idle = [saveResults && "--save_results", perClass && "--per_class"].filter((flag) => typeof flag === "string");
+  const idle = [saveResults && "--save_results", report !== "" && "--report", perClass && "--per_class"]
+    .filter((flag) => typeof flag === "string");
   if (test && idle.length > 0) ui.warn(`--test evaluates nothing: ${idle.join(" and ")} without effect`);
 }
 
@@ -97,6 +101,12 @@ async function evaluateOn(
     const evaluation = await evaluateModel(model, run);
     if (!evaluation) return null;
     await saveEvaluation(evaluation, { options, ui, dataset, loaded });
+    if (options.report !== "") {
+      const { groundTruth: truth, imageIds } = dataset;
+      const seen = options.debug ? imageIds.slice(0, DEBUG_BATCHES) : imageIds;
+      await writeReport(options.report, { truth, detections: evaluation.detections, imageIds: seen, dataset });
+      ui.say(`the report is in ${options.report}`);
+    }
     return evaluation;
   } finally {
     model.dispose();

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { EVAL_DEFAULTS, type EvalOptions, type RunUi } from "../../detector/config/mod.ts";
+import { readImage } from "../../detector/data/mod.ts";
 import { evaluateDetections } from "../../detector/eval/mod.ts";
 import { evaluateCheckpoint } from "../../detector/eval/evaluate_checkpoint.ts";
 import { createCpuDevice } from "../../engine/device/wasm/device.ts";
@@ -41,6 +42,20 @@ function options(folder: string, changes: Partial<EvalOptions>): EvalOptions {
 }
 
 const quiet: Partial<RunUi> = { warn: () => {} };
+
+Deno.test("a report draws the worst images, truth beside detections, and lists the images that were looked at alone", async () => {
+  await prepared(async (folder) => {
+    await evaluateCheckpoint(options(folder, { report: `${folder}/report`, outputDir: "" }), quiet);
+    const { worstImages } = await readJson(`${folder}/report/report.json`);
+    assertEquals(worstImages.map(({ imageId }: { imageId: number }) => imageId).toSorted(), [3, 8]);
+    const drawn = [...Deno.readDirSync(`${folder}/report/worst`)].map(({ name }) => name).sort();
+    assertEquals(drawn.map((name) => name.replace(/^\d+_/, "")).sort(), ["image_3.jpg", "image_8.jpg"]);
+    for (const name of drawn) {
+      const { width, height } = await readImage(`${folder}/report/worst/${name}`);
+      assert(width > height, "expected two pictures side by side"); // also of an image that is higher than wide
+    }
+  });
+});
 
 const readJson = async (path: string) => JSON.parse(await Deno.readTextFile(path));
 

@@ -1,0 +1,97 @@
+/**
+ * A report as files: `report.json`, its pictures as SVG and PNG, and the worst images with the truth on the left and what
+ * was found on the right.
+ */
+import type { CocoDataset } from "../../data/mod.ts";
+import { makeFolder, writeBytes } from "../../data/data_files.ts";
+import { encodeJpeg, encodePng, type Image, readImage } from "../../data/images/image.ts";
+import { drawDetections, type DrawnDetection, renderSvg } from "../../draw/mod.ts";
+import type { CocoAnnotations, CocoDetection } from "../types.ts";
+import { reportPictures } from "./pictures.ts";
+import { type EvaluationReport, reportOn } from "./report.ts";
+
+/** So many of the worst images are drawn. */
+const WORST = 12;
+/** White pixels between truth and detections. */
+const GAP = 8;
+
+/** What a report is about. */
+export interface WriteReportOptions {
+  /** What was to be found. */
+  readonly truth: CocoAnnotations;
+  /** What was found, of these images. */
+  readonly detections: readonly CocoDetection[];
+  /** The images that were looked at (default: all of the annotation file). */
+  readonly imageIds?: readonly number[];
+  /** Where the images are to be had; without it the worst ones are listed and not drawn. */
+  readonly dataset?: CocoDataset;
+}
+
+/**
+ * Makes a report and writes it into a folder.
+ * @throws DinogradError of kind "data" where the folder cannot be written or an image cannot be read
+ */
+export async function writeReport(folder: string, options: WriteReportOptions): Promise<EvaluationReport> {
+  const { truth, detections, imageIds, dataset } = options;
+  const report = reportOn(truth, detections, { imageIds });
+  await makeFolder(folder);
+  await writeBytes(`${folder}/report.json`, new TextEncoder().encode(JSON.stringify(report, undefined, 1) + "\n"));
+  for (const [name, svg] of reportPictures(report)) {
+    await writeBytes(`${folder}/${name}.svg`, new TextEncoder().encode(svg));
+    await writeBytes(`${folder}/${name}.png`, encodePng(await pixelsOf(svg)));
+  }
+  if (dataset) await drawWorst(`${folder}/worst`, { report, dataset, detections });
+  return report;
+}
+
+/** The pixels of a drawing whose background is opaque. */
+async function pixelsOf(svg: string): Promise<Image> {
+  const { width, height, rgba } = await renderSvg(svg, { fonts: ["DejaVu Sans"] });
+  const data = new Uint8Array(width * height * 3);
+  for (let pixel = 0; pixel < width * height; pixel++) {
+    for (let channel = 0; channel < 3; channel++) data[3 * pixel + channel] = rgba[4 * pixel + channel];
+  }
+  return { width, height, data };
+}
+
+async function drawWorst(
+  folder: string,
+  { report, dataset, detections }: {
+    readonly report: EvaluationReport;
+    readonly dataset: CocoDataset;
+    readonly detections: readonly CocoDetection[];
+  },
+): Promise<void> {
+  const thresholds = new Map(report.classes.map(({ id, best }) => [id, best?.score ?? 0]));
+  const shown = Map.groupBy(
+    detections.filter(({ category_id, score }) => score >= (thresholds.get(category_id) ?? 0)),
+    ({ image_id }) => image_id,
+  );
+  for (const [rank, { imageId }] of report.worstImages.slice(0, WORST).entries()) {
+    const { path, objects } = dataset.entry(dataset.imageIds.indexOf(imageId));
+    const image = await readImage(path);
+    const drawn = (label: number, bbox: readonly number[], score?: number): DrawnDetection => {
+      const [x, y, width, height] = bbox;
+      return { label, name: dataset.categoryName(label), score, box: [x, y, x + width, y + height] };
+    };
+    const truth = objects.map(({ category_id, bbox }) => drawn(category_id, bbox));
+    const found = (shown.get(imageId) ?? []).toSorted((a, b) => b.score - a.score)
+      .map(({ category_id, bbox, score }) => drawn(category_id, bbox, score));
+    const pair = sideBySide(await drawDetections(image, truth), await drawDetections(image, found));
+    await writeBytes(`${folder}/${String(rank + 1).padStart(2, "0")}_image_${imageId}.jpg`, await encodeJpeg(pair));
+  }
+}
+
+/** Two images of one size next to each other. */
+function sideBySide(left: Image, right: Image): Image {
+  const { height } = left;
+  const width = left.width + GAP + right.width;
+  const data = new Uint8Array(width * height * 3).fill(255);
+  for (const [image, first] of [[left, 0], [right, left.width + GAP]] as const) {
+    for (let row = 0; row < height; row++) {
+      const line = image.data.subarray(row * image.width * 3, (row + 1) * image.width * 3);
+      data.set(line, (row * width + first) * 3);
+    }
+  }
+  return { width, height, data };
+}
