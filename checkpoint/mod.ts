@@ -25,6 +25,7 @@ export {
   storedByteLength,
 } from "./stored_tensor.ts";
 export { type ElementReader, elementReader, elementWriter, isFloatDType, toNumbers } from "./element_view.ts";
+export { countNonfinite, describeNonfinite, findNonfinite, type NonfiniteTensor } from "./nonfinite.ts";
 export { elementsOf, stateDictFrom, storeTensors } from "./engine_tensors.ts";
 export { asStateMap, isStateMap, stateField, type StateMap, type StateValue } from "./state_tree.ts";
 export { type FileHandle, type FileLayer, type OpenMode } from "./files/layer.ts";
@@ -65,6 +66,7 @@ export {
   listBundles,
   type NewestOptions,
   newestSound,
+  nonfiniteFile,
   planPrune,
   PREVIOUS_NAME,
   pruneFolder,

@@ -1,7 +1,16 @@
 /** `average`: the mean of the weights of several bundles, as a bundle to evaluate, detect with or fine-tune from. */
 import type { Command } from "commander";
 import { resolve } from "@std/path";
-import { averageBundles, diffStates, openBundle, stateField, type StateValue, writeBundle } from "../checkpoint/mod.ts";
+import {
+  averageBundles,
+  describeNonfinite,
+  diffStates,
+  findNonfinite,
+  openBundle,
+  stateField,
+  type StateValue,
+  writeBundle,
+} from "../checkpoint/mod.ts";
 import { counted } from "../detector/counted.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { refuseOtherFormats } from "./shared/any_checkpoint.ts";
@@ -42,6 +51,13 @@ export const averageVerb: Verb<AverageFlags> = {
     const averaged = await averageBundles(args, { filter: (name) => name.startsWith(prefix) });
     if (averaged.size === 0) {
       throw new DinogradError("checkpoint", `average: expected tensors named ${prefix}… in ${args[0]} but found none`);
+    }
+    const nonfinite = await findNonfinite(averaged);
+    if (nonfinite.length > 0) {
+      throw new DinogradError(
+        "nonfinite",
+        `average: expected finite weights but found ${describeNonfinite(nonfinite)}`,
+      );
     }
     const tensors = new Map([...averaged].map(([name, tensor]) => [`model/${name.slice(prefix.length)}`, tensor]));
     await using last = await openBundle(args[args.length - 1]);

@@ -2,6 +2,8 @@
 import type { Command } from "commander";
 import { resolve } from "@std/path";
 import {
+  describeNonfinite,
+  findNonfinite,
   isStateMap,
   stateField,
   type StateValue,
@@ -47,6 +49,8 @@ export const convertVerb: Verb<ConvertFlags> = {
     const tensors = new Map<string, StoredTensor>();
     for (const [key, name] of names) tensors.set(key, await source.read(name));
     if (tensors.size === 0) throw new DinogradError("checkpoint", `${from}: expected weights but found no tensor`);
+    const nonfinite = await findNonfinite(tensors);
+    if (nonfinite.length > 0) terminal.warn(`${from}: not finite: ${describeNonfinite(nonfinite)}`);
     if (/\.dino$/i.test(to)) {
       const state = knownState(source, terminal);
       await writeBundle(to, { tensors: new Map([...tensors].map(([key, value]) => [`model/${key}`, value])), state });

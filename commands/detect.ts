@@ -59,8 +59,9 @@ export const detectVerb: Verb<DetectFlags> = {
     });
     // The engine is loaded when there is work for it: help and usage errors come at once.
     const { detect } = await import("../detector/inference/detect.ts");
-    const { unreadable } = await detect(options, terminal);
+    const { unreadable, nonfinite } = await detect(options, terminal);
     if (terminal.stop.aborted) return EXIT_CODES.interrupted;
+    if (nonfinite > 0) return EXIT_CODES.nonfinite;
     return unreadable > 0 ? EXIT_CODES.data : 0;
   },
 };

@@ -3,7 +3,8 @@
  * `--digest` ends with the SHA-256 of the training state, by which anybody can compare two runs.
  */
 import type { Command } from "commander";
-import { digestOfBundle } from "../checkpoint/mod.ts";
+import { describeNonfinite, digestOfBundle, elementCount, stateField, stateNumber } from "../checkpoint/mod.ts";
+import { stumbleOf } from "../detector/train/records/stumble.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { type AnyCheckpoint, openAnyCheckpoint } from "./shared/any_checkpoint.ts";
 import {
@@ -63,6 +64,12 @@ export const inspectVerb: Verb<InspectFlags> = {
     }
     showHeader(file, flags, terminal);
     if (rows.length > 0) showTensors(rows, terminal);
+    const nonfinite = rows.flatMap(({ name, statistics, shape }) =>
+      statistics && statistics.nonfinite > 0
+        ? [{ name, count: statistics.nonfinite, elements: elementCount(shape) }]
+        : []
+    );
+    if (nonfinite.length > 0) terminal.warn(`not finite: ${describeNonfinite(nonfinite)}`);
     if (digest !== undefined) terminal.say(digest);
   },
 };
@@ -97,7 +104,7 @@ function showHeader(file: AnyCheckpoint, flags: InspectFlags, terminal: Terminal
   if (flags.state) {
     for (const line of JSON.stringify(stateToJson(file.state), null, 2).split("\n")) terminal.say(line);
   } else {
-    terminal.table(["state", ""], describeState(file.state));
+    terminal.table(["state", ""], [...describeState(file.state), ...finiteRow(file)]);
   }
   terminal.say("");
   const groups = new Map<string, { tensors: number; elements: number; bytes: number; stored: number }>();
@@ -122,6 +129,15 @@ function showHeader(file: AnyCheckpoint, flags: InspectFlags, terminal: Terminal
     ]),
   );
   terminal.say("");
+}
+
+/** What is known without reading tensors: a training looks at every number before it writes. */
+function finiteRow({ bundle, state }: AnyCheckpoint): [string, string][] {
+  if (bundle === undefined || stateField(state, "kind") !== "dinograd training state") return [];
+  const stumble = stumbleOf({ path: bundle.path, state, progress: stateNumber(state, "step") ?? 0 });
+  if (stumble !== null) return [["finite", stumble]];
+  const isRecorded = stateField(stateField(state, "runtime"), "finite") === true;
+  return [["finite", isRecorded ? "every number, when it was saved" : "not recorded; verify reads every number"]];
 }
 
 function showTensors(rows: readonly TensorRow[], terminal: Terminal): void {

@@ -16,6 +16,7 @@ import {
   stateField,
   writeBundle,
 } from "../checkpoint/mod.ts";
+import { stumbleOf } from "../detector/train/records/stumble.ts";
 import { DinogradError } from "../engine/errors.ts";
 import type { Verb } from "./shared/command.ts";
 import { EXIT_CODES } from "./shared/exit_codes.ts";
@@ -39,9 +40,12 @@ export const repairVerb: Verb<RepairFlags> = {
     await using lock = flags.dry_run ? undefined : await lockFolder(folder);
     if (lock?.message) terminal.warn(lock.message);
     const { sound, bad } = await examine(folder);
-    for (const { path, reason, isDamaged } of bad) {
-      terminal.say(isDamaged ? `damaged: ${reason}` : `left as it is, for it may be sound: ${reason}`);
-      if (isDamaged && !flags.dry_run) terminal.say(`  set aside as ${await setAside(path)}`);
+    for (const { path, reason, isDamaged, isNonfinite = false } of bad) {
+      const verdict = isNonfinite ? "not finite" : isDamaged ? "damaged" : "left as it is, for it may be sound";
+      terminal.say(`${verdict}: ${reason}`);
+      // Where it is the furthest state that there is, somebody may yet go on from it with other settings.
+      if (isNonfinite && sound.length === 0) continue;
+      if (isDamaged && !flags.dry_run) terminal.say(`  set aside as ${await setAside(path, { isNonfinite })}`);
     }
     if (!flags.dry_run) {
       for (const name of await removeLeftovers(folder)) terminal.say(`removed ${name}, left by a run that was killed`);
@@ -51,6 +55,12 @@ export const repairVerb: Verb<RepairFlags> = {
     if (outOfReach && newest?.name !== RESUME_NAME) {
       terminal.say(`${outOfReach.path} may be the newest state: nothing was made ${RESUME_NAME}`);
       return EXIT_CODES.checkpoint;
+    }
+    if (newest === undefined && bad.some(({ isNonfinite }) => isNonfinite)) {
+      terminal.say(
+        `${folder}: no bundle from which numbers stay finite; begin again with a smaller lr in another folder`,
+      );
+      return EXIT_CODES.nonfinite;
     }
     if (newest === undefined) {
       terminal.say(`${folder}: no sound bundle; training can only start afresh`);
@@ -72,5 +82,11 @@ export const repairVerb: Verb<RepairFlags> = {
 /** Every bundle, with every checksum: those that a run can go on from, furthest first, and the damaged ones. */
 async function examine(folder: string): Promise<{ sound: BundleFile[]; bad: BadFile[] }> {
   const { bundles, bad } = await listBundles(folder, { verify: true });
-  return { sound: bundles.filter(({ state }) => stateField(state, "kind") !== "dinograd weights"), bad };
+  const sound: BundleFile[] = [];
+  for (const file of bundles.filter(({ state }) => stateField(state, "kind") !== "dinograd weights")) {
+    const stumble = stumbleOf(file);
+    if (stumble === null) sound.push(file);
+    else bad.push({ path: file.path, reason: `${file.path}: ${stumble}`, isDamaged: true, isNonfinite: true });
+  }
+  return { sound, bad };
 }

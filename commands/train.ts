@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import type { RunUi } from "../detector/config/mod.ts";
 import type { TrainingResult } from "../detector/train/trainer.ts";
+import type { ExplosionError } from "../detector/train/records/stumble.ts";
 import { DinogradError } from "../engine/errors.ts";
 import type { GivenFlag, Verb } from "./shared/command.ts";
 import { evaluateAndShow } from "./shared/evaluate.ts";
@@ -27,7 +28,14 @@ export const trainVerb: Verb<TrainFlags> = {
       throw new DinogradError("usage", "train: expected --output_dir with --save_log but found none");
     }
     const ui = flags.save_log && !flags.dry_run ? new LogUi(terminal, flags.output_dir) : terminal;
-    const result = await trainOrEvaluate(flags, ui);
+    const result = await trainOrEvaluate(flags, ui).catch(async (error) => {
+      const { ExplosionError } = await import("../detector/train/records/stumble.ts"); // loads the engine
+      if (!(error instanceof ExplosionError) || error.back === null) throw error;
+      const line = goBackLine(flags, { given, back: error.back });
+      throw new DinogradError(error.kind, `${error.message}; go on from it in smaller steps with: ${line}`, {
+        cause: error,
+      });
+    });
     if (flags.json && result && !flags.dry_run) ui.json(result);
     if (result && !result.finished && result.bundle !== null) ui.say(`resume with: ${resumeLine(flags, given)}`);
     return terminal.stop.aborted && !result?.finished ? EXIT_CODES.interrupted : 0;
@@ -60,7 +68,23 @@ export function resumeLine(
   { output_dir: folder }: Pick<TrainFlags, "output_dir">,
   given: readonly GivenFlag[],
 ): string {
+  return commandLine(["train", "--output_dir", folder, "--resume", "auto", ...circumstances(given)]);
+}
+
+/** The one that goes back to an earlier bundle of a run, and on from there with other settings. */
+function goBackLine(
+  { output_dir: folder }: Pick<TrainFlags, "output_dir">,
+  { given, back: { path, override } }: {
+    readonly given: readonly GivenFlag[];
+    readonly back: NonNullable<ExplosionError["back"]>;
+  },
+): string {
+  const settings = Object.entries(override).map(([key, value]) => `${key}=${value}`);
+  const start = ["train", "--output_dir", folder, "--resume", path, "--override", ...settings];
+  return commandLine([...start, ...circumstances(given)]);
+}
+
+function circumstances(given: readonly GivenFlag[]): string[] {
   const left = given.filter(({ name }) => name !== "output_dir" && !OF_THE_START.some((flag) => flag === name));
-  const words = ["train", "--output_dir", folder, "--resume", "auto", ...left.flatMap(({ words }) => words)];
-  return commandLine(words);
+  return left.flatMap(({ words }) => words);
 }

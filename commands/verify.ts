@@ -3,7 +3,7 @@
  * before and compares every bit.
  */
 import type { Command } from "commander";
-import { listBundles, openBundle } from "../checkpoint/mod.ts";
+import { describeNonfinite, listBundles, openBundle } from "../checkpoint/mod.ts";
 import { counted } from "../detector/counted.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { refuseOtherFormats } from "./shared/any_checkpoint.ts";
@@ -25,6 +25,8 @@ interface Finding {
   readonly sound: boolean;
   readonly bytes: number;
   readonly problems: readonly string[];
+  /** What is not finite, in words; null where all numbers are. */
+  readonly nonfinite: string | null;
 }
 
 export const verifyVerb: Verb<VerifyFlags> = {
@@ -53,17 +55,24 @@ export const verifyVerb: Verb<VerifyFlags> = {
       const finding = await verifyFile(path);
       findings.push(finding);
       if (flags.json) continue;
-      if (finding.sound) terminal.say(`${path}: sound, ${formatBytes(finding.bytes)}, every checksum right`);
+      if (finding.nonfinite !== null) terminal.say(`${path}: every checksum right, but ${finding.nonfinite}`);
+      else if (finding.sound) terminal.say(`${path}: sound, ${formatBytes(finding.bytes)}, every checksum right`);
       else for (const problem of finding.problems) terminal.say(problem);
     }
     const bad = findings.filter(({ sound }) => !sound).length;
-    const again = deep && bad === 0 ? await trainAgain(args[0], flags, terminal) : undefined;
+    const nonfinite = findings.filter(({ nonfinite }) => nonfinite !== null).length;
+    const again = deep && bad + nonfinite === 0 ? await trainAgain(args[0], flags, terminal) : undefined;
     if (flags.json) terminal.json(deep ? { findings, deep: again ?? null } : findings);
     if (bad > 0) {
       const files = counted(findings.length, "file");
       terminal.warn(`${bad} of ${files} ${bad === 1 ? "is not a sound bundle" : "are not sound bundles"}`);
     }
+    if (nonfinite > 0) {
+      const files = counted(findings.length, "file");
+      terminal.warn(`${nonfinite} of ${files} ${nonfinite === 1 ? "holds" : "hold"} numbers that are not finite`);
+    }
     if (bad > 0) return EXIT_CODES.checkpoint;
+    if (nonfinite > 0) return EXIT_CODES.nonfinite;
     return again && again.differences.length > 0 ? EXIT_CODES.verification : 0;
   },
 };
@@ -107,10 +116,10 @@ async function verifyFile(path: string): Promise<Finding> {
   try {
     await refuseOtherFormats([path], "verify");
     await using bundle = await openBundle(path);
-    const { sound, bytes, problems } = await bundle.verify();
-    return { path, sound, bytes, problems };
+    const { sound, bytes, problems, nonfinite } = await bundle.verify();
+    return { path, sound, bytes, problems, nonfinite: nonfinite.length > 0 ? describeNonfinite(nonfinite) : null };
   } catch (error) {
     if (!(error instanceof DinogradError)) throw error;
-    return { path, sound: false, bytes: 0, problems: [error.message] };
+    return { path, sound: false, bytes: 0, problems: [error.message], nonfinite: null };
   }
 }

@@ -24,6 +24,7 @@ import {
   PRELUDE_BYTES,
 } from "./format.ts";
 import { checkChunk, type ChunkLoad, loadChunks } from "./loader.ts";
+import { countNonfinite, type NonfiniteTensor } from "../nonfinite.ts";
 
 /** What is known of a bundle as a whole. */
 export interface BundleHeader {
@@ -39,7 +40,7 @@ export interface BundleHeader {
 
 /** The outcome of reading everything: sound, or what is wrong and where. */
 export interface VerifyReport {
-  /** True where there are no problems. */
+  /** True where there are no problems: every checksum is right. */
   readonly sound: boolean;
   /** How many chunks the header lists; all were read. */
   readonly chunks: number;
@@ -47,6 +48,8 @@ export interface VerifyReport {
   readonly bytes: number;
   /** One line each: the place, what was expected and what was found. */
   readonly problems: readonly string[];
+  /** Tensors with NaN or infinities: stored rightly, and no state to go on from. Not looked for with `quick`. */
+  readonly nonfinite: readonly NonfiniteTensor[];
 }
 
 /**
@@ -185,10 +188,12 @@ export class Bundle {
    */
   async verify(options: { quick?: boolean } = {}): Promise<VerifyReport> {
     const problems: string[] = [];
+    const nonfinite: NonfiniteTensor[] = [];
     let count = 0;
     let stored = new Uint8Array(0);
     let raw = new Uint8Array(0);
-    for (const [name, { dtype, chunks }] of this.tensors) {
+    for (const [name, { dtype, chunks, bytes }] of this.tensors) {
+      let odd = 0;
       for (let index = 0; index < chunks.length; index++) {
         const chunk = chunks[index];
         const place = chunkPlace(this.path, { name, index, chunk });
@@ -210,9 +215,11 @@ export class Bundle {
           raw: options.quick ? null : raw,
         });
         if (problem) problems.push(`${place}: ${problem}`);
+        else if (!options.quick) odd += countNonfinite({ dtype, data: raw.subarray(0, chunk.rawBytes) });
       }
+      if (odd > 0) nonfinite.push({ name, count: odd, elements: bytes / bytesPerElement(dtype) });
     }
-    return { sound: problems.length === 0, chunks: count, bytes: this.header.fileBytes, problems };
+    return { sound: problems.length === 0, chunks: count, bytes: this.header.fileBytes, problems, nonfinite };
   }
 
   /** Closes the file; nothing can be read from then on. */

@@ -9,6 +9,7 @@ import { openBundle } from "../bundle/reader.ts";
 import { syncFolderIfPossible, TEMPORARY_MARK } from "./replace.ts";
 import { errorCode, errorText, type FileLayer, fileNameOf, folderOf } from "./layer.ts";
 import { compareCodeUnits, stateField, type StateValue } from "../state_tree.ts";
+import { describeNonfinite, type NonfiniteTensor } from "../nonfinite.ts";
 import { nodeFiles } from "./node_files.ts";
 
 /** Name of the file that a resume starts from. */
@@ -42,6 +43,8 @@ export interface BadFile {
   readonly reason: string;
   /** False where the bytes may well be sound but are out of reach (no permission), or of a newer version. */
   readonly isDamaged: boolean;
+  /** True where every checksum is right, and yet no run can go on from it: NaN or infinities are in it, or came of it. */
+  readonly isNonfinite?: true;
 }
 
 /** How a folder is looked at. */
@@ -50,7 +53,7 @@ export interface FolderOptions {
   readonly files?: FileLayer;
   /** How far the run of a state had come; by default its root key `step`, else `epoch`, else 0. */
   readonly progressOf?: (state: StateValue) => number;
-  /** Whether to read every byte too: a bundle with a wrong checksum is then a bad file. Default: headers alone. */
+  /** Whether to read every byte too: with a wrong checksum or NaN a bundle is then a bad file. Default: headers alone. */
   readonly verify?: boolean;
 }
 
@@ -58,6 +61,8 @@ export interface FolderOptions {
 export interface NewestOptions extends FolderOptions {
   /** Whether a run can go on from such a state; by default from any. */
   readonly accepts?: (state: StateValue) => boolean;
+  /** What shows that a state, though finite itself, led to numbers that were not; by default nothing is known of that. */
+  readonly objection?: (file: BundleFile) => string | null;
 }
 
 /** A number at the root of a state, or undefined. */
@@ -88,9 +93,10 @@ export async function listBundles(
     try {
       await using bundle = await openBundle(path, { files });
       const file = { path, name, state: bundle.state, progress: progressOf(bundle.state) };
-      const { problems } = options.verify ? await bundle.verify() : { problems: [] };
-      if (problems.length === 0) bundles.push(file);
-      else bad.push({ path, reason: problems[0], isDamaged: true });
+      const { problems, nonfinite } = options.verify ? await bundle.verify() : { problems: [], nonfinite: [] };
+      if (problems.length > 0) bad.push({ path, reason: problems[0], isDamaged: true });
+      else if (nonfinite.length > 0) bad.push(nonfiniteFile(path, nonfinite));
+      else bundles.push(file);
     } catch (error) {
       if (error instanceof DinogradError && errorCode(error.cause) === "EISDIR") continue;
       bad.push(badFile(path, error));
@@ -115,28 +121,45 @@ export async function newestSound(
   const { bundles, bad } = await listBundles(folder, options);
   const resumeFirst = bundles.toSorted((a, b) => Number(b.name === RESUME_NAME) - Number(a.name === RESUME_NAME));
   for (const file of resumeFirst) {
+    const { path } = file;
     try {
       if (options.accepts?.(file.state) === false) continue;
-      await using bundle = await openBundle(file.path, { files: options.files ?? nodeFiles });
-      const { problems } = await bundle.verify();
-      if (problems.length === 0) return { newest: file, bad };
-      bad.push({ path: file.path, reason: problems[0], isDamaged: true });
+      const objection = options.objection?.(file) ?? null;
+      if (objection !== null) {
+        bad.push({ path, reason: `${path}: ${objection}`, isDamaged: true, isNonfinite: true });
+        continue;
+      }
+      await using bundle = await openBundle(path, { files: options.files ?? nodeFiles });
+      const { problems, nonfinite } = await bundle.verify();
+      if (problems.length > 0) bad.push({ path, reason: problems[0], isDamaged: true });
+      else if (nonfinite.length === 0) return { newest: file, bad };
+      else bad.push(nonfiniteFile(path, nonfinite));
     } catch (error) {
-      bad.push(badFile(file.path, error));
+      bad.push(badFile(path, error));
     }
   }
   return { newest: null, bad };
 }
 
+/** A bundle whose tensors are not finite, as a file that cannot be used. */
+export function nonfiniteFile(path: string, found: readonly NonfiniteTensor[]): BadFile {
+  const reason = `${path}: expected finite weights and moments but found ${describeNonfinite(found)}`;
+  return { path, reason, isDamaged: true, isNonfinite: true };
+}
+
 /**
  * Gives a damaged file a name under which nothing looks for it and nothing replaces it: `NAME.damaged`, or with a number
- * where there is one already. Returns its new path. Only for the holder of the folder's lock.
+ * where there is one already. What is not finite becomes `NAME.nonfinite`, in place of an earlier one: a run that explodes
+ * again and again must not fill the disk. Returns its new path. Only for the holder of the folder's lock.
  * @throws DinogradError of kind "checkpoint" if it cannot be renamed
  */
-export async function setAside(path: string, options: { files?: FileLayer } = {}): Promise<string> {
+export async function setAside(
+  path: string,
+  options: { files?: FileLayer; isNonfinite?: boolean } = {},
+): Promise<string> {
   const files = options.files ?? nodeFiles;
-  const taken = new Set(await namesIn(folderOf(path), files));
-  let name = `${fileNameOf(path)}.damaged`;
+  const taken = new Set(options.isNonfinite ? [] : await namesIn(folderOf(path), files));
+  let name = `${fileNameOf(path)}.${options.isNonfinite ? "nonfinite" : "damaged"}`;
   for (let number = 2; taken.has(name); number++) name = `${fileNameOf(path)}.damaged.${number}`;
   const aside = `${path.slice(0, path.length - fileNameOf(path).length)}${name}`;
   try {
@@ -222,8 +245,9 @@ export async function pruneFolder(folder: string, options: FolderOptions & Prune
   const plan = planPrune(bundles, options);
   if (plan.remove.length === 0) return plan;
   await using newest = await openBundle(plan.keep[0].path, { files });
-  const { problems } = await newest.verify();
-  const [problem] = [...problems, ...bad.map(({ reason }) => reason)];
+  const { problems, nonfinite } = await newest.verify();
+  const odd = nonfinite.length > 0 ? [nonfiniteFile(newest.path, nonfinite)] : [];
+  const [problem] = [...problems, ...[...odd, ...bad].map(({ reason }) => reason)];
   if (problem !== undefined) throw new DinogradError("checkpoint", `prune: nothing removed, because ${problem}`);
   for (const path of plan.remove) {
     await files.remove(path).catch((cause) => {

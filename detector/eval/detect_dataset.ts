@@ -8,6 +8,7 @@ import type { Batch } from "../data/mod.ts";
 import type { CocoDetection } from "./mod.ts";
 import { type Detections, type Dino, postprocess } from "../model/mod.ts";
 import { type EvaluateOptions, namingImages } from "./evaluate.ts";
+import { explainingNonfinite } from "./nonfinite.ts";
 
 /**
  * Detects in every image; boxes are left, top, width, height in pixels of the original image, as COCO results files have
@@ -22,7 +23,8 @@ export async function detectDataset(
   let batches = 0;
   try {
     for await (const batch of loader.epoch(0)) {
-      const found = await namingImages(batch, () => detectBatch(model, batch, config));
+      const run = () => detectBatch(model, batch, config);
+      const found = await namingImages(batch, () => explainingNonfinite(model, run));
       found.forEach(({ scores, labels, boxes }, i) => {
         const { imageId } = batch.targets[i];
         scores.forEach((score, k) =>

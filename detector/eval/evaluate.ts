@@ -10,6 +10,7 @@ import { tensor } from "../../engine/tensor.ts";
 import type { DinoConfig, Progress as ProgressBar } from "../config/mod.ts";
 import type { Batch, CocoDataset, Loader } from "../data/mod.ts";
 import { type CocoDetection, type CocoEvalResult, CocoEvaluator } from "./mod.ts";
+import { explainingNonfinite } from "./nonfinite.ts";
 import { Criterion } from "../loss/criterion.ts";
 import { loggedLosses } from "../loss/weights.ts";
 import type { Dino } from "../model/dino.ts";
@@ -46,7 +47,8 @@ export async function evaluateModel(model: Dino, options: EvaluateOptions): Prom
   let batches = 0;
   try {
     for await (const batch of loader.epoch(0)) {
-      await namingImages(batch, () => evaluateBatch(model, batch, { criterion, config, evaluator, losses }));
+      const run = () => evaluateBatch(model, batch, { criterion, config, evaluator, losses });
+      await namingImages(batch, () => explainingNonfinite(model, run));
       progress?.update(images += batch.targets.length);
       if (options.shouldStop?.()) return undefined;
       if (++batches === options.maxBatches) break;
@@ -82,13 +84,16 @@ async function evaluateBatch(
   using _ = scope();
   const images = tensor(model.device, batch.images, batch.shape);
   const outputs = withoutGradient(() => model.forward({ images, mask: batch.mask }));
-  const { total, values } = await criterion.losses(outputs, batch.targets);
-  losses.add({ ...loggedLosses(values, criterion.weights), loss: await total.item() });
   const sizes = batch.targets.map(({ originalSize }) => originalSize);
+  // Before the losses: it tells outputs that are no numbers by what they are.
   const found = await postprocess(outputs, sizes, {
     numSelect: config.num_select,
     nmsIouThreshold: config.nms_iou_threshold,
   });
+  const { total, values } = await criterion.losses(outputs, batch.targets);
+  const loss = await total.item();
+  if (!Number.isFinite(loss)) throw new DinogradError("nonfinite", `expected a finite loss but found ${loss}`);
+  losses.add({ ...loggedLosses(values, criterion.weights), loss });
   found.forEach((detections, i) => evaluator.add(batch.targets[i].imageId, detections));
 }
 

@@ -39,7 +39,7 @@ const DEBUG_BATCHES = 15;
  * @param partialUi who is told what happens; by default the console hears warnings and nothing else
  * @returns the numbers; null with `test` or where it was asked to stop
  * @throws DinogradError of kind "usage" where results that were asked for would be lost, "data" where the data set is not
- * to be had, and as `loadModel`
+ * to be had, "nonfinite" where the model's outputs are no numbers, and as `loadModel`
  */
 export async function evaluateCheckpoint(
   given: Given<EvalOptions, "checkpoint" | "cocoPath">,
@@ -56,6 +56,9 @@ export async function evaluateCheckpoint(
   const device = await openDevice(options);
   try {
     return await evaluateOn(device, { options, ui, dataset });
+  } catch (error) {
+    if (!(error instanceof DinogradError) || error.kind !== "nonfinite") throw error;
+    throw new DinogradError("nonfinite", `${options.checkpoint}: ${error.message}`, { cause: error });
   } finally {
     await device.destroy();
   }

@@ -3,6 +3,7 @@
  * boxes and no files.
  */
 
+import { describeNonfinite } from "../../checkpoint/mod.ts";
 import { withoutGradient } from "../../engine/autograd.ts";
 import type { Device } from "../../engine/device/device.ts";
 import { DinogradError } from "../../engine/errors.ts";
@@ -21,7 +22,7 @@ import { checkCheckpoint, loadModel } from "./load_model.ts";
 import { type Detections, type Dino, postprocess } from "../model/mod.ts";
 import { openDevice } from "../../engine/device/open.ts";
 import { transformsOf } from "../data/configured_transforms.ts";
-import type { ClassName } from "../weights/mod.ts";
+import { type ClassName, nonfiniteWeights } from "../weights/mod.ts";
 
 /** One found object. */
 export interface Detection {
@@ -54,6 +55,7 @@ export interface DetectImageOptions {
 /**
  * Finds objects in an image that is in memory. The model is in evaluation mode.
  * @returns all `num_select` detections, best first, in pixels of the given image
+ * @throws DinogradError of kind "nonfinite" where the model's outputs are no numbers
  */
 export async function detectImage(model: Dino, image: Image, options: DetectImageOptions): Promise<Detections> {
   const { config, transforms = transformsOf(config, false) } = options;
@@ -86,13 +88,13 @@ export function describeDetections(
  * does not stop the rest.
  * @param given what is absent is as in `DETECT_DEFAULTS`
  * @param partialUi who is told what happens and what was found; by default the console hears warnings and nothing else
- * @returns how many arguments or images could not be used
- * @throws DinogradError where model, device or output folder are not to be had
+ * @returns how many arguments or images could not be used, and for how many the model's outputs were no numbers
+ * @throws DinogradError where model, device or output folder are not to be had, or the weights are not finite
  */
 export async function detect(
   given: Given<DetectOptions, "images" | "checkpoint">,
   partialUi: Partial<RunUi> = {},
-): Promise<{ readonly unreadable: number }> {
+): Promise<{ readonly unreadable: number; readonly nonfinite: number }> {
   const ui = completeUi(partialUi);
   const options = withDefaults(DETECT_DEFAULTS, given);
   const paths = await expandImagePaths(options.images);
@@ -105,13 +107,13 @@ export async function detect(
   await using _folder = options.out === null ? null : await prepareFolder(options.out, found);
   if (found.length === 0) {
     if (options.json) ui.json([]);
-    return { unreadable: missing };
+    return { unreadable: missing, nonfinite: 0 };
   }
   const device = await openDevice(options);
   try {
-    const results = await detectOn(device, { options, ui, paths: found, classNames });
+    const { results, nonfinite } = await detectOn(device, { options, ui, paths: found, classNames });
     await tell(results, { options, ui });
-    return { unreadable: missing + results.filter((result) => result === null).length };
+    return { unreadable: missing + results.filter((result) => result === null).length - nonfinite, nonfinite };
   } finally {
     await device.destroy();
   }
@@ -138,19 +140,27 @@ async function detectOn(
     readonly paths: readonly string[];
     readonly classNames: readonly ClassName[] | null;
   },
-): Promise<(ImageDetections | null)[]> {
+): Promise<{ readonly results: readonly (ImageDetections | null)[]; readonly nonfinite: number }> {
   const { checkpoint, out, threshold, exifOrientation, maxImagePixels: maxPixels } = options;
   const { model, config, classes } = await loadModel(checkpoint, { ...options, device, ui });
   const naming = { threshold, classes: classNames ?? classes };
   const transforms = transformsOf({ ...config, exif_orientation: exifOrientation || config.exif_orientation }, false);
   const names = new UniqueNames();
   const results: (ImageDetections | null)[] = [];
+  let nonfinite = 0;
   const progress = ui.progress("detect", paths.length);
   for (const path of paths) {
     if (ui.stop.aborted) break;
     const used = await orTell(path, ui, async () => {
       const image = await readImage(path, { exifOrientation: transforms.exifOrientation, maxPixels });
-      return { image, found: await detectImage(model, image, { config, transforms }) };
+      try {
+        return { image, found: await detectImage(model, image, { config, transforms }) };
+      } catch (error) {
+        if (!(error instanceof DinogradError) || error.kind !== "nonfinite") throw error;
+        await requireFiniteWeights(model, { checkpoint, message: `${path}: ${error.message}` });
+        nonfinite++;
+        throw new DinogradError("data", `${error.message}, though all weights are finite`, { cause: error });
+      }
     });
     const detections = used && describeDetections(used.found, naming);
     results.push(used && detections && { image: path, ...sizeOf(used.image), detections });
@@ -162,7 +172,7 @@ async function detectOn(
   }
   progress.finish();
   model.dispose();
-  return results;
+  return { results, nonfinite };
 }
 
 const sizeOf = ({ width, height }: Image) => ({ width, height });
@@ -176,6 +186,16 @@ async function orTell<T>(path: string, ui: RunUi, run: () => Promise<T>): Promis
     ui.warn(error.message.includes(path) ? error.message : `${path}: ${error.message}`);
     return null;
   }
+}
+
+/** Outputs that are no numbers come of the image alone, or of weights: then no image would give others. */
+async function requireFiniteWeights(
+  model: Dino,
+  { checkpoint, message }: { readonly checkpoint: string; readonly message: string },
+): Promise<void> {
+  const found = await nonfiniteWeights(model);
+  if (found.length === 0) return;
+  throw new DinogradError("nonfinite", `${message}; ${checkpoint}: ${describeNonfinite(found)}`);
 }
 
 async function tell(

@@ -2,6 +2,7 @@
  * From predictions to detections: the best (query, class) pairs of each image, boxes in pixels of the original image.
  */
 
+import type { TensorData } from "../../engine/dtype.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { topK } from "../../engine/ops/top_k.ts";
 import { scope } from "../../engine/scope.ts";
@@ -30,7 +31,8 @@ export interface PostprocessOptions {
 /**
  * The best detections of every image, best first.
  * @param sizes [height, width] of each original image, to whose pixels boxes are scaled
- * @throws DinogradError("config") where fewer than `numSelect` pairs exist
+ * @throws DinogradError("config") where fewer than `numSelect` pairs exist, "nonfinite" where scores or boxes are no numbers:
+ * nothing found is what an image without objects gives, and not a model that is broken
  */
 export async function postprocess(
   { predLogits, predBoxes }: Predictions,
@@ -50,6 +52,8 @@ export async function postprocess(
   // The sigmoid grows with its argument, so the best logits are the best scores, without its rounding.
   const best = topK(predLogits.detach().reshape([batch, queries * classes]), numSelect);
   const [logits, indices, boxes] = await Promise.all([best.values.data(), best.indices.data(), predBoxes.data()]);
+  requireFinite("logit", logits); // NaN is the largest of all
+  requireFinite("box", boxes);
   return sizes.map(([height, width], image) => {
     const first = image * numSelect;
     const corners: Detections = {
@@ -65,6 +69,12 @@ export async function postprocess(
     const kept = nmsIouThreshold > 0 ? suppress(corners, nmsIouThreshold) : corners;
     return { ...kept, boxes: inFormat(kept.boxes, boxFormat) };
   });
+}
+
+function requireFinite(what: "logit" | "box", numbers: TensorData): void {
+  const odd = numbers.find((number) => !Number.isFinite(number));
+  if (odd === undefined) return;
+  throw new DinogradError("nonfinite", `expected finite outputs of the model but found a ${what} of ${odd}`);
 }
 
 /** Corners in another format; overlaps are always those of corners. */

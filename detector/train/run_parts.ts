@@ -125,6 +125,7 @@ export async function runtimeRecord({ session, options, cocoPath }: RunParts): P
     coco_path: cocoPath,
     workers: options.numWorkers,
     note: options.note,
+    finite: true, // every number of the bundle: no other is written
     probe: await probeDigest(model, config),
   };
 }

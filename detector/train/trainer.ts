@@ -4,7 +4,7 @@
  * it.
  */
 
-import { lockFolder } from "../../checkpoint/mod.ts";
+import { lockFolder, setAside } from "../../checkpoint/mod.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { checkConfig, type Given, type RunUi, TRAIN_DEFAULTS, type TrainOptions } from "../config/mod.ts";
 import { withDefaults } from "../config/run_options.ts";
@@ -21,6 +21,8 @@ import { RunLog } from "./records/run_log.ts";
 import { closeRunParts, openRunParts, type RunParts, runtimeRecord } from "./run_parts.ts";
 import { Saver } from "./records/saver.ts";
 import type { TrainingSession } from "./session.ts";
+import { explosion, stumbleOfFile } from "./records/stumble.ts";
+import { describeWeights } from "../weights/mod.ts";
 import { type StepRecord, stepRecord, StepTrace } from "./records/step_trace.ts";
 
 /** Batches per epoch with `--debug`, as in the official code. */
@@ -99,6 +101,8 @@ class Run {
   readonly #saver: Saver;
   readonly #log: RunLog;
   readonly #trace: StepTrace;
+  /** Ids of the images of the step under way; empty between steps. */
+  #images: readonly number[] = [];
 
   constructor(parts: RunParts) {
     const { options, ui, session } = parts;
@@ -124,9 +128,20 @@ class Run {
     return this.#leave();
   }
 
-  async train({ reached = () => false }: TrainHooks): Promise<TrainingResult> {
+  /** Trains to the end, or until asked to stop. @throws DinogradError of kind "nonfinite" that says where to go back to */
+  async train(hooks: TrainHooks): Promise<TrainingResult> {
+    try {
+      return await this.#train(hooks);
+    } catch (error) {
+      if (error instanceof DinogradError && error.kind === "nonfinite") throw await this.#nonfinite(error);
+      throw error;
+    }
+  }
+
+  async #train({ reached = () => false }: TrainHooks): Promise<TrainingResult> {
     const session = this.#session;
     const { epochs } = session.config;
+    await this.#setAsideWhatStumbled();
     this.#parts.check.start(this.#earlierRecords());
     if (session.progress.step > 0) this.#log.rewindTo(session.progress.epoch);
     else {
@@ -195,10 +210,8 @@ class Run {
     const isComplete = () => done >= steps || this.#isOver() || (options.debug && done >= DEBUG_BATCHES);
     const bar = this.#ui.progress(`epoch ${epoch}`, steps);
     let clock = performance.now();
-    let last: Batch | undefined;
     try {
       for await (const batch of loaders.train.epoch(epoch, { fromSample: session.progress.samples })) {
-        last = batch;
         const { loss, learningRate } = await this.#step(batch);
         const now = performance.now();
         const text = `lr ${learningRate.toExponential(1)}`;
@@ -213,11 +226,6 @@ class Run {
       }
       session.progress = afterTraining(session.progress);
       return true;
-    } catch (error) {
-      if (error instanceof DinogradError && error.kind === "nonfinite" && last) {
-        throw await this.#nonfinite(error, last);
-      }
-      throw error;
     } finally {
       bar.finish();
     }
@@ -225,7 +233,9 @@ class Run {
 
   async #step(batch: Batch): Promise<{ loss: number; learningRate: number }> {
     const { step } = this.#session.progress;
+    this.#images = batch.targets.map(({ imageId }) => imageId);
     const outcome = await this.#session.step(batch);
+    this.#images = [];
     const record = stepRecord({ step, loss: outcome.loss }, batch);
     this.#trace.append(record);
     this.#parts.check.add(record);
@@ -302,19 +312,38 @@ class Run {
     return { epoch, step, finished: false, bundle };
   }
 
-  /** Writes down which images made the loss non-finite. */
-  async #nonfinite(error: DinogradError, batch: Batch): Promise<DinogradError> {
-    await this.#saver.finish();
-    const { outputDir } = this.#parts.options;
-    const { epoch, step } = this.#session.progress;
-    const file = runFiles.join(outputDir, `nonfinite_step${step}.json`);
-    const images = batch.targets.map(({ imageId }) => imageId);
-    runFiles.writeText(file, JSON.stringify({ epoch, step, images }));
-    const bundle = runFiles.exists(this.#saver.path) ? this.#saver.path : "none yet";
-    const message = `step ${step}: ${error.message}; image ids ${
-      images.join(", ")
-    } are in ${file}; the last sound bundle is ${bundle}`;
-    return new DinogradError("nonfinite", message, { cause: error });
+  /**
+   * A run that went back to an earlier bundle must not keep, as the one before its next save, the state that it fled from.
+   */
+  async #setAsideWhatStumbled(): Promise<void> {
+    const { path } = this.#saver;
+    const { resume } = this.#parts.options;
+    if (resume === null || resume === path || !runFiles.exists(path)) return;
+    const fault = await stumbleOfFile(path);
+    if (fault === null) return;
+    this.#ui.say(`${path}: ${fault}; set aside as ${await setAside(path, { isNonfinite: true })}`);
+  }
+
+  /**
+   * Notes where numbers ceased to be finite and what it was computed from, and says which weights are not finite and how to
+   * go back.
+   */
+  async #nonfinite(error: DinogradError): Promise<DinogradError> {
+    await this.#saver.finish().catch(() => {}); // a state that it refused is what is being told
+    const { options: { outputDir } } = this.#parts;
+    const { model, config, progress: { epoch, step } } = this.#session;
+    const bad = Math.min(this.#saver.refusedStep ?? step, step);
+    this.#trace.appendNonfinite(bad);
+    const images = this.#images;
+    const isEvaluation = images.length === 0 && this.#saver.refusedStep === undefined;
+    const parts = [`step ${step}: ${isEvaluation ? "evaluation: " : ""}${error.message}`];
+    if (images.length > 0) {
+      parts.push(await describeWeights(model));
+      const file = runFiles.join(outputDir, `nonfinite_step${step}.json`);
+      patientFiles(runFiles, (line) => this.#ui.warn(line)).appendText(file, JSON.stringify({ epoch, step, images }));
+      parts.push(`image ids ${images.join(", ")} are in ${file}`);
+    }
+    return await explosion(parts.join("; "), { step: bad, outputDir, config, cause: error });
   }
 
   async close(): Promise<void> {

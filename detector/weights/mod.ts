@@ -9,6 +9,7 @@ export {
   parseClassMap,
   sameClasses,
 } from "./class_rows.ts";
+export { describeWeights, nonfiniteWeights } from "./describe_weights.ts";
 export {
   applyLoad,
   KEY_OUTCOMES,

@@ -65,7 +65,7 @@ function recorder() {
 Deno.test("a folder is detected in the order of its names; an unreadable image is told and the rest goes on", async () => {
   await prepared(async (folder) => {
     const { ui, warnings, values } = recorder();
-    assertEquals(await detect(options(folder, { out: `${folder}/out` }), ui), { unreadable: 1 });
+    assertEquals(await detect(options(folder, { out: `${folder}/out` }), ui), { unreadable: 1, nonfinite: 0 });
     assertEquals(warnings.length, 1);
     assert(warnings[0].includes("broken.jpg"));
     const results = values[0] as ImageDetections[];
@@ -95,7 +95,7 @@ Deno.test("patterns find files at their depth, and results of equal names do not
   await prepared(async (folder) => {
     const { ui, values } = recorder();
     const images = [`${folder}/images/**/a.*`, `${folder}/images/a.jpg`];
-    assertEquals(await detect(options(folder, { images, out: `${folder}/out` }), ui), { unreadable: 0 });
+    assertEquals(await detect(options(folder, { images, out: `${folder}/out` }), ui), { unreadable: 0, nonfinite: 0 });
     const results = values[0] as ImageDetections[];
     assertEquals(results.map(({ image }) => image), [`${folder}/images/a.jpg`, `${folder}/images/deep/a.png`]);
     const names = [...Deno.readDirSync(`${folder}/out`)].map(({ name }) => name).sort();
@@ -113,12 +113,12 @@ Deno.test("a strip too thin for the model is told with its name and does not sto
     const images = [`${folder}/thin.png`, `${folder}/images/a.jpg`];
     const few = recorder();
     const run = options(folder, { images, checkpoint: `${folder}/many_queries.dino` });
-    assertEquals(await detect(run, few.ui), { unreadable: 1 });
+    assertEquals(await detect(run, few.ui), { unreadable: 1, nonfinite: 0 });
     assertEquals(few.warnings.length, 1);
     assert(few.warnings[0].includes("thin.png") && few.warnings[0].includes("(24)"), few.warnings[0]);
     assertEquals((few.values[0] as ImageDetections[]).map(({ image }) => image), [images[1]]);
     const enough = recorder();
-    assertEquals(await detect(options(folder, { images }), enough.ui), { unreadable: 0 });
+    assertEquals(await detect(options(folder, { images }), enough.ui), { unreadable: 0, nonfinite: 0 });
     assertEquals((enough.values[0] as ImageDetections[]).length, 2);
   });
 });
@@ -147,7 +147,10 @@ Deno.test("where no argument leads to an image, each is told and nothing is comp
     const { ui, values, warnings } = recorder();
     const images = [`${folder}/none.jpg`, `${folder}/*.tiff`];
     // The model does not fit its configuration, which would be an error if it were built.
-    assertEquals(await detect(options(folder, { images, configChanges: { hidden_dim: 64 } }), ui), { unreadable: 2 });
+    assertEquals(await detect(options(folder, { images, configChanges: { hidden_dim: 64 } }), ui), {
+      unreadable: 2,
+      nonfinite: 0,
+    });
     assertEquals(warnings.length, 2);
     assertEquals(values, [[]]);
   });

@@ -3,13 +3,16 @@
  * `checkpoint_previous.dino`, so that a damaged disk costs one interval, not everything. A copy of the state is taken
  * and written in the background while training goes on. A failed write never stops a run: it is told, what was there
  * stays, and it is tried again before long. A state that deserves a name of its own (the best one, a numbered one) is
- * kept in memory until it could be written.
+ * kept in memory until it could be written. A state with NaN or infinities is never written: it would take the place of one
+ * that can be gone back to.
  */
 
 import {
   type BundleContent,
   CodecPool,
+  describeNonfinite,
   type FileLayer,
+  findNonfinite,
   isNumbered,
   listBundles,
   openBundle,
@@ -65,6 +68,7 @@ export class Saver {
   /** A named state that could not be written yet. */
   #unsaved: Save | undefined;
   #failedAt: number | undefined;
+  #refused: { readonly step: number; readonly error: DinogradError } | undefined;
   /** When the last capture was made, in milliseconds since the epoch. */
   lastSave = Date.now();
 
@@ -86,19 +90,27 @@ export class Saver {
   /**
    * Captures the session now and writes it once earlier writes are done. `wait` returns only when that has ended: true if
    * all is on disk, also what had failed before.
+   * @throws DinogradError of kind "nonfinite" where this state (with `wait`) or one before it holds NaN or infinities
    */
   async save(session: SavedSession, options: { readonly wait?: boolean } = {}): Promise<boolean> {
-    await this.#writing; // at most one copy of the state is waiting
+    await this.finish(); // at most one copy of the state is waiting
     const content = await session.capture(await this.#options.runtime());
     const queue = [this.#unsaved, { content, names: this.namesOf(session) }].filter((save) => save !== undefined);
     this.lastSave = Date.now();
     this.#writing = this.#writeAll(queue);
-    return options.wait ? await this.#writing : true;
+    return options.wait ? await this.finish() : true;
   }
 
-  /** Resolves when nothing is being written; true if the last save is on disk. */
+  /** Resolves when nothing is being written; true if the last save is on disk. @throws as `save` */
   async finish(): Promise<boolean> {
-    return await this.#writing;
+    const isSaved = await this.#writing;
+    if (this.#refused) throw this.#refused.error;
+    return isSaved;
+  }
+
+  /** The step of the first state that was not written because it is not finite. */
+  get refusedStep(): number | undefined {
+    return this.#refused?.step;
   }
 
   /** Ends the workers that compress. */
@@ -142,6 +154,7 @@ export class Saver {
   async #writeAll(queue: readonly Save[]): Promise<boolean> {
     this.#unsaved = undefined;
     for (const [index, save] of queue.entries()) {
+      if (!await this.#isFinite(save.content)) return false;
       if (await this.#write(save)) continue;
       this.#failedAt = Date.now();
       const named = queue.slice(index).filter(({ names }) => names.length > 0);
@@ -153,6 +166,19 @@ export class Saver {
     }
     this.#failedAt = undefined;
     return true;
+  }
+
+  /** Looks at every number of a state; notes why it is refused. */
+  async #isFinite({ tensors, state }: BundleContent): Promise<boolean> {
+    const found = await findNonfinite(tensors);
+    if (found.length === 0) return true;
+    const step = stateNumber(state, "step") ?? 0;
+    const error = new DinogradError(
+      "nonfinite",
+      `expected finite weights and moments at step ${step} but found ${describeNonfinite(found)}`,
+    );
+    this.#refused ??= { step, error };
+    return false;
   }
 
   async #write({ content, names }: Save): Promise<boolean> {

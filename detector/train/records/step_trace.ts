@@ -54,6 +54,18 @@ export class StepTrace {
     this.#files.appendText(this.#file, JSON.stringify(record) + "\n");
   }
 
+  /** Notes that a step, or the evaluation of the state before it, came to numbers that are not finite. */
+  appendNonfinite(step: number): void {
+    this.#files.appendText(this.#file, JSON.stringify({ step, loss: null }) + "\n");
+  }
+
+  /** The first step that is noted so; undefined where there is none, or the file is of another run (as in `readFrom`). */
+  firstNonfinite(known: readonly StepLoss[] = []): number | undefined {
+    const steps = this.#lines().flatMap((line) => nonfiniteStep(line) ?? []);
+    if (steps.length === 0 || contradicts(this.#split(Infinity).before, known)) return undefined;
+    return Math.min(...steps);
+  }
+
   /**
    * What an earlier run recorded from a step on; where steps were run more than once, the last time. A torn last line (a
    * kill while writing) is passed over. Nothing if the file is of another run: `known` are losses before that step, as
@@ -76,17 +88,31 @@ export class StepTrace {
 
   #split(step: number): { before: Map<number, StepRecord>; after: Map<number, StepRecord> } {
     const [before, after] = [new Map<number, StepRecord>(), new Map<number, StepRecord>()];
-    const text = this.#files.exists(this.#file) ? this.#files.readText(this.#file) : "";
-    for (const line of text.split("\n")) {
+    for (const line of this.#lines()) {
       const record = parseRecord(line);
       if (record) (record.step < step ? before : after).set(record.step, record);
     }
     return { before, after };
   }
+
+  #lines(): string[] {
+    return this.#files.exists(this.#file) ? this.#files.readText(this.#file).split("\n") : [];
+  }
 }
 
 function contradicts(records: ReadonlyMap<number, StepRecord>, known: readonly StepLoss[]): boolean {
   return known.some(({ step, loss }) => !Object.is(records.get(step)?.loss ?? loss, loss));
+}
+
+function nonfiniteStep(line: string): number | undefined {
+  if (!line.includes("null")) return undefined; // of many lines hardly one
+  try {
+    const value: unknown = JSON.parse(line);
+    if (typeof value !== "object" || value === null || !("step" in value) || !("loss" in value)) return undefined;
+    return typeof value.step === "number" && value.loss === null ? value.step : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function parseRecord(line: string): StepRecord | undefined {

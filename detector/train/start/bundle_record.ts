@@ -1,5 +1,6 @@
 /** A bundle as a training record: everything is there by name already. */
 
+import { nonfiniteFile } from "../../../checkpoint/mod.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 import { type ConfigObject, type DinoConfig, resolveConfig } from "../../config/mod.ts";
 import type { Weights, WeightsFile } from "../../weights/mod.ts";
@@ -8,15 +9,22 @@ import { type TrainingRecord, weightsAlone } from "./training_record.ts";
 
 /**
  * Reads a bundle's state and verifies every checksum; the record closes the file.
- * @throws DinogradError of kind "checkpoint" where it is damaged or holds weights alone
+ * @throws DinogradError of kind "checkpoint" where it is damaged or holds weights alone, "nonfinite" where weights, moments
+ * or average hold NaN or infinities
  */
 export async function openBundleRecord(
   file: WeightsFile,
   bundle: NonNullable<WeightsFile["bundle"]>,
 ): Promise<TrainingRecord> {
   const { path } = file;
-  const { problems } = await bundle.verify();
+  const { problems, nonfinite } = await bundle.verify();
   if (problems.length > 0) throw new DinogradError("checkpoint", problems[0]); // begins with the path
+  if (nonfinite.length > 0) {
+    throw new DinogradError(
+      "nonfinite",
+      `${nonfiniteFile(path, nonfinite).reason}; --resume auto goes back to the newest bundle that is finite`,
+    );
+  }
   const state = new StateReader(bundle.state, path);
   if (state.get("kind").value !== "dinograd training state") throw weightsAlone(path);
   const epoch = state.get("epoch").number();

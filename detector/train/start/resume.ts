@@ -17,6 +17,7 @@ import { DinogradError } from "../../../engine/errors.ts";
 import type { RunUi, TrainOptions } from "../../config/mod.ts";
 import { DEFAULT_SEED } from "../../config/run_options.ts";
 import { openWeights } from "../../weights/mod.ts";
+import { stumbleOf } from "../records/stumble.ts";
 import { openBundleRecord } from "./bundle_record.ts";
 import { openOfficialRecord } from "./official_record.ts";
 import { planResume } from "./plan.ts";
@@ -37,7 +38,10 @@ export interface FolderChoice {
  * @throws DinogradError of kind "checkpoint" where every bundle is damaged, or one is out of reach that may be the newest
  */
 export async function chooseFromFolder(folder: string): Promise<FolderChoice> {
-  const { newest, bad } = await newestSound(folder, { accepts: (state) => !isWeightsAlone(state) });
+  const { newest, bad } = await newestSound(folder, {
+    accepts: (state) => !isWeightsAlone(state),
+    objection: stumbleOf,
+  });
   const outOfReach = bad.find(({ isDamaged }) => !isDamaged);
   if (outOfReach && newest?.name !== RESUME_NAME) {
     throw new DinogradError(
@@ -50,6 +54,13 @@ export async function chooseFromFolder(folder: string): Promise<FolderChoice> {
   const [first] = damaged;
   if (first) {
     const others = damaged.length > 1 ? ` (and ${damaged.length - 1} more)` : "";
+    if (damaged.every(({ isNonfinite }) => isNonfinite)) {
+      throw new DinogradError(
+        "nonfinite",
+        `${folder}: expected a bundle from which the loss is finite but found none: ${first.reason}${others}; another ` +
+          "--output_dir and a smaller lr begin again",
+      );
+    }
     throw new DinogradError(
       "checkpoint",
       `${folder}: expected a sound bundle but found only damaged ones: ${first.reason}${others}; ` +
@@ -81,7 +92,7 @@ export async function findResumePath(
   if (resume !== "auto") return resume;
   const { path, damaged } = await chooseFromFolder(outputDir);
   for (const bad of damaged) {
-    const aside = dryRun ? "" : `; set aside as ${await setAside(bad.path)}`;
+    const aside = dryRun ? "" : `; set aside as ${await setAside(bad.path, { isNonfinite: bad.isNonfinite ?? false })}`;
     ui.warn(`passed over a bundle that is not sound: ${bad.reason}${aside}`);
   }
   if (path === null) ui.say(`no bundle in ${outputDir}: starting afresh`);
