@@ -49,6 +49,7 @@ export function bytesPerElement(dtype: StoredDType): number {
 
 /** Number of elements: 1 for a 0-d tensor, 0 if any axis is empty. */
 export function elementCount(shape: readonly number[]): number {
+  if (shape.includes(0)) return 0; // other axes may be so long that their product is infinite
   return shape.reduce((product, size) => product * size, 1);
 }
 
@@ -83,6 +84,19 @@ export function checkShape(shape: readonly unknown[], dtype: StoredDType, place:
 }
 
 /**
+ * Refuses a `bool` that is neither 0 nor 1: its true is another true to each who reads it, equal to 1 or not, and no
+ * writer makes one.
+ * @throws DinogradError of kind "checkpoint"
+ */
+export function checkBools(dtype: StoredDType, data: Uint8Array, place: string): void {
+  if (dtype !== "bool") return;
+  const wrong = data.find((byte) => byte > 1);
+  if (wrong !== undefined) {
+    throw new DinogradError("checkpoint", `${place}: expected bools of 0 or 1 but found ${wrong}`);
+  }
+}
+
+/**
  * Checks that dtype, shape and data of a tensor fit together and returns its byte size.
  * @throws DinogradError of kind "checkpoint"
  */
@@ -102,5 +116,6 @@ export function checkStoredTensor(tensor: StoredTensor, place: string): number {
       } but found ${tensor.data.byteLength}`,
     );
   }
+  checkBools(tensor.dtype, tensor.data, place);
   return bytes;
 }

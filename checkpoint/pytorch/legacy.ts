@@ -5,7 +5,9 @@
  */
 import { DinogradError } from "../../engine/errors.ts";
 import { type FileHandle, readFully } from "../files/layer.ts";
-import { type PersistentLoad, PickleTruncated, readPickle } from "./pickle.ts";
+import { type PersistentLoad, readPickle } from "./pickle.ts";
+import { MOST_PICKLE_BYTES } from "./pickle_budget.ts";
+import { PickleTruncated } from "./pickle_source.ts";
 import { pickleGet, type PickleValue, type PthStorage } from "./pickle_values.ts";
 import { bytesPerElement } from "../stored_tensor.ts";
 import { plainOrQuoted } from "../quote.ts";
@@ -31,13 +33,14 @@ export const LEGACY_START = Uint8Array.of(
 );
 /** First read-ahead, doubled while a pickle goes on, up to the most that pickles may take together. */
 const FIRST_WINDOW = 1 << 20;
-const MOST_PICKLE_BYTES = 256 * 1024 * 1024;
 
 /** An object whose storages lie in the file. */
 export interface LegacyContent {
   readonly root: PickleValue;
   /** Where the bytes of each storage begin. */
   readonly positions: ReadonlyMap<string, number>;
+  /** What the storages hold together. */
+  readonly storedBytes: number;
 }
 
 /**
@@ -56,7 +59,8 @@ export async function readLegacy(
     const { persistentLoad, storages } = load();
     try {
       const { root, keys, end } = readPickles(bytes, { path, persistentLoad });
-      return { root, positions: await locateStorages(keys, { handle, path, size, end, storages }) };
+      const positions = await locateStorages(keys, { handle, path, size, end, storages });
+      return { root, positions, storedBytes: size - end };
     } catch (error) {
       if (!(error instanceof PickleTruncated)) throw error;
       if (window === size) throw new DinogradError("checkpoint", `${error.message}; the file is truncated`);

@@ -1,22 +1,18 @@
 /**
  * Reads Python pickles (protocols 0 to 5; PEP 307, PEP 3154 and CPython's `pickletools`) as data. Python's own reader
  * runs whatever a pickle asks for; this one has a list of names it knows, builds inert values for them, and refuses
- * every other name by its name. Nothing is ever looked up or called.
+ * every other name by its name. Nothing is ever looked up or called. It has no recursion, and what it builds takes memory
+ * in proportion to the pickle's length and no more than a fixed amount.
  */
-import { DinogradError } from "../../engine/errors.ts";
+import { describe } from "../../engine/describe.ts";
+import { COST, PickleBudget } from "./pickle_budget.ts";
 import { PickleName, PickleObject, PickleTuple, type PickleValue } from "./pickle_values.ts";
-import { attributesOf, isKnownName, reduceKnown } from "./pickle_names.ts";
-import { plainOrQuoted, quote } from "../quote.ts";
+import { isHashable, isKnownName, reduceKnown, setAttributes } from "./pickle_names.ts";
+import { PickleSource } from "./pickle_source.ts";
+import { plainOrQuoted } from "../quote.ts";
 
 /** What a file puts in the place of a persistent id: PyTorch's storages. */
 export type PersistentLoad = (id: PickleValue) => PickleValue;
-
-/** Thrown when a pickle goes on beyond the bytes at hand; a reader of a long file may fetch more and try again. */
-export class PickleTruncated extends DinogradError {
-  constructor(place: string, at: number) {
-    super("checkpoint", `${place}: expected more bytes after ${at} but the pickle ends there`);
-  }
-}
 
 /**
  * Reads one pickle from the start of `bytes`. Returns its value and where it ends.
@@ -31,174 +27,150 @@ export function readPickle(
 
 const MARK = Symbol("mark");
 
+/** Values by number. Picklers count up, so that a list holds them; numbers that leave gaps are kept apart. */
+class Memo {
+  readonly #inOrder: PickleValue[] = [];
+  readonly #others = new Map<number, PickleValue>();
+
+  get size(): number {
+    return this.#inOrder.length + this.#others.size;
+  }
+
+  get(key: number): PickleValue | undefined {
+    return key < this.#inOrder.length ? this.#inOrder[key] : this.#others.get(key);
+  }
+
+  set(key: number, value: PickleValue): void {
+    if (key < this.#inOrder.length) this.#inOrder[key] = value;
+    else if (key > this.#inOrder.length || this.#others.has(key)) this.#others.set(key, value);
+    else this.#inOrder.push(value);
+  }
+}
+
 class Unpickler {
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-  readonly #place: string;
+  readonly #source: PickleSource;
+  readonly #budget: PickleBudget;
   readonly #persistentLoad: PersistentLoad;
   readonly #stack: (PickleValue | typeof MARK)[] = [];
-  readonly #memo = new Map<number, PickleValue>();
-  readonly #text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  #at = 0;
+  readonly #memo = new Memo();
 
   constructor(bytes: Uint8Array, options: { place: string; persistentLoad?: PersistentLoad }) {
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#place = options.place;
+    this.#source = new PickleSource(bytes, options.place);
+    this.#budget = new PickleBudget(bytes.length, (expected, found) => this.#fail(expected, found));
     this.#persistentLoad = options.persistentLoad ?? (() => this.#fail("no persistent id", "one"));
   }
 
   run(): { value: PickleValue; end: number } {
     for (;;) {
-      const opcode = this.#bytes[this.#take(1)];
-      if (opcode === 0x2e) return { value: this.#pop(), end: this.#at }; // STOP "."
+      const opcode = this.#source.byte();
+      if (opcode === 0x2e) return { value: this.#pop(), end: this.#source.at }; // STOP "."
       this.#step(opcode);
     }
   }
 
   #step(opcode: number): void {
-    const stack = this.#stack;
+    const source = this.#source;
     switch (String.fromCharCode(opcode)) {
       case "\x80": { // PROTO
-        const protocol = this.#bytes[this.#take(1)];
+        const protocol = source.byte();
         if (protocol > 5) this.#fail("protocol 0 to 5", `${protocol}`);
         return;
       }
       case "\x95": // FRAME: how far a reader may read ahead
-        this.#take(8);
-        return;
+        return source.skip(8);
       case "(":
-        stack.push(MARK);
-        return;
+        return this.#push(MARK, COST.value);
       case "0":
-        stack.pop();
+        this.#stack.pop();
         return;
       case "1":
         this.#popMark();
         return;
       case "2":
-        stack.push(this.#top());
-        return;
+        return this.#push(this.#top(), COST.value);
       case "N":
-        stack.push(null);
-        return;
+        return this.#push(null, COST.value);
       case "\x88":
-        stack.push(true);
-        return;
+        return this.#push(true, COST.value);
       case "\x89":
-        stack.push(false);
-        return;
+        return this.#push(false, COST.value);
       case "K":
-        stack.push(this.#view.getUint8(this.#take(1)));
-        return;
+        return this.#push(source.byte(), COST.value);
       case "M":
-        stack.push(this.#view.getUint16(this.#take(2), true));
-        return;
+        return this.#push(source.uint16(), COST.value);
       case "J":
-        stack.push(this.#view.getInt32(this.#take(4), true));
-        return;
+        return this.#push(source.int32(), COST.number);
       case "I": {
-        const line = this.#line();
-        stack.push(line === "01" ? true : line === "00" ? false : this.#integer(line));
-        return;
+        const line = source.line();
+        return this.#push(line === "01" ? true : line === "00" ? false : source.integer(line), COST.number);
       }
       case "L":
-        stack.push(this.#integer(this.#line().replace(/L$/, "")));
-        return;
+        return this.#push(source.integerLine("L"), COST.number);
       case "\x8a":
-        stack.push(this.#long(this.#view.getUint8(this.#take(1))));
-        return;
+        return this.#long(source.byte());
       case "\x8b":
-        stack.push(this.#long(this.#length(4)));
-        return;
-      case "F": {
-        const line = this.#line();
-        const special: Record<string, number> = { inf: Infinity, "-inf": -Infinity, nan: NaN };
-        const value = special[line] ?? Number(line);
-        if (Number.isNaN(value) && line !== "nan") this.#fail("a float", quote(line));
-        stack.push(value);
-        return;
-      }
+        return this.#long(source.uint32());
+      case "F":
+        return this.#push(source.floatLine(), COST.number);
       case "G":
-        stack.push(this.#view.getFloat64(this.#take(8), false));
-        return;
+        return this.#push(source.float64(), COST.number);
       case "X":
-        stack.push(this.#string(this.#length(4)));
-        return;
+        return this.#text(source.utf8(source.uint32()));
       case "\x8c":
-        stack.push(this.#string(this.#view.getUint8(this.#take(1))));
-        return;
+        return this.#text(source.utf8(source.byte()));
       case "\x8d":
-        stack.push(this.#string(this.#length(8)));
-        return;
+        return this.#text(source.utf8(source.length64()));
       case "V":
-        stack.push(this.#rawUnicode(this.#line()));
-        return;
+        return this.#text(source.unicodeLine());
       case "U":
-        stack.push(this.#latin1(this.#view.getUint8(this.#take(1))));
-        return;
+        return this.#text(source.latin1(source.byte()));
       case "T":
-        stack.push(this.#latin1(this.#length(4)));
-        return;
-      case "S": {
-        const line = this.#line();
-        const quoted = /^'([^'\\]*)'$|^"([^"\\]*)"$/.exec(line);
-        stack.push(quoted ? quoted[1] ?? quoted[2] : this.#fail("a plain quoted string", quote(line)));
-        return;
-      }
+        return this.#text(source.latin1(source.uint32()));
+      case "S":
+        return this.#text(source.quotedLine());
       case "C":
-        stack.push(this.#binary(this.#view.getUint8(this.#take(1))));
-        return;
+        return this.#binary(source.byte());
       case "B":
-        stack.push(this.#binary(this.#length(4)));
-        return;
+        return this.#binary(source.uint32());
       case "\x8e":
       case "\x96":
-        stack.push(this.#binary(this.#length(8)));
-        return;
+        return this.#binary(source.length64());
       case "]":
-        stack.push([]);
-        return;
+        return this.#push([], COST.list);
       case "l":
-        stack.push(this.#popMark());
-        return;
+        return this.#push(this.#popMark(), COST.list);
       case "a": {
         const item = this.#pop();
+        this.#budget.spend(COST.value);
         this.#list().push(item);
         return;
       }
       case "e": {
         const items = this.#popMark();
         const list = this.#list();
+        this.#budget.spend(COST.value * items.length);
         for (const item of items) list.push(item);
         return;
       }
       case ")":
-        stack.push(new PickleTuple([]));
-        return;
+        return this.#tuple([]);
       case "t":
-        stack.push(new PickleTuple(this.#popMark()));
-        return;
+        return this.#tuple(this.#popMark());
       case "\x85":
-        stack.push(new PickleTuple([this.#pop()]));
-        return;
+        return this.#tuple([this.#pop()]);
       case "\x86": {
         const second = this.#pop();
-        stack.push(new PickleTuple([this.#pop(), second]));
-        return;
+        return this.#tuple([this.#pop(), second]);
       }
       case "\x87": {
         const third = this.#pop();
         const second = this.#pop();
-        stack.push(new PickleTuple([this.#pop(), second, third]));
-        return;
+        return this.#tuple([this.#pop(), second, third]);
       }
       case "}":
-        stack.push(new Map());
-        return;
+        return this.#push(new Map(), COST.dict);
       case "d":
-        stack.push(this.#setItems(new Map(), this.#popMark()));
-        return;
+        return this.#push(this.#setItems(new Map(), this.#popMark()), COST.dict);
       case "s": {
         const value = this.#pop();
         const key = this.#pop();
@@ -211,30 +183,22 @@ class Unpickler {
         return;
       }
       case "p":
-        this.#memoize(this.#integer(this.#line()));
-        return;
+        return this.#memoize(source.integerLine());
       case "q":
-        this.#memoize(this.#view.getUint8(this.#take(1)));
-        return;
+        return this.#memoize(source.byte());
       case "r":
-        this.#memoize(this.#view.getUint32(this.#take(4), true));
-        return;
+        return this.#memoize(source.uint32());
       case "\x94":
-        this.#memoize(this.#memo.size);
-        return;
+        return this.#memoize(this.#memo.size);
       case "g":
-        stack.push(this.#recall(this.#integer(this.#line())));
-        return;
+        return this.#recall(source.integerLine());
       case "h":
-        stack.push(this.#recall(this.#view.getUint8(this.#take(1))));
-        return;
+        return this.#recall(source.byte());
       case "j":
-        stack.push(this.#recall(this.#view.getUint32(this.#take(4), true)));
-        return;
+        return this.#recall(source.uint32());
       case "c": {
-        const module = this.#line();
-        stack.push(this.#name(`${module}.${this.#line()}`));
-        return;
+        const module = source.line();
+        return this.#name(`${module}.${source.line()}`);
       }
       case "\x93": {
         const name = this.#pop();
@@ -242,15 +206,13 @@ class Unpickler {
         if (typeof name !== "string" || typeof module !== "string") {
           this.#fail("a name as two strings", "something else");
         }
-        stack.push(this.#name(`${module}.${name}`));
-        return;
+        return this.#name(`${module}.${name}`);
       }
       case "R":
       case "\x81": {
         const args = this.#pop();
         const callee = this.#pop();
-        stack.push(this.#reduce(callee, args));
-        return;
+        return this.#reduce(callee, args);
       }
       case "\x92": { // NEWOBJ_EX: keyword arguments are for real constructors only
         this.#pop();
@@ -259,18 +221,15 @@ class Unpickler {
       }
       case "b": {
         const state = this.#pop();
-        this.#build(this.#top(), state);
-        return;
+        return this.#build(this.#top(), state);
       }
       case "Q":
-        stack.push(this.#persistentLoad(this.#pop()));
-        return;
+        return this.#push(this.#persistentLoad(this.#pop()), COST.object);
       case "P":
-        stack.push(this.#persistentLoad(this.#line()));
-        return;
+        return this.#push(this.#persistentLoad(source.line()), COST.object);
       case "i": {
-        const module = this.#line();
-        return this.#fail("no instance by name (INST)", plainOrQuoted(`${module}.${this.#line()}`));
+        const module = source.line();
+        return this.#fail("no instance by name (INST)", plainOrQuoted(`${module}.${source.line()}`));
       }
       case "o": {
         const [callee] = this.#popMark();
@@ -280,18 +239,39 @@ class Unpickler {
     this.#fail("a known opcode", `0x${opcode.toString(16).padStart(2, "0")}`);
   }
 
-  #name(name: string): PickleValue {
+  #push(value: PickleValue | typeof MARK, cost: number): void {
+    this.#budget.spend(cost);
+    this.#stack.push(value);
+  }
+
+  #text(text: string): void {
+    this.#push(text, COST.text + 2 * text.length);
+  }
+
+  #long(length: number): void {
+    this.#push(this.#source.long(length), COST.number + length);
+  }
+
+  #binary(length: number): void {
+    this.#push(this.#source.binary(length), COST.bytes + length);
+  }
+
+  #tuple(items: PickleValue[]): void {
+    this.#push(new PickleTuple(items), COST.tuple + COST.value * items.length);
+  }
+
+  #name(name: string): void {
     if (!isKnownName(name)) {
       this.#fail("only names of plain data and tensors", `${plainOrQuoted(name)}, which is refused`);
     }
-    return new PickleName(name);
+    this.#push(new PickleName(name), COST.tuple);
   }
 
-  #reduce(callee: PickleValue, args: PickleValue): PickleValue {
+  #reduce(callee: PickleValue, args: PickleValue): void {
     if (!(callee instanceof PickleName) || !(args instanceof PickleTuple)) return this.#refuse(callee);
-    const result = reduceKnown(callee.name, args.items);
+    const result = reduceKnown(callee.name, args.items, this.#budget);
     if (typeof result === "string") return this.#fail(result, "something else");
-    return result.value;
+    this.#push(result.value, COST.object);
   }
 
   #refuse(callee: PickleValue): never {
@@ -303,16 +283,20 @@ class Unpickler {
   #build(target: PickleValue, state: PickleValue): void {
     if (target instanceof Map) return;
     if (!(target instanceof PickleObject)) return this.#refuse(target);
-    const attributes = attributesOf(state);
-    if (attributes === null) {
-      return this.#fail(`attributes of ${target.className} as a dict with string keys`, "something else");
+    this.#budget.spend(state instanceof Map ? COST.entry * state.size : 0); // also where they replace what was there
+    if (!setAttributes(target, state)) {
+      this.#fail(`attributes of ${target.className} as a dict with string keys`, "something else");
     }
-    for (const [key, value] of attributes) target.attributes.set(key, value);
   }
 
   #setItems(dict: Map<PickleValue, PickleValue>, items: readonly PickleValue[]): Map<PickleValue, PickleValue> {
     if (items.length % 2 !== 0) this.#fail("keys and values in pairs", `${items.length} of them`);
-    for (let index = 0; index < items.length; index += 2) dict.set(items[index], items[index + 1]);
+    this.#budget.spend(COST.entry * items.length / 2);
+    for (let index = 0; index < items.length; index += 2) {
+      const key = items[index];
+      if (!isHashable(key)) this.#fail("keys of a dict that Python can hash", Array.isArray(key) ? "a list" : "a dict");
+      dict.set(key, items[index + 1]);
+    }
     return dict;
   }
 
@@ -345,86 +329,20 @@ class Unpickler {
   }
 
   #memoize(key: number | bigint): void {
-    this.#memo.set(Number(key), this.#top());
+    this.#budget.spend(COST.entry);
+    if (typeof key !== "number" || key < 0) this.#fail("a natural number to remember a value by", describe(key));
+    this.#memo.set(key, this.#top());
   }
 
-  #recall(key: number | bigint): PickleValue {
-    const value = this.#memo.get(Number(key));
-    return value === undefined ? this.#fail("a remembered value", `none under ${key}`) : value;
-  }
-
-  #integer(text: string): number | bigint {
-    if (!/^[+-]?\d{1,1000}$/.test(text)) this.#fail("an integer", quote(text));
-    return narrow(BigInt(text));
-  }
-
-  /** An integer of `length` bytes in two's complement, little-endian. */
-  #long(length: number): number | bigint {
-    if (length > 1024) this.#fail("an integer of at most 1024 bytes", `${length}`);
-    const at = this.#take(length);
-    let value = 0n;
-    for (let index = length - 1; index >= 0; index--) value = (value << 8n) | BigInt(this.#bytes[at + index]);
-    return narrow(BigInt.asIntN(length * 8, value));
-  }
-
-  #length(size: 4 | 8): number {
-    const at = this.#take(size);
-    const length = size === 4 ? this.#view.getUint32(at, true) : Number(this.#view.getBigUint64(at, true));
-    return Number.isSafeInteger(length) ? length : this.#fail("a length below 2^53", `${length}`);
-  }
-
-  #string(length: number): string {
-    const at = this.#take(length);
-    try {
-      return this.#text.decode(this.#bytes.subarray(at, at + length));
-    } catch {
-      return this.#fail("UTF-8", "bytes that are not");
-    }
-  }
-
-  #latin1(length: number): string {
-    const at = this.#take(length);
-    let text = "";
-    for (let index = at; index < at + length; index++) text += String.fromCharCode(this.#bytes[index]);
-    return text;
-  }
-
-  #rawUnicode(line: string): string {
-    return line.replace(/\\u([0-9a-f]{4})|\\U([0-9a-f]{8})/gi, (_, short, long) => {
-      const code = parseInt(short ?? long, 16);
-      return code <= 0x10ffff ? String.fromCodePoint(code) : this.#fail("a Unicode character", `${code}`);
-    });
-  }
-
-  #binary(length: number): Uint8Array {
-    const at = this.#take(length);
-    return this.#bytes.slice(at, at + length);
-  }
-
-  #line(): string {
-    const end = this.#bytes.indexOf(10, this.#at);
-    if (end < 0) throw new PickleTruncated(this.#place, this.#bytes.length);
-    const text = this.#latin1(end - this.#at);
-    this.#at = end + 1;
-    return text;
-  }
-
-  #take(size: number): number {
-    if (size > this.#bytes.length - this.#at) throw new PickleTruncated(this.#place, this.#bytes.length);
-    const at = this.#at;
-    this.#at += size;
-    return at;
+  #recall(key: number | bigint): void {
+    const value = typeof key === "number" ? this.#memo.get(key) : undefined;
+    this.#push(
+      value === undefined ? this.#fail("a remembered value", `none under ${describe(key)}`) : value,
+      COST.value,
+    );
   }
 
   #fail(expected: string, found: string): never {
-    throw new DinogradError(
-      "checkpoint",
-      `${this.#place}, pickle byte ${this.#at}: expected ${expected} but found ${found}`,
-    );
+    return this.#source.fail(expected, found);
   }
-}
-
-function narrow(value: bigint): number | bigint {
-  const number = Number(value);
-  return Number.isSafeInteger(number) ? number : value;
 }

@@ -3,8 +3,9 @@
  * tensors, dicts, the arguments of `argparse`, and the schedulers and optimizers that `OneCycleLR` drags along because
  * it keeps a bound method.
  */
+import { COST, type PickleBudget } from "./pickle_budget.ts";
 import { PickleName, PickleObject, PickleTuple, type PickleValue, PthStorage, PthTensor } from "./pickle_values.ts";
-import { isStoredDType, MAX_RANK, type StoredDType } from "../stored_tensor.ts";
+import { isStoredDType, MAX_RANK, storedByteLength, type StoredDType } from "../stored_tensor.ts";
 
 /** Element types by the name of PyTorch's typed storage. */
 const STORAGES: Readonly<Record<string, StoredDType>> = {
@@ -63,8 +64,12 @@ export function storageDType(name: string): StoredDType | undefined {
 }
 
 /** What "calling" a known name with these arguments builds; a string says what was expected instead. */
-export function reduceKnown(name: string, args: readonly PickleValue[]): { value: PickleValue } | string {
-  if (DICTS.has(name)) return dict(args);
+export function reduceKnown(
+  name: string,
+  args: readonly PickleValue[],
+  budget: PickleBudget,
+): { value: PickleValue } | string {
+  if (DICTS.has(name)) return dict(args, budget);
   if (DATA_CLASSES.has(name)) {
     return args.length === 0 ? { value: new PickleObject(name) } : `${name} without arguments`;
   }
@@ -85,36 +90,43 @@ export function reduceKnown(name: string, args: readonly PickleValue[]): { value
       return sizes instanceof PickleTuple && args.length === 1 ? { value: sizes } : "a size as one tuple";
     }
     case "torch.device": {
-      const parts = args.filter((part) => typeof part === "string" || typeof part === "number");
-      return parts.length === args.length && args.length > 0
-        ? { value: new PickleName(parts.join(":")) }
-        : "a device as name and number";
+      const [type, index] = args;
+      const isDevice = typeof type === "string" && type.length < 100 && args.length <= 2 &&
+        (index === undefined || typeof index === "number");
+      return isDevice ? { value: new PickleName(args.join(":")) } : "a device as name and number";
     }
   }
   return `only calls that build plain data and tensors, not of ${name}`;
 }
 
-/** The attributes in the argument of BUILD, or null if it is something else. */
-export function attributesOf(state: PickleValue): Map<string, PickleValue> | null {
-  if (!(state instanceof Map)) return null;
-  const attributes = new Map<string, PickleValue>();
+/** Gives an object what the argument of BUILD holds; false where that is no dict with string keys. */
+export function setAttributes({ attributes }: PickleObject, state: PickleValue): boolean {
+  if (!(state instanceof Map)) return false;
   for (const [key, value] of state) {
-    if (typeof key !== "string") return null;
+    if (typeof key !== "string") return false;
     attributes.set(key, value);
   }
-  return attributes;
+  return true;
+}
+
+/** Whether Python takes a value as a key of a dict. Tuples are not looked into: it may be a long way to their members. */
+export function isHashable(key: PickleValue): boolean {
+  return !Array.isArray(key) && !(key instanceof Map);
 }
 
 /** `OrderedDict()`, `OrderedDict([[key, value], …])`, `Counter({…})`, `defaultdict(dict)`. */
-function dict(args: readonly PickleValue[]): { value: PickleValue } | string {
+function dict(args: readonly PickleValue[], budget: PickleBudget): { value: PickleValue } | string {
   const result = new Map<PickleValue, PickleValue>();
+  if (args.length > 2) return "a dict of at most two arguments";
   for (const argument of args) {
     if (argument instanceof Map) {
+      budget.spend(COST.entry * argument.size);
       for (const [key, value] of argument) result.set(key, value);
     } else if (Array.isArray(argument)) {
+      budget.spend(COST.entry * argument.length);
       for (const item of argument) {
         const pair = item instanceof PickleTuple ? item.items : item;
-        if (!Array.isArray(pair) || pair.length !== 2) return "the entries of a dict as pairs";
+        if (!Array.isArray(pair) || pair.length !== 2 || !isHashable(pair[0])) return "the entries of a dict as pairs";
         result.set(pair[0], pair[1]);
       }
     } else if (!(argument instanceof PickleName) && argument !== null) return "the entries of a dict";
@@ -138,20 +150,22 @@ function tensor(args: readonly PickleValue[]): { value: PickleValue } | string {
   if (!(storage instanceof PthStorage)) return "a tensor's storage";
   const shape = naturals(sizes);
   const stride = naturals(strides);
-  if (!isNatural(offset) || !shape || !stride || shape.length !== stride.length || shape.length > MAX_RANK) {
+  if (!isNatural(offset) || !shape || !stride || shape.length !== stride.length) {
     return "a tensor's offset, sizes and strides as non-negative integers";
   }
   if (typeof requiresGrad !== "boolean" || !isStoredDType(storage.dtype)) return "a tensor's requires_grad as a flag";
+  const bytes = storedByteLength(storage.dtype, shape);
+  if (!Number.isSafeInteger(bytes)) return "a tensor of less than 2^53 bytes";
   const last = shape.reduce((sum, size, axis) => sum + (size - 1) * stride[axis], offset);
-  const empty = shape.includes(0);
-  if (!empty && last >= storage.elements) {
+  if (bytes > 0 && last >= storage.elements) {
     return `a tensor within its storage of ${storage.elements} elements, not up to element ${last}`;
   }
   return { value: new PthTensor(storage, { offset, shape, stride, requiresGrad }) };
 }
 
 function naturals(value: PickleValue | undefined): number[] | null {
-  return value instanceof PickleTuple && value.items.every(isNatural) ? [...value.items] : null;
+  const isShape = value instanceof PickleTuple && value.items.length <= MAX_RANK && value.items.every(isNatural);
+  return isShape ? [...value.items] : null;
 }
 
 function isNatural(value: PickleValue | undefined): value is number {

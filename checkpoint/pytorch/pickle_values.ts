@@ -2,6 +2,7 @@
  * What a Python pickle becomes: inert data. Lists are arrays, dicts are `Map`s (their keys may be numbers), and what
  * Python would build by calling something is one of the classes below, which do nothing.
  */
+import { describe } from "../../engine/describe.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import type { StateValue } from "../state_tree.ts";
 import type { StoredDType } from "../stored_tensor.ts";
@@ -107,52 +108,91 @@ export function stripPrefix<T>(entries: ReadonlyMap<string, T>, prefix = "module
 }
 
 /** How many values a state may have when it is unfolded: a small pickle can share one list a billion times. */
-const MOST_VALUES = 5_000_000;
+const MOST_VALUES = 1_000_000;
+/** How many characters its texts, keys and names of tensors may have, for the same reason. */
+const MOST_CHARACTERS = 64 * 1024 * 1024;
 const MOST_LEVELS = 60;
 
 /**
  * An unpickled value as a state tree: dicts and objects become maps with their keys as text, tuples lists, names text.
  * Tensors are handed to `tensor`, which may put something in their place.
- * @throws DinogradError of kind "checkpoint" if it is nested too deeply (or in itself) or too large
+ * @throws DinogradError of kind "checkpoint" if it is nested too deeply (or in itself) or too large, or if two keys of a
+ * dict are the same as text
  */
 export function toStateValue(
   value: PickleValue,
   options: { tensor?: (tensor: PthTensor, path: readonly string[]) => StateValue } = {},
 ): StateValue {
-  let count = 0;
-  const convert = (item: PickleValue, path: readonly string[]): StateValue => {
-    if (++count > MOST_VALUES || path.length > MOST_LEVELS) {
-      throw new DinogradError(
-        "checkpoint",
-        `pickle ${
-          plainOrQuoted(path.slice(0, 3).join("/"))
-        }: expected at most ${MOST_VALUES} values on ${MOST_LEVELS} levels but found more`,
-      );
+  return new Unfolding(options.tensor ?? ((tensor) => `${tensor.dtype} [${tensor.shape.join(", ")}]`)).value(value);
+}
+
+class Unfolding {
+  readonly #tensor: (tensor: PthTensor, path: readonly string[]) => StateValue;
+  /** Keys on the way to the value at hand. */
+  readonly #path: string[] = [];
+  #values = 0;
+  #characters = 0;
+
+  constructor(tensor: (tensor: PthTensor, path: readonly string[]) => StateValue) {
+    this.#tensor = tensor;
+  }
+
+  value(item: PickleValue): StateValue {
+    if (++this.#values > MOST_VALUES) this.#refuse(`${MOST_VALUES} values`);
+    if (this.#path.length > MOST_LEVELS) this.#refuse(`${MOST_LEVELS} levels`);
+    if (item instanceof Map) return this.#entries(item);
+    if (item instanceof PickleObject) return this.#entries(item.attributes);
+    if (item instanceof PickleName) return this.#text(item.name);
+    if (item instanceof PthStorage) return this.#text(`storage ${item.key}`);
+    if (item instanceof PthTensor) {
+      this.#count(this.#path.reduce((sum, key) => sum + key.length, 0));
+      return this.#tensor(item, [...this.#path]);
     }
-    const entries = (pairs: Iterable<[PickleValue, PickleValue]>): StateValue =>
-      Object.fromEntries([...pairs].map(([key, inner]) => {
-        const name = keyText(key);
-        return [name, convert(inner, [...path, name])];
-      }));
-    if (item instanceof Map) return entries(item);
-    if (item instanceof PickleObject) return entries(item.attributes);
-    if (item instanceof PickleName) return item.name;
-    if (item instanceof PthStorage) return `storage ${item.key}`;
-    if (item instanceof PthTensor) return options.tensor?.(item, path) ?? `${item.dtype} [${item.shape.join(", ")}]`;
     const list = item instanceof PickleTuple ? item.items : item;
-    if (isList(list)) return list.map((inner, index) => convert(inner, [...path, String(index)]));
-    return list;
-  };
-  return convert(value, []);
+    if (isList(list)) return list.map((inner, index) => this.#at(String(index), inner));
+    return typeof list === "string" ? this.#text(list) : list;
+  }
+
+  #entries(pairs: ReadonlyMap<PickleValue, PickleValue>): StateValue {
+    const entries = new Map<string, StateValue>();
+    for (const [key, inner] of pairs) {
+      const name = this.#text(keyText(key));
+      if (entries.has(name)) this.#refuse("one key", `two that read ${quote(name)}`);
+      entries.set(name, this.#at(name, inner));
+    }
+    return Object.fromEntries(entries);
+  }
+
+  #at(key: string, inner: PickleValue): StateValue {
+    this.#path.push(key);
+    const value = this.value(inner);
+    this.#path.pop();
+    return value;
+  }
+
+  #text(text: string): string {
+    this.#count(text.length);
+    return text;
+  }
+
+  #count(characters: number): void {
+    this.#characters += characters;
+    if (this.#characters > MOST_CHARACTERS) this.#refuse(`${MOST_CHARACTERS} characters`);
+  }
+
+  #refuse(expected: string, found = "more"): never {
+    const place = this.#path.slice(0, 3).map(plainOrQuoted).join("/") || "value";
+    throw new DinogradError("checkpoint", `pickle ${place}: expected at most ${expected} but found ${found}`);
+  }
 }
 
 function isList(value: PickleValue | readonly PickleValue[]): value is readonly PickleValue[] {
   return Array.isArray(value);
 }
 
+/** A key as text. Of a tuple's members, which may be tuples that are shared without end, the first ones alone. */
 function keyText(key: PickleValue): string {
-  if (typeof key === "object" && key !== null) {
-    return key instanceof PickleTuple ? `(${key.items.map(keyText).join(", ")})` : "object";
-  }
-  return String(key);
+  if (typeof key === "string") return key;
+  if (key instanceof PickleTuple) return `(${describe(key.items).slice(1, -1)})`;
+  return typeof key === "object" && key !== null ? "object" : describe(key);
 }

@@ -9,11 +9,12 @@ import { type FileHandle, type FileLayer, openForReading, readFully } from "../f
 import { crc32 } from "../codec/checksums.ts";
 import { nodeFiles } from "../files/node_files.ts";
 import { type PersistentLoad, readPickle } from "./pickle.ts";
+import { MOST_PICKLE_BYTES } from "./pickle_budget.ts";
 import { storageDType } from "./pickle_names.ts";
 import { PickleName, PickleTuple, type PickleValue, PthStorage, type PthTensor } from "./pickle_values.ts";
 import { LEGACY_START, readLegacy } from "./legacy.ts";
 import { locateZipEntry, readZipDirectory, ZIP_SIGNATURE, type ZipEntry } from "./zip.ts";
-import { bytesPerElement, elementCount, storedByteLength, type StoredTensor } from "../stored_tensor.ts";
+import { bytesPerElement, checkBools, elementCount, storedByteLength, type StoredTensor } from "../stored_tensor.ts";
 import { hex32, plainOrQuoted } from "../quote.ts";
 
 /** Where the bytes of a storage are; zip archives also have their checksum. */
@@ -22,9 +23,11 @@ interface StorageLocation {
   readonly crc: number | null;
 }
 
-/** Most bytes of a pickle in an archive; tensors are not in it. */
-const MOST_PICKLE_BYTES = 256 * 1024 * 1024;
-/** A view with strides of 0 may be larger than its storage, but not without bounds. */
+/**
+ * Tensors may overlap and have strides of 0, so that they hold more than the file does, but not without bounds: all of
+ * them together as many times the storages, and as many bytes beyond.
+ */
+const MOST_VIEWS_OF_A_BYTE = 4;
 const MOST_EXPANDED_BYTES = 256 * 1024 * 1024;
 const WINDOW_BYTES = 4 * 1024 * 1024;
 
@@ -59,16 +62,21 @@ export class PthFile {
   readonly #handle: FileHandle;
   readonly #locations: ReadonlyMap<string, StorageLocation>;
   readonly #checked = new Set<string>();
+  /** Views that were read, and what they came to; a view that is read again is not counted again. */
+  readonly #views = new Set<string>();
+  #viewBytes = 0;
+  readonly #mostViewBytes: number;
 
   /** Use `openPth`; this takes over an open file whose pickle was read. */
   constructor(
     handle: FileHandle,
-    parts: { path: string; root: PickleValue; locations: ReadonlyMap<string, StorageLocation> },
+    parts: { path: string; root: PickleValue; locations: ReadonlyMap<string, StorageLocation>; storedBytes: number },
   ) {
     this.#handle = handle;
     this.path = parts.path;
     this.root = parts.root;
     this.#locations = parts.locations;
+    this.#mostViewBytes = MOST_VIEWS_OF_A_BYTE * parts.storedBytes + MOST_EXPANDED_BYTES;
   }
 
   /**
@@ -82,14 +90,8 @@ export class PthFile {
     const place = `${this.path}, storage ${plainOrQuoted(storage.key)}`;
     const location = this.#locations.get(storage.key);
     if (!location) throw new DinogradError("checkpoint", `${place}: expected it in this file but found none`);
-    const bytes = storedByteLength(dtype, shape);
-    if (bytes > MOST_EXPANDED_BYTES && bytes > storage.elements * width) {
-      throw new DinogradError(
-        "checkpoint",
-        `${place}: expected an expanded view of at most ${MOST_EXPANDED_BYTES} bytes but found ${bytes}`,
-      );
-    }
-    const data = new Uint8Array(bytes);
+    this.#countView(tensor);
+    const data = new Uint8Array(storedByteLength(dtype, shape));
     if (data.length > 0) {
       if (isContiguous(shape, stride)) {
         await readFully(this.#handle, data, { position: location.position + offset * width, place });
@@ -104,9 +106,7 @@ export class PthFile {
         gather(source, data, { shape, stride, width });
       }
     }
-    if (dtype === "bool" && data.some((byte) => byte > 1)) {
-      throw new DinogradError("checkpoint", `${place}: expected bools of 0 or 1 but found another byte`);
-    }
+    checkBools(dtype, data, place);
     return { dtype, shape, data };
   }
 
@@ -118,6 +118,22 @@ export class PthFile {
   /** Closes the file at the end of an `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  #countView({ storage: { key, dtype }, view: { offset, shape, stride } }: PthTensor): void {
+    const view = `${key}:${dtype}:${offset}:${shape}:${stride}`;
+    if (this.#views.has(view)) return;
+    const bytes = storedByteLength(dtype, shape);
+    if (this.#viewBytes + bytes > this.#mostViewBytes) {
+      const found = `${bytes} bytes besides ${this.#viewBytes}`;
+      throw new DinogradError(
+        "checkpoint",
+        `${this.path}, storage ${plainOrQuoted(key)}: expected overlapping and expanded tensors of at most ` +
+          `${this.#mostViewBytes} bytes together, ${MOST_VIEWS_OF_A_BYTE} times what it holds and 256 MiB, but found ${found}`,
+      );
+    }
+    this.#views.add(view);
+    this.#viewBytes += bytes;
   }
 
   /** Checks a storage of which only a part is needed, once, through a small window. */
@@ -216,13 +232,20 @@ async function openZip(handle: FileHandle, path: string): Promise<PthFile> {
     }
     locations.set(storage.key, { position: await locateZipEntry(entry, { handle, path }), crc: entry.crc });
   }
-  return new PthFile(handle, { path, root, locations });
+  return new PthFile(handle, { path, root, locations, storedBytes: bytesOf(storages.values()) });
+}
+
+/** What storages hold together. */
+function bytesOf(storages: Iterable<PthStorage>): number {
+  let bytes = 0;
+  for (const { dtype, elements } of storages) bytes += elements * bytesPerElement(dtype);
+  return bytes;
 }
 
 async function openLegacy(handle: FileHandle, path: string): Promise<PthFile> {
-  const { root, positions } = await readLegacy(handle, { path, load: () => storageLoader(path) });
+  const { root, positions, storedBytes } = await readLegacy(handle, { path, load: () => storageLoader(path) });
   const locations = new Map([...positions].map(([key, position]) => [key, { position, crc: null }]));
-  return new PthFile(handle, { path, root, locations });
+  return new PthFile(handle, { path, root, locations, storedBytes });
 }
 
 /** Turns the persistent ids of a pickle, `("storage", type, key, location, elements[, view])`, into storages by key. */

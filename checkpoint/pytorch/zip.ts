@@ -10,10 +10,14 @@ import { plainOrQuoted } from "../quote.ts";
 /** A stored file of an archive. */
 export interface ZipEntry {
   readonly name: string;
+  /** The name's length in the archive. */
+  readonly nameBytes: number;
   readonly crc: number;
   readonly bytes: number;
   /** Where its local header is. */
   readonly headerAt: number;
+  /** Where whatever follows it in the file begins: its data must not reach beyond. */
+  readonly end: number;
 }
 
 /** How a file begins that may be a zip archive. */
@@ -26,8 +30,8 @@ const END_BYTES = 22;
 const MOST_COMMENT_BYTES = 0xffff;
 const LOCAL_BYTES = 30;
 const CENTRAL_BYTES = 46;
-/** A central directory larger than this is damage: it has room for some million storages. */
-const MOST_DIRECTORY_BYTES = 128 * 1024 * 1024;
+/** A central directory larger than this is damage: it has room for some hundred thousand storages. */
+const MOST_DIRECTORY_BYTES = 32 * 1024 * 1024;
 
 /**
  * The entries of an archive by name.
@@ -46,7 +50,7 @@ export async function readZipDirectory(handle: FileHandle, path: string): Promis
   await readFully(handle, directory, { position: offset, place: `${path}, zip directory` });
   const view = new DataView(directory.buffer);
   const text = new TextDecoder("utf-8", { fatal: true });
-  const entries = new Map<string, ZipEntry>();
+  const entries = new Map<string, Omit<ZipEntry, "end">>();
   let at = 0;
   for (let index = 0; index < count; index++) {
     if (at + CENTRAL_BYTES > bytes || view.getUint32(at, true) !== CENTRAL_SIGNATURE) {
@@ -81,10 +85,31 @@ export async function readZipDirectory(handle: FileHandle, path: string): Promis
       );
     }
     if (entries.has(name)) fail(`${plainOrQuoted(name)} once`, "it again");
-    entries.set(name, { name, crc: view.getUint32(at + 16, true), bytes: plainBytes, headerAt });
+    entries.set(name, { name, nameBytes, crc: view.getUint32(at + 16, true), bytes: plainBytes, headerAt });
     at = next;
   }
-  return entries;
+  return withEnds(entries, { end: offset, fail });
+}
+
+/** Says of each entry where the next one begins. Two that share bytes would read more than the file holds. */
+function withEnds(
+  entries: ReadonlyMap<string, Omit<ZipEntry, "end">>,
+  { end, fail }: { end: number; fail: (expected: string, found: string) => never },
+): Map<string, ZipEntry> {
+  const inOrder = [...entries.values()].sort((a, b) => b.headerAt - a.headerAt); // the last one first
+  const ends = new Map<string, number>();
+  let next = end;
+  for (const { name, nameBytes, bytes, headerAt } of inOrder) {
+    if (headerAt + LOCAL_BYTES + nameBytes + bytes > next) {
+      fail(
+        `${plainOrQuoted(name)} to end by byte ${next}`,
+        `${bytes} bytes at ${headerAt}, which overlap what follows`,
+      );
+    }
+    ends.set(name, next);
+    next = headerAt;
+  }
+  return new Map([...entries].map(([name, entry]) => [name, { ...entry, end: ends.get(name) ?? end }]));
 }
 
 /**
@@ -103,10 +128,10 @@ export async function locateZipEntry(
     throw new DinogradError("checkpoint", `${place}: expected a zip header at ${entry.headerAt} but found other bytes`);
   }
   const dataAt = entry.headerAt + LOCAL_BYTES + view.getUint16(26, true) + view.getUint16(28, true);
-  if (dataAt + entry.bytes > await handle.size()) {
+  if (dataAt + entry.bytes > entry.end) {
     throw new DinogradError(
       "checkpoint",
-      `${place}: expected ${entry.bytes} bytes at ${dataAt} but the file is truncated`,
+      `${place}: expected ${entry.bytes} bytes at ${dataAt} but found what follows at ${entry.end}`,
     );
   }
   return dataAt;

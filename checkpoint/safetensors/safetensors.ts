@@ -12,6 +12,7 @@ import { replaceFile } from "../files/replace.ts";
 import { duplicateKey, excessOf } from "./json_keys.ts";
 import {
   bytesPerElement,
+  checkBools,
   checkShape,
   checkStoredTensor,
   type StoredDType,
@@ -109,9 +110,7 @@ export class SafetensorsFile {
     if (!entry) throw new DinogradError("checkpoint", `${place}: expected it in the file but found none`);
     const data = new Uint8Array(entry.bytes);
     await readFully(this.#handle, data, { position: entry.position, place });
-    if (entry.dtype === "bool" && data.some((byte) => byte > 1)) {
-      throw new DinogradError("checkpoint", `${place}: expected bools of 0 or 1 but found another byte`);
-    }
+    checkBools(entry.dtype, data, place);
     return { dtype: entry.dtype, shape: entry.shape, data };
   }
 

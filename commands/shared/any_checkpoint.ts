@@ -14,6 +14,7 @@ import {
   toStateValue,
 } from "../../checkpoint/mod.ts";
 import { counted } from "../../detector/counted.ts";
+import { describe } from "../../engine/describe.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { formatBytes } from "./table.ts";
 
@@ -110,7 +111,11 @@ function fromPth(file: PthFile): AnyCheckpoint {
   const found = new Map<string, PthTensor>();
   const state = toStateValue(file.root, {
     tensor: (tensor, path) => {
-      found.set(path.join("/"), tensor);
+      const name = path.join("/");
+      if (found.has(name)) {
+        throw new DinogradError("checkpoint", `${file.path}: expected one tensor ${describe(name)} but found two`);
+      }
+      found.set(name, tensor);
       return `${tensor.dtype} [${tensor.shape.join(", ")}]`;
     },
   });

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { PickleObject, PickleTuple, type PickleValue, toStateValue } from "../../checkpoint/mod.ts";
+import { PickleObject, PickleTuple, type PickleValue, stateDictOf, toStateValue } from "../../checkpoint/mod.ts";
 import { readPickle } from "../../checkpoint/pytorch/pickle.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { int, name, pickle, pickled, text } from "./python_files.ts";
@@ -17,11 +17,16 @@ Deno.test("values of every protocol are read", () => {
     ["float 0", pickle("F-1.5\n."), -1.5],
     ["string 0", pickle("S'text'\n."), "text"],
     ["unicode 0", pickle("Vna\\u00efve\n."), "naïve"],
+    ["infinity", pickle("F-inf\n."), -Infinity],
+    ["long text", pickle("\x80\x02T\x50\x00\x00\x00", "é\x80\x9f\xff".repeat(20), "."), "é\x80\x9f\xff".repeat(20)],
+    ["string in double quotes", pickle(`S"it's"\n.`), "it's"],
     ["minus zero", pickled("G", 0x80, 0, 0, 0, 0, 0, 0, 0), -0],
     ["nan", pickle("Fnan\n."), NaN],
     ["negative int", pickled(int(-2)), -2],
     ["long1 of no bytes", pickled("\x8a\x00"), 0],
     ["long1", pickled("\x8a\x03", 0xff, 0xff, 0xff), -1],
+    ["long1 of words and bytes", pickled("\x8a\x0b", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0x81), -0x7ef5f6f7f8f9fafbfcfdffn],
+    ["long4", pickled("\x8b\x08\x00\x00\x00", 0, 0, 0, 0, 0, 0, 0, 1), 1n << 56n],
     ["empty list", pickled("]"), []],
     ["list by mark", pickle("(I1\nI2\nl."), [1, 2]],
     ["append", pickled("]", int(1), "a"), [1]],
@@ -31,6 +36,11 @@ Deno.test("values of every protocol are read", () => {
     ["bytearray", pickle("\x80\x05\x96", 2, 0, 0, 0, 0, 0, 0, 0, 1, 2, "."), Uint8Array.of(1, 2)],
     ["none", pickled("N"), null],
     ["memo", pickled(int(3), "q\x05", "0h\x05"), 3],
+    [
+      "memo with gaps",
+      pickled(int(3), "q\x01", int(4), "\x94", int(5), "q\x00", "00h\x01h\x00\x86"),
+      new PickleTuple([4, 5]),
+    ],
     ["duplicate", pickled("(", int(1), "2l"), [1, 1]],
   ];
   for (const [what, bytes, value] of list) assertEquals(read(bytes), value, what);
@@ -141,6 +151,18 @@ Deno.test("broken pickles are errors that name the byte", () => {
     [pickle("X\x02\x00\x00\x00", 0xff, 0xfe, "."), "UTF-8"],
     [pickle("I1e5\n."), "an integer"],
     [pickle("Fone\n."), "a float"],
+    [pickle("Fconstructor\n."), "a float"],
+    [pickle("FtoString\n."), "a float"],
+    [pickle("F__proto__\n."), "a float"],
+    [pickle("F\n."), "a float"],
+    [pickle("S'it's'\n."), "a plain quoted string"],
+    [pickle("S'\n."), "a plain quoted string"],
+    [pickle("S'a\\'\n."), "a plain quoted string"],
+    [pickled("Np-1\n"), "a natural number to remember"],
+    [pickled("Ng-1\n"), "a remembered value"],
+    [pickled("}]Ns"), "can hash but found a list"],
+    [pickled("(}Nd"), "can hash but found a dict"],
+    [pickled(name("collections", "OrderedDict"), "](](}Nel", "a\x85R"), "the entries of a dict"],
     [pickle("I1"), "expected more bytes"],
     [pickled("}(", int(1), "u"), "in pairs"],
     [pickled(int(1), int(2), "a"), "a list to append to"],
@@ -165,4 +187,81 @@ Deno.test("a list that contains itself and one that shares itself a billion time
     );
   }
   assertThrows(() => toStateValue(read(pickled(...doubled))), DinogradError, "but found more");
+});
+
+/** `count` times the same opcodes. */
+function repeated(opcodes: string, count: number): Uint8Array {
+  const bytes = new Uint8Array(opcodes.length * count);
+  bytes.set(pickle(opcodes));
+  for (let length = opcodes.length; length < bytes.length; length *= 2) bytes.copyWithin(length, 0, length);
+  return bytes;
+}
+
+/** A pickle of 40 tuples, each of which holds the one before twice. */
+const doubled = () => pickle(")", repeated("2\x86", 40));
+
+Deno.test("a tuple that is doubled 40 times is told in a few words as a key, in 80 bytes", () => {
+  const dict = read(pickled("}", doubled(), "Ns"));
+  const unfolded = toStateValue(dict);
+  assertEquals(Object.keys(unfolded as object), [
+    '({"items": [{…}, {…}]}, {"items": [{…}, {…}]})',
+  ]);
+  const { message } = assertThrows(() => stateDictOf(dict, "here"), DinogradError, "here: expected string keys");
+  assert(message.length < 300, message);
+});
+
+Deno.test("what is nested 200,000 deep or shared without end is read, and refused when it is unfolded", () => {
+  for (const opcodes of ["\x85", "]2a", "](e", "N\x86"]) {
+    const value = read(pickled("]", repeated(opcodes, 200_000)));
+    if (opcodes.includes("\x85")) assertThrows(() => toStateValue(value), DinogradError, "at most 60 levels");
+    assertThrows(() => stateDictOf(value, "here"), DinogradError, "a dict of tensors");
+  }
+  assertThrows(() => toStateValue(read(pickled(doubled()))), DinogradError, "at most 1000000 values");
+  const key = text("k".repeat(1 << 20));
+  assertThrows(
+    () => toStateValue(read(pickled("](", key, "q\x00", repeated("h\x00", 100), "e"))),
+    DinogradError,
+    "characters",
+  );
+});
+
+Deno.test("two keys of a dict that are one as text are refused when it is unfolded", () => {
+  assertThrows(
+    () => toStateValue(read(pickled("}(", int(1), "N", text("1"), "Nu"))),
+    DinogradError,
+    'two that read "1"',
+  );
+});
+
+Deno.test("memory is bounded by the length of a pickle, whatever its opcodes are", () => {
+  const dict = pickle("}(", ...Array.from({ length: 20_000 }, (_, key) => pickle(int(key), "N")), "uq\x00");
+  const attributes = pickle("}(", ...Array.from({ length: 20_000 }, (_, key) => pickle(text(`${key}`), "N")), "uq\x00");
+  const cases: Readonly<Record<string, Uint8Array>> = {
+    "memo of 17 million": pickled("N", repeated("\x94", 17_000_000)),
+    "dicts": pickled(repeated("}", 150_000)),
+    "dicts that are dropped": pickled(repeated("}0", 300_000)),
+    "lists": pickled("]", repeated("]a", 200_000)),
+    "tuples": pickled("N", repeated("\x85", 600_000)),
+    "marks": pickled(repeated("(", 12_000_000)),
+    "objects": pickled(name("argparse", "Namespace"), repeated("2)R0", 300_000)),
+    "copies of a dict": pickled(dict, repeated("ccollections\nCounter\nh\x00\x85R0", 1000)),
+    "the same attributes": pickled(attributes, name("argparse", "Namespace"), ")R", repeated("h\x00b", 1000)),
+  };
+  for (const [what, bytes] of Object.entries(cases)) {
+    assertThrows(() => read(bytes), DinogradError, "expected values of at most", what);
+  }
+});
+
+Deno.test("texts and numbers of megabytes are read or refused at once", () => {
+  const start = performance.now();
+  const long = repeated("9", 20_000_000);
+  assertEquals((read(pickle("T\x00\x2d\x31\x01", long, ".")) as string).length, 20_000_000);
+  assertEquals((read(pickle("S'", long, "'\n.")) as string).length, 20_000_000);
+  for (const [opcode, expected] of [["I", "an integer"], ["L", "an integer"], ["F", "a float"], ["p", "an integer"]]) {
+    const { message } = assertThrows(() => read(pickle(opcode, long, "\n.")), DinogradError, expected);
+    assert(message.length < 300, message);
+  }
+  assertThrows(() => read(pickle("c", long, "\nx\n.")), DinogradError, "only names of plain data");
+  assertThrows(() => read(pickle("N", repeated("I" + "9".repeat(999) + "\n0", 1000), "e.")), DinogradError, "a mark");
+  assert(performance.now() - start < 20_000);
 });

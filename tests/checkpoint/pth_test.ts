@@ -71,8 +71,52 @@ Deno.test("a tensor that leaves its storage is refused", async () => {
 });
 
 Deno.test("a view that expands a few bytes to gigabytes is refused before it is allocated", async () => {
-  await refusal(archive(pickled(tensor({ shape: [2 ** 30, 4], stride: [0, 1] }))), "an expanded view of at most");
+  await refusal(
+    archive(pickled(tensor({ shape: [2 ** 30, 4], stride: [0, 1] }))),
+    "at most 268435520 bytes together, 4 times what it holds and 256 MiB, but found 17179869184 bytes besides 0",
+  );
+  await refusal(archive(pickled(tensor({ shape: Array(60).fill(2 ** 31 - 1), stride: Array(60).fill(0) }))), "2^53");
+  assertEquals(
+    await readValues(
+      archive(pickled(tensor({ shape: [...Array(60).fill(2 ** 31 - 1), 0], stride: Array(61).fill(0) }))),
+    ),
+    [],
+  );
 });
+
+Deno.test("many views that each expand a little are refused together, and one that is read again is counted once", async () => {
+  const megabytes = (size: number) => tensor({ shape: [size, 2 ** 18], stride: [0, 0] });
+  const files = new MemoryFiles();
+  files.put(PATH, archive(pickled("(", ...[60, 200, 2].map(megabytes), "l")));
+  await using file = await openPth(PATH, { files });
+  if (!Array.isArray(file.root)) throw new Error("expected a list");
+  const [first, large, small] = file.root.filter((item) => item instanceof PthTensor);
+  for (let time = 0; time < 2; time++) assertEquals((await file.read(first)).data.length, 60 << 20);
+  await assertRejects(() => file.read(large), DinogradError, "found 209715200 bytes besides 62914560");
+  await file.read(small);
+});
+
+Deno.test("entries of an archive that overlap, one another or the directory, are refused", async () => {
+  const bytes = archive(pickled(tensor()), { more: [["x/data/1", DATA]] });
+  const view = new DataView(bytes.buffer);
+  const directory = view.getUint32(bytes.length - 6, true);
+  const second = directory + 46 + view.getUint16(directory + 28, true);
+  for (const at of [0, 1, directory - 40, view.getUint32(second + 42, true) + 1]) {
+    const forged = bytes.slice();
+    new DataView(forged.buffer).setUint32(second + 42, at, true);
+    await refusal(forged, "overlap what follows");
+  }
+  const third = second + 46 + view.getUint16(second + 28, true);
+  const local = bytes.slice();
+  new DataView(local.buffer).setUint16(view.getUint32(third + 42, true) + 28, 1000, true);
+  await refusal(local, "but found what follows at");
+});
+
+Deno.test("a bool that is neither 0 nor 1 is refused", () =>
+  refusal(
+    archive(pickled(tensor({ type: "BoolStorage", elements: 16, shape: [16] }))),
+    "bools of 0 or 1 but found 128",
+  ));
 
 Deno.test("storages that are short, missing, of a strange type or of two sizes are refused", async () => {
   await refusal(

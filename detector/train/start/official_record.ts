@@ -30,6 +30,9 @@ const GROUPINGS = new Map<number, DinoConfig["param_dict_type"]>([
   [4, "large_wd"],
 ]);
 
+/** More groups than any `param_dict_type` has; they may all share one list of millions. */
+const MOST_GROUPS = 100;
+
 /** A parameter group as the file has it. */
 export interface OfficialGroup {
   /** The parameters' numbers. */
@@ -191,6 +194,12 @@ function namesOfIndices(
 function readGroups(optimizer: PickleValue | undefined, place: string): OfficialGroup[] {
   const groups = pickleGet(optimizer, "param_groups");
   if (!Array.isArray(groups)) throw new DinogradError("checkpoint", `${place}: expected param_groups but found none`);
+  if (groups.length > MOST_GROUPS) {
+    throw new DinogradError(
+      "checkpoint",
+      `${place}: expected at most ${MOST_GROUPS} groups but found ${groups.length}`,
+    );
+  }
   return groups.map((group, g) => {
     const inGroup = `${place}, group ${g}`;
     const params = pickleGet(group, "params");
