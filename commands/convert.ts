@@ -14,6 +14,7 @@ import {
 } from "../checkpoint/mod.ts";
 import { type ConfigObject, isConfigKey, resolveConfig } from "../detector/config/mod.ts";
 import { counted } from "../detector/counted.ts";
+import { CLASSES_METADATA, CONFIG_METADATA } from "../detector/weights/safetensors_metadata.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { type AnyCheckpoint, openAnyCheckpoint } from "./shared/any_checkpoint.ts";
 import { refuseTrainingState, weightsState } from "./shared/checkpoint_view.ts";
@@ -51,15 +52,17 @@ export const convertVerb: Verb<ConvertFlags> = {
     if (tensors.size === 0) throw new DinogradError("checkpoint", `${from}: expected weights but found no tensor`);
     const nonfinite = await findNonfinite(tensors);
     if (nonfinite.length > 0) terminal.warn(`${from}: not finite: ${describeNonfinite(nonfinite)}`);
+    const state = knownState(source, terminal);
     if (/\.dino$/i.test(to)) {
-      const state = knownState(source, terminal);
       await writeBundle(to, { tensors: new Map([...tensors].map(([key, value]) => [`model/${key}`, value])), state });
     } else {
-      await writeSafetensors(to, tensors, { metadata: new Map([["format", "pt"]]) });
+      await writeSafetensors(to, tensors, { metadata: new Map([["format", "pt"], ...metadataOf(state)]) });
     }
     const bytes = [...tensors.values()].reduce((sum, { data }) => sum + data.length, 0);
     terminal.say(`${to}: ${counted(tensors.size, "tensor")}, ${formatBytes(bytes)} of weights from ${from}`);
-    terminal.say("weights alone; optimizer, schedule and random streams stay in the source");
+    terminal.say(
+      `weights${describeKnown(state)}; optimizer, schedule and random streams stay in the source`,
+    );
   },
 };
 
@@ -86,6 +89,30 @@ function aliasesOf({ state, format }: AnyCheckpoint): [alias: string, key: strin
   const aliases = format === "bundle" ? stateField(stateField(state, "model"), "aliases") : undefined;
   if (!isStateMap(aliases)) return [];
   return Object.entries(aliases).flatMap(([alias, key]) => typeof key === "string" ? [[alias, key]] : []);
+}
+
+/** The same as texts for the metadata of safetensors, under names that no other program uses. */
+function metadataOf(state: { [key: string]: StateValue }): [string, string][] {
+  const { config, classes } = state;
+  return [
+    ...(isStateMap(config)
+      ? [[CONFIG_METADATA, JSON.stringify({ ...config, ...incidentalOf(state) })] satisfies [string, string]]
+      : []),
+    ...(classes === undefined ? [] : [[CLASSES_METADATA, JSON.stringify(classes)] satisfies [string, string]]),
+  ];
+}
+
+function incidentalOf(state: StateValue): { [key: string]: StateValue } {
+  const incidental = stateField(stateField(state, "runtime"), "config");
+  return isStateMap(incidental) ? incidental : {};
+}
+
+function describeKnown({ config, classes }: { [key: string]: StateValue }): string {
+  const parts = [
+    ...(config === undefined ? [] : ["their configuration"]),
+    ...(classes === undefined ? [] : ["the names of their classes"]),
+  ];
+  return parts.length > 0 ? `, ${parts.join(" and ")}` : " alone: the source has no configuration and no names";
 }
 
 /** Configuration and class names, where the source has them: enough to build the model and name what it finds. */

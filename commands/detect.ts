@@ -1,5 +1,5 @@
 /** `detect`: finds objects in images, and writes them as annotated images and JSON. */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { DETECT_DEFAULTS } from "../detector/config/mod.ts";
 import { withDefaults } from "../detector/config/run_options.ts";
 import {
@@ -20,6 +20,7 @@ interface DetectFlags extends ConfigFlags, ComputeFlags {
   readonly threshold: number;
   readonly ema?: true;
   readonly exif_orientation?: true;
+  readonly classes?: string;
   readonly class_names?: string;
   readonly json?: true;
 }
@@ -38,7 +39,8 @@ export const detectVerb: Verb<DetectFlags> = {
       )
       .option("--ema", "use the averaged weights")
       .option("--exif_orientation", "turn images upright by their Exif orientation")
-      .option("--class_names <file>", "annotation file whose categories name the classes")
+      .option("--classes <file>", "names of the classes: a JSON list or map, a COCO file, or a line for each from 0 on")
+      .addOption(new Option("--class_names <file>", "the same, as it was called before").hideHelp())
       .option("--json", "print the detections as JSON");
     addConfigFlags(command);
     addComputeFlags(command);
@@ -54,7 +56,7 @@ export const detectVerb: Verb<DetectFlags> = {
       threshold: flags.threshold,
       useEma: flags.ema,
       exifOrientation: flags.exif_orientation,
-      classNames: flags.class_names,
+      classNames: flags.classes ?? flags.class_names,
       json: flags.json,
     });
     // The engine is loaded when there is work for it: help and usage errors come at once.

@@ -1,6 +1,6 @@
 /** `diff`: which tensors and states of two bundles differ, and by how much. */
 import type { Command } from "commander";
-import { type BundleDifference, diffBundles, excludeCircumstances } from "../checkpoint/mod.ts";
+import { type BundleDifference, diffBundles, excludeCircumstances, type StateDifference } from "../checkpoint/mod.ts";
 import { refuseOtherFormats } from "./shared/any_checkpoint.ts";
 import { describeValue, shortNumber, stateToJson } from "./shared/checkpoint_view.ts";
 import type { Verb } from "./shared/command.ts";
@@ -16,7 +16,7 @@ export const diffVerb: Verb<DiffFlags> = {
     command
       .argument("<first>", "a bundle")
       .argument("<second>", "another")
-      .option("--json", "print the differences as JSON");
+      .option("--json", "print the differences as JSON, every place of long lists too");
   },
 
   async run({ args: [first, second], flags, terminal }): Promise<number> {
@@ -60,7 +60,29 @@ function show(difference: BundleDifference, terminal: Terminal): void {
   if (difference.state.length > 0) {
     terminal.table(
       ["state", "first", "second"],
-      difference.state.map(({ path, first, second }) => [path, describeValue(first), describeValue(second)]),
+      summarized(difference.state).map((
+        { path, first, second },
+      ) => [path, describeValue(first), describeValue(second)]),
     );
   }
+}
+
+/** Places of one list that are shown one by one, and of one map. */
+const MOST_ENTRIES = 3;
+const MOST_KEYS = 20;
+
+/**
+ * The places where states differ, those of a long list (losses, history) or map (steps by parameter) as one line with the
+ * first of them. Settings are shown one by one, however many.
+ */
+export function summarized(state: readonly StateDifference[]): StateDifference[] {
+  const listOf = (path: string) => path.match(/^(.*?)\/\d+(?:\/|$)/)?.[1];
+  const groupOf = (path: string) => listOf(path) ?? path.slice(0, Math.max(0, path.lastIndexOf("/")));
+  const groups = Map.groupBy(state, ({ path }) => groupOf(path));
+  return [...groups].flatMap(([group, entries]) => {
+    const [first] = entries;
+    const most = listOf(first.path) !== undefined ? MOST_ENTRIES : MOST_KEYS;
+    if (entries.length <= most || group === "" || group === "config") return entries;
+    return [{ ...first, path: `${group}: ${entries.length} places, the first ${first.path}` }];
+  });
 }

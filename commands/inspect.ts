@@ -5,6 +5,7 @@
 import type { Command } from "commander";
 import { describeNonfinite, digestOfBundle, elementCount, stateField, stateNumber } from "../checkpoint/mod.ts";
 import { stumbleOf } from "../detector/train/records/stumble.ts";
+import { assumedClasses } from "../detector/weights/coco_classes.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { type AnyCheckpoint, openAnyCheckpoint } from "./shared/any_checkpoint.ts";
 import {
@@ -12,6 +13,7 @@ import {
   formatShape,
   namePattern,
   shortNumber,
+  stateField,
   stateToJson,
   tensorStatistics,
 } from "./shared/checkpoint_view.ts";
@@ -106,6 +108,7 @@ function showHeader(file: AnyCheckpoint, flags: InspectFlags, terminal: Terminal
   } else {
     terminal.table(["state", ""], [...describeState(file.state), ...finiteRow(file)]);
   }
+  showClasses(file, terminal);
   terminal.say("");
   const groups = new Map<string, { tensors: number; elements: number; bytes: number; stored: number }>();
   for (const [name, { shape, bytes, storedBytes }] of file.tensors) {
@@ -138,6 +141,27 @@ function finiteRow({ bundle, state }: AnyCheckpoint): [string, string][] {
   if (stumble !== null) return [["finite", stumble]];
   const isRecorded = stateField(stateField(state, "runtime"), "finite") === true;
   return [["finite", isRecorded ? "every number, when it was saved" : "not recorded; verify reads every number"]];
+}
+
+/** How many names of classes are printed without `--state`. */
+const MOST_CLASSES = 100;
+
+/** Says what the classes are called, and by whom. */
+function showClasses({ state, tensors }: AnyCheckpoint, terminal: Terminal): void {
+  const own = stateField(state, "classes");
+  const [, head] = [...tensors].find(([name]) => /(^|[./])class_embed\.0\.bias$/.test(name)) ?? [];
+  const rows = head?.shape[0];
+  if (Array.isArray(own) && own.length > 0) {
+    const names = own.map((entry) => `${stateField(entry, "id")} ${stateField(entry, "name")}`);
+    const more = names.length > MOST_CLASSES ? ` and ${names.length - MOST_CLASSES} more` : "";
+    terminal.say(`classes: ${names.slice(0, MOST_CLASSES).join(", ")}${more}`);
+  } else if (rows !== undefined) {
+    const assumed = assumedClasses(rows);
+    const taken = assumed
+      ? `taken for COCO's: ${assumed.map(({ id, name }) => `${id} ${name}`).join(", ")}`
+      : "called by their numbers";
+    terminal.say(`classes: the file names none of its ${rows}; in detections they are ${taken}`);
+  }
 }
 
 function showTensors(rows: readonly TensorRow[], terminal: Terminal): void {

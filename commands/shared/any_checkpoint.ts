@@ -15,6 +15,7 @@ import {
 } from "../../checkpoint/mod.ts";
 import { counted } from "../../detector/counted.ts";
 import { describe } from "../../engine/describe.ts";
+import { stateOfMetadata } from "../../detector/weights/safetensors_metadata.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { formatBytes } from "./table.ts";
 
@@ -45,7 +46,12 @@ export interface AnyCheckpoint extends AsyncDisposable {
 export async function openAnyCheckpoint(path: string): Promise<AnyCheckpoint> {
   const format = await formatOf(path);
   if (format === "PyTorch") return fromPth(await openPth(path));
-  if (format === "safetensors") return fromSafetensors(await openSafetensors(path));
+  if (format === "safetensors") {
+    await using opening = new AsyncDisposableStack();
+    const opened = fromSafetensors(opening.use(await openSafetensors(path)));
+    opening.move(); // what was opened closes the file
+    return opened;
+  }
   return fromBundle(await openBundle(path));
 }
 
@@ -100,7 +106,7 @@ function fromSafetensors(file: SafetensorsFile): AnyCheckpoint {
     path: file.path,
     format: "safetensors",
     about: `safetensors with ${counted(file.tensors.size, "tensor")}`,
-    state: Object.fromEntries(file.metadata),
+    state: stateOfMetadata(file.metadata, file.path),
     tensors: new Map([...file.tensors].map(([name, entry]) => [name, { ...entry, storedBytes: entry.bytes }])),
     read: (name) => file.read(name),
     [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),

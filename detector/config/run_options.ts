@@ -114,7 +114,10 @@ export interface DetectOptions extends ComputeOptions, ConfigChoice {
   readonly useEma: boolean;
   /** Turn images upright by their Exif orientation, also where the configuration does not. */
   readonly exifOrientation: boolean;
-  /** Annotation file whose categories name the classes, where the checkpoint has no names. */
+  /**
+   * File that names the classes, instead of the checkpoint: a COCO annotation file, a JSON list or map, or a line of text
+   * for each from 0 on.
+   */
   readonly classNames: string | null;
   /** Hand all detections to `ui.json` instead of a table. */
   readonly json: boolean;

@@ -21,7 +21,7 @@ export interface DrawnDetection {
 }
 
 /** Images whose long side is shorter are enlarged to it. */
-const LEAST_LONG_SIDE = 640;
+export const LEAST_LONG_SIDE = 640;
 /** Letters as a share of the long side. */
 const FONT_SHARE = 1 / 46;
 /** Width of a letter of DejaVu Sans Bold as a share of its height, on the safe side. */
@@ -43,9 +43,17 @@ interface Rectangle {
 export async function annotateImage(
   image: Image,
   detections: readonly DrawnDetection[],
-): Promise<{ readonly bytes: Uint8Array; readonly extension: "jpg" }> {
+): Promise<AnnotatedFile> {
   const drawn = await drawDetections(image, detections);
-  return { bytes: await encodeJpeg(drawn), extension: "jpg" };
+  return { bytes: await encodeJpeg(drawn), extension: "jpg", scale: drawn.width / image.width };
+}
+
+/** An image with its detections, ready to be written. */
+export interface AnnotatedFile {
+  readonly bytes: Uint8Array;
+  readonly extension: "jpg";
+  /** How many times larger than the image it is; 1 for all but small images. */
+  readonly scale: number;
 }
 
 /** The same as pixels. */

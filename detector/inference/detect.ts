@@ -13,16 +13,15 @@ import { DETECT_DEFAULTS, type DetectOptions, type DinoConfig, type Given, type 
 import { withDefaults } from "../config/run_options.ts";
 import { completeUi } from "../config/run_ui.ts";
 import { counted } from "../counted.ts";
-import { parseCocoFile } from "../data/coco_file.ts";
 import { isSamePath, makeFolder, readBytes, writeBytes } from "../data/data_files.ts";
 import { type Image, prepareForInference, readImage, type TransformSpec } from "../data/mod.ts";
-import { annotateImage } from "../draw/annotate.ts";
+import { annotateImage, LEAST_LONG_SIDE } from "../draw/annotate.ts";
 import { expandImagePaths } from "./image_paths.ts";
-import { checkCheckpoint, loadModel } from "./load_model.ts";
+import { checkCheckpoint, type LoadedModel, loadModel } from "./load_model.ts";
 import { type Detections, type Dino, postprocess } from "../model/mod.ts";
 import { openDevice } from "../../engine/device/open.ts";
 import { transformsOf } from "../data/configured_transforms.ts";
-import { type ClassName, nonfiniteWeights } from "../weights/mod.ts";
+import { type ClassName, nonfiniteWeights, parseClassList } from "../weights/mod.ts";
 
 /** One found object. */
 export interface Detection {
@@ -97,12 +96,13 @@ export async function detect(
 ): Promise<{ readonly unreadable: number; readonly nonfinite: number }> {
   const ui = completeUi(partialUi);
   const options = withDefaults(DETECT_DEFAULTS, given);
-  const paths = await expandImagePaths(options.images);
+  const { paths, skipped } = await expandImagePaths(options.images);
   if (paths.length === 0) throw new DinogradError("data", "detect: expected images but found none");
   const classNames = options.classNames === null ? null : await readClassNames(options.classNames);
   await checkCheckpoint(options.checkpoint, options);
   const found = paths.filter(({ problem }) => problem === undefined).map(({ path }) => path);
   for (const { problem } of paths) if (problem !== undefined) ui.warn(problem);
+  tellSkipped(skipped, ui);
   const missing = paths.length - found.length;
   await using _folder = options.out === null ? null : await prepareFolder(options.out, found);
   if (found.length === 0) {
@@ -117,6 +117,16 @@ export async function detect(
   } finally {
     await device.destroy();
   }
+}
+
+/** How many names of skipped files are printed. */
+const MOST_SKIPPED = 10;
+
+function tellSkipped(skipped: readonly string[], ui: RunUi): void {
+  if (skipped.length === 0) return;
+  const more = skipped.length > MOST_SKIPPED ? ` and ${skipped.length - MOST_SKIPPED} more` : "";
+  const what = counted(skipped.length, "file that is", "files that are");
+  ui.warn(`skipped ${what} no JPEG or PNG: ${skipped.slice(0, MOST_SKIPPED).join(", ")}${more}`);
 }
 
 /** Finds out before any work whether results can be written, and that no image would be replaced by its drawing. */
@@ -142,12 +152,15 @@ async function detectOn(
   },
 ): Promise<{ readonly results: readonly (ImageDetections | null)[]; readonly nonfinite: number }> {
   const { checkpoint, out, threshold, exifOrientation, maxImagePixels: maxPixels } = options;
-  const { model, config, classes } = await loadModel(checkpoint, { ...options, device, ui });
+  const loaded = await loadModel(checkpoint, { ...options, device, ui });
+  const { model, config, classes } = loaded;
+  tellNames(loaded, { given: classNames, ui });
   const naming = { threshold, classes: classNames ?? classes };
   const transforms = transformsOf({ ...config, exif_orientation: exifOrientation || config.exif_orientation }, false);
   const names = new UniqueNames();
   const results: (ImageDetections | null)[] = [];
   let nonfinite = 0;
+  let enlarged = 0;
   const progress = ui.progress("detect", paths.length);
   for (const path of paths) {
     if (ui.stop.aborted) break;
@@ -166,12 +179,21 @@ async function detectOn(
     results.push(used && detections && { image: path, ...sizeOf(used.image), detections });
     if (used && detections && out !== null) {
       const annotated = await annotateImage(used.image, detections);
+      if (annotated.scale > 1) enlarged++;
       await writeBytes(`${out}/${names.of(path, annotated.extension)}`, annotated.bytes);
     }
     progress.update(results.length, { text: `${detections?.length ?? "nothing read"} in ${path}` });
   }
   progress.finish();
   model.dispose();
+  if (enlarged > 0) {
+    ui.say(
+      `${
+        counted(enlarged, "small image is", "small images are")
+      } drawn with a long side of ${LEAST_LONG_SIDE} pixels, so ` +
+        "that names can be read; boxes are in pixels of the originals",
+    );
+  }
   return { results, nonfinite };
 }
 
@@ -212,7 +234,26 @@ async function tell(
 }
 
 async function readClassNames(path: string): Promise<ClassName[]> {
-  return parseCocoFile(await readBytes(path), path).categories.map(({ id, name }) => ({ id, name }));
+  return parseClassList(new TextDecoder().decode(await readBytes(path)), path);
+}
+
+/** Says by which names objects are called where the checkpoint does not say it. */
+function tellNames(
+  { classesFrom, config: { num_classes: rows } }: LoadedModel,
+  { given, ui }: { readonly given: readonly ClassName[] | null; readonly ui: RunUi },
+): void {
+  const beyond = given?.find(({ id }) => id >= rows);
+  if (beyond) {
+    ui.warn(
+      `--classes: expected ids of the model's classes, 0 to ${rows - 1}, but found ${beyond.id} (${beyond.name})`,
+    );
+  }
+  if (given || classesFrom === "checkpoint") return;
+  ui.say(
+    classesFrom === "COCO"
+      ? `the checkpoint names no classes: its ${rows} are called as COCO's; --classes FILE names them otherwise`
+      : "the checkpoint names no classes: they are called by their numbers; --classes FILE names them",
+  );
 }
 
 function showDetections(results: readonly ImageDetections[], ui: RunUi): void {

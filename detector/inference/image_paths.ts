@@ -8,26 +8,37 @@ export type ImagePath =
   | { readonly path: string; readonly problem?: undefined }
   | { readonly path: string; readonly problem: string };
 
-const IMAGE_NAME = /\.(jpe?g|png)$/i;
+/** Paths to try, and what in a folder is an image by its name and of a kind that cannot be read. */
+export interface ImagePaths {
+  readonly paths: readonly ImagePath[];
+  readonly skipped: readonly string[];
+}
+
+const IMAGE_NAME = /\.(jpe?g|jpe|jfif|png)$/i;
+/** Images of other kinds; of these alone people wonder where they are, not of notes and annotations. */
+const OTHER_IMAGE = /\.(webp|bmp|dib|tiff?|gif|avif|heic|heif|jp2|j2k|jxl|ppm|pgm|pbm|tga|svg|psd|dng|cr2|nef|arw)$/i;
 
 /**
  * Expands arguments in their order: a folder to the images in it, a pattern (`*`, `?`, `[a-z]`, `{a,b}`, `**`) to the files
  * that match, each sorted by code unit. A file is named once even if several arguments mean it.
  */
-export async function expandImagePaths(args: readonly string[]): Promise<ImagePath[]> {
+export async function expandImagePaths(args: readonly string[]): Promise<ImagePaths> {
   const found = new Map<string, ImagePath>();
+  const skipped = new Set<string>();
   for (const arg of args) {
-    for (const entry of await expand(arg)) if (!found.has(entry.path)) found.set(entry.path, entry);
+    for (const entry of await expand(arg, skipped)) if (!found.has(entry.path)) found.set(entry.path, entry);
   }
-  return [...found.values()];
+  return { paths: [...found.values()], skipped: [...skipped].filter((path) => !found.has(path)) };
 }
 
-async function expand(arg: string): Promise<ImagePath[]> {
+async function expand(arg: string, skipped: Set<string>): Promise<ImagePath[]> {
   const kind = await kindOf(arg);
   if (kind === "file") return [{ path: arg }]; // also where its name looks like a pattern
   if (kind === "folder") {
     const folder = arg.replace(/(?<=.)\/+$/, "");
-    const names = (await listFolder(folder)).filter((name) => IMAGE_NAME.test(name));
+    const all = await listFolder(folder);
+    for (const name of all) if (OTHER_IMAGE.test(name)) skipped.add(`${folder}/${name}`);
+    const names = all.filter((name) => IMAGE_NAME.test(name));
     return names.length > 0
       ? names.map((name) => ({ path: `${folder}/${name}` }))
       : [{ path: arg, problem: `${arg}: expected a folder with JPEG or PNG files but found none` }];

@@ -8,6 +8,7 @@ import { kindOf } from "../data/data_files.ts";
 import { buildDino, type Dino } from "../model/mod.ts";
 import {
   applyLoad,
+  assumedClasses,
   type ClassName,
   keysWith,
   type LoadPlan,
@@ -39,8 +40,13 @@ export interface LoadedModel {
   readonly model: Dino;
   /** That of the options, or the checkpoint's with `configChanges`. */
   readonly config: DinoConfig;
-  /** Names of the classes by label; empty where the checkpoint names none. */
+  /** Names of the classes by label: the checkpoint's, or those it is taken to have (`classesFrom`), or none. */
   readonly classes: readonly ClassName[];
+  /**
+   * Who says so. A checkpoint that names no classes and has 91 or 80 of them, as the official ones do, is taken to know
+   * COCO's.
+   */
+  readonly classesFrom: "checkpoint" | "COCO" | "nobody";
 }
 
 /**
@@ -65,7 +71,9 @@ export async function loadModel(checkpoint: string, options: LoadModelOptions): 
     model.dispose();
     throw error;
   }
-  return { model, config, classes: file.classes ?? [] };
+  const assumed = file.classes ? null : assumedClasses(config.num_classes);
+  const classesFrom = file.classes ? "checkpoint" : assumed ? "COCO" : "nobody";
+  return { model, config, classes: file.classes ?? assumed ?? [], classesFrom };
 }
 
 /**

@@ -10,6 +10,8 @@ export {
   sameClasses,
 } from "./class_rows.ts";
 export { describeWeights, nonfiniteWeights } from "./describe_weights.ts";
+export { parseClassList } from "./class_list.ts";
+export { assumedClasses, cocoClasses } from "./coco_classes.ts";
 export {
   applyLoad,
   KEY_OUTCOMES,
@@ -21,6 +23,7 @@ export {
   type PlanOptions,
   showLoad,
 } from "./load_weights.ts";
+export { CLASSES_METADATA, CONFIG_METADATA, stateOfMetadata } from "./safetensors_metadata.ts";
 export { toTensorData } from "./tensor_data.ts";
 export {
   type ClassName,

@@ -13,6 +13,7 @@ import {
   pickleGet,
   type PickleValue,
   type PthFile,
+  type SafetensorsFile,
   stateDictOf,
   stateField,
   type StateValue,
@@ -24,6 +25,7 @@ import {
 import { type FileLayer, openForReading } from "../../checkpoint/files/layer.ts";
 import { nodeFiles } from "../../checkpoint/files/node_files.ts";
 import { DinogradError } from "../../engine/errors.ts";
+import { stateOfMetadata } from "./safetensors_metadata.ts";
 import { type ConfigObject, type ConfigValue, type DinoConfig, isConfigKey, resolveConfig } from "../config/mod.ts";
 
 /** A tensor that is read when asked for. Several names of one tensor share one object. */
@@ -72,11 +74,7 @@ export async function openWeights(path: string, options: { files?: FileLayer } =
   }
   if (start[8] === 0x7B || /\.safetensors$/i.test(path)) { // "{" opens the header
     const file = await openSafetensors(path, options);
-    return await closingOnError(file, () => ({
-      ...{ path, kind: "safetensors" as const, ema: null, classes: null, config: null },
-      tensors: modelNames(weightsOf(file.tensors, (name) => file.read(name)), path),
-      [Symbol.asyncDispose]: () => file.close(),
-    }));
+    return await closingOnError(file, fromSafetensors);
   }
   return await closingOnError(await openBundle(path, options), fromBundle);
 }
@@ -115,6 +113,18 @@ async function closingOnError<F extends { close(): Promise<void> }>(
     await file.close().catch(() => {}); // the first error is the one to tell
     throw error;
   }
+}
+
+function fromSafetensors(file: SafetensorsFile): WeightsFile {
+  const { path } = file;
+  const { config, classes } = stateOfMetadata(file.metadata, path);
+  return {
+    ...{ path, kind: "safetensors" as const, ema: null },
+    tensors: modelNames(weightsOf(file.tensors, (name) => file.read(name)), path),
+    classes: classesOf(classes),
+    config: config === undefined ? null : configKeysOf(asMap(config)),
+    [Symbol.asyncDispose]: () => file.close(),
+  };
 }
 
 interface TensorInfo {

@@ -318,3 +318,23 @@ Deno.test("average and convert do not write over the state of a training, and a 
     assertEquals(inspected.code, 4);
     assertStringIncludes(errorLine(inspected), "a folder");
   }));
+
+Deno.test("diff shows a long list that differs as one line, and settings one by one", () =>
+  inFolder(async (folder) => {
+    const state = (shift: number) => ({
+      losses: Array.from({ length: 200 }, (_, step) => ({ step, loss: step + shift })),
+      best: { ap: shift },
+      config: Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`key_${i}`, shift])),
+    });
+    const paths = [0, 1].map((shift) => join(folder, `${shift}.dino`));
+    for (const [shift, path] of paths.entries()) await bundle(path, { more: state(shift) });
+    const { code, stdout } = await runCli(["diff", ...paths]);
+    assertEquals(code, 7);
+    const lines = stdout.split("\n").filter((line) => line.includes("losses"));
+    assertEquals(lines.length, 1, stdout);
+    assertMatch(lines[0], /^losses: 200 places, the first losses\/0\/loss +0 +1$/);
+    assertEquals(stdout.match(/^config\/key_\d+ /gm)?.length, 30);
+    assertMatch(stdout, /^best\/ap +0 +1$/m);
+    const json = JSON.parse((await runCli(["diff", ...paths, "--json"])).stdout);
+    assertEquals(json.state.length, 231);
+  }));

@@ -1,0 +1,34 @@
+/**
+ * The categories of COCO 2017. Official checkpoints have a row for each of their ids and name none of them, and a file with
+ * COCO's 80 categories, numbered without gaps, is what most other detectors publish.
+ */
+import type { ClassName } from "./weights_file.ts";
+
+/** By id from 0, ten a line; COCO uses no id with a dash. */
+const NAMES = `
+  - person bicycle car motorcycle airplane bus train truck boat
+  traffic_light fire_hydrant - stop_sign parking_meter bench bird cat dog horse
+  sheep cow elephant bear zebra giraffe - backpack umbrella -
+  - handbag tie suitcase frisbee skis snowboard sports_ball kite baseball_bat
+  baseball_glove skateboard surfboard tennis_racket bottle - wine_glass cup fork knife
+  spoon bowl banana apple sandwich orange broccoli carrot hot_dog pizza
+  donut cake chair couch potted_plant bed - dining_table - -
+  toilet - tv laptop mouse remote keyboard cell_phone microwave oven
+  toaster sink refrigerator - book clock vase scissors teddy_bear hair_drier
+  toothbrush
+`;
+
+/** The 80 categories with COCO's own ids, 1 to 90. */
+export function cocoClasses(): ClassName[] {
+  return NAMES.trim().split(/\s+/).flatMap((name, id) => name === "-" ? [] : [{ id, name: name.replaceAll("_", " ") }]);
+}
+
+/**
+ * What a model is taken to know whose file names no classes: COCO's categories by their ids where it has 91 rows for
+ * classes, by their order where it has 80; null for any other number.
+ */
+export function assumedClasses(numClasses: number): ClassName[] | null {
+  if (numClasses === 91) return cocoClasses();
+  if (numClasses === 80) return cocoClasses().map(({ name }, id) => ({ id, name }));
+  return null;
+}
