@@ -13,7 +13,6 @@ import {
   formatShape,
   namePattern,
   shortNumber,
-  stateField,
   stateToJson,
   tensorStatistics,
 } from "./shared/checkpoint_view.ts";

@@ -122,7 +122,7 @@ function fromSafetensors(file: SafetensorsFile): WeightsFile {
     ...{ path, kind: "safetensors" as const, ema: null },
     tensors: modelNames(weightsOf(file.tensors, (name) => file.read(name)), path),
     classes: classesOf(classes),
-    config: config === undefined ? null : configKeysOf(asMap(config)),
+    config: config === undefined ? null : configKeysOf(asStateMap(config)),
     [Symbol.asyncDispose]: () => file.close(),
   };
 }
