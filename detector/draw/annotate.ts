@@ -50,7 +50,9 @@ export async function annotateImage(
 
 /** An image with its detections, ready to be written. */
 export interface AnnotatedFile {
+  /** The file. */
   readonly bytes: Uint8Array;
+  /** Of its name. */
   readonly extension: "jpg";
   /** How many times larger than the image it is; 1 for all but small images. */
   readonly scale: number;
