@@ -1,11 +1,13 @@
 /**
  * Between the engine's tensors and those at rest: what a module's state dict is as a file's tensors, and back. Four-byte
- * elements only, which is all that the engine computes with.
+ * elements are all that the engine computes with.
  */
-import { BYTES_PER_ELEMENT, type TensorData } from "../engine/dtype.ts";
+import { BYTES_PER_ELEMENT, type DType, type TensorData } from "../engine/dtype.ts";
 import { DinogradError } from "../engine/errors.ts";
 import type { Tensor } from "../engine/tensor.ts";
-import type { StoredTensor } from "./stored_tensor.ts";
+import { elementReader } from "./element_view.ts";
+import { plainOrQuoted } from "./quote.ts";
+import { elementCount, type StoredTensor } from "./stored_tensor.ts";
 
 /** Bytes on their way from the device at a time: a GPU is slow to answer each request, and quick with many. */
 const IN_FLIGHT = 32 * 1024 * 1024;
@@ -41,17 +43,20 @@ export async function storeTensors(tensors: ReadonlyMap<string, Tensor>): Promis
 }
 
 /**
- * Elements as the engine takes them, for `tensor` and `loadStateDict`. `place` opens the message.
- * @throws DinogradError of kind "checkpoint" for any dtype but f32 and i32
+ * The elements of a tensor as the engine takes them, for `tensor` and `loadStateDict`: converted where the tensor has
+ * another dtype, rounded where that has more digits. Not copied where they are what is asked for and begin at a multiple
+ * of four bytes.
  */
-export function elementsOf(tensor: StoredTensor, place: string): TensorData {
+export function elementsOf(tensor: StoredTensor, dtype: DType): Float32Array | Int32Array {
   const { data } = tensor;
-  // A copy where the bytes do not start at a multiple of four.
-  const bytes = data.byteOffset % 4 === 0 ? data : data.slice();
-  const length = bytes.byteLength / 4;
-  if (tensor.dtype === "f32") return new Float32Array(bytes.buffer, bytes.byteOffset, length);
-  if (tensor.dtype === "i32") return new Int32Array(bytes.buffer, bytes.byteOffset, length);
-  throw new DinogradError("checkpoint", `${place}: expected f32 or i32 but found ${tensor.dtype}`);
+  const length = elementCount(tensor.shape);
+  const isAsAsked = tensor.dtype === dtype && data.byteOffset % BYTES_PER_ELEMENT === 0;
+  if (isAsAsked && dtype === "f32") return new Float32Array(data.buffer, data.byteOffset, length);
+  if (isAsAsked) return new Int32Array(data.buffer, data.byteOffset, length);
+  const converted = dtype === "f32" ? new Float32Array(length) : new Int32Array(length);
+  const read = elementReader(tensor);
+  for (let index = 0; index < length; index++) converted[index] = read(index);
+  return converted;
 }
 
 /**
@@ -61,5 +66,11 @@ export function elementsOf(tensor: StoredTensor, place: string): TensorData {
 export function stateDictFrom(
   tensors: ReadonlyMap<string, StoredTensor>,
 ): Map<string, { readonly shape: readonly number[]; readonly data: TensorData }> {
-  return new Map([...tensors].map(([name, tensor]) => [name, { shape: tensor.shape, data: elementsOf(tensor, name) }]));
+  return new Map(Array.from(tensors, ([name, tensor]) => {
+    const { dtype, shape } = tensor;
+    if (dtype !== "f32" && dtype !== "i32") {
+      throw new DinogradError("checkpoint", `${plainOrQuoted(name)}: expected f32 or i32 but found ${dtype}`);
+    }
+    return [name, { shape, data: elementsOf(tensor, dtype) }];
+  }));
 }

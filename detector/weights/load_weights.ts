@@ -3,6 +3,7 @@
  * then the loading itself. Between the two a caller shows the plan, refuses it, or stops there (`--dry_run`).
  */
 
+import { elementsOf } from "../../checkpoint/mod.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import type { Module } from "../../engine/nn/module.ts";
 import { formatShape, sameShape } from "../../engine/shape.ts";
@@ -11,7 +12,6 @@ import type { RunUi } from "../config/mod.ts";
 import { counted } from "../counted.ts";
 import { type ClassesOfLoad, showClasses } from "./class_report.ts";
 import { type CarriedRow, type ClassMap, hasClassRows, matchClasses, sameClasses } from "./class_rows.ts";
-import { toTensorData } from "./tensor_data.ts";
 import type { ClassName, NamedWeight, Weights } from "./weights_file.ts";
 
 /**
@@ -131,7 +131,7 @@ export async function applyLoad(plan: LoadPlan): Promise<void> {
     if (!load || done.has(load.to)) continue;
     const { from, to, rows } = load;
     done.add(to);
-    const values = toTensorData(await from.read(), to.dtype);
+    const values = elementsOf(await from.read(), to.dtype);
     to.assign(rows ? await carryRows(values, { to, rows }) : values);
   }
 }

@@ -24,7 +24,6 @@ export {
   showLoad,
 } from "./load_weights.ts";
 export { CLASSES_METADATA, CONFIG_METADATA, stateOfMetadata } from "./safetensors_metadata.ts";
-export { toTensorData } from "./tensor_data.ts";
 export {
   type ClassName,
   type NamedWeight,

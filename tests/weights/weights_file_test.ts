@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { toNumbers, writeBundle, writeSafetensors } from "../../checkpoint/mod.ts";
+import { elementsOf, toNumbers, writeBundle, writeSafetensors } from "../../checkpoint/mod.ts";
 import type { StoredTensor } from "../../checkpoint/mod.ts";
-import { openWeights, resolveFileConfig, toTensorData } from "../../detector/weights/mod.ts";
+import { openWeights, resolveFileConfig } from "../../detector/weights/mod.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { inFolder } from "../helpers/in_folder.ts";
 
@@ -83,15 +83,15 @@ Deno.test("a ResNet of torchvision becomes the backbone, without its classifier"
 
 Deno.test("other dtypes become what the engine computes with, exactly where that is possible", () => {
   const half: StoredTensor = { dtype: "f16", shape: [3], data: Uint8Array.of(0x00, 0x3c, 0x00, 0xc0, 0x01, 0x00) };
-  assertEquals([...toTensorData(half, "f32")], [1, -2, 2 ** -24]);
+  assertEquals([...elementsOf(half, "f32")], [1, -2, 2 ** -24]);
   const brain: StoredTensor = { dtype: "bf16", shape: [1], data: Uint8Array.of(0xc0, 0x3f) };
-  assertEquals([...toTensorData(brain, "f32")], [1.5]);
+  assertEquals([...elementsOf(brain, "f32")], [1.5]);
   const double: StoredTensor = { dtype: "f64", shape: [1], data: new Uint8Array(Float64Array.of(0.1).buffer) };
-  assertEquals([...toTensorData(double, "f32")], [Math.fround(0.1)]);
+  assertEquals([...elementsOf(double, "f32")], [Math.fround(0.1)]);
   const long: StoredTensor = { dtype: "i64", shape: [1], data: new Uint8Array(BigInt64Array.of(-7n).buffer) };
-  assertEquals([...toTensorData(long, "i32")], [-7]);
+  assertEquals([...elementsOf(long, "i32")], [-7]);
   const shifted = new Uint8Array(9);
   shifted.set(new Uint8Array(Float32Array.of(2, 3).buffer), 1);
   const unaligned: StoredTensor = { dtype: "f32", shape: [2], data: shifted.subarray(1) };
-  assertEquals([...toTensorData(unaligned, "f32")], [2, 3]);
+  assertEquals([...elementsOf(unaligned, "f32")], [2, 3]);
 });

@@ -4,7 +4,7 @@
  * history as far as they still say something about this run.
  */
 
-import type { StateValue } from "../../../checkpoint/mod.ts";
+import { elementsOf, type StateValue } from "../../../checkpoint/mod.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 import { sameShape } from "../../../engine/shape.ts";
 import type { TensorData } from "../../../engine/dtype.ts";
@@ -19,7 +19,6 @@ import {
   otherBackbone,
   planLoad,
   showLoad,
-  toTensorData,
 } from "../../weights/mod.ts";
 import { better, NO_BEST } from "../best.ts";
 import { StateReader } from "../records/bundle_state.ts";
@@ -178,7 +177,7 @@ function planMoments(session: TrainingSession, { moments, steps }: OptimizerReco
 
 async function readMoments({ moments }: MomentsPlan): Promise<Map<string, TensorData>> {
   const values = new Map<string, TensorData>();
-  for (const [key, moment] of moments) values.set(key, toTensorData(await moment.read(), "f32"));
+  for (const [key, moment] of moments) values.set(key, elementsOf(await moment.read(), "f32"));
   return values;
 }
 
