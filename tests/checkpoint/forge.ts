@@ -29,14 +29,17 @@ export interface Forgery {
   readonly state?: StateValue;
   /** Replaces header entries. */
   readonly extra?: { [key: string]: StateValue };
-  /** Replaces the whole header. */
-  readonly header?: Uint8Array;
+  /** Replaces the whole header, or makes one around the chunk table, of one size whatever the table holds. */
+  readonly header?: Uint8Array | ((table: Uint8Array) => Uint8Array);
 }
 
 /** The bytes of a forged bundle. */
 export function forge({ tensors = [], chunks = [], state = null, extra = {}, header }: Forgery): Uint8Array {
   const table = new Uint8Array(chunks.length * CHUNK_RECORD_BYTES);
-  const encode = () => header ?? encodeCanonical({ writer: "forger", tensors, state, chunks: table, ...extra });
+  const encode = () =>
+    typeof header === "function"
+      ? header(table)
+      : header ?? encodeCanonical({ writer: "forger", tensors, state, chunks: table, ...extra });
   const start = dataStart(encode().length);
   const view = new DataView(table.buffer);
   const padded = chunks.map(({ stored }) => Math.ceil(stored.length / 64) * 64);

@@ -1,10 +1,12 @@
 /** Everything that is fuzzed. A new target is a file in `targets/` and a line here; tests and `deno task fuzz` take it up. */
 import type { FuzzTarget } from "./target.ts";
 import { bundleTarget, pthTarget, safetensorsTarget } from "./targets/checkpoints.ts";
+import { headerTarget } from "./targets/headers.ts";
 import { jpegTarget, pngTarget } from "./targets/images.ts";
 
 export const FUZZ_TARGETS: readonly FuzzTarget[] = [
   bundleTarget,
+  headerTarget,
   pthTarget,
   safetensorsTarget,
   pngTarget,
