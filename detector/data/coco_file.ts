@@ -9,12 +9,19 @@ import { DinogradError } from "../../engine/errors.ts";
 /** A larger file does not fit into one of JavaScript's strings, which JSON is parsed from. */
 export const MAX_COCO_BYTES = 2 ** 29 - 25;
 
+/** No path of a file is longer, on any system. */
+const LONGEST_NAME = 4096;
+/** Pixels that no image has. Beyond float32's range a box would become infinite on its way into the model. */
+const FARTHEST = 1e9;
+
 /** An entry of `images`. */
 export interface CocoImage {
   /** What annotations refer to; unique in the file. */
   readonly id: number;
   /** Path of the image's file, relative to the split's folder. */
   readonly file_name: string;
+  /** In pixels, where the file states both. The image itself decides. */
+  readonly size?: { readonly width: number; readonly height: number };
 }
 
 /** One annotated object; `bbox` is x, y, width, height in pixels. */
@@ -73,12 +80,15 @@ export function parseCocoFile(bytes: Uint8Array, name: string): CocoFile {
   if (!isRecord(root)) return fail("expected an object with images, annotations and categories");
 
   const images = listOf(root, "images", fail).map((entry, at): CocoImage => {
-    const { id, file_name } = isRecord(entry) ? entry : {};
+    const { id, file_name, width, height } = isRecord(entry) ? entry : {};
     if (!isId(id)) return fail(`images[${at}]: expected an integer id but found ${describe(id)}`);
     if (typeof file_name !== "string") {
       return fail(`image ${id}: expected a file_name but found ${describe(file_name)}`);
     }
-    return { id, file_name };
+    if (file_name.length > LONGEST_NAME) {
+      return fail(`image ${id}: expected a shorter file_name but found ${describe(file_name)}`);
+    }
+    return isSide(width) && isSide(height) ? { id, file_name, size: { width, height } } : { id, file_name };
   });
   const categories = listOf(root, "categories", fail).map((entry, at): CocoCategory => {
     const { id, name: title } = isRecord(entry) ? entry : {};
@@ -112,10 +122,13 @@ function parseObject(entry: unknown, { at, fail }: { at: number; fail: Fail }): 
   if (!isId(category_id)) {
     return fail(`annotation ${id}: expected an integer category_id but found ${describe(category_id)}`);
   }
-  if (!Array.isArray(bbox) || bbox.length !== 4 || !bbox.every((value) => typeof value === "number")) {
+  if (!Array.isArray(bbox) || bbox.length !== 4 || !bbox.every((value) => isMeasure(value, FARTHEST))) {
     return fail(`annotation ${id}: expected bbox to be [x, y, width, height] but found ${describe(bbox)}`);
   }
   const box = bbox.map(Number);
+  if (typeof area === "number" && !isMeasure(area, FARTHEST ** 2)) {
+    return fail(`annotation ${id}: expected an area in square pixels but found ${describe(area)}`);
+  }
   return {
     id,
     image_id,
@@ -142,6 +155,14 @@ function uniqueIds(entries: readonly { id: number }[], { of, fail }: { of: strin
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isSide(value: unknown): value is number {
+  return isId(value) && value > 0 && value < FARTHEST;
+}
+
+function isMeasure(value: unknown, largest: number): boolean {
+  return typeof value === "number" && Math.abs(value) <= largest; // JSON has no NaN, but 1e999 is infinite
 }
 
 function isId(value: unknown): value is number {

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { openDataset, pixelTarget } from "../../detector/data/coco.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { inFolder } from "../helpers/in_folder.ts";
@@ -89,6 +89,21 @@ const broken: [title: string, edit: (file: Record<string, unknown[]>) => unknown
     "annotation 4: expected bbox to be [x, y, width, height] but found [1, 2, 3]",
   ],
   [
+    "a box that reaches to infinity",
+    (file) => ({ ...file, annotations: [{ id: 4, image_id: 1, category_id: 1, bbox: [1, 2, 3, 1e308] }] }),
+    "annotation 4: expected bbox to be [x, y, width, height] but found [1, 2, 3, 1e+308]",
+  ],
+  [
+    "an area that no image has",
+    (file) => ({ ...file, annotations: [{ id: 4, image_id: 1, ...object, area: 1e300 }] }),
+    "annotation 4: expected an area in square pixels but found 1e+300",
+  ],
+  [
+    "a name of megabytes",
+    (file) => ({ ...file, images: [{ id: 1, file_name: "x".repeat(2 ** 21) }] }),
+    'image 1: expected a shorter file_name but found "xxxx',
+  ],
+  [
     "an image listed twice",
     (file) => ({ ...file, images: [...file.images, ...file.images] }),
     "images: expected ids to differ but found 1 twice",
@@ -108,6 +123,7 @@ for (const [title, edit, message] of broken) {
       assertStringIncludes(error.message, path);
       assertStringIncludes(error.message, message);
       assertEquals(error.message.split("\n").length, 1);
+      assert(error.message.length < 500);
     }));
 }
 
