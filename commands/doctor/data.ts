@@ -4,6 +4,7 @@ import { counted } from "../../detector/counted.ts";
 import { type CocoDataset, openDataset, readImage } from "../../detector/data/mod.ts";
 import type { StateReader } from "../../detector/train/records/bundle_state.ts";
 import { compareSplit } from "../../detector/train/proof/data_record.ts";
+import { reportSmallImages, SMALL_IMAGE_REMEDY } from "../../detector/train/start/image_sizes.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { asFinding, type Finding, fine, odd, wrong } from "./findings.ts";
 
@@ -55,6 +56,7 @@ export async function checkSplit(
       );
     } else findings.push(odd("data", text, `${SAME_DATA}; otherwise it is another run from here on`));
   }
+  if (config) findings.push(...await tooSmall(dataset, config));
   findings.push(...degenerate(dataset), ...await unreadable(dataset, question));
   return findings;
 }
@@ -67,6 +69,13 @@ function fitsModel(dataset: CocoDataset, config: DinoConfig): Finding[] {
   } catch (error) {
     return [asFinding(error, "data", `set num_classes to ${needed} and dn_labelbook_size to ${needed} or more`)];
   }
+}
+
+async function tooSmall(dataset: CocoDataset, config: DinoConfig): Promise<Finding[]> {
+  const report = await reportSmallImages(dataset, config);
+  if (report === undefined) return [];
+  if (report.isCertain) return [wrong("images", report.text, { kind: "config", remedy: SMALL_IMAGE_REMEDY })];
+  return [odd("images", `${report.text}, unless a larger image of its batch pads it`, SMALL_IMAGE_REMEDY)];
 }
 
 function degenerate(dataset: CocoDataset): Finding[] {

@@ -3,6 +3,7 @@
  * height and the largest width among them, with a mask that tells padding from pixels (as `nested_tensor_from_tensor_list`
  * of the official code).
  */
+import { DinogradError } from "../../engine/errors.ts";
 import { RandomStream } from "../../engine/random.ts";
 import { type ImageEntry, pixelTarget } from "./coco.ts";
 import { type Image, readImage } from "./images/image.ts";
@@ -48,8 +49,21 @@ export async function loadSample(request: SampleRequest): Promise<Sample> {
   const { entry, transforms, maxPixels, seed, epoch, index } = request;
   const image = await readImage(entry.path, { exifOrientation: transforms.exifOrientation, maxPixels });
   const random = RandomStream.named(seed, `augment/${epoch}/${index}`);
-  const changed = applyTransforms({ image, target: pixelTarget(entry, image) }, transforms, random);
+  const changed = named(
+    entry.path,
+    () => applyTransforms({ image, target: pixelTarget(entry, image) }, transforms, random),
+  );
   return { pixels: normalizeImage(changed.image, transforms), target: normalizeTarget(changed.target) };
+}
+
+/** What `change` gives; its refusal names the image. */
+function named<T>(path: string, change: () => T): T {
+  try {
+    return change();
+  } catch (error) {
+    if (!(error instanceof DinogradError)) throw error;
+    throw new DinogradError(error.kind, `image ${path}: ${error.message}`, { cause: error });
+  }
 }
 
 /** Puts samples into one batch. `nextSample` is passed through. */

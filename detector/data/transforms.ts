@@ -4,13 +4,18 @@
  * that the caller gives, so the outcome depends on that stream alone.
  */
 import type { RandomStream } from "../../engine/random.ts";
+import { DinogradError } from "../../engine/errors.ts";
+import { DEFAULT_MAX_IMAGE_PIXELS } from "./images/pixel_limit.ts";
 import { adjustBrightness, adjustContrast, jitterColour, permuteChannels } from "./images/colour.ts";
 import { cropImage, flipImage, type Rectangle, resizeBilinear } from "./images/resize.ts";
 import { type ChosenCrop, overlapCropRectangle, squareCropRectangle } from "./random_crops.ts";
 import { type AnnotatedImage, cropTarget, filterTarget, flipTarget, resizeTarget } from "./target.ts";
 import type { TransformSpec, TransformStep } from "./transform_spec.ts";
 
-/** Applies all steps in order (not the normalisation, which `normalizeImage` and `normalizeTarget` do). */
+/**
+ * Applies all steps in order (not the normalisation, which `normalizeImage` and `normalizeTarget` do).
+ * @throws DinogradError of kind "data" where a strip would become larger than any image that is read
+ */
 export function applyTransforms(sample: AnnotatedImage, spec: TransformSpec, random: RandomStream): AnnotatedImage {
   return spec.steps.reduce((current, step) => applyStep(current, step, random), sample);
 }
@@ -88,7 +93,15 @@ function flip({ image, target }: AnnotatedImage): AnnotatedImage {
   return { image: flipImage(image), target: flipTarget(target, image.width) };
 }
 
+/** A strip of 1 x 60000 pixels, its short side brought to 600, would have 21 billion. */
 function resize({ image, target }: AnnotatedImage, to: { width: number; height: number }): AnnotatedImage {
+  if (to.width * to.height > DEFAULT_MAX_IMAGE_PIXELS) {
+    throw new DinogradError(
+      "data",
+      `expected at most ${DEFAULT_MAX_IMAGE_PIXELS} pixels after resizing but ${image.width} x ${image.height} would ` +
+        `become ${to.width} x ${to.height}: such a strip has no use in training`,
+    );
+  }
   return { image: resizeBilinear(image, to), target: resizeTarget(target, { from: image, to }) };
 }
 

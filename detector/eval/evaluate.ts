@@ -61,14 +61,18 @@ export async function evaluateModel(model: Dino, options: EvaluateOptions): Prom
 }
 
 /** Runs, and names the images in the message where the model cannot take them: a strip may have too few tokens. */
-export async function namingImages<T>({ targets }: Batch, run: () => Promise<T>): Promise<T> {
+export async function namingImages<T>(batch: Batch, run: () => Promise<T>): Promise<T> {
   try {
     return await run();
   } catch (error) {
-    if (!(error instanceof DinogradError)) throw error;
-    const ids = targets.map(({ imageId }) => imageId).join(", ");
-    throw new DinogradError(error.kind, `image ${ids}: ${error.message}`, { cause: error });
+    throw error instanceof DinogradError ? imagesNamed(error, batch) : error;
   }
+}
+
+/** The same error with the ids of the images that it is about. */
+export function imagesNamed(error: DinogradError, { targets }: Batch): DinogradError {
+  const ids = targets.map(({ imageId }) => imageId).join(", ");
+  return new DinogradError(error.kind, `image ${ids}: ${error.message}`, { cause: error });
 }
 
 async function evaluateBatch(

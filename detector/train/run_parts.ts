@@ -16,6 +16,7 @@ import type { ResumePoint } from "./start/common.ts";
 import { arithmeticOf, recordedCocoPath, requireSameCategories, RunCheck } from "./proof/circumstances.ts";
 import { runFiles } from "./records/run_files.ts";
 import { TrainingSession } from "./session.ts";
+import { requireLargeImages } from "./start/image_sizes.ts";
 import { openStart } from "./start/open.ts";
 import { transformsOf } from "../data/configured_transforms.ts";
 
@@ -47,6 +48,7 @@ export async function openRunParts(options: TrainOptions, ui: RunUi): Promise<Ru
   await using start = await openStart(options, ui);
   const { config, seed, point } = start;
   const { cocoPath, sets } = await openSets(options, { config, point });
+  await requireLargeImages([sets.train, sets.val], { config, ui });
   const loaders = openLoaders(sets, { config, seed, options });
   await using opening = new AsyncDisposableStack();
   const device = options.dryRun ? new DryDevice() : await openDevice(options);

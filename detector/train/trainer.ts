@@ -13,7 +13,7 @@ import { counted } from "../counted.ts";
 import type { Batch } from "../data/mod.ts";
 import { better } from "./best.ts";
 import { showDryRun } from "./dry_run.ts";
-import { evaluateModel } from "../eval/evaluate.ts";
+import { evaluateModel, imagesNamed } from "../eval/evaluate.ts";
 import { type CocoStats, scoreText } from "../eval/mod.ts";
 import { afterEvaluation, afterTraining } from "./progress.ts";
 import { patientFiles, runFiles } from "./records/run_files.ts";
@@ -234,7 +234,10 @@ class Run {
   async #step(batch: Batch): Promise<{ loss: number; learningRate: number }> {
     const { step } = this.#session.progress;
     this.#images = batch.targets.map(({ imageId }) => imageId);
-    const outcome = await this.#session.step(batch);
+    const outcome = await this.#session.step(batch).catch((error) => {
+      // What the model cannot take is the images' fault; a loss that is not finite is told with them elsewhere.
+      throw error instanceof DinogradError && error.kind === "config" ? imagesNamed(error, batch) : error;
+    });
     this.#images = [];
     const record = stepRecord({ step, loss: outcome.loss }, batch);
     this.#trace.append(record);
