@@ -1,9 +1,8 @@
 /** Normalisation layers. */
 
-import { input, scalar } from "../kernel/language/expr.ts";
 import { batchNorm2d, groupNorm, layerNorm } from "../ops/normalize.ts";
 import { defineKernel } from "../launch/kernel.ts";
-import { PointwiseKernel } from "../ops/pointwise_kernel.ts";
+import { defineRows } from "../launch/rows.ts";
 import type { Tensor } from "../tensor.ts";
 import { constant } from "./initial.ts";
 import { BufferTensor, Module, type ModuleContext, Parameter } from "./module.ts";
@@ -140,12 +139,7 @@ export class FrozenBatchNorm2d extends Module {
   scaleAndShift(): { scale: Tensor; shift: Tensor } {
     const { weight, bias, runningMean, runningVar } = this;
     const [scale, shift] = [weight.empty(weight.shape), weight.empty(weight.shape)];
-    foldKernel.launch(weight.device, {
-      shape: weight.shape,
-      operands: [weight, bias, runningMean, runningVar],
-      results: [scale, shift],
-      scalars: [this.#epsilon],
-    });
+    fold.launch(weight.shape, { weight, bias, runningMean, runningVar, epsilon: this.#epsilon, scale, shift });
     return { scale, shift };
   }
 
@@ -156,9 +150,13 @@ export class FrozenBatchNorm2d extends Module {
   }
 }
 
-const scale = input(0).mul(input(3).add(scalar(0)).sqrt().reciprocal());
-/** weight, bias, running mean and variance to scale and shift. */
-const foldKernel = new PointwiseKernel("fold_batch_norm", [
-  { per: "element", value: scale },
-  { per: "element", value: input(1).sub(input(2).mul(scale)) },
-], 1);
+/** A frozen batch norm as a scale and a shift. */
+const fold = defineRows({
+  name: "fold_batch_norm",
+  inputs: ["weight", "bias", "runningMean", "runningVar"],
+  scalars: ["epsilon"],
+  define: ({ weight, bias, runningMean, runningVar, epsilon }) => {
+    const scale = weight.mul(runningVar.add(epsilon).sqrt().reciprocal());
+    return { scale, shift: bias.sub(runningMean.mul(scale)) };
+  },
+});

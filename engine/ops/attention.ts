@@ -4,13 +4,13 @@
  */
 
 import type { MatrixLayout } from "../device/device.ts";
-import { constant, type Expr, input, kept, reduced, scalar, select } from "../kernel/language/expr.ts";
-import type { RowRecipe } from "../kernel/language/recipes.ts";
+import { constant, type Expr, select } from "../kernel/language/expr.ts";
+import { defineRows } from "../launch/rows.ts";
 import { defineOp } from "../op.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { applyDropout, type DropoutNoise } from "./dropout.ts";
-import { launchRowRecipe } from "./rows.ts";
+import { softmaxOf, throughScaledSoftmax } from "./softmax.ts";
 
 /** Heads and masks. */
 export interface AttentionOptions {
@@ -24,34 +24,31 @@ export interface AttentionOptions {
   readonly dropout?: DropoutNoise;
 }
 
-/** Softmax of scalar(0) · scores, -∞ where a mask is set, written over the scores. */
-function softmaxRecipe(masks: number): RowRecipe {
-  let score: Expr = input(0).mul(scalar(0));
-  for (let i = 1; i <= masks; i++) score = select(constant(0).lt(input(i)), -Infinity, score);
-  return {
-    kind: "row",
-    name: `attention_softmax_${masks}`,
-    rank: 3,
-    inputs: [1, ...Array.from({ length: masks }, () => 1 as const)],
-    scalars: 1,
-    reductions: [
-      { name: "largest", op: "max", value: score },
-      { name: "total", op: "sum", value: score.sub(reduced("largest")).exp(), keep: 0 },
-    ],
-    outputs: [{ per: "element", value: kept().div(reduced("total")), into: 0 }],
-  };
-}
-const softmaxRecipes = [softmaxRecipe(0), softmaxRecipe(1), softmaxRecipe(2)];
+/** x, but -∞ where the mask is set. */
+const unless = (mask: Expr, x: Expr): Expr => select(constant(0).lt(mask), -Infinity, x);
 
-/** d score = scale · p (dp - Σ p dp), written over dp. */
-const backward: RowRecipe = {
-  kind: "row",
-  name: "attention_softmax_gradient",
-  rank: 1,
-  inputs: [1, 1],
-  scalars: 1,
-  reductions: [{ name: "dot", op: "sum", value: input(0).mul(input(1)) }],
-  outputs: [{ per: "element", value: input(0).mul(input(1).sub(reduced("dot"))).mul(scalar(0)), into: 1 }],
+/** The maps softmax(scale · scores), written over the scores: by how many masks there are. */
+const softmaxes = {
+  plain: defineRows({
+    name: "attention_softmax",
+    inputs: ["scores"],
+    scalars: ["scale"],
+    define: ({ scores, scale }, row) => ({ scores: softmaxOf(scores.mul(scale), "scores", row) }),
+  }),
+  masked: defineRows({
+    name: "attention_softmax_masked",
+    inputs: ["scores", "mask"],
+    scalars: ["scale"],
+    define: ({ scores, mask, scale }, row) => ({ scores: softmaxOf(unless(mask, scores.mul(scale)), "scores", row) }),
+  }),
+  maskedTwice: defineRows({
+    name: "attention_softmax_masked_twice",
+    inputs: ["scores", "mask", "padding"],
+    scalars: ["scale"],
+    define: ({ scores, mask, padding, scale }, row) => ({
+      scores: softmaxOf(unless(padding, unless(mask, scores.mul(scale))), "scores", row),
+    }),
+  }),
 };
 
 interface Sizes {
@@ -117,19 +114,15 @@ function attentionMap([q, k]: readonly [Tensor, Tensor], options: AttentionOptio
     { m: queries, n: keys, k: depth },
     sizes,
   );
-  const perMap = queries * keys;
-  const masks: [Tensor, number[]][] = [];
-  if (mask) masks.push([mask, mask.shape[0] === 1 ? [0, 0, keys] : [heads * perMap, perMap, keys]]);
-  if (keyPadding) masks.push([keyPadding, [keys, 0, 0]]);
-  q.device.row({
-    recipe: softmaxRecipes[masks.length],
-    inputs: [map.buffer, ...masks.map(([tensor]) => tensor.buffer)],
-    outputs: [],
-    outer: [batch, heads, queries],
-    columns: keys,
-    strides: [[heads * perMap, perMap, keys], ...masks.map(([, strides]) => strides)],
-    scalars: [1 / Math.sqrt(depth)],
-  });
+  const scale = 1 / Math.sqrt(depth);
+  const masks = [
+    mask?.alias(mask.shape[0] === 1 ? [1, 1, queries, keys] : [batch, heads, queries, keys]),
+    keyPadding?.alias([batch, 1, 1, keys]),
+  ].filter((each) => each !== undefined);
+  const [first, second] = masks;
+  if (second) softmaxes.maskedTwice.launch(map.shape, { scores: map, mask: first, padding: second, scale });
+  else if (first) softmaxes.masked.launch(map.shape, { scores: map, mask: first, scale });
+  else softmaxes.plain.launch(map.shape, { scores: map, scale });
   return map;
 }
 
@@ -200,7 +193,7 @@ const attentionOp = defineOp<Inputs, AttentionOptions, Saved>({
       sizes,
     );
     const scores = dropout ? applyDropout(gradMap, dropout) : gradMap;
-    launchRowRecipe(backward, { rows: [map, scores], results: [], scalars: [1 / Math.sqrt(depth)] });
+    throughScaledSoftmax(scores, { y: map, scale: 1 / Math.sqrt(depth) });
     const gradQ = needs[0]
       ? multiplyHeads(
         { a: ofMap(scores), b: ofKeys(k), out: { tensor: q.empty(q.shape), kind: "heads", tokens: queries } },

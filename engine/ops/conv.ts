@@ -5,13 +5,14 @@
  * y = activation(conv(x, weight) · scale + shift + bias + residual), with scale, shift and bias per output channel.
  */
 
-import type { Conv2dShape, EpilogueDefinition } from "../device/device.ts";
+import type { Conv2dShape, Epilogue, EpilogueDefinition } from "../device/device.ts";
 import { constant, type Expr, input, select } from "../kernel/language/expr.ts";
-import type { RowOutput } from "../kernel/language/recipes.ts";
+import { defineRows } from "../launch/rows.ts";
+import { memoize } from "../memoize.ts";
 import { defineOp } from "../op.ts";
 import { formatShape, sameShape, type Shape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { PointwiseKernel } from "./pointwise_kernel.ts";
+import { throughRelu } from "./linear.ts";
 import { sum } from "./reduce.ts";
 
 /** Geometry of a convolution, and an activation. */
@@ -92,65 +93,73 @@ function convShape(x: Shape, weight: Shape, options: Conv2dOptions): Conv2dShape
   };
 }
 
-const epilogues = new Map<string, EpilogueDefinition>();
-
 /** The epilogue for the operands that are there; one object per combination, so that devices compile it once. */
-function epilogueFor([, , bias, scale, shift, residual]: Inputs, relu: boolean): EpilogueDefinition | undefined {
-  const parts = [scale && "scale", shift && "shift", bias && "bias", residual && "residual", relu && "relu"];
-  const name = parts.filter((part) => part).join("_");
-  if (name === "") return undefined;
-  let definition = epilogues.get(name);
-  if (!definition) {
-    const operands: EpilogueDefinition["operands"][number][] = [];
-    const operand = (per: "row" | "element") => input(operands.push(per));
-    let value: Expr = input(0);
-    if (scale) value = value.mul(operand("row"));
-    if (shift) value = value.add(operand("row"));
-    if (bias) value = value.add(operand("row"));
-    if (residual) value = value.add(operand("element"));
-    if (relu) value = value.max(0);
-    epilogues.set(name, definition = { name, value, operands });
-  }
-  return definition;
+const epilogueOf = memoize((...parts: readonly EpiloguePart[]): EpilogueDefinition | undefined => {
+  if (parts.length === 0) return undefined;
+  const operands: EpilogueDefinition["operands"][number][] = [];
+  const operand = (per: "row" | "element") => input(operands.push(per));
+  let value: Expr = input(0);
+  if (parts.includes("scale")) value = value.mul(operand("row"));
+  if (parts.includes("shift")) value = value.add(operand("row"));
+  if (parts.includes("bias")) value = value.add(operand("row"));
+  if (parts.includes("residual")) value = value.add(operand("element"));
+  if (parts.includes("relu")) value = value.max(0);
+  return { name: parts.join("_"), value, operands };
+});
+type EpiloguePart = "scale" | "shift" | "bias" | "residual" | "relu";
+
+/** What follows a convolution, with its operands in the definition's order. */
+function epilogueFor([, , bias, scale, shift, residual]: Inputs, relu: boolean): Epilogue | undefined {
+  const given = { scale, shift, bias, residual };
+  const parts = (["scale", "shift", "bias", "residual"] as const).filter((part) => given[part]);
+  const definition = epilogueOf(...parts, ...(relu ? ["relu" as const] : []));
+  return definition && { definition, operands: parts.flatMap((part) => given[part]?.buffer ?? []) };
 }
 
-const isTensor = (x: Tensor | undefined): x is Tensor => x !== undefined;
+/** The gradient on its way back through a ReLU, whose output is y, and a scale per channel, in one pass. */
+const throughBoth = defineRows({
+  name: "conv_epilogue_gradient",
+  inputs: ["dy", "y", "scale"],
+  define: ({ dy, y, scale }) => {
+    const sum = select(constant(0).lt(y), dy, 0);
+    return { product: sum.mul(scale), sum };
+  },
+});
+/** As `throughBoth`, where nobody wants the sum. */
+const throughBothToProduct = defineRows({
+  name: "conv_epilogue_gradient_product",
+  inputs: ["dy", "y", "scale"],
+  define: ({ dy, y, scale }) => ({ product: select(constant(0).lt(y), dy, 0).mul(scale) }),
+});
+const throughScale = defineRows({
+  name: "conv_scale_gradient",
+  inputs: ["dy", "scale"],
+  define: ({ dy, scale }) => ({ product: dy.mul(scale) }),
+});
 
-/**
- * The gradient on its way back through the epilogue, in one pass: input 0 is dy, then y (for the ReLU) and scale where
- * there are. `sum` is what reaches residual, shift and bias; `product` is what reaches the convolution.
- */
-const epilogueGradients = new Map<string, PointwiseKernel>();
-
-function epilogueGradient(y: Tensor | undefined, scale: Tensor | undefined, both: boolean): PointwiseKernel {
-  const key = `${y ? "relu" : ""}${scale ? "_scale" : ""}${both ? "_both" : ""}`;
-  let kernel = epilogueGradients.get(key);
-  if (!kernel) {
-    const sum = y ? select(constant(0).lt(input(1)), input(0), 0) : input(0);
-    const product = scale ? sum.mul(input(y ? 2 : 1)) : sum;
-    const outputs = [product, ...(both ? [sum] : [])].map((value): RowOutput => ({ per: "element", value }));
-    epilogueGradients.set(key, kernel = new PointwiseKernel(`conv_epilogue_gradient_${key}`, outputs));
-  }
-  return kernel;
-}
-
-/** What reaches the product, and what reaches the terms added to it. */
+/** What reaches the product, and what reaches the terms added to it (residual, shift and bias). */
 function throughEpilogue(
-  gradOutput: Tensor,
+  dy: Tensor,
   { y, scale }: Saved,
   sumNeeded: boolean,
 ): { product: Tensor; sum: Tensor } {
-  if (!y && !scale) return { product: gradOutput, sum: gradOutput };
-  const { shape } = gradOutput;
-  const product = gradOutput.empty(shape);
-  // With a scale, the two differ; without a ReLU, the sum is the incoming gradient itself.
-  const sum = scale && y && sumNeeded ? gradOutput.empty(shape) : scale ? gradOutput : product;
-  const both = sum !== product && sum !== gradOutput;
-  epilogueGradient(y, scale, both).launch(gradOutput.device, {
-    shape,
-    operands: [gradOutput, y, scale?.alias([scale.size, 1, 1])].filter(isTensor),
-    results: both ? [product, sum] : [product],
-  });
+  const { shape } = dy;
+  if (!scale) {
+    const sum = y ? throughRelu(dy, y) : dy;
+    return { product: sum, sum };
+  }
+  const perChannel = scale.alias([scale.size, 1, 1]);
+  const product = dy.empty(shape);
+  if (!y) {
+    throughScale.launch(shape, { dy, scale: perChannel, product });
+    return { product, sum: dy };
+  }
+  if (!sumNeeded) {
+    throughBothToProduct.launch(shape, { dy, y, scale: perChannel, product });
+    return { product, sum: dy };
+  }
+  const sum = dy.empty(shape);
+  throughBoth.launch(shape, { dy, y, scale: perChannel, product, sum });
   return { product, sum };
 }
 
@@ -174,17 +183,13 @@ const conv2dOp = defineOp<Inputs, Conv2dOptions, Saved>({
     return { shape };
   },
   run: ({ inputs, options, output, device }) => {
-    const [x, weight, bias, scale, shift, residual] = inputs;
-    const definition = epilogueFor(inputs, options.activation === "relu");
+    const [x, weight] = inputs;
     device.conv2d({
       shape: convShape(x.shape, weight.shape, options),
       input: x.buffer,
       weight: weight.buffer,
       output: output.buffer,
-      epilogue: definition && {
-        definition,
-        operands: [scale, shift, bias, residual].filter(isTensor).map(({ buffer }) => buffer),
-      },
+      epilogue: epilogueFor(inputs, options.activation === "relu"),
     });
   },
   save: ({ inputs: [x, weight, , scale], options, output, needs }) => {

@@ -1,9 +1,9 @@
 /** Arithmetic and activations, each one expression. Operands broadcast; a plain number takes no tensor. */
 
-import { constant, type Expr, input, scalar, select } from "../kernel/language/expr.ts";
+import { constant, type Expr, select } from "../kernel/language/expr.ts";
+import { defineRows } from "../launch/rows.ts";
 import type { Tensor } from "../tensor.ts";
 import { pointwise } from "./pointwise.ts";
-import { PointwiseKernel } from "./pointwise_kernel.ts";
 
 /** An op on two tensors, or on a tensor and a number. */
 export type BinaryFunction = (x: Tensor, y: Tensor | number) => Tensor;
@@ -91,27 +91,23 @@ const maskedFillOp = pointwise(
 /** `x`, but `value` where the mask is positive. */
 export const maskedFill = (x: Tensor, mask: Tensor, value: number): Tensor => maskedFillOp([x, mask], [value]);
 
-const accumulateKernel = new PointwiseKernel("accumulate", [{
-  per: "element",
-  value: input(0).add(input(1)),
-  into: 0,
-}]);
+const accumulateKernel = defineRows({
+  name: "accumulate",
+  inputs: ["target", "other"],
+  define: ({ target, other }) => ({ target: target.add(other) }),
+});
 /** target += other, in place; shapes are equal. Not recorded. */
 export function accumulate(target: Tensor, other: Tensor): void {
-  accumulateKernel.launch(target.device, { shape: target.shape, operands: [target, other], results: [] });
+  accumulateKernel.launch(target.shape, { target, other });
 }
 
-const blendKernel = new PointwiseKernel(
-  "blend",
-  [{ per: "element", value: input(0).mul(scalar(0)).add(input(1).mul(scalar(1))), into: 0 }],
-  2,
-);
+const blendKernel = defineRows({
+  name: "blend",
+  inputs: ["target", "other"],
+  scalars: ["keep", "rest"],
+  define: ({ target, other, keep, rest }) => ({ target: target.mul(keep).add(other.mul(rest)) }),
+});
 /** target = target * keep + other * (1 - keep), in place: a moving average. Not recorded. */
 export function blend(target: Tensor, other: Tensor, keep: number): void {
-  blendKernel.launch(target.device, {
-    shape: target.shape,
-    operands: [target, other],
-    results: [],
-    scalars: [keep, 1 - keep],
-  });
+  blendKernel.launch(target.shape, { target, other, keep, rest: 1 - keep });
 }

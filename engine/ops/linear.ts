@@ -4,11 +4,11 @@
 
 import type { EpilogueDefinition } from "../device/device.ts";
 import { constant, input, select } from "../kernel/language/expr.ts";
+import { defineRows } from "../launch/rows.ts";
 import { defineOp } from "../op.ts";
 import { formatShape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { columnMajor, multiply, rowMajor } from "./matmul.ts";
-import { PointwiseKernel } from "./pointwise_kernel.ts";
 import { sum } from "./reduce.ts";
 
 /** What follows in the same kernel. */
@@ -24,15 +24,17 @@ const epilogues: Record<"bias" | "bias_relu" | "relu", EpilogueDefinition> = {
 };
 
 /** The gradient before a ReLU, from its output: dy where y > 0. */
-const reluGradient = new PointwiseKernel("relu_gradient", [
-  { per: "element", value: select(constant(0).lt(input(1)), input(0), 0) },
-]);
+const reluGradient = defineRows({
+  name: "relu_gradient",
+  inputs: ["dy", "y"],
+  define: ({ dy, y }) => ({ dx: select(constant(0).lt(y), dy, 0) }),
+});
 
 /** dy where y > 0, else 0. Not recorded. */
 export function throughRelu(gradOutput: Tensor, y: Tensor): Tensor {
-  const result = gradOutput.empty(y.shape);
-  reluGradient.launch(y.device, { shape: y.shape, operands: [gradOutput, y], results: [result] });
-  return result;
+  const dx = gradOutput.empty(y.shape);
+  reluGradient.launch(y.shape, { dy: gradOutput, y, dx });
+  return dx;
 }
 
 type LinearInputs = readonly [x: Tensor, weight: Tensor, bias: Tensor | undefined];

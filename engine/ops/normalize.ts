@@ -3,57 +3,58 @@
  * learned weight and bias per column. For normalisation over channels of images see `normalize_channels.ts`.
  */
 
-import { input, reduced, scalar } from "../kernel/language/expr.ts";
-import type { RowRecipe } from "../kernel/language/recipes.ts";
+import type { Expr } from "../kernel/language/expr.ts";
+import { defineReduction } from "../launch/reduction.ts";
+import { defineRows } from "../launch/rows.ts";
 import { defineOp } from "../op.ts";
 import { formatShape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { reduceTo, Reduction } from "./reduce.ts";
-import { launchRowRecipe } from "./rows.ts";
 
 export { batchNorm2d, type BatchNormOperands, groupNorm } from "./normalize_channels.ts";
 
-/** Scalars: 1 / columns, epsilon. */
-const mean = reduced("total").mul(scalar(0));
-const inverseDeviation = reduced("squares").mul(scalar(0)).add(scalar(1)).sqrt().reciprocal();
-const forward: RowRecipe = {
-  kind: "row",
+/** `share` is 1 / columns. */
+const forward = defineRows({
   name: "layer_norm",
-  rank: 1,
-  inputs: [1, 1, 1], // x, weight, bias
-  scalars: 2,
-  reductions: [
-    { name: "total", op: "sum", value: input(0) },
-    { name: "squares", op: "sum", value: input(0).sub(mean).square() },
-  ],
-  outputs: [
-    { per: "element", value: input(0).sub(mean).mul(inverseDeviation).mul(input(1)).add(input(2)) },
-    { per: "row", value: mean },
-    { per: "row", value: inverseDeviation },
-  ],
-};
+  inputs: ["x", "weight", "bias"],
+  scalars: ["share", "epsilon"],
+  perRow: ["mean", "inverse"],
+  define: ({ x, weight, bias, share, epsilon }, { sum }) => {
+    const mean = sum(x).mul(share);
+    const variance = sum(x.sub(mean).square()).mul(share);
+    const inverse = variance.add(epsilon).sqrt().reciprocal();
+    return { y: x.sub(mean).mul(inverse).mul(weight).add(bias), mean, inverse };
+  },
+});
 
-/** With x̂ = (x - μ) / σ and g = dy · weight: dx = (g - mean(g) - x̂ mean(g x̂)) / σ. */
-const normed = input(0).sub(input(2)).mul(input(3));
-const weighted = input(1).mul(input(4));
-const backward: RowRecipe = {
-  kind: "row",
+/** x̂ = (x - μ) / σ. */
+const normed = ({ x, mean, inverse }: Readonly<Record<"x" | "mean" | "inverse", Expr>>) => x.sub(mean).mul(inverse);
+
+/** With g = dy · weight: dx = (g - mean(g) - x̂ mean(g x̂)) / σ. */
+const backward = defineRows({
   name: "layer_norm_gradient",
-  rank: 1,
-  inputs: [1, 1, 0, 0, 1], // x, dy, mean, 1/σ, weight
-  scalars: 1,
-  reductions: [
-    { name: "total", op: "sum", value: weighted },
-    { name: "dot", op: "sum", value: weighted.mul(normed) },
-  ],
-  outputs: [{
-    per: "element",
-    value: weighted.sub(reduced("total").mul(scalar(0))).sub(normed.mul(reduced("dot").mul(scalar(0)))).mul(input(3)),
-  }],
-};
+  inputs: ["x", "dy", "mean", "inverse", "weight"],
+  scalars: ["share"],
+  define: ({ x, dy, mean, inverse, weight, share }, { sum }) => {
+    const hat = normed({ x, mean, inverse });
+    const g = dy.mul(weight);
+    const total = sum(g);
+    const dot = sum(g.mul(hat));
+    return { dx: g.sub(total.mul(share)).sub(hat.mul(dot.mul(share))).mul(inverse) };
+  },
+});
 
-const weightGradient = new Reduction("layer_norm_weight_gradient", "sum", normed.mul(input(1)));
-const biasGradient = new Reduction("layer_norm_bias_gradient", "sum", input(0));
+const weightGradient = defineReduction({
+  name: "layer_norm_weight_gradient",
+  op: "sum",
+  inputs: ["x", "dy", "mean", "inverse"],
+  value: ({ dy, ...statistics }) => normed(statistics).mul(dy),
+});
+const biasGradient = defineReduction({
+  name: "layer_norm_bias_gradient",
+  op: "sum",
+  inputs: ["dy"],
+  value: ({ dy }) => dy,
+});
 
 interface Saved extends Record<string, Tensor> {
   readonly x: Tensor;
@@ -76,12 +77,9 @@ const layerNormOp = defineOp<readonly [Tensor, Tensor, Tensor], { readonly epsil
     const columns = weight.size;
     const rows = x.size / columns;
     const extra = { mean: x.empty([rows, 1]), inverse: x.empty([rows, 1]) };
-    launchRowRecipe(forward, {
-      rows: [x],
-      perColumn: [weight, bias],
-      results: [output, extra.mean, extra.inverse],
-      scalars: [1 / columns, options.epsilon],
-    });
+    const over = [rows, columns];
+    const scalars = { share: 1 / columns, epsilon: options.epsilon };
+    forward.launch(over, { x: x.alias(over), weight, bias, y: output, ...extra, ...scalars });
     return extra;
   },
   save: ({ inputs: [x, weight], extra: { mean, inverse } }) => ({ x, weight, mean, inverse }),
@@ -89,20 +87,11 @@ const layerNormOp = defineOp<readonly [Tensor, Tensor, Tensor], { readonly epsil
     const columns = weight.size;
     const over = [sizeOf(shape) / columns, columns];
     const to = [1, columns];
-    const rows = [x.alias(over), gradOutput.alias(over)];
-    let gradX: Tensor | undefined;
-    if (needs[0]) {
-      gradX = x.empty(shape);
-      launchRowRecipe(backward, {
-        rows,
-        perRow: [mean, inverse],
-        perColumn: [weight],
-        results: [gradX],
-        scalars: [1 / columns],
-      });
-    }
-    const gradWeight = needs[1] && reduceTo(weightGradient, [...rows, mean, inverse], { over, to });
-    const gradBias = needs[2] && reduceTo(biasGradient, [rows[1]], { over, to });
+    const [xRows, dy] = [x.alias(over), gradOutput.alias(over)];
+    const gradX = needs[0] ? x.empty(shape) : undefined;
+    if (gradX) backward.launch(over, { x: xRows, dy, mean, inverse, weight, dx: gradX, share: 1 / columns });
+    const gradWeight = needs[1] && weightGradient.reduce({ over, to }, { x: xRows, dy, mean, inverse });
+    const gradBias = needs[2] && biasGradient.reduce({ over, to }, { dy });
     return [
       gradX,
       gradWeight ? gradWeight.reshape([columns]) : undefined,

@@ -5,37 +5,71 @@
  */
 
 import { withoutGradient } from "../autograd.ts";
-import { input, scalar } from "../kernel/language/expr.ts";
+import type { Expr } from "../kernel/language/expr.ts";
+import { defineReduction } from "../launch/reduction.ts";
+import { defineRows } from "../launch/rows.ts";
 import { defineOp } from "../op.ts";
 import { formatShape, type Shape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { blend } from "./elementwise.ts";
 import { pointwise } from "./pointwise.ts";
-import { PointwiseKernel } from "./pointwise_kernel.ts";
-import { reduceTo, Reduction } from "./reduce.ts";
 
-const total = new Reduction("norm_mean", "sum", input(0).mul(scalar(0)), 1);
-const variance = new Reduction("norm_variance", "sum", input(0).sub(input(1)).square().mul(scalar(0)), 1);
-const inverseKernel = new PointwiseKernel(
-  "norm_inverse_deviation",
-  [{ per: "element", value: input(0).add(scalar(0)).sqrt().reciprocal() }],
-  1,
-);
-/** x, mean, 1/σ, weight, bias. */
-const forward = new PointwiseKernel("norm", [
-  { per: "element", value: input(0).sub(input(1)).mul(input(2)).mul(input(3)).add(input(4)) },
-]);
+/** The mean of x; `share` is 1 over the number of its elements. */
+const meanOf = defineReduction({
+  name: "norm_mean",
+  op: "sum",
+  inputs: ["x"],
+  scalars: ["share"],
+  value: ({ x, share }) => x.mul(share),
+});
+const varianceOf = defineReduction({
+  name: "norm_variance",
+  op: "sum",
+  inputs: ["x", "mean"],
+  scalars: ["share"],
+  value: ({ x, mean, share }) => x.sub(mean).square().mul(share),
+});
+/** 1/σ */
+const inverseOf = defineRows({
+  name: "norm_inverse_deviation",
+  inputs: ["variance"],
+  scalars: ["epsilon"],
+  define: ({ variance, epsilon }) => ({ inverse: variance.add(epsilon).sqrt().reciprocal() }),
+});
 
-/** x, mean, 1/σ, dy: per channel Σ dy x̂ (the weight's gradient) and Σ dy (the bias's). */
-const normed = input(0).sub(input(1)).mul(input(2));
-const weightSum = new Reduction("norm_weight_gradient", "sum", normed.mul(input(3)));
-const plainSum = new Reduction("norm_sum", "sum", input(0));
+/** x̂ = (x - μ) / σ. */
+const normed = ({ x, mean, inverse }: Readonly<Record<"x" | "mean" | "inverse", Expr>>) => x.sub(mean).mul(inverse);
+
+const forward = defineRows({
+  name: "norm",
+  inputs: ["x", "mean", "inverse", "weight", "bias"],
+  define: ({ weight, bias, ...of }) => ({ y: normed(of).mul(weight).add(bias) }),
+});
+
+/** Per channel Σ dy x̂, the weight's gradient, and Σ dy, the bias's. */
+const weightSum = defineReduction({
+  name: "norm_weight_gradient",
+  op: "sum",
+  inputs: ["x", "mean", "inverse", "dy"],
+  value: ({ dy, ...of }) => normed(of).mul(dy),
+});
+const plainSum = defineReduction({ name: "norm_sum", op: "sum", inputs: ["x"], value: ({ x }) => x });
 /** A sum per channel times the channel's weight, added up over what shares statistics, and averaged. */
-const weightedMean = new Reduction("norm_weighted_mean", "sum", input(0).mul(input(1)).mul(scalar(0)), 1);
-/** dx = (dy·weight − mean(dy·weight) − x̂ mean(dy·weight·x̂)) / σ; x, mean, 1/σ, dy, weight and the two means. */
-const backward = new PointwiseKernel("norm_gradient", [
-  { per: "element", value: input(3).mul(input(4)).sub(input(5)).sub(normed.mul(input(6))).mul(input(2)) },
-]);
+const weightedMean = defineReduction({
+  name: "norm_weighted_mean",
+  op: "sum",
+  inputs: ["sums", "weight"],
+  scalars: ["share"],
+  value: ({ sums, weight, share }) => sums.mul(weight).mul(share),
+});
+/** dx = (dy·weight − mean(dy·weight) − x̂ mean(dy·weight·x̂)) / σ. */
+const backward = defineRows({
+  name: "norm_gradient",
+  inputs: ["x", "mean", "inverse", "dy", "weight", "meanSum", "meanProduct"],
+  define: ({ dy, weight, meanSum, meanProduct, ...of }) => ({
+    dx: dy.mul(weight).sub(meanSum).sub(normed(of).mul(meanProduct)).mul(of.inverse),
+  }),
+});
 
 interface Options {
   readonly epsilon: number;
@@ -60,43 +94,38 @@ const perChannel = (x: Tensor, [, groups, channels]: Shape) => x.alias([1, group
 const normOp = defineOp<readonly [Tensor, Tensor, Tensor], Options, Saved>({
   name: "norm",
   output: ([x]) => ({ shape: x.shape }),
-  run: ({ inputs: [x, weight, bias], options: { over, statistics, epsilon, observe }, output, device }) => {
-    const share = [sizeOf(statistics) / sizeOf(over)];
+  run: ({ inputs: [x, weight, bias], options: { over, statistics, epsilon, observe }, output }) => {
+    const share = sizeOf(statistics) / sizeOf(over);
     const seen = x.alias(over);
-    const mean = reduceTo(total, [seen], { over, to: statistics, scalars: share });
-    const spread = reduceTo(variance, [seen, mean], { over, to: statistics, scalars: share });
+    const mean = meanOf.reduce({ over, to: statistics }, { x: seen, share });
+    const variance = varianceOf.reduce({ over, to: statistics }, { x: seen, mean, share });
     const inverse = x.empty(statistics);
-    inverseKernel.launch(device, { shape: statistics, operands: [spread], results: [inverse], scalars: [epsilon] });
-    forward.launch(device, {
-      shape: over,
-      operands: [seen, mean, inverse, perChannel(weight, over), perChannel(bias, over)],
-      results: [output],
+    inverseOf.launch(statistics, { variance, epsilon, inverse });
+    forward.launch(over, {
+      ...{ x: seen, mean, inverse, weight: perChannel(weight, over), bias: perChannel(bias, over) },
+      y: output,
     });
-    observe?.(mean, spread);
+    observe?.(mean, variance);
     return { mean, inverse };
   },
   save: ({ inputs: [x, weight], extra: { mean, inverse } }) => ({ x, weight, mean, inverse }),
-  gradient: ({ gradOutput, saved, options: { over, statistics }, needs, shapes: [shape, channels], device }) => {
+  gradient: ({ gradOutput, saved, options: { over, statistics }, needs, shapes: [shape, channels] }) => {
     const { mean, inverse } = saved;
     const [x, dy, weight] = [saved.x.alias(over), gradOutput.alias(over), perChannel(saved.weight, over)];
     // Sums over the pixels of each image and channel serve all three gradients.
     const perImage = [...over.slice(0, 3), 1];
     const toChannels = (sums: Tensor) =>
-      reduceTo(plainSum, [sums], { over: perImage, to: [1, over[1], over[2], 1] }).reshape(channels);
-    const products = reduceTo(weightSum, [x, mean, inverse, dy], { over, to: perImage });
-    const sums = reduceTo(plainSum, [dy], { over, to: perImage });
+      plainSum.reduce({ over: perImage, to: [1, over[1], over[2], 1] }, { x: sums }).reshape(channels);
+    const products = weightSum.reduce({ over, to: perImage }, { x, mean, inverse, dy });
+    const sums = plainSum.reduce({ over, to: perImage }, { x: dy });
     let gradX: Tensor | undefined;
     if (needs[0]) {
-      const scalars = [sizeOf(statistics) / sizeOf(over)];
-      const [meanSum, meanProduct] = [sums, products].map((each) =>
-        reduceTo(weightedMean, [each, weight], { over: perImage, to: statistics, scalars })
+      const share = sizeOf(statistics) / sizeOf(over);
+      const [meanSum, meanProduct] = [sums, products].map((sums) =>
+        weightedMean.reduce({ over: perImage, to: statistics }, { sums, weight, share })
       );
       gradX = x.empty(shape);
-      backward.launch(device, {
-        shape: over,
-        operands: [x, mean, inverse, dy, weight, meanSum, meanProduct],
-        results: [gradX],
-      });
+      backward.launch(over, { x, mean, inverse, dy, weight, meanSum, meanProduct, dx: gradX });
     }
     return [gradX, needs[1] ? toChannels(products) : undefined, needs[2] ? toChannels(sums) : undefined];
   },

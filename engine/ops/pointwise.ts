@@ -6,11 +6,12 @@
 import { derivatives, isPlainInput } from "../kernel/language/derivative.ts";
 import { type Expr, input, inputsOf, scalar, substitute } from "../kernel/language/expr.ts";
 import type { RowOutput } from "../kernel/language/recipes.ts";
+import { NumberedReduction } from "../launch/reduction.ts";
+import { NumberedRows } from "../launch/rows.ts";
+import { memoize } from "../memoize.ts";
 import { defineOp } from "../op.ts";
 import { broadcastShapes, sameShape, type Shape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { PointwiseKernel } from "./pointwise_kernel.ts";
-import { reduceTo, Reduction } from "./reduce.ts";
 
 /** How many tensors and numbers a pointwise op takes. */
 export interface PointwiseArity {
@@ -33,13 +34,13 @@ export function pointwise(
     ...Array.from({ length: arity.tensors }, (_, i) => input(i)),
     ...Array.from({ length: scalarCount }, (_, i) => scalar(i)),
   );
-  const forward = new PointwiseKernel(name, [{ per: "element", value }], scalarCount);
+  const forward = new NumberedRows(name, [{ per: "element", value }], { scalars: scalarCount });
   const gradient = new PointwiseGradient(name, value, arity);
   const op = defineOp<readonly Tensor[], readonly number[], Record<string, Tensor>>({
     name,
     output: (operands) => ({ shape: broadcastShapes(name, operands.map((operand) => operand.shape)) }),
-    run: ({ inputs, output, options, device }) =>
-      forward.launch(device, { shape: output.shape, operands: inputs, results: [output], scalars: options }),
+    run: ({ inputs, output, options }) =>
+      forward.launch(output.shape, { operands: inputs, results: [output], scalars: options }),
     save: ({ inputs, needs }) => {
       const read = gradient.reads(needs);
       return Object.fromEntries(inputs.map((operand, i) => [`x${i}`, operand]).filter((_, i) => read.has(i)));
@@ -54,8 +55,18 @@ export function pointwise(
 class PointwiseGradient {
   /** d value / d input(i), times the incoming gradient, which is the input after the operands. */
   readonly #derivatives: readonly Expr[];
-  readonly #kernels = new Map<string, { readonly kernel: PointwiseKernel; readonly used: readonly number[] }>();
-  readonly #reductions = new Map<number, { readonly reduction: Reduction; readonly used: readonly number[] }>();
+  /** One kernel for all gradients that have the output's shape. */
+  readonly #kernel = memoize((...wanted: readonly number[]) => {
+    const { used, exprs } = compact(wanted.map((i) => this.#derivatives[i]));
+    const outputs = exprs.map((value): RowOutput => ({ per: "element", value }));
+    return { kernel: new NumberedRows(`${this.name}_gradient`, outputs, this.arity), used };
+  });
+  /** The gradient of a stretched operand: computed and summed over what it stretched along, in one go. */
+  readonly #reduction = memoize((i: number) => {
+    const { used, exprs: [value] } = compact([this.#derivatives[i]]);
+    const { scalars } = this.arity;
+    return { reduction: new NumberedReduction(`${this.name}_gradient_sum`, "sum", { value, scalars }), used };
+  });
 
   constructor(readonly name: string, value: Expr, readonly arity: PointwiseArity) {
     const all = Array.from({ length: arity.tensors }, (_, i) => i);
@@ -88,10 +99,9 @@ class PointwiseGradient {
       else together.push(i);
     });
     if (together.length > 0) {
-      const { kernel, used } = this.#kernel(together);
+      const { kernel, used } = this.#kernel(...together);
       for (const i of together) result[i] = gradOutput.empty(gradOutput.shape);
-      kernel.launch(gradOutput.device, {
-        shape: gradOutput.shape,
+      kernel.launch(gradOutput.shape, {
         operands: used.map((i) => operands[i]!), // `reads` made sure that they were saved
         results: together.map((i) => result[i]!),
         scalars: call.scalars,
@@ -100,29 +110,10 @@ class PointwiseGradient {
     return result;
   }
 
-  /** One kernel for all gradients that have the output's shape. */
-  #kernel(wanted: readonly number[]) {
-    const key = wanted.join();
-    let found = this.#kernels.get(key);
-    if (!found) {
-      const { used, exprs } = compact(wanted.map((i) => this.#derivatives[i]));
-      const outputs = exprs.map((value): RowOutput => ({ per: "element", value }));
-      found = { kernel: new PointwiseKernel(`${this.name}_gradient`, outputs, this.arity.scalars), used };
-      this.#kernels.set(key, found);
-    }
-    return found;
-  }
-
-  /** The gradient of a stretched operand: computed and summed over what it stretched along, in one go. */
   #reduce(i: number, operands: readonly (Tensor | undefined)[], shape: Shape, scalars: readonly number[]): Tensor {
-    let found = this.#reductions.get(i);
-    if (!found) {
-      const { used, exprs } = compact([this.#derivatives[i]]);
-      found = { reduction: new Reduction(`${this.name}_gradient_sum`, "sum", exprs[0], this.arity.scalars), used };
-      this.#reductions.set(i, found);
-    }
-    const read = found.used.map((at) => operands[at]!); // `reads` made sure that they were saved
-    return reduceTo(found.reduction, read, { over: operands[operands.length - 1]!.shape, to: shape, scalars });
+    const { reduction, used } = this.#reduction(i);
+    const read = used.map((at) => operands[at]!); // `reads` made sure that they were saved
+    return reduction.reduce({ over: operands[operands.length - 1]!.shape, to: shape }, read, scalars);
   }
 }
 

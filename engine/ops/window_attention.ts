@@ -5,15 +5,15 @@
  */
 
 import type { MatrixLayout } from "../device/device.ts";
-import { constant, input, kept, reduced, scalar, select } from "../kernel/language/expr.ts";
-import type { RowRecipe } from "../kernel/language/recipes.ts";
+import { constant, select } from "../kernel/language/expr.ts";
+import { defineReduction } from "../launch/reduction.ts";
+import { defineRows } from "../launch/rows.ts";
 import { defineOp } from "../op.ts";
 import { scope } from "../scope.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { copyStrided } from "./layout.ts";
-import { reduceTo, Reduction } from "./reduce.ts";
-import { launchRowRecipe } from "./rows.ts";
+import { softmaxOf, throughScaledSoftmax } from "./softmax.ts";
 
 /** Heads, and how much is computed at a time. */
 export interface WindowAttentionOptions {
@@ -28,40 +28,34 @@ const MAP_ELEMENTS = 2 ** 22;
 /** What the official code adds to a score that shall not count: far enough below others to vanish in a softmax. */
 const FORBIDDEN = -100;
 
-/** Softmax of scalar(0) · scores + bias, less 100 between different regions, written over the scores. */
-function softmaxRecipe(regions: boolean): RowRecipe {
-  const biased = input(0).mul(scalar(0)).add(input(1));
-  const apart = constant(0).lt(input(2).sub(input(3)).abs());
-  const score = regions ? biased.add(select(apart, FORBIDDEN, 0)) : biased;
-  return {
-    kind: "row",
-    name: regions ? "window_softmax_regions" : "window_softmax",
-    rank: 3,
-    inputs: regions ? [1, 1, 0, 1] : [1, 1], // scores, bias, the query's region, the keys' regions
-    scalars: 1,
-    reductions: [
-      { name: "largest", op: "max", value: score },
-      { name: "total", op: "sum", value: score.sub(reduced("largest")).exp(), keep: 0 },
-    ],
-    outputs: [{ per: "element", value: kept().div(reduced("total")), into: 0 }],
-  };
-}
-const softmax = softmaxRecipe(false);
-const softmaxOfRegions = softmaxRecipe(true);
+/** The maps softmax(scale · scores + bias), written over the scores. */
+const softmax = defineRows({
+  name: "window_softmax",
+  inputs: ["scores", "bias"],
+  scalars: ["scale"],
+  define: ({ scores, bias, scale }, row) => ({ scores: softmaxOf(scores.mul(scale).add(bias), "scores", row) }),
+});
 
-/** scalar(0) · d score = scalar(0) · p (dp - Σ p dp), written over dp. */
-const backward: RowRecipe = {
-  kind: "row",
-  name: "window_softmax_gradient",
-  rank: 1,
-  inputs: [1, 1],
-  scalars: 1,
-  reductions: [{ name: "dot", op: "sum", value: input(0).mul(input(1)) }],
-  outputs: [{ per: "element", value: input(0).mul(input(1).sub(reduced("dot"))).mul(scalar(0)), into: 1 }],
-};
+/** As `softmax`, less 100 where the query's region is not the key's. */
+const softmaxWithin = defineRows({
+  name: "window_softmax_regions",
+  inputs: ["scores", "bias", "own", "others"],
+  scalars: ["scale"],
+  define: ({ scores, bias, own, others, scale }, row) => {
+    const apart = constant(0).lt(own.sub(others).abs());
+    const score = scores.mul(scale).add(bias).add(select(apart, FORBIDDEN, 0));
+    return { scores: softmaxOf(score, "scores", row) };
+  },
+});
 
 /** The bias is added after scaling, so its gradient takes the scale back. */
-const biasGradient = new Reduction("window_bias_gradient", "sum", input(0).mul(scalar(0)), 1);
+const biasGradient = defineReduction({
+  name: "window_bias_gradient",
+  op: "sum",
+  inputs: ["gradScores"],
+  scalars: ["back"],
+  value: ({ gradScores, back }) => gradScores.mul(back),
+});
 
 /** All windows, or those of one round. */
 interface Sizes {
@@ -152,20 +146,13 @@ function attentionMap(
   { q, k, bias, regions }: { q: Tensor; k: Tensor; bias: Tensor; regions: Tensor | undefined },
   sizes: Sizes,
 ): Tensor {
-  const { windows, heads, pixels } = sizes;
+  const { windows, pixels } = sizes;
   const map = product({ tensor: q }, { tensor: k, flip: true }, { sizes, map: true });
-  const perMap = pixels ** 2;
-  const strides = [[heads * perMap, perMap, pixels], [0, perMap, pixels]];
-  if (regions) strides.push([pixels, 0, 1], [pixels, 0, 0]);
-  map.device.row({
-    recipe: regions ? softmaxOfRegions : softmax,
-    inputs: [map, bias, ...(regions ? [regions, regions] : [])].map(({ buffer }) => buffer),
-    outputs: [],
-    outer: [windows, heads, pixels],
-    columns: pixels,
-    strides,
-    scalars: [1 / Math.sqrt(depthOf(sizes))],
-  });
+  const scale = 1 / Math.sqrt(depthOf(sizes));
+  if (regions) {
+    const [own, others] = [regions.alias([windows, 1, pixels, 1]), regions.alias([windows, 1, 1, pixels])];
+    softmaxWithin.launch(map.shape, { scores: map, bias, own, others, scale });
+  } else softmax.launch(map.shape, { scores: map, bias, scale });
   return map;
 }
 
@@ -220,11 +207,14 @@ const windowAttentionOp = defineOp<Inputs, WindowAttentionOptions, Saved>({
         });
       }
       const scores = product({ tensor: dy }, { tensor: v, flip: true }, { sizes, map: true });
-      launchRowRecipe(backward, { rows: [map, scores], results: [], scalars: [scale] });
+      throughScaledSoftmax(scores, { y: map, scale });
       if (gradBias) {
         const perWindow = heads * all.pixels ** 2;
         const over = [windows, perWindow];
-        const sums = reduceTo(biasGradient, [scores.alias(over)], { over, to: [1, perWindow], scalars: [1 / scale] });
+        const sums = biasGradient.reduce({ over, to: [1, perWindow] }, {
+          gradScores: scores.alias(over),
+          back: 1 / scale,
+        });
         gradBias.accumulate(sums.alias(bias.shape));
       }
       if (!gradQkv) continue;

@@ -7,26 +7,26 @@
  *     p ← p − lr / (1 − β1ᵗ) · m / (√v / √(1 − β2ᵗ) + ε)
  */
 
-import { input, scalar } from "../kernel/language/expr.ts";
+import { defineRows } from "../launch/rows.ts";
 import type { Parameter } from "../nn/module.ts";
-import { PointwiseKernel } from "../ops/pointwise_kernel.ts";
-import { launchUpdate, Optimizer, type ParameterGroup, type ParameterUpdate } from "./optimizer.ts";
+import { Optimizer, type ParameterGroup, type ParameterUpdate, updateShape } from "./optimizer.ts";
 
-const [parameter, mean, square] = [input(0), input(1), input(2)];
-const gradient = input(3).mul(input(4));
-const [decay, beta1, rest1, beta2, rest2, stepSize, root, epsilon] = Array.from({ length: 8 }, (_, i) => scalar(i));
-const newMean = mean.mul(beta1).add(gradient.mul(rest1));
-const newSquare = square.mul(beta2).add(gradient.square().mul(rest2));
-
-const kernel = new PointwiseKernel("adamw", [
-  {
-    per: "element",
-    value: parameter.mul(decay).sub(newMean.div(newSquare.sqrt().mul(root).add(epsilon)).mul(stepSize)),
-    into: 0,
+/** With `restN` 1 − βN, `stepSize` lr / (1 − β1ᵗ) and `root` 1 / √(1 − β2ᵗ). `clip` is the coefficient of all gradients. */
+const kernel = defineRows({
+  name: "adamw",
+  inputs: ["parameter", "mean", "square", "gradient", "clip"],
+  scalars: ["decay", "beta1", "rest1", "beta2", "rest2", "stepSize", "root", "epsilon"],
+  define: ({ parameter, mean, square, gradient, clip, decay, beta1, rest1, beta2, rest2, stepSize, root, epsilon }) => {
+    const g = gradient.mul(clip);
+    const newMean = mean.mul(beta1).add(g.mul(rest1));
+    const newSquare = square.mul(beta2).add(g.square().mul(rest2));
+    return {
+      parameter: parameter.mul(decay).sub(newMean.div(newSquare.sqrt().mul(root).add(epsilon)).mul(stepSize)),
+      mean: newMean,
+      square: newSquare,
+    };
   },
-  { per: "element", value: newMean, into: 1 },
-  { per: "element", value: newSquare, into: 2 },
-], 8);
+});
 
 /** The decay of the moments. */
 export interface AdamWOptions {
@@ -59,19 +59,16 @@ export class AdamW extends Optimizer {
 
   /** One step of the algorithm, for one parameter. */
   protected override update(name: string, parameter: Parameter, how: ParameterUpdate): void {
-    const { count, learningRate, weightDecay } = how;
-    const first = how.momentum ?? this.#beta1;
-    const second = this.#beta2;
-    const moments = this.moments.map((kind) => this.moment(kind, name, parameter));
-    launchUpdate(kernel, { parameter, moments, how }, [
-      1 - learningRate * weightDecay,
-      first,
-      1 - first,
-      second,
-      1 - second,
-      learningRate / (1 - first ** count),
-      1 / Math.sqrt(1 - second ** count),
-      this.#epsilon,
-    ]);
+    const { count, learningRate, weightDecay, gradient, coefficient } = how;
+    const beta1 = how.momentum ?? this.#beta1;
+    const beta2 = this.#beta2;
+    const [mean, square] = this.moments.map((kind) => this.moment(kind, name, parameter));
+    kernel.launch(updateShape(parameter), {
+      ...{ parameter, mean, square, gradient, clip: coefficient },
+      ...{ decay: 1 - learningRate * weightDecay, beta1, rest1: 1 - beta1, beta2, rest2: 1 - beta2 },
+      stepSize: learningRate / (1 - beta1 ** count),
+      root: 1 / Math.sqrt(1 - beta2 ** count),
+      epsilon: this.#epsilon,
+    });
   }
 }

@@ -3,20 +3,25 @@
  */
 
 import { withoutGradient } from "../autograd.ts";
-import { constant, input, scalar } from "../kernel/language/expr.ts";
+import { defineReduction } from "../launch/reduction.ts";
+import { defineRows } from "../launch/rows.ts";
 import type { Parameter } from "../nn/module.ts";
 import { concat } from "../ops/layout.ts";
-import { PointwiseKernel } from "../ops/pointwise_kernel.ts";
-import { reduceTo, Reduction } from "../ops/reduce.ts";
 import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
 
-const squares = new Reduction("sum_of_squares", "sum", input(0).square());
-const coefficientKernel = new PointwiseKernel(
-  "clip_coefficient",
-  [{ per: "element", value: scalar(0).div(input(0).add(1e-6)).min(constant(1)) }],
-  1,
-);
+const sumOfSquares = defineReduction({
+  name: "sum_of_squares",
+  op: "sum",
+  inputs: ["gradient"],
+  value: ({ gradient }) => gradient.square(),
+});
+const coefficientOf = defineRows({
+  name: "clip_coefficient",
+  inputs: ["norm"],
+  scalars: ["maxNorm"],
+  define: ({ norm, maxNorm }) => ({ coefficient: maxNorm.div(norm.add(1e-6)).min(1) }),
+});
 
 /** The outcome of clipping, still on the device. */
 export interface ClipResult {
@@ -32,13 +37,13 @@ export function clipGradNorm(parameters: Iterable<Parameter>, maxNorm: number): 
     using inner = scope();
     const sums: Tensor[] = [];
     for (const { grad } of parameters) {
-      if (grad) sums.push(reduceTo(squares, [grad.alias([grad.size])], { over: [grad.size], to: [1] }));
+      if (grad) sums.push(sumOfSquares.reduce({ over: [grad.size], to: [1] }, { gradient: grad.alias([grad.size]) }));
     }
     if (sums.length === 0) throw new RangeError("clipGradNorm: expected at least one gradient but found none");
     const norm = inner.keep(concat(sums, 0).sum(0, { keepDims: true }).sqrt());
     if (maxNorm <= 0) return { norm, coefficient: undefined };
     const coefficient = inner.keep(norm.empty([1]));
-    coefficientKernel.launch(norm.device, { shape: [1], operands: [norm], results: [coefficient], scalars: [maxNorm] });
+    coefficientOf.launch([1], { norm, maxNorm, coefficient });
     return { norm, coefficient };
   });
 }

@@ -5,7 +5,7 @@
 
 import { withoutGradient } from "../autograd.ts";
 import type { Parameter } from "../nn/module.ts";
-import type { PointwiseKernel } from "../ops/pointwise_kernel.ts";
+import type { Shape } from "../shape.ts";
 import { outsideScopes } from "../scope.ts";
 import { full, type Tensor, tensor, zeros } from "../tensor.ts";
 import type { TensorData } from "../dtype.ts";
@@ -175,17 +175,5 @@ export interface ParameterUpdate {
   readonly weightDecay: number;
 }
 
-/** Runs an update kernel over a parameter, its moments and its gradient, in this order; the coefficient comes last. */
-export function launchUpdate(
-  kernel: PointwiseKernel,
-  tensors: { readonly parameter: Parameter; readonly moments: readonly Tensor[]; readonly how: ParameterUpdate },
-  scalars: readonly number[],
-): void {
-  const { parameter, moments, how } = tensors;
-  kernel.launch(parameter.device, {
-    shape: parameter.shape.length === 0 ? [1] : parameter.shape,
-    operands: [parameter, ...moments, how.gradient, how.coefficient],
-    results: [],
-    scalars,
-  });
-}
+/** The shape over which a parameter's update runs: its own; a row of one for a scalar. */
+export const updateShape = ({ shape }: Parameter): Shape => shape.length === 0 ? [1] : shape;

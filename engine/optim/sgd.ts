@@ -5,20 +5,21 @@
  *     g ← g + λ p        b ← μ b + g  (b = g at first)        p ← p − lr b
  */
 
-import { input, scalar } from "../kernel/language/expr.ts";
+import { defineRows } from "../launch/rows.ts";
 import type { Parameter } from "../nn/module.ts";
-import { PointwiseKernel } from "../ops/pointwise_kernel.ts";
-import { launchUpdate, Optimizer, type ParameterGroup, type ParameterUpdate } from "./optimizer.ts";
+import { Optimizer, type ParameterGroup, type ParameterUpdate, updateShape } from "./optimizer.ts";
 
-const [parameter, velocity] = [input(0), input(1)];
-const gradient = input(2).mul(input(3)).add(parameter.mul(scalar(2)));
-const newVelocity = velocity.mul(scalar(1)).add(gradient);
-
-// The buffer starts at zero, so "b = g at first" follows from μ·0 + g.
-const kernel = new PointwiseKernel("sgd", [
-  { per: "element", value: parameter.sub(newVelocity.mul(scalar(0))), into: 0 },
-  { per: "element", value: newVelocity, into: 1 },
-], 3);
+/** The buffer starts at zero, so "b = g at first" follows from μ·0 + g. `clip` is the coefficient of all gradients. */
+const kernel = defineRows({
+  name: "sgd",
+  inputs: ["parameter", "velocity", "gradient", "clip"],
+  scalars: ["learningRate", "momentum", "weightDecay"],
+  define: ({ parameter, velocity, gradient, clip, learningRate, momentum, weightDecay }) => {
+    const g = gradient.mul(clip).add(parameter.mul(weightDecay));
+    const newVelocity = velocity.mul(momentum).add(g);
+    return { parameter: parameter.sub(newVelocity.mul(learningRate)), velocity: newVelocity };
+  },
+});
 
 /** Gradient descent with momentum, as in PyTorch. */
 export class SGD extends Optimizer {
@@ -34,11 +35,11 @@ export class SGD extends Optimizer {
 
   /** One step of the update, for one parameter. */
   protected override update(name: string, parameter: Parameter, how: ParameterUpdate): void {
-    const moments = [this.moment("momentum_buffer", name, parameter)];
-    launchUpdate(kernel, { parameter, moments, how }, [
-      how.learningRate,
-      how.momentum ?? this.#momentum,
-      how.weightDecay,
-    ]);
+    const velocity = this.moment("momentum_buffer", name, parameter);
+    const { gradient, coefficient, learningRate, weightDecay, momentum = this.#momentum } = how;
+    kernel.launch(updateShape(parameter), {
+      ...{ parameter, velocity, gradient, clip: coefficient },
+      ...{ learningRate, momentum, weightDecay },
+    });
   }
 }

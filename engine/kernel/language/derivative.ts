@@ -32,9 +32,10 @@ export function derivatives(value: Expr, wanted: readonly number[], seed: Expr):
   return wanted.map((i) => gradients.get(i) ?? constant(0));
 }
 
-/** The derivative with respect to one input. */
-export function derivative(value: Expr, index: number): Expr {
-  return derivatives(value, [index], constant(1))[0];
+/** The derivative with respect to one input, multiplied by `seed`. */
+export function derivative(value: Expr, of: Expr, seed: Expr): Expr {
+  if (of.op !== "input") throw new TypeError(`derivative: expected an input but found ${of.op}`);
+  return derivatives(value, [of.value], seed)[0];
 }
 
 function propagate(node: Expr, g: Expr, send: (node: Expr, term: Expr) => void): void {
