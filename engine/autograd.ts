@@ -4,7 +4,7 @@
  * oldest. A node's saved tensors are given up as soon as its rule has run, so memory falls while backward proceeds.
  */
 
-import { currentScope, scope } from "./scope.ts";
+import { scope } from "./scope.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** Tensors a gradient rule needs again, by name. */
@@ -20,11 +20,15 @@ export type GradientRule = (
 let recording = true;
 let sequence = 0;
 
-/** One executed op on the tape. */
+/**
+ * One executed op on the tape. It is held by its output, by the nodes that come from it, and by a `backward` on its way to
+ * it; with the last of them it lets go of what it has saved, so that a tape never outgrows what can still be differentiated.
+ */
 export class TapeNode {
   /** Grows with time: a node only depends on nodes with smaller numbers. */
   readonly sequence = sequence++;
   #saved: Saved | undefined;
+  #holders = 1;
 
   /** Puts an executed op on the tape; `defineOp` does so for every op. `saved` belongs to the node from now on. */
   constructor(
@@ -35,19 +39,35 @@ export class TapeNode {
     readonly rule: GradientRule,
   ) {
     this.#saved = saved;
-    currentScope()?.root.own(this);
+    for (const source of sources) if (source instanceof TapeNode) source.retain();
   }
 
-  /** Runs the rule once and lets go of what it had saved. */
+  /** Runs the rule once and lets go of what it had saved, but not yet of where it came from: that is for `release`. */
   run(gradOutput: Tensor): readonly (Tensor | undefined)[] {
     if (!this.#saved) throw new Error(`backward: expected the first pass over ${this.name} but it has run already`);
     const gradients = this.rule(gradOutput, this.#saved, this.sources.map((source) => source !== undefined));
-    this.dispose();
+    this.#forget();
     return gradients;
   }
 
-  /** Lets go of what the gradient would have needed; `run` is no longer possible. */
-  dispose(): void {
+  /** One more holder. */
+  retain(): void {
+    this.#holders++;
+  }
+
+  /** One holder less; without any, what was saved is given up here, and wherever nobody else holds it, further back. */
+  release(): void {
+    const dying: TapeNode[] = []; // a list instead of recursion: a graph may be deeper than the stack
+    if (--this.#holders === 0) dying.push(this);
+    for (let node = dying.pop(); node; node = dying.pop()) {
+      node.#forget();
+      for (const source of node.sources) {
+        if (source instanceof TapeNode && --source.#holders === 0) dying.push(source);
+      }
+    }
+  }
+
+  #forget(): void {
     for (const tensor of Object.values(this.#saved ?? {})) tensor?.dispose();
     this.#saved = undefined;
   }
@@ -84,7 +104,7 @@ export function sourceOf(input: Tensor): TapeNode | Tensor | undefined {
  * is meant for a scalar loss.
  */
 export function backward(roots: readonly Tensor[], seeds?: readonly Tensor[]): void {
-  const pending = new PendingGradients();
+  using pending = new PendingGradients();
   withoutGradient(() => {
     roots.forEach((root, i) => {
       const source = sourceOf(root);
@@ -96,14 +116,18 @@ export function backward(roots: readonly Tensor[], seeds?: readonly Tensor[]): v
     for (let node = pending.newest(); node; node = pending.newest()) {
       using inner = scope();
       const gradOutput = pending.take(node);
-      const gradients = node.run(gradOutput);
-      node.sources.forEach((source, i) => {
-        const gradient = gradients[i];
-        if (source && gradient) {
-          pending.add(source, own(gradient === gradOutput ? gradOutput.alias() : gradient, inner));
-        }
-      });
-      gradOutput.dispose();
+      try {
+        const gradients = node.run(gradOutput);
+        node.sources.forEach((source, i) => {
+          const gradient = gradients[i];
+          if (source && gradient) {
+            pending.add(source, own(gradient === gradOutput ? gradOutput.alias() : gradient, inner));
+          }
+        });
+      } finally {
+        gradOutput.dispose();
+        node.release();
+      }
     }
   });
 }
@@ -114,8 +138,8 @@ function own(tensor: Tensor, inner: { release(item: Tensor): void }): Tensor {
   return tensor;
 }
 
-/** Gradients on their way: summed per node, and straight into `grad` for leaves. */
-class PendingGradients {
+/** Gradients on their way: summed per node, and straight into `grad` for leaves. Holds the nodes until they are taken. */
+class PendingGradients implements Disposable {
   readonly #gradients = new Map<TapeNode, Tensor>();
   /** Nodes as a binary heap, the newest on top. */
   readonly #heap: TapeNode[] = [];
@@ -126,14 +150,27 @@ class PendingGradients {
       return;
     }
     const known = this.#gradients.get(source);
-    if (!known) this.#push(source);
+    if (!known) {
+      source.retain();
+      this.#push(source);
+    }
     this.#gradients.set(source, known ? sumInto(known, gradient) : gradient);
   }
 
+  /** The sum for a node, which is the caller's to release. */
   take(node: TapeNode): Tensor {
     const gradient = this.#gradients.get(node)!;
     this.#gradients.delete(node);
     return gradient;
+  }
+
+  /** Gives up what a failed pass has left. */
+  [Symbol.dispose](): void {
+    for (const [node, gradient] of this.#gradients) {
+      gradient.dispose();
+      node.release();
+    }
+    this.#gradients.clear();
   }
 
   newest(): TapeNode | undefined {

@@ -53,14 +53,6 @@ export class Scope implements Disposable {
     return this.#owned.size;
   }
 
-  /** The outermost scope around this one: where the tape belongs. */
-  get root(): Scope {
-    // deno-lint-ignore no-this-alias -- a walk outwards has to start somewhere
-    let at: Scope = this;
-    while (at.#parent) at = at.#parent;
-    return at;
-  }
-
   /** Closes the scope: disposes of what it still owns. @throws Error where an inner scope is still open */
   [Symbol.dispose](): void {
     if (!this.#open) return;

@@ -50,7 +50,7 @@ export class Tensor {
   readonly storage: Storage;
   /** A leaf whose `grad` is wanted. */
   requiresGrad = false;
-  /** Filled by `backward`, for leaves with `requiresGrad`. */
+  /** Filled by `backward`, for leaves with `requiresGrad`. Lives as long as the leaf, in no scope. */
   grad: Tensor | undefined;
   /** The op that made this tensor, if it was recorded. */
   node: TapeNode | undefined;
@@ -129,7 +129,10 @@ export class Tensor {
     if (!this.#alive) return;
     this.#alive = false;
     this.storage.release();
+    this.node?.release();
     this.node = undefined;
+    this.grad?.dispose();
+    this.grad = undefined;
   }
 
   /** Adds d this / d leaf to every leaf's `grad`; for a scalar loss. */
@@ -217,7 +220,7 @@ export class Tensor {
   mean(axes?: number | readonly number[], options?: { keepDims?: boolean }): Tensor {
     return mean(this, axes, options);
   }
-  /** The largest along one axis, which disappears. Has no gradient. */
+  /** The largest along one axis, which disappears. */
   max(axis: number): Tensor {
     return max(this, axis);
   }

@@ -1,6 +1,7 @@
 /** Sums, means and maxima over axes. */
 
-import { plain } from "../launch/reduction.ts";
+import { select } from "../kernel/language/expr.ts";
+import { defineReduction, plain } from "../launch/reduction.ts";
 import { defineRows } from "../launch/rows.ts";
 import { defineOp } from "../op.ts";
 import { formatShape, normalizeAxis, type Shape } from "../shape.ts";
@@ -45,11 +46,39 @@ export function mean(x: Tensor, axes?: number | readonly number[], options: { ke
   return sum(x, axes, options).mul(1 / count);
 }
 
-/** The largest element along an axis, which disappears. Has no gradient: it serves selection. */
+/** How many elements are the largest: those that are not less. */
+const countLargest = defineReduction({
+  name: "count_largest",
+  op: "sum",
+  inputs: ["x", "largest"],
+  value: ({ x, largest }) => select(largest.le(x), 1, 0),
+});
+/** Equal ones share the gradient. */
+const maxGradient = defineRows({
+  name: "max_gradient",
+  inputs: ["x", "largest", "count", "dy"],
+  define: ({ x, largest, count, dy }) => ({ dx: select(largest.le(x), dy.div(count), 0) }),
+});
+
+const maxOp = defineOp<readonly [Tensor], ReadonlySet<number>, { x: Tensor; largest: Tensor }>({
+  name: "max",
+  output: ([x], axes) => ({ shape: kept(x, axes) }),
+  run: ({ inputs: [x], output }) =>
+    plain.max.reduceInto(output, { over: x.shape, to: output.shape }, { operands: [x] }),
+  save: ({ inputs: [x], output }) => ({ x, largest: output }),
+  gradient: ({ gradOutput, saved: { x, largest } }) => {
+    const count = countLargest.reduce({ over: x.shape, to: largest.shape }, { x, largest });
+    const dx = x.empty(x.shape);
+    maxGradient.launch(x.shape, { x, largest, count, dy: gradOutput, dx });
+    return [dx];
+  },
+});
+
+/** The largest element along an axis, which disappears. Equal ones share the gradient. */
 export function max(x: Tensor, axis: number): Tensor {
   const over = new Set([normalizeAxis("max", axis, x.rank)]);
   if (x.shape[[...over][0]] === 0) {
     throw new RangeError(`max: expected a non-empty axis but found ${formatShape(x.shape)}`);
   }
-  return plain.max.reduce({ over: x.shape, to: kept(x, over) }, [x]).reshape(dropped(x, over));
+  return maxOp([x], over).reshape(dropped(x, over));
 }

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { backward, withoutGradient } from "../../engine/autograd.ts";
+import { defineOp } from "../../engine/op.ts";
 import { currentScope, scope, tidy } from "../../engine/scope.ts";
 import { type Tensor, tensor, zeros } from "../../engine/tensor.ts";
 import { deviceTest } from "../helpers/devices.ts";
@@ -107,6 +108,55 @@ deviceTest("a tape that is never walked dies with the outermost scope", ({ refer
   {
     using _step = scope();
     tidy(() => leaf(zeros(device, [1000])).exp().exp().sum());
+  }
+  assertEquals(device.memory.used, before);
+});
+
+deviceTest("a tape dies with the last tensor that it could be walked from, also within a scope that stays open", async (
+  { reference: device },
+) => {
+  using outer = scope();
+  const x = leaf(zeros(device, [1000]));
+  const before = device.memory.used;
+  const owned = outer.size;
+  for (let step = 0; step < 3; step++) {
+    using _step = scope();
+    const trunk = tidy(() => x.exp().exp());
+    const [loss, other] = [trunk.sum(), trunk.mul(2).sum()];
+    if (step === 1) backward([loss]);
+    if (step === 2) backward([loss, other]);
+  }
+  assertEquals(outer.size, owned, "what the scope around the loop owns");
+  assertEquals(device.memory.used, before + x.grad!.size * 4);
+  // exp(exp 0): one gradient of the loss, then one of the loss and two of the other.
+  const each = 4 * Math.E;
+  assert([...await x.grad!.data()].every((value) => Math.abs(value - each) < 1e-9));
+});
+
+deviceTest("the gradient of a leaf dies with the leaf", ({ reference: device }) => {
+  const before = device.memory.used;
+  {
+    using _step = scope();
+    leaf(zeros(device, [1000])).square().sum().backward();
+  }
+  assertEquals(device.memory.used, before);
+});
+
+deviceTest("a rule that throws leaves no gradient and no tape behind", ({ reference: device }) => {
+  const before = device.memory.used;
+  {
+    using _step = scope();
+    const x = leaf(zeros(device, [1000]));
+    const y = x.exp();
+    const broken = defineOp<readonly [Tensor]>({
+      name: "broken",
+      output: ([input]) => ({ shape: input.shape }),
+      run: ({ output }) => void output.fill(1),
+      gradient: () => {
+        throw new Error("broken rule");
+      },
+    });
+    assertThrows(() => y.exp().sum().add(broken([y]).sum()).backward(), Error, "broken rule");
   }
   assertEquals(device.memory.used, before);
 });

@@ -5,7 +5,7 @@ import { input, scalar } from "../../engine/kernel/language/expr.ts";
 import type { IndexedKernel, RowRecipe } from "../../engine/kernel/language/recipes.ts";
 import { findAdapter } from "../../engine/device/webgpu/adapter.ts";
 import { createWebGpuDevice, WebGpuDevice } from "../../engine/device/webgpu/device.ts";
-import { sizeClass } from "../../engine/device/webgpu/pool.ts";
+import { BufferPool, sizeClass } from "../../engine/device/webgpu/pool.ts";
 import { gpuTest, numbers } from "./webgpu_support.ts";
 
 const addScalar: RowRecipe = {
@@ -54,6 +54,64 @@ gpuTest("steps that ask alike get the same buffers, bind groups and memory", asy
   assertEquals(gpu.memory.peak, 0);
 });
 
+/** A GPU that only counts the bytes of its buffers. */
+function countingGpu() {
+  const counts = { bytes: 0, destroyed: 0 };
+  const gpu = {
+    limits: { maxStorageBufferBindingSize: 2 ** 31, maxBufferSize: 2 ** 31 },
+    pushErrorScope: () => {},
+    popErrorScope: () => Promise.resolve(null),
+    createBuffer: ({ size }: { readonly size: number }) => {
+      counts.bytes += size;
+      return { destroy: () => (counts.bytes -= size, counts.destroyed++) };
+    },
+  };
+  return { counts, gpu: gpu as unknown as GPUDevice }; // all of a GPU that the pool touches
+}
+
+Deno.test("free buffers of sizes that do not come back are given back; steps that ask alike destroy nothing", () => {
+  const { counts, gpu } = countingGpu();
+  let trims = 0;
+  const pool = new BufferPool(gpu, { onError: () => {}, beforeTrim: () => trims++, slack: 1 << 20 });
+  const step = (scale: number) => {
+    const buffers = [1, 2, 3, 4].map((factor) => pool.allocate(factor * scale));
+    const most = pool.memory.used;
+    buffers.forEach((buffer) => pool.free(buffer));
+    return most;
+  };
+  for (let i = 0; i < 5; i++) step(1 << 18);
+  assertEquals([trims, counts.destroyed], [0, 0]);
+  let most = 0;
+  for (let i = 0; i < 40; i++) {
+    most = Math.max(most, step((1 << 18) + i * 30_011));
+    assert(pool.memory.reserved <= 1.5 * most + (1 << 20), `${pool.memory.reserved} bytes for ${most} in use`);
+    assertEquals(counts.bytes, pool.memory.reserved);
+  }
+  assert(trims > 0 && counts.destroyed > 0);
+  const destroyed = counts.destroyed;
+  for (let i = 0; i < 5; i++) step((1 << 18) + 39 * 30_011);
+  assertEquals(counts.destroyed, destroyed);
+});
+
+gpuTest(
+  "a buffer that commands still use survives until they have run when the pool gives memory back",
+  async (gpu) => {
+    let expected = 0;
+    const total = gpu.allocate(4);
+    gpu.fill(total, 0, 4);
+    for (let i = 0; i < 6; i++) {
+      const large = gpu.allocate((12 + i) << 20);
+      gpu.fill(large, i, 4);
+      gpu.copy({ from: large, fromOffset: 0, to: total, toOffset: 0, length: 1 });
+      addTo(gpu, total, 1);
+      gpu.free(large);
+      expected = i + 1;
+    }
+    assertEquals((await gpu.download(total, "f32", 1))[0], expected);
+    assert(gpu.memory.reserved < 200 << 20, `${gpu.memory.reserved} bytes`);
+  },
+);
+
 gpuTest("more launches than the ring has slots each see their own numbers", async (gpu) => {
   const buffer = gpu.allocate(4);
   gpu.fill(buffer, 0, 4);
@@ -85,7 +143,7 @@ gpuTest("a launch that reads and writes one buffer through two bindings is refus
     buffers: [{ name: "from", dtype: "f32", access: "read" }, { name: "to", dtype: "f32", access: "write" }],
     sizes: [],
     lanes: 1,
-    body: (m, item, { buffers: [from, to] }) => m.store(to, item, m.load(from, item)),
+    body: (m, item, { buffers: [from, to] }) => m.store(to, item, from.load(item)),
   };
   const launch = { kernel, buffers: [buffer, buffer], sizes: [], items: 1 };
   assertThrows(() => gpu.indexed(launch), Error, "copy one: expected the buffer that is written");

@@ -34,6 +34,8 @@ export class KernelLauncher {
   readonly #addressOf: AddressOf;
   readonly #target: WasmTarget;
   readonly #compiled = new WeakMap<RowRecipe | ColumnRecipe | IndexedKernel, CompiledKernel>();
+  /** By their code: recipes that come to the same share a module, which threads keep for good. */
+  readonly #byCode = new Map<string, CompiledKernel>();
   #tasks = new Int32Array(1024);
   #taskWords = 0;
   #word = 0;
@@ -121,10 +123,15 @@ export class KernelLauncher {
     source: Source,
     compile: (source: Source, target: WasmTarget) => Uint8Array<ArrayBuffer>,
   ): CompiledKernel {
-    const module = this.#runtime.define(source.name, compile(source, this.#target));
-    const run = module.entries.get("run")?.run;
-    if (!run) throw new Error(`cpu: expected a function "run" in the kernel "${source.name}"`);
-    const kernel = { module, run, pace: FIRST_GUESS };
+    const code = compile(source, this.#target);
+    const key = textOf(code);
+    let kernel = this.#byCode.get(key);
+    if (!kernel) {
+      const module = this.#runtime.define(source.name, code);
+      const run = module.entries.get("run")?.run;
+      if (!run) throw new Error(`cpu: expected a function "run" in the kernel "${source.name}"`);
+      this.#byCode.set(key, kernel = { module, run, pace: FIRST_GUESS });
+    }
     this.#compiled.set(source, kernel);
     return kernel;
   }
@@ -189,6 +196,13 @@ export class KernelLauncher {
     }
     return this.#word++;
   }
+}
+
+/** Bytes as a string of as many characters: a key that is equal where the bytes are. */
+function textOf(bytes: Uint8Array): string {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 4096) text += String.fromCharCode(...bytes.subarray(at, at + 4096));
+  return text;
 }
 
 /** Whether a row can be shared between tasks: only where every column stands for itself. */

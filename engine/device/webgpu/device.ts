@@ -5,7 +5,7 @@
 
 import { DinogradError } from "../../errors.ts";
 import { BYTES_PER_ELEMENT, type DType, type TensorData } from "../../dtype.ts";
-import type { ColumnRecipe, IndexedKernel, RowRecipe } from "../../kernel/language/recipes.ts";
+import type { ColumnRecipe, RowRecipe } from "../../kernel/language/recipes.ts";
 import { COLUMN_THREADS, columnPart, columnProgram, joinColumns } from "../../kernel/wgsl/column.ts";
 import { INDEXED_THREADS, indexedProgram } from "../../kernel/wgsl/indexed.ts";
 import type { WgslProgram } from "../../kernel/wgsl/machine.ts";
@@ -20,10 +20,12 @@ import type {
   Device,
   DeviceMemory,
   Epilogue,
+  EpilogueDefinition,
   MatmulCall,
   TopKCall,
 } from "../device.ts";
 import type { ColumnLaunch, IndexedLaunch, RowLaunch } from "../launches.ts";
+import { memoize, memoizeByObject } from "../../memoize.ts";
 import { findAdapter, messageOf, platformGpu, type WebGpuAdapterInfo } from "./adapter.ts";
 import { checkBindings, checkLength, own } from "./checks.ts";
 import * as conv2d from "./conv2d.ts";
@@ -98,11 +100,23 @@ export class WebGpuDevice implements Device {
   readonly #recorder: Recorder;
   readonly #staging: Staging;
   readonly #params = new Params();
-  readonly #rowPrograms = new WeakMap<RowRecipe, Map<string, WgslProgram>>();
-  readonly #rowJoins = new WeakMap<RowRecipe, RowRecipe>();
-  readonly #columnPrograms = new WeakMap<ColumnRecipe, WgslProgram>();
-  readonly #indexedPrograms = new WeakMap<IndexedKernel, WgslProgram>();
-  readonly #gemmPrograms = new WeakMap<GemmSource, Map<object | string, WgslProgram>>();
+  /** Per recipe, by the threads of a row. */
+  readonly #rowProgram = memoizeByObject((recipe: RowRecipe) =>
+    memoize((threads: number, rows: number) => rowProgram(recipe, { threads, rows }))
+  );
+  readonly #rowPartsProgram = memoizeByObject((recipe: RowRecipe) =>
+    memoize((threads: number, rows: number) => rowPartsProgram(recipe, { threads, rows }))
+  );
+  readonly #rowJoin = memoizeByObject(joinRecipe);
+  readonly #columnProgram = memoizeByObject(columnProgram);
+  readonly #indexedProgram = memoizeByObject(indexedProgram);
+  /** Per source, without an epilogue and by epilogues. */
+  readonly #gemmProgram = memoizeByObject((source: GemmSource) => ({
+    plain: memoize((parts: boolean) => gemmProgram(source, { tiles: this.#tiles, parts })),
+    finished: memoizeByObject((epilogue: EpilogueDefinition) =>
+      gemmProgram(source, { tiles: this.#tiles, parts: false, epilogue: epilogueText(epilogue, 3) })
+    ),
+  }));
   #fused = false;
   #failure: DinogradError | undefined;
   #destroyed = false;
@@ -126,7 +140,13 @@ export class WebGpuDevice implements Device {
       }
     }, () => {});
     this.#ring = new UniformRing(gpu);
-    this.#pool = new BufferPool(gpu, fail);
+    this.#pool = new BufferPool(gpu, {
+      onError: fail,
+      beforeTrim: () => {
+        this.#recorder.flush();
+        this.pipelines.forgetGroups();
+      },
+    });
     // A program that does not compile makes errors wherever it is used: it is the one to tell of.
     this.pipelines = new Pipelines(gpu, this.#ring, (error) => this.#failure = error);
     this.#recorder = new Recorder(gpu, this.#ring, this.pipelines);
@@ -216,7 +236,7 @@ export class WebGpuDevice implements Device {
     if (rows === 0 || (columns === 0 && recipe.outputs.every(({ per }) => per === "element"))) return;
     if (columns >= LONG_ROW && isSplittable(recipe)) return this.#longRows(launch, rows);
     const { workgroup, grid } = planRows(recipe, rows, columns, this.info.software);
-    const program = this.#rowProgram(recipe, `${workgroup.threads}`, () => rowProgram(recipe, workgroup));
+    const program = this.#rowProgram(recipe)(workgroup.threads, workgroup.rows);
     const params = this.#params.reset().int(rows, columns, ...outer, ...strides.flat()).float(launch.scalars ?? []);
     this.#dispatch(program, [...launch.inputs, ...launch.outputs], params, grid);
   }
@@ -236,10 +256,9 @@ export class WebGpuDevice implements Device {
   indexed(launch: IndexedLaunch): void {
     const { kernel, items } = launch;
     if (items === 0) return;
-    let program = this.#indexedPrograms.get(kernel);
-    if (!program) this.#indexedPrograms.set(kernel, program = indexedProgram(kernel));
     const params = this.#params.reset().int(items, ...launch.sizes).float(launch.scalars ?? []);
-    this.#dispatch(program, launch.buffers, params, linearGrid(Math.ceil(items / INDEXED_THREADS)));
+    const workgroups = linearGrid(Math.ceil(items / INDEXED_THREADS));
+    this.#dispatch(this.#indexedProgram(kernel), launch.buffers, params, workgroups);
   }
 
   matmul(call: MatmulCall): void {
@@ -308,16 +327,14 @@ export class WebGpuDevice implements Device {
     const { recipe, columns, outer, strides, scalars = [] } = launch;
     const parts = Math.ceil(columns / ROW_PART);
     const { workgroup, grid } = planRows(recipe, rows, ROW_PART, this.info.software);
-    const program = this.#rowProgram(recipe, `parts ${workgroup.threads}`, () => rowPartsProgram(recipe, workgroup));
+    const program = this.#rowPartsProgram(recipe)(workgroup.threads, workgroup.rows);
     const between = recipe.reductions.map(() => this.#pool.allocate(rows * parts));
     const params = this.#params.reset().int(rows, columns, ...outer, ...strides.flat()).float(scalars);
     this.#dispatch(program, [...launch.inputs, ...between], params, [parts, grid[1], grid[2]]);
-    let join = this.#rowJoins.get(recipe);
-    if (!join) this.#rowJoins.set(recipe, join = joinRecipe(recipe));
     const contiguous = outer.map((_, axis) => outer.slice(axis + 1).reduce((product, size) => product * size, parts));
     this.row({
       ...launch,
-      recipe: join,
+      recipe: this.#rowJoin(recipe),
       inputs: [...launch.inputs, ...between],
       columns: parts,
       strides: [...strides, ...between.map(() => contiguous)],
@@ -325,22 +342,13 @@ export class WebGpuDevice implements Device {
     between.forEach((buffer) => this.#pool.free(buffer));
   }
 
-  #rowProgram(recipe: RowRecipe, variant: string, print: () => WgslProgram): WgslProgram {
-    let programs = this.#rowPrograms.get(recipe);
-    if (!programs) this.#rowPrograms.set(recipe, programs = new Map());
-    let program = programs.get(variant);
-    if (!program) programs.set(variant, program = print());
-    return program;
-  }
-
   #columns(launch: ColumnLaunch, output: Buffer, part: number, parts: number): void {
     const { recipe, outer, reduced, inner } = launch;
-    let program = this.#columnPrograms.get(recipe);
-    if (!program) this.#columnPrograms.set(recipe, program = columnProgram(recipe));
     const total = outer * parts * inner;
     const params = this.#params.reset().int(total, reduced, inner, part, parts, ...launch.strides.flat())
       .float(launch.scalars ?? []);
-    this.#dispatch(program, [...launch.inputs, output], params, linearGrid(Math.ceil(total / COLUMN_THREADS)));
+    const workgroups = linearGrid(Math.ceil(total / COLUMN_THREADS));
+    this.#dispatch(this.#columnProgram(recipe), [...launch.inputs, output], params, workgroups);
   }
 
   /** [outer, parts, inner] to [outer, inner]. */
@@ -383,7 +391,8 @@ export class WebGpuDevice implements Device {
     const { source, shape, splits, epilogue } = call;
     const { m, n, batches } = shape;
     if (m * n * batches === 0) return;
-    const program = this.#gemmProgram(source, splits > 1, epilogue);
+    const programs = this.#gemmProgram(source);
+    const program = epilogue ? programs.finished(epilogue.definition) : programs.plain(splits > 1);
     const params = this.#params.reset().int(...gemmParams(shape, this.#tiles, splits), ...call.params);
     const grid = linearGrid(params.ints[0]);
     const [a, b, out] = call.buffers;
@@ -392,18 +401,6 @@ export class WebGpuDevice implements Device {
     this.#dispatch(program, [a, b, between], params, grid);
     this.#joinColumns({ op: "sum", from: between, to: out, outer: 1, parts: splits, inner: m * n });
     this.#pool.free(between);
-  }
-
-  #gemmProgram(source: GemmSource, parts: boolean, epilogue: Epilogue | undefined): WgslProgram {
-    let programs = this.#gemmPrograms.get(source);
-    if (!programs) this.#gemmPrograms.set(source, programs = new Map());
-    const key = epilogue?.definition ?? (parts ? "parts" : "plain");
-    let program = programs.get(key);
-    if (!program) {
-      const text = epilogue && epilogueText(epilogue.definition, 3);
-      programs.set(key, program = gemmProgram(source, { tiles: this.#tiles, parts, epilogue: text }));
-    }
-    return program;
   }
 
   #dispatch(program: WgslProgram, buffers: readonly Buffer[], params: Params, workgroups: Workgroups): void {

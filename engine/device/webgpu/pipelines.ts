@@ -27,6 +27,8 @@ export class Pipelines {
   readonly #ring: UniformRing;
   readonly #onError: (error: DinogradError) => void;
   readonly #programs = new WeakMap<WgslProgram, CompiledProgram>();
+  /** By their text: programs that come to the same are compiled once. */
+  readonly #byText = new Map<string, CompiledProgram>();
   readonly #layouts = new Map<string, { group: GPUBindGroupLayout; pipeline: GPUPipelineLayout }>();
   readonly #groups = new Map<string, GPUBindGroup>();
   readonly #checks = new Set<Promise<void>>();
@@ -41,7 +43,12 @@ export class Pipelines {
 
   get(program: WgslProgram): CompiledProgram {
     let compiled = this.#programs.get(program);
-    if (!compiled) this.#programs.set(program, compiled = this.#compile(program));
+    if (!compiled) {
+      const key = `${program.access.join()} ${program.text}`;
+      compiled = this.#byText.get(key) ?? this.#compile(program);
+      this.#byText.set(key, compiled);
+      this.#programs.set(program, compiled);
+    }
     return compiled;
   }
 
@@ -60,6 +67,11 @@ export class Pipelines {
       this.#groups.set(key, group);
     }
     return group;
+  }
+
+  /** Drops all bind groups, some of which hold buffers that are about to go. */
+  forgetGroups(): void {
+    this.#groups.clear();
   }
 
   /** Resolves when every program compiled so far has been checked. */

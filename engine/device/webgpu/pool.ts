@@ -2,6 +2,11 @@
  * Device memory. Buffers come in size classes, four to a power of two, and a freed buffer serves the next request of
  * its class. The pool hands out the lowest-numbered free one: then every training step, which asks for the same sizes
  * in the same order, gets the same buffers, and the bind groups made for them in the first step serve all others.
+ *
+ * Where sizes keep changing, as in training at several scales, free buffers of other classes would add up. So before the pool
+ * takes more from the GPU, it gives back the buffers that have been free for longest, until those that remain hold at most
+ * half of what is in use. A GPU tells that its memory is exhausted only when commands that use the buffer may be on their way,
+ * too late for another try; hence the slack is bounded beforehand.
  */
 
 import { DinogradError } from "../../errors.ts";
@@ -16,6 +21,8 @@ export class GpuBuffer implements Buffer {
   inUse = true;
   /** The number of the last recording (see `recorder.ts`) that uses it. */
   recording = -1;
+  /** When it was last freed, counted in frees. */
+  freed = 0;
 
   constructor(readonly id: number, readonly gpu: GPUBuffer, readonly bytes: number) {}
 
@@ -31,21 +38,33 @@ export function sizeClass(bytes: number): number {
   return Math.ceil(bytes / (power / 4)) * (power / 4);
 }
 
+export interface PoolOptions {
+  /** Told of what went wrong after the fact. */
+  readonly onError: (error: DinogradError) => void;
+  /** Called before buffers are destroyed: nothing that is recorded may still wait for submission. */
+  readonly beforeTrim: () => void;
+  /** Free buffers of so many bytes are kept in any case. Default 64 MiB. */
+  readonly slack?: number;
+}
+
+const SLACK = 64 << 20;
+
 export class BufferPool {
   readonly #device: GPUDevice;
   readonly #limit: number;
-  readonly #onError: (error: DinogradError) => void;
+  readonly #options: PoolOptions;
   /** Free buffers by class, highest number first, so that `pop` gives the lowest. */
   readonly #free = new Map<number, GpuBuffer[]>();
   #next = 0;
   #used = 0;
   #peak = 0;
   #reserved = 0;
+  #frees = 0;
 
-  constructor(device: GPUDevice, onError: (error: DinogradError) => void) {
+  constructor(device: GPUDevice, options: PoolOptions) {
     this.#device = device;
     this.#limit = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
-    this.#onError = onError;
+    this.#options = options;
   }
 
   get memory(): DeviceMemory {
@@ -80,6 +99,7 @@ export class BufferPool {
   free(buffer: GpuBuffer): void {
     if (!buffer.inUse) throw new Error(`free: expected an allocated buffer but buffer ${buffer.id} is free already`);
     buffer.inUse = false;
+    buffer.freed = ++this.#frees;
     this.#used -= buffer.bytes;
     let free = this.#free.get(buffer.bytes);
     if (!free) this.#free.set(buffer.bytes, free = []);
@@ -92,13 +112,32 @@ export class BufferPool {
     free.splice(low, 0, buffer);
   }
 
+  /** Gives buffers back, those first that have been free for longest, where more are free than the slack allows. */
+  #trim(needed: number): void {
+    const allowed = Math.max(this.#options.slack ?? SLACK, (this.#used + needed) / 2);
+    let free = this.#reserved - this.#used;
+    if (free <= allowed) return;
+    this.#options.beforeTrim();
+    const oldest = [...this.#free.values()].flat().sort((a, b) => a.freed - b.freed);
+    for (const buffer of oldest) {
+      if (free <= allowed) return;
+      const same = this.#free.get(buffer.bytes)!; // it was found in this list
+      same.splice(same.indexOf(buffer), 1);
+      buffer.gpu.destroy();
+      free -= buffer.bytes;
+      this.#reserved -= buffer.bytes;
+    }
+  }
+
   #create(size: number): GpuBuffer {
+    this.#trim(size);
     this.#device.pushErrorScope("out-of-memory");
     const gpu = this.#device.createBuffer({ size, usage: STORAGE | COPY_SRC | COPY_DST });
     const reserved = this.#reserved += size;
     this.#device.popErrorScope().then((error) => {
       if (!error) return;
-      this.#onError(new DinogradError("device", `webgpu: out of GPU memory at ${reserved} bytes: ${messageOf(error)}`));
+      const what = `out of GPU memory at ${reserved} bytes, of which ${this.#used} are in use`;
+      this.#options.onError(new DinogradError("device", `webgpu: ${what}: ${messageOf(error)}`));
     }, () => {/* The device is gone, which is reported elsewhere. */});
     return new GpuBuffer(this.#next++, gpu, size);
   }
