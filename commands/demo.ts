@@ -31,11 +31,13 @@ interface Scale {
   readonly saveEvery: number;
   /** The second run is killed after so many steps of its first epoch. */
   readonly killAfter: number;
+  /** A shorter run than the preset's needs a shorter warm-up. */
+  readonly warmup: number;
 }
 
-const FULL: Scale = { images: 800, valImages: 60, epochs: 6, saveEvery: 20, killAfter: 70 };
+const FULL: Scale = { images: 800, valImages: 60, epochs: 6, saveEvery: 20, killAfter: 70, warmup: 100 };
 /** For tests and for the impatient: the same events, nothing learned. */
-const QUICK: Scale = { images: 24, valImages: 8, epochs: 2, saveEvery: 1, killAfter: 2 };
+const QUICK: Scale = { images: 24, valImages: 8, epochs: 2, saveEvery: 1, killAfter: 2, warmup: 2 };
 
 /** A file that tells a folder made by the demo, which the next one may replace, from any other. */
 const MARKER = "demo.json";
@@ -213,9 +215,10 @@ class Demo {
 
   #trainCommand(outputDir: string): string[] {
     const { data } = this.#paths;
-    const where = ["--coco_path", data, "--output_dir", outputDir];
-    // A shorter run than the preset's needs a shorter warm-up.
-    const options = ["--options", `epochs=${this.#scale.epochs}`, "warmup_steps=100"];
+    // The runs are compared after their first epoch.
+    const where = ["--coco_path", data, "--output_dir", outputDir, "--keep_checkpoints", "all"];
+    const { epochs, warmup } = this.#scale;
+    const options = ["--options", `epochs=${epochs}`, `warmup_steps=${warmup}`];
     return ["train", "-c", "cards", ...where, ...options, "--seed", "1"];
   }
 

@@ -1,20 +1,13 @@
 /** `prune`: removes old bundles of a folder, never the last sound one. */
 import type { Command } from "commander";
-import {
-  listBundles,
-  lockFolder,
-  planPrune,
-  pruneFolder,
-  type PruneRules,
-  stateField,
-  type StateValue,
-} from "../checkpoint/mod.ts";
+import { listBundles, lockFolder, planPrune, pruneFolder, type PruneRules } from "../checkpoint/mod.ts";
+import { AUTO_RULES, latestAp } from "../detector/train/records/kept_bundles.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { integerFlag, type Verb } from "./shared/command.ts";
 import { isFolder } from "./shared/files.ts";
 
 interface PruneFlags {
-  readonly last: number;
+  readonly last?: number;
   readonly best?: number;
   readonly every?: number;
   readonly dry_run?: true;
@@ -25,7 +18,7 @@ export const pruneVerb: Verb<PruneFlags> = {
   define(command: Command): void {
     command
       .argument("<folder>", "an output folder")
-      .option("--last <n>", "keep the last n", integerFlag({ min: 1 }), 1)
+      .option("--last <n>", "keep the last n (default: 1)", integerFlag({ min: 1 }))
       .option("--best <n>", "also keep the n with the best AP", integerFlag({ min: 0 }))
       .option("--every <n>", "also keep those of every n-th epoch", integerFlag({ min: 1 }))
       .option("--dry_run", "say what would be removed and remove nothing")
@@ -36,12 +29,7 @@ export const pruneVerb: Verb<PruneFlags> = {
     if (!await isFolder(folder)) {
       throw new DinogradError("usage", `prune: expected a folder but found none at ${folder}`);
     }
-    const rules: PruneRules = {
-      last: flags.last,
-      metricOf: latestAp,
-      ...(flags.best !== undefined ? { best: flags.best } : {}),
-      ...(flags.every !== undefined ? { every: flags.every } : {}),
-    };
+    const rules = rulesOf(flags);
     const plan = flags.dry_run
       ? planPrune((await listBundles(folder)).bundles, rules)
       : await pruneLocked(folder, rules);
@@ -52,16 +40,18 @@ export const pruneVerb: Verb<PruneFlags> = {
   },
 };
 
+/** Without a rule of its own it keeps what a training keeps by itself. */
+function rulesOf({ last, best, every }: PruneFlags): PruneRules {
+  if (last === undefined && best === undefined && every === undefined) return AUTO_RULES;
+  return {
+    last: last ?? 1,
+    metricOf: latestAp,
+    ...(best !== undefined ? { best } : {}),
+    ...(every !== undefined ? { every } : {}),
+  };
+}
+
 async function pruneLocked(folder: string, rules: PruneRules) {
   await using _lock = await lockFolder(folder);
   return await pruneFolder(folder, rules);
-}
-
-/** AP of the epoch a bundle was written after: the first of the twelve numbers in the last entry of its history. */
-export function latestAp(state: StateValue): number | undefined {
-  const history = stateField(state, "history");
-  const last = Array.isArray(history) ? history.at(-1) : undefined;
-  const numbers = stateField(last, "test_coco_eval_bbox");
-  const ap = Array.isArray(numbers) ? numbers[0] : undefined;
-  return typeof ap === "number" ? ap : undefined;
 }

@@ -212,6 +212,7 @@ export function planPrune(bundles: readonly BundleFile[], rules: PruneRules): Pr
     .filter((entry): entry is { file: BundleFile; metric: number } =>
       entry.metric !== undefined && !Number.isNaN(entry.metric)
     )
+    .reverse() // of equal ones the first counts, as for a training's best
     .sort((a, b) => b.metric - a.metric)
     .slice(0, rules.best ?? 0)
     .map(({ file }) => file);

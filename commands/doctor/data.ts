@@ -5,6 +5,7 @@ import { type CocoDataset, openDataset, readImage } from "../../detector/data/mo
 import type { StateReader } from "../../detector/train/records/bundle_state.ts";
 import { compareSplit } from "../../detector/train/proof/data_record.ts";
 import { reportSmallImages, SMALL_IMAGE_REMEDY } from "../../detector/train/start/image_sizes.ts";
+import { scheduleNotes } from "../../detector/train/schedule_notes.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { asFinding, type Finding, fine, odd, wrong } from "./findings.ts";
 
@@ -45,7 +46,7 @@ export async function checkSplit(
         `SHA-256 ${hash}…`,
     ),
   ];
-  if (config) findings.push(...fitsModel(dataset, config));
+  if (config) findings.push(...fitsModel(dataset, config), ...(split === "train" ? fitsRun(dataset, config) : []));
   for (const { text, categories } of recorded ? compareSplit(recorded, dataset, split) : []) {
     if (categories) {
       const remedy = `${SAME_DATA}, or start from the weights with --pretrain_model_path (and --class_map)`;
@@ -76,6 +77,17 @@ async function tooSmall(dataset: CocoDataset, config: DinoConfig): Promise<Findi
   if (report === undefined) return [];
   if (report.isCertain) return [wrong("images", report.text, { kind: "config", remedy: SMALL_IMAGE_REMEDY })];
   return [odd("images", `${report.text}, unless a larger image of its batch pads it`, SMALL_IMAGE_REMEDY)];
+}
+
+/** Whether there is a batch, and whether the run is long enough for its schedule. */
+function fitsRun({ length, annotationFile }: CocoDataset, config: DinoConfig): Finding[] {
+  const stepsPerEpoch = Math.floor(length / config.batch_size);
+  if (stepsPerEpoch === 0) {
+    const text = `train: ${annotationFile}: ${counted(length, "image")}, fewer than one batch of ${config.batch_size}`;
+    return [wrong("data", text, { kind: "data", remedy: "choose a smaller batch_size" })];
+  }
+  const remedy = "nothing, if that is meant: the run would start";
+  return scheduleNotes(config, { stepsPerEpoch }).map((note) => odd("config", note, remedy));
 }
 
 function degenerate(dataset: CocoDataset): Finding[] {

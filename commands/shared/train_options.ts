@@ -4,6 +4,7 @@ import {
   checkConfigKeys,
   EVAL_DEFAULTS,
   type EvalOptions,
+  type KeepCheckpoints,
   parseOptions,
   type RunUi,
   TRAIN_DEFAULTS,
@@ -20,6 +21,7 @@ import {
   integerFlag,
   nameList,
   numberFlag,
+  UnfitValue,
 } from "./command.ts";
 import { chooseConfig } from "./config_choice.ts";
 import { addOfficialFlags, checkOfficialFlags, type OfficialFlags } from "./official_flags.ts";
@@ -46,7 +48,7 @@ export interface TrainFlags extends ConfigFlags, ComputeFlags, OfficialFlags {
   readonly class_map?: string;
   readonly save_every_steps?: number;
   readonly save_every_minutes?: number;
-  readonly keep_checkpoints?: number;
+  readonly keep_checkpoints?: KeepCheckpoints;
   readonly strict_resume?: true;
   readonly resume_check: boolean;
   readonly dry_run?: true;
@@ -86,7 +88,12 @@ export function defineTrainFlags(command: Command): void {
     .option("--class_map <file>", "JSON file that renames classes on the way from the checkpoint")
     .option("--save_every_steps <n>", "also save every n steps", integerFlag({ min: 1 }))
     .option("--save_every_minutes <n>", "also save every n minutes", numberFlag({ min: 0 }))
-    .option("--keep_checkpoints <n>", "keep the last n numbered checkpoints", integerFlag({ min: 1 }))
+    .option(
+      "--keep_checkpoints <n>",
+      "numbered checkpoints that stay: the last n, all, or auto: the last, the best and every tenth (default: auto, or " +
+        "what the resumed run kept)",
+      keepFlag,
+    )
     .option("--strict_resume", "a resumed run that differs from the recorded one is an error")
     .option("--no-resume_check", "do not compare the first losses after resuming with the recorded ones")
     .option("--dry_run", "print the whole plan and compute nothing")
@@ -94,6 +101,12 @@ export function defineTrainFlags(command: Command): void {
     .option("--json", "print results as JSON");
   addComputeFlags(command);
   addOfficialFlags(command);
+}
+
+function keepFlag(text: string): KeepCheckpoints {
+  if (text === "auto" || text === "all") return text;
+  if (/^\d+$/.test(text) && Number(text) >= 1) return Number(text);
+  throw new UnfitValue("auto, all or an integer of at least 1");
 }
 
 /** What training is asked to do. @throws DinogradError("usage") where flags contradict each other. */

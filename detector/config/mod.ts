@@ -45,6 +45,7 @@ export {
   EVAL_DEFAULTS,
   type EvalOptions,
   type Given,
+  type KeepCheckpoints,
   TRAIN_DEFAULTS,
   type TrainOptions,
 } from "./run_options.ts";

@@ -27,6 +27,12 @@ export interface ConfigChoice {
   readonly configChanges: ConfigObject;
 }
 
+/**
+ * Which numbered bundles of a run stay: the last so many, "all", or "auto": the last, the best and that of every tenth
+ * epoch, and all where `save_checkpoint_interval` is more than 1.
+ */
+export type KeepCheckpoints = number | "auto" | "all";
+
 /** What `train` is asked for; each is a flag of the command line. */
 export interface TrainOptions extends ComputeOptions, ConfigChoice {
   /** Folder for bundles and logs; empty for no saving. */
@@ -58,8 +64,8 @@ export interface TrainOptions extends ComputeOptions, ConfigChoice {
   readonly saveEverySteps: number | null;
   /** Also save when so many minutes have passed since the last save, or null. */
   readonly saveEveryMinutes: number | null;
-  /** Older numbered checkpoints to keep, or null for all. */
-  readonly keepCheckpoints: number | null;
+  /** Which numbered bundles stay, or null for what the resumed run has kept so far, and "auto" where it begins. */
+  readonly keepCheckpoints: KeepCheckpoints | null;
   /** A resumed run that differs from the recorded one is an error. */
   readonly strictResume: boolean;
   /** Compare the first losses after resuming with the recorded ones. */

@@ -6,7 +6,13 @@
 import type { StateValue } from "../../checkpoint/mod.ts";
 import { DryDevice } from "../../engine/device/dry.ts";
 import { DinogradError } from "../../engine/errors.ts";
-import { type DinoConfig, formatJsonConfig, type RunUi, type TrainOptions } from "../config/mod.ts";
+import {
+  type DinoConfig,
+  formatJsonConfig,
+  type KeepCheckpoints,
+  type RunUi,
+  type TrainOptions,
+} from "../config/mod.ts";
 import { Loader, openDataset } from "../data/mod.ts";
 import { evaluationLoader } from "../eval/evaluation_loader.ts";
 import { openDevice } from "../../engine/device/open.ts";
@@ -14,7 +20,9 @@ import { dataRecord, type RunData } from "./proof/data_record.ts";
 import { probeDigest } from "./proof/probe.ts";
 import type { ResumePoint } from "./start/common.ts";
 import { arithmeticOf, recordedCocoPath, requireSameCategories, RunCheck } from "./proof/circumstances.ts";
+import { showKeep } from "./records/kept_bundles.ts";
 import { runFiles } from "./records/run_files.ts";
+import { scheduleNotes } from "./schedule_notes.ts";
 import { TrainingSession } from "./session.ts";
 import { requireLargeImages } from "./start/image_sizes.ts";
 import { openStart } from "./start/open.ts";
@@ -28,6 +36,8 @@ export interface RunParts {
   readonly sets: RunData;
   readonly loaders: RunLoaders;
   readonly check: RunCheck;
+  /** Which numbered bundles stay. */
+  readonly keep: KeepCheckpoints;
   /** The bundle whose run goes on as it was, or null. */
   readonly resumedFrom: string | null;
   /** The data's folder as an absolute path. */
@@ -67,6 +77,9 @@ export async function openRunParts(options: TrainOptions, ui: RunUi): Promise<Ru
   plan.show(ui);
   ui.say(`device: ${device.description}`);
   ui.say(`learning rate: ${session.rates.description}`);
+  for (const note of scheduleNotes(config, session)) ui.warn(note);
+  const keep = options.keepCheckpoints ?? start.keptSoFar ?? "auto";
+  showKeep(keep, { interval: config.save_checkpoint_interval, ui });
   if (options.dryRun) session.progress = plan.progress;
   else await plan.apply();
   const check = await RunCheck.prepare({ session, point: options.dryRun ? null : point, data: sets, options, ui });
@@ -74,7 +87,7 @@ export async function openRunParts(options: TrainOptions, ui: RunUi): Promise<Ru
     runFiles.writeText(runFiles.join(options.outputDir, "config.json"), formatJsonConfig(config));
   }
   opening.move(); // from here on `closeRunParts` does it
-  return { options, ui, session, sets, loaders, check, resumedFrom: point?.path ?? null, cocoPath };
+  return { options, ui, session, sets, loaders, check, keep, resumedFrom: point?.path ?? null, cocoPath };
 }
 
 /** The data of a run: where it is told to be, or where it was. */
@@ -119,7 +132,7 @@ function openLoaders(
 }
 
 /** A run's circumstances: noted in bundles, left out of digests. */
-export async function runtimeRecord({ session, options, cocoPath }: RunParts): Promise<StateValue> {
+export async function runtimeRecord({ session, options, cocoPath, keep }: RunParts): Promise<StateValue> {
   const { device, model, config } = session;
   return {
     saved: new Date().toISOString(),
@@ -128,6 +141,7 @@ export async function runtimeRecord({ session, options, cocoPath }: RunParts): P
     workers: options.numWorkers,
     note: options.note,
     finite: true, // every number of the bundle: no other is written
+    keep_checkpoints: keep,
     probe: await probeDigest(model, config),
   };
 }

@@ -116,7 +116,7 @@ class Run {
       folder: options.outputDir,
       compress: true,
       interval: session.config.save_checkpoint_interval,
-      keep: options.keepCheckpoints,
+      keep: parts.keep,
       runtime: () => runtimeRecord(parts),
       warn: (line) => ui.warn(line),
     });

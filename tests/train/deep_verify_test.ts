@@ -1,7 +1,7 @@
 /** `verify --deep`: a bundle is trained again from the one before; and what else is promised of a real run's bundles. */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { type BundleContent, listBundles, readBundle, type StateValue, writeBundle } from "../../checkpoint/mod.ts";
-import { latestAp } from "../../commands/prune.ts";
+import { latestAp } from "../../detector/train/records/kept_bundles.ts";
 import { DEFAULT_SEED } from "../../detector/config/run_options.ts";
 import { Sampler } from "../../detector/data/mod.ts";
 import { StateReader } from "../../detector/train/records/bundle_state.ts";

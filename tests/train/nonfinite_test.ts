@@ -192,7 +192,7 @@ Deno.test("an evaluation whose outputs are not finite names step, images, weight
 
 Deno.test("a state that is not finite is not written over one that is", () =>
   inFolder(async (folder) => {
-    const saver = new Saver({ folder, interval: 1, keep: null, compress: false, runtime: () => null, warn: () => {} });
+    const saver = new Saver({ folder, interval: 1, keep: "all", compress: false, runtime: () => null, warn: () => {} });
     const session = (step: number, number: number) => ({
       progress: { epoch: step, step, samples: 0, phase: "train" as const },
       best: { regular: NO_BEST, ema: NO_BEST },

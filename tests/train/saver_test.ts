@@ -6,7 +6,7 @@ import type { Progress } from "../../detector/train/progress.ts";
 import { patientFiles, runFiles } from "../../detector/train/records/run_files.ts";
 import { RunLog } from "../../detector/train/records/run_log.ts";
 import { type SavedSession, Saver } from "../../detector/train/records/saver.ts";
-import type { TrainOptions } from "../../detector/config/mod.ts";
+import type { KeepCheckpoints, TrainOptions } from "../../detector/config/mod.ts";
 import { train } from "../../detector/train/trainer.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { systemError } from "../checkpoint/memory_files.ts";
@@ -54,11 +54,14 @@ interface Setup {
   bundles(): Promise<Record<string, number | undefined>>;
 }
 
-async function withSaver(options: { interval?: number; keep?: number }, body: (setup: Setup) => Promise<void>) {
+async function withSaver(
+  options: { interval?: number; keep?: KeepCheckpoints },
+  body: (setup: Setup) => Promise<void>,
+) {
   const folder = await Deno.makeTempDir();
   const disk = new Disk();
   const warnings: string[] = [];
-  const { interval = 100, keep = null } = options;
+  const { interval = 100, keep = "all" } = options;
   const saver = new Saver({
     ...{ folder, interval, keep, compress: false, retryAfter: 0, layer: disk },
     runtime: () => null,

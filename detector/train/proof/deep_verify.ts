@@ -101,7 +101,8 @@ async function bundleBefore(path: string, target: Progress): Promise<string> {
   if (before) return before.path;
   throw new DinogradError(
     "usage",
-    `verify --deep: expected a bundle before ${path} in its folder but found none; --from FILE names one elsewhere`,
+    `verify --deep: expected a bundle before ${path} in its folder but found none; --from FILE names one elsewhere, and ` +
+      "--keep_checkpoints all keeps every one of a run",
   );
 }
 

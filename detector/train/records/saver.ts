@@ -25,7 +25,9 @@ import {
   writeBundle,
 } from "../../../checkpoint/mod.ts";
 import { DinogradError } from "../../../engine/errors.ts";
+import type { KeepCheckpoints } from "../../config/mod.ts";
 import type { Progress } from "../progress.ts";
+import { keepRules } from "./kept_bundles.ts";
 import { type RunFiles, runFiles } from "./run_files.ts";
 import type { TrainingSession } from "../session.ts";
 
@@ -44,8 +46,8 @@ export interface SaverOptions {
   readonly compress: boolean;
   /** A numbered bundle every so many epochs. */
   readonly interval: number;
-  /** How many numbered bundles stay; null for all. */
-  readonly keep: number | null;
+  /** Which numbered bundles stay. */
+  readonly keep: KeepCheckpoints;
   /** Circumstances to note in a bundle. */
   readonly runtime: () => StateValue | Promise<StateValue>;
   readonly warn: (line: string) => void;
@@ -204,11 +206,12 @@ export class Saver {
 
   /** Removes old numbered bundles; later ones, of a run that was taken back, are not this run's to judge. */
   async #prune(step: number): Promise<void> {
-    const { folder, keep } = this.#options;
-    if (keep === null) return;
+    const { folder, keep, interval } = this.#options;
+    const rules = keepRules(keep, { interval });
+    if (rules === null) return;
     const { bundles } = await listBundles(folder);
     const numbered = bundles.filter(({ name, progress }) => isNumbered(name) && progress <= step);
-    const { remove } = planPrune(numbered, { last: keep, protect: () => false });
+    const { remove } = planPrune(numbered, { ...rules, protect: () => false });
     for (const path of remove) this.#forgive(() => this.#files.remove(path));
   }
 

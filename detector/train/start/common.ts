@@ -5,7 +5,7 @@
 
 import { DinogradError } from "../../../engine/errors.ts";
 import type { Module } from "../../../engine/nn/module.ts";
-import type { DinoConfig, RunUi } from "../../config/mod.ts";
+import type { DinoConfig, KeepCheckpoints, RunUi } from "../../config/mod.ts";
 import { counted } from "../../counted.ts";
 import { type ClassMap, parseClassMap } from "../../weights/mod.ts";
 import type { Progress } from "../progress.ts";
@@ -27,6 +27,8 @@ export interface Start extends AsyncDisposable {
   readonly freeze: readonly string[];
   /** The bundle whose run goes on as it was; null where something is different from then on. */
   readonly point: ResumePoint | null;
+  /** Which numbered bundles its run has kept so far; null where it begins, or where a file tells nothing of it. */
+  readonly keptSoFar: KeepCheckpoints | null;
   /**
    * Decides what happens to every key.
    * @throws DinogradError where the start does not fit the session

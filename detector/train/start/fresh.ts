@@ -44,6 +44,7 @@ export async function openFreshStart(options: TrainOptions, ui: RunUi): Promise<
     seed: options.seed ?? DEFAULT_SEED,
     freeze: options.freeze,
     point: null,
+    keptSoFar: null,
     plan: (session) => {
       session.overrides = overrideRecords(overridden, 0);
       return Promise.resolve(planFresh(session, { options, files }));

@@ -20,6 +20,7 @@ import { openWeights } from "../../weights/mod.ts";
 import { stumbleOf } from "../records/stumble.ts";
 import { openBundleRecord } from "./bundle_record.ts";
 import { openOfficialRecord } from "./official_record.ts";
+import { recordedKeep } from "../records/kept_bundles.ts";
 import { planResume } from "./plan.ts";
 import { settleConfig } from "./settle_config.ts";
 import type { Start } from "./common.ts";
@@ -149,6 +150,7 @@ export async function openResume(path: string, options: TrainOptions, ui: RunUi)
     seed: settleSeed(record.seed, options.seed, { exact, ui }),
     freeze,
     point: isSame ? { path, content: { state: record.state } } : null,
+    keptSoFar: record.kind === "bundle" ? recordedKeep({ ...record.state }, path) : null,
     plan: (session) => planResume(session, { record, exact, overridden, options }),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
