@@ -1,6 +1,5 @@
 /** `average`: the mean of the weights of several bundles, as a bundle to evaluate, detect with or fine-tune from. */
 import type { Command } from "commander";
-import { resolve } from "@std/path";
 import {
   averageBundles,
   describeNonfinite,
@@ -12,6 +11,7 @@ import {
   writeBundle,
 } from "../checkpoint/mod.ts";
 import { counted } from "../detector/counted.ts";
+import { refuseOverwriting } from "../detector/data/same_file.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { refuseOtherFormats } from "./shared/any_checkpoint.ts";
 import { refuseTrainingState, weightsState } from "./shared/checkpoint_view.ts";
@@ -36,12 +36,7 @@ export const averageVerb: Verb<AverageFlags> = {
     if (args.length < 2) {
       throw new DinogradError("usage", `average: expected two or more bundles but found ${args.length}`);
     }
-    if (args.some((path) => isSameFile(path, flags.out))) {
-      throw new DinogradError(
-        "usage",
-        `average: expected --out to be another file but found ${flags.out} among the bundles`,
-      );
-    }
+    await refuseOverwriting("average: --out", { outputs: [flags.out], inputs: args });
     await refuseTrainingState(flags.out, "average");
     if (!/\.dino$/i.test(flags.out)) {
       throw new DinogradError("usage", `average: expected --out to be a .dino file but found ${flags.out}`);
@@ -72,8 +67,6 @@ export const averageVerb: Verb<AverageFlags> = {
     );
   },
 };
-
-const isSameFile = (one: string, other: string) => resolve(one) === resolve(other);
 
 /** A run's bundles bear several names, and before and after an evaluation the weights are the same: a pattern takes all. */
 async function warnOfEqualWeights(paths: readonly string[], prefix: string, terminal: Terminal): Promise<void> {

@@ -1,6 +1,5 @@
 /** `convert`: weights from one format of checkpoint to another: .pth (read only), .safetensors, .dino. */
 import type { Command } from "commander";
-import { resolve } from "@std/path";
 import {
   describeNonfinite,
   findNonfinite,
@@ -14,6 +13,7 @@ import {
 } from "../checkpoint/mod.ts";
 import { type ConfigObject, isConfigKey, resolveConfig } from "../detector/config/mod.ts";
 import { counted } from "../detector/counted.ts";
+import { refuseOverwriting } from "../detector/data/same_file.ts";
 import { CLASSES_METADATA, CONFIG_METADATA } from "../detector/weights/safetensors_metadata.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { type AnyCheckpoint, openAnyCheckpoint } from "./shared/any_checkpoint.ts";
@@ -41,9 +41,7 @@ export const convertVerb: Verb<ConvertFlags> = {
         `convert: expected a .safetensors or .dino file to write but found ${to} (PyTorch files are read only)`,
       );
     }
-    if (resolve(from) === resolve(to)) {
-      throw new DinogradError("usage", `convert: expected another file to write but found the source, ${from}`);
-    }
+    await refuseOverwriting("convert", { outputs: [to], inputs: [from] });
     await refuseTrainingState(to, "convert");
     await using source = await openAnyCheckpoint(from);
     const names = weightNames(source, flags.ema === true);

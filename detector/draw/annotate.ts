@@ -39,13 +39,16 @@ interface Rectangle {
   readonly height: number;
 }
 
+/** What the name of an annotated image ends with. */
+export const ANNOTATED_EXTENSION = "jpg";
+
 /** Draws detections, the best on top, and encodes the result. */
 export async function annotateImage(
   image: Image,
   detections: readonly DrawnDetection[],
 ): Promise<AnnotatedFile> {
   const drawn = await drawDetections(image, detections);
-  return { bytes: await encodeJpeg(drawn), extension: "jpg", scale: drawn.width / image.width };
+  return { bytes: await encodeJpeg(drawn), extension: ANNOTATED_EXTENSION, scale: drawn.width / image.width };
 }
 
 /** An image with its detections, ready to be written. */

@@ -9,7 +9,8 @@ import { EVAL_DEFAULTS, type EvalOptions, type Given, type RunUi } from "../conf
 import { withDefaults } from "../config/run_options.ts";
 import { completeUi } from "../config/run_ui.ts";
 import { counted } from "../counted.ts";
-import { makeFolder, writeBytes } from "../data/data_files.ts";
+import { listFolder, makeFolder, writeBytes } from "../data/data_files.ts";
+import { refuseOverwriting } from "../data/same_file.ts";
 import { type CocoDataset, openDataset } from "../data/mod.ts";
 import type { CocoDetection } from "./mod.ts";
 import { detectDataset } from "./detect_dataset.ts";
@@ -22,6 +23,9 @@ import { RunLog } from "../train/records/run_log.ts";
 
 /** Batches after which `--debug` stops, as in the official code. */
 const DEBUG_BATCHES = 15;
+
+/** What may be written to the output folder. */
+const RESULTS = ["eval.json", "log.txt", "results.json", "results0.json"];
 
 /**
  * Evaluates a checkpoint on the validation images of a data set, or, with `test`, detects on its test images. Results
@@ -50,6 +54,7 @@ export async function evaluateCheckpoint(
   checkResults(options, ui);
   const dataset = await openDataset(options.cocoPath, options.test ? "test" : "val");
   await checkCheckpoint(options.checkpoint, options);
+  await refuseLosses(options, dataset);
   // Before hours of work for them.
   await using _folder = options.outputDir === "" ? null : await makeFolder(options.outputDir);
   await using _report = options.report === "" ? null : await makeFolder(options.report);
@@ -74,6 +79,20 @@ function checkResults({ outputDir, test, saveResults, report, perClass, json }: 
   const idle = [saveResults && "--save_results", report !== "" && "--report", perClass && "--per_class"]
     .filter((flag) => typeof flag === "string");
   if (test && idle.length > 0) ui.warn(`--test evaluates nothing: ${idle.join(" and ")} without effect`);
+}
+
+/** Nothing that is read may be replaced by results, by whatever names and links. */
+async function refuseLosses({ outputDir, report, checkpoint }: EvalOptions, dataset: CocoDataset): Promise<void> {
+  const inputs = [checkpoint, dataset.annotationFile];
+  const outputs = outputDir === "" ? [] : RESULTS.map((name) => `${outputDir}/${name}`);
+  await refuseOverwriting("--output_dir", { outputs, inputs });
+  if (report === "") return;
+  const pictures = (await listFolder(`${report}/worst`)).map((name) => `${report}/worst/${name}`);
+  const images = dataset.imageIds.map((_, index) => dataset.imagePath(index));
+  await refuseOverwriting("--report", {
+    outputs: [`${report}/report.json`, ...pictures],
+    inputs: pictures.length === 0 ? inputs : [...inputs, ...images],
+  });
 }
 
 async function evaluateOn(

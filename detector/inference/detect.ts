@@ -15,7 +15,8 @@ import { completeUi } from "../config/run_ui.ts";
 import { counted } from "../counted.ts";
 import { isSamePath, makeFolder, readBytes, writeBytes } from "../data/data_files.ts";
 import { type Image, prepareForInference, readImage, type TransformSpec } from "../data/mod.ts";
-import { annotateImage, LEAST_LONG_SIDE } from "../draw/annotate.ts";
+import { refuseOverwriting } from "../data/same_file.ts";
+import { ANNOTATED_EXTENSION, annotateImage, LEAST_LONG_SIDE } from "../draw/annotate.ts";
 import { expandImagePaths } from "./image_paths.ts";
 import { checkCheckpoint, type LoadedModel, loadModel } from "./load_model.ts";
 import { type Detections, type Dino, postprocess } from "../model/mod.ts";
@@ -104,7 +105,8 @@ export async function detect(
   for (const { problem } of paths) if (problem !== undefined) ui.warn(problem);
   tellSkipped(skipped, ui);
   const missing = paths.length - found.length;
-  await using _folder = options.out === null ? null : await prepareFolder(options.out, found);
+  if (options.out !== null) await refuseLosses(options.out, { ...options, images: found });
+  await using _folder = options.out === null ? null : await makeFolder(options.out);
   if (found.length === 0) {
     if (options.json) ui.json([]);
     return { unreadable: missing, nonfinite: 0 };
@@ -129,16 +131,22 @@ function tellSkipped(skipped: readonly string[], ui: RunUi): void {
   ui.warn(`skipped ${what} no JPEG or PNG: ${skipped.slice(0, MOST_SKIPPED).join(", ")}${more}`);
 }
 
-/** Finds out before any work whether results can be written, and that no image would be replaced by its drawing. */
-async function prepareFolder(out: string, images: readonly string[]): Promise<AsyncDisposable> {
-  await using opening = new AsyncDisposableStack();
-  opening.use(await makeFolder(out));
+/** Finds out before any work that no image, and nothing else that is read, would be replaced by results. */
+async function refuseLosses(
+  out: string,
+  { images, checkpoint, classNames }: Pick<DetectOptions, "images" | "checkpoint" | "classNames">,
+): Promise<void> {
   const folders = new Set(images.map((path) => path.includes("/") ? path.slice(0, path.lastIndexOf("/")) || "/" : "."));
   for (const folder of folders) {
     if (!await isSamePath(folder, out)) continue;
     throw new DinogradError("usage", `--out: expected a folder other than that of the images but found ${out}`);
   }
-  return opening.move();
+  const names = new UniqueNames();
+  const drawings = images.map((path) => names.of(path, ANNOTATED_EXTENSION));
+  await refuseOverwriting("--out", {
+    outputs: [...drawings, "detections.json"].map((name) => `${out}/${name}`),
+    inputs: [...images, checkpoint, classNames],
+  });
 }
 
 /** What was found in each image, or null where it could not be used; shorter than `paths` where asked to stop. */

@@ -3,8 +3,9 @@
  * and the session on it. Who opens the parts closes them again, also where opening fails half-way.
  */
 
-import type { StateValue } from "../../checkpoint/mod.ts";
+import { RESUME_NAME, type StateValue } from "../../checkpoint/mod.ts";
 import { DryDevice } from "../../engine/device/dry.ts";
+import { refuseOverwriting } from "../data/same_file.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import {
   type DinoConfig,
@@ -58,6 +59,7 @@ export async function openRunParts(options: TrainOptions, ui: RunUi): Promise<Ru
   await using start = await openStart(options, ui);
   const { config, seed, point } = start;
   const { cocoPath, sets } = await openSets(options, { config, point });
+  if (!options.dryRun) await refuseLosses(options, sets);
   await requireLargeImages([sets.train, sets.val], { config, ui });
   const loaders = openLoaders(sets, { config, seed, options });
   await using opening = new AsyncDisposableStack();
@@ -88,6 +90,19 @@ export async function openRunParts(options: TrainOptions, ui: RunUi): Promise<Ru
   }
   opening.move(); // from here on `closeRunParts` does it
   return { options, ui, session, sets, loaders, check, keep, resumedFrom: point?.path ?? null, cocoPath };
+}
+
+/** A run's records may be links: none may lead to what the run reads. Its own bundles are replaced, never written into. */
+async function refuseLosses(
+  { outputDir, pretrainModelPath, backboneWeights, classMap }: TrainOptions,
+  { train, val }: RunData,
+): Promise<void> {
+  await refuseOverwriting("--output_dir", {
+    outputs: ["config.json", "log.txt", "trace.jsonl", "info.txt", RESUME_NAME].map((name) =>
+      runFiles.join(outputDir, name)
+    ),
+    inputs: [train.annotationFile, val.annotationFile, pretrainModelPath, backboneWeights, classMap],
+  });
 }
 
 /** The data of a run: where it is told to be, or where it was. */

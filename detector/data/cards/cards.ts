@@ -7,7 +7,7 @@ import { RandomStream } from "../../../engine/random.ts";
 import { FaceLibrary, RANKS } from "./face.ts";
 import { drawScene } from "./scene.ts";
 import type { CocoCategory, CocoImage, CocoObject } from "../coco_file.ts";
-import { kindOf, writeBytes } from "../data_files.ts";
+import { kindOf, listFolder, writeBytes } from "../data_files.ts";
 import { encodeJpeg } from "../images/image.ts";
 
 /** How many scenes to draw, and where. */
@@ -45,8 +45,8 @@ export const CARD_CATEGORIES: readonly CocoCategory[] = RANKS.map((name, at) => 
 
 /**
  * Writes `train2017/`, `val2017/` (JPEG) and `annotations/`. The same seed and size give the same bytes, image by image,
- * whatever the numbers of images. Throws a `DinogradError` of kind "usage" for impossible numbers or if annotations are
- * there already, of kind "data" if a file cannot be written.
+ * whatever the numbers of images. Throws a `DinogradError` of kind "usage" for impossible numbers or if annotations or
+ * images are there already, of kind "data" if a file cannot be written.
  */
 export async function generateCards(options: GenerateCardsOptions): Promise<GeneratedCards> {
   const { out, images, seed, valImages = Math.max(20, Math.round(images / 10)), size = 160 } = options;
@@ -60,8 +60,11 @@ export async function generateCards(options: GenerateCardsOptions): Promise<Gene
   }
   const splits = [{ split: "train2017", count: images }, { split: "val2017", count: valImages }];
   for (const { split } of splits) {
-    const path = `${out}/annotations/instances_${split}.json`;
-    if (!options.overwrite && await kindOf(path) !== "missing") {
+    if (options.overwrite) break;
+    const annotations = `${out}/annotations/instances_${split}.json`;
+    const [image] = await listFolder(`${out}/${split}`); // COCO's own images bear such numbers for names too
+    const path = image === undefined ? annotations : `${out}/${split}/${image}`;
+    if (await kindOf(path) !== "missing") {
       throw new DinogradError(
         "usage",
         `cards: ${path} exists already; choose another folder, or overwrite it (--overwrite)`,
