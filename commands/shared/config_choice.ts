@@ -25,10 +25,7 @@ export async function chooseConfig(flags: ConfigFlags, ui: RunUi, extra: ConfigO
     if (line) ui.warn(line);
     return { config: null, configChanges: changes };
   }
-  const loaded = await loadConfig(flags.config_file, {
-    options: flags.options,
-    readText: (path) => Deno.readTextFile(path),
-  });
+  const loaded = await loadConfig(flags.config_file, { options: flags.options });
   const line = describeUnused(loaded);
   if (line) ui.warn(line);
   const { config } = resolveConfig(extra, { base: loaded.config });

@@ -62,9 +62,14 @@ function readNumber(value: ConfigValue, range: Range): number | undefined {
   return typeof value === "number" && Number.isFinite(value) && isWithin(value, range) ? value : undefined;
 }
 
+/** Items of a list; the augmentation of every image draws from some. */
+const LONGEST_LIST = 1000;
+
 /** Each item read, or undefined where one does not fit. A single item stands for a list of one, as on a command line. */
 function readList<T>(value: ConfigValue, read: (item: ConfigValue) => T | undefined): T[] | undefined {
-  const items = (isConfigList(value) ? value : [value]).map(read);
+  const given = isConfigList(value) ? value : [value];
+  if (given.length > LONGEST_LIST) return undefined;
+  const items = given.map(read);
   return items.every((item) => item !== undefined) ? items.filter((item) => item !== undefined) : undefined;
 }
 
@@ -118,7 +123,7 @@ export function integers(initial: readonly number[], about: string, range: Range
   return spec<readonly number[]>({
     default: initial,
     about,
-    expects: `a list of integers${rangeText(range).replace(/^ /, ", each ")}`,
+    expects: `a list of integers${rangeText(range).replace(/^ /, ", each ")} (at most ${LONGEST_LIST} items)`,
     read: (value) => readList(value, (item) => readInteger(item, range)),
   });
 }
@@ -127,7 +132,7 @@ export function texts(initial: readonly string[], about: string): KeySpec<readon
   return spec<readonly string[]>({
     default: initial,
     about,
-    expects: "a list of texts",
+    expects: `a list of texts (at most ${LONGEST_LIST} items)`,
     read: (value) => readList(value, (item) => typeof item === "string" ? item : undefined),
   });
 }

@@ -3,7 +3,7 @@
  * else replaces, `_delete_` in a dict replaces too, and a number as key addresses an item of a list.
  */
 import { DinogradError } from "../../engine/errors.ts";
-import { type ConfigObject, configObject, type ConfigValue, isConfigList, isConfigObject } from "./values.ts";
+import { type ConfigObject, configObject, type ConfigValue, isConfigList, isConfigObject, shown } from "./values.ts";
 
 /** `over` merged into `base`; neither is changed. @throws DinogradError("usage") where a dict meets a plain value. */
 export function mergeConfig(base: ConfigObject, over: ConfigObject): ConfigObject {
@@ -22,7 +22,9 @@ function mergeValue(before: ConfigValue | undefined, over: ConfigValue, key: str
   if (isConfigObject(before)) return mergeConfig(before, configObject(Object.entries(over)));
   throw new DinogradError(
     "usage",
-    `config: expected ${key} to stay a plain value, as in the base, but found a dict (with _delete_=True it would replace it)`,
+    `config: expected ${
+      shown(key)
+    } to stay a plain value, as in the base, but found a dict (with _delete_=True it would replace it)`,
   );
 }
 
@@ -34,7 +36,9 @@ function mergeList(before: readonly ConfigValue[], over: ConfigObject, key: stri
     if (!(place >= 0 && place < merged.length)) {
       throw new DinogradError(
         "usage",
-        `config: expected an index of ${key}, which has ${merged.length} items, but found ${key}.${index}`,
+        `config: expected an index of ${shown(key)}, which has ${merged.length} items, but found ${
+          shown(`${key}.${index}`)
+        }`,
       );
     }
     merged[place] = mergeValue(merged[place], value, `${key}.${index}`);

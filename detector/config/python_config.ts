@@ -4,7 +4,7 @@
  */
 import { DinogradError } from "../../engine/errors.ts";
 import { type Token, tokenize } from "./python_tokens.ts";
-import { type ConfigObject, configObject, type ConfigValue, isConfigList } from "./values.ts";
+import { type ConfigObject, configObject, type ConfigValue, isConfigList, isConfigObject, shown } from "./values.ts";
 
 const CONSTANTS: ReadonlyMap<string, ConfigValue> = new Map<string, ConfigValue>([
   ["None", null],
@@ -12,6 +12,12 @@ const CONSTANTS: ReadonlyMap<string, ConfigValue> = new Map<string, ConfigValue>
   ["False", false],
 ]);
 const MAX_DEPTH = 100;
+/**
+ * Values and characters that one value may hold, counted as often as they occur in it, and that a file may make in all:
+ * far beyond any configuration, and few enough that `a = [a, a]` written forty times ends at once.
+ */
+const MOST_IN_VALUE = 100_000;
+const MOST_IN_FILE = 2_000_000;
 
 /**
  * The names a config file assigns, `_base_` included, names that start with two underscores left out.
@@ -32,6 +38,8 @@ class Parser {
   readonly #tokens: readonly Token[];
   readonly #source: string;
   readonly #names = new Map<string, ConfigValue>();
+  readonly #weights = new WeakMap<object, number>();
+  #made = 0;
   #at = 0;
   #depth = 0;
 
@@ -92,7 +100,7 @@ class Parser {
       if (this.#at >= this.#tokens.length || this.#tokens[this.#at].kind === "end") break;
       items.push(this.#sum());
     }
-    return items;
+    return this.#weighed(items);
   }
 
   #sum(): ConfigValue {
@@ -101,8 +109,8 @@ class Parser {
     for (;;) {
       if (this.#accept("+")) {
         const right = this.#product();
-        if (typeof left === "string" && typeof right === "string") left += right;
-        else if (isConfigList(left) && isConfigList(right)) left = [...left, ...right];
+        if (typeof left === "string" && typeof right === "string") left = this.#weighed(left + right);
+        else if (isConfigList(left) && isConfigList(right)) left = this.#weighed([...left, ...right]);
         else left = this.#number(left) + this.#number(right);
       } else if (this.#accept("-")) left = this.#number(left) - this.#number(this.#product());
       else break;
@@ -129,7 +137,6 @@ class Parser {
   #unary(): ConfigValue {
     let sign = 0;
     while (this.#peek("-") || this.#peek("+")) {
-      if (++this.#depth > MAX_DEPTH) this.#fail("fewer signs");
       sign = (sign || 1) * (this.#tokens[this.#at++].text === "-" ? -1 : 1);
     }
     const value = this.#power();
@@ -139,7 +146,11 @@ class Parser {
 
   #power(): ConfigValue {
     const base = this.#primary();
-    return this.#accept("**") ? this.#number(base) ** this.#number(this.#unary()) : base;
+    if (!this.#accept("**")) return base;
+    if (++this.#depth > MAX_DEPTH) this.#fail(`at most ${MAX_DEPTH} levels of nesting`);
+    const power = this.#number(base) ** this.#number(this.#unary());
+    this.#depth--;
+    return power;
   }
 
   #primary(): ConfigValue {
@@ -150,7 +161,7 @@ class Parser {
     if (token.kind === "string") {
       let text = token.text;
       while (this.#tokens[this.#at]?.kind === "string") text += this.#tokens[this.#at++].text;
-      return text;
+      return this.#weighed(text);
     }
     if (token.kind === "name") return this.#named(token.text);
     if (token.text === "[") return this.#items("]");
@@ -184,7 +195,7 @@ class Parser {
       if (this.#accept(close)) break;
       this.#expect(",");
     }
-    return items;
+    return this.#weighed(items);
   }
 
   #parentheses(): ConfigValue {
@@ -192,7 +203,7 @@ class Parser {
     const first = this.#sum();
     if (this.#accept(")")) return first;
     this.#expect(",");
-    return [first, ...this.#items(")")];
+    return this.#weighed([first, ...this.#items(")")]);
   }
 
   #braces(): ConfigObject {
@@ -205,7 +216,7 @@ class Parser {
       if (this.#accept("}")) break;
       this.#expect(",");
     }
-    return configObject(entries);
+    return this.#weighed(configObject(entries));
   }
 
   #keywords(): ConfigObject {
@@ -219,13 +230,31 @@ class Parser {
       if (this.#accept(")")) break;
       this.#expect(",");
     }
-    return configObject(entries);
+    return this.#weighed(configObject(entries));
   }
 
   #repeat(list: readonly ConfigValue[], times: ConfigValue): ConfigValue {
     const count = this.#number(times);
     if (!Number.isInteger(count) || count * list.length > 10_000) this.#fail("a list of at most 10000 items");
-    return Array.from({ length: Math.max(0, count) }, () => list).flat(1);
+    return this.#weighed(Array.from({ length: Math.max(0, count) }, () => list).flat(1));
+  }
+
+  /** The value itself, after its parts were counted. Lists and dicts that it shares count as often as they occur. */
+  #weighed<T extends string | ConfigValue[] | ConfigObject>(value: T): T {
+    const weigh = (part: ConfigValue) =>
+      typeof part === "string"
+        ? 1 + part.length
+        : isConfigObject(part) || isConfigList(part)
+        ? this.#weights.get(part) ?? 1
+        : 1;
+    const weight = typeof value === "string"
+      ? value.length
+      : Object.values<ConfigValue>(value).reduce<number>((sum, part) => sum + weigh(part), 1);
+    if (weight > MOST_IN_VALUE) this.#fail(`a value of at most ${MOST_IN_VALUE} items and characters`);
+    this.#made += weight;
+    if (this.#made > MOST_IN_FILE) this.#fail(`at most ${MOST_IN_FILE} items and characters in all`);
+    if (typeof value !== "string") this.#weights.set(value, weight);
+    return value;
   }
 
   #number(value: ConfigValue): number {
@@ -255,9 +284,7 @@ class Parser {
   #fail(expected: string): never {
     const token = this.#tokens[this.#at] ?? this.#tokens.at(-1);
     const found = token === undefined || token.kind === "end" ? "the end of the line" : token.text;
-    throw new DinogradError(
-      "usage",
-      `${this.#source}, line ${token?.line ?? 1}: expected ${expected} but found ${found}`,
-    );
+    const place = `${this.#source}, line ${token?.line ?? 1}`;
+    throw new DinogradError("usage", `${place}: expected ${expected} but found ${shown(found)}`);
   }
 }

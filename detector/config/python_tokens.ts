@@ -3,6 +3,7 @@
  * operators and ends of statements; comments vanish, lines join inside brackets and after a backslash.
  */
 import { DinogradError } from "../../engine/errors.ts";
+import { shown } from "./values.ts";
 
 export interface Token {
   readonly kind: "name" | "number" | "string" | "operator" | "end";
@@ -28,7 +29,7 @@ export function tokenize(text: string, source: string): Token[] {
   let lineStart = true;
 
   const fail = (message: string): never => {
-    throw new DinogradError("usage", `${source}, line ${line}: ${message}`);
+    throw new DinogradError("usage", `${source}, line ${line}: ${shown(message)}`);
   };
   const push = (kind: Token["kind"], content = "", value = NaN) => tokens.push({ kind, text: content, value, line });
   const endStatement = () => {

@@ -6,7 +6,7 @@ import type { ConfigKey, DinoConfig } from "./dino_config.ts";
 import { didYouMean } from "./nearest.ts";
 import { defaultConfig } from "./presets.ts";
 import { CONFIG_KEYS, configKeys, isConfigKey, SCRIPT_KEYS } from "./schema.ts";
-import { type ConfigObject, configObject, type ConfigValue, formatPython } from "./values.ts";
+import { type ConfigObject, configObject, type ConfigValue, shown, shownPython } from "./values.ts";
 
 /**
  * Names that the official code takes from the command line, not from a config. They appear in its dumps of everything
@@ -88,7 +88,7 @@ export function checkConfigKeys(given: ConfigObject, source: string): CheckedKey
       else {
         throw new DinogradError(
           "usage",
-          `${source}: expected a config key but found ${key}${didYouMean(key, configKeys())}`,
+          `${source}: expected a config key but found ${shown(key)}${didYouMean(key, configKeys())}`,
         );
       }
       continue;
@@ -99,7 +99,7 @@ export function checkConfigKeys(given: ConfigObject, source: string): CheckedKey
       const nearest = typeof value === "string" ? didYouMean(value, spec.choices ?? []) : "";
       throw new DinogradError(
         "usage",
-        `${source}: expected ${key} to be ${spec.expects} but found ${formatPython(value)}${nearest}`,
+        `${source}: expected ${key} to be ${spec.expects} but found ${shownPython(value)}${nearest}`,
       );
     }
     if (spec.use === "unused") unused.push(key);
@@ -149,7 +149,7 @@ export function describeUnused({ unused, flags }: Pick<ResolvedConfig, "unused" 
 function checkTogether(config: DinoConfig, source: string): void {
   const demand = (fits: boolean, expected: string, key: ConfigKey) => {
     if (fits) return;
-    throw new DinogradError("usage", `${source}: expected ${expected} but found ${key}=${formatPython(config[key])}`);
+    throw new DinogradError("usage", `${source}: expected ${expected} but found ${key}=${shownPython(config[key])}`);
   };
   const heads = config.nheads;
   demand(config.hidden_dim % heads === 0, `hidden_dim to be a multiple of nheads=${heads}`, "hidden_dim");

@@ -1,6 +1,7 @@
 /**
  * What a config file can hold, and how such values print as Python, the language the official configs are written in.
  */
+import { visible } from "../../engine/visible.ts";
 
 /** A value of a config file. Python's tuples and lists are both lists here, its ints and floats both numbers. */
 export type ConfigValue = null | boolean | number | string | readonly ConfigValue[] | ConfigObject;
@@ -25,6 +26,19 @@ export function configObject(entries: Iterable<readonly [string, ConfigValue]>):
   const object: Record<string, ConfigValue> = Object.create(null);
   for (const [key, value] of entries) object[key] = value;
   return object;
+}
+
+/** Characters of a text from a file that a message repeats. */
+const MOST_SHOWN = 120;
+
+/** A text from a file as a message repeats it: cut where it is long, and what a terminal would obey made visible. */
+export function shown(text: string): string {
+  return visible(text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN)}…` : text);
+}
+
+/** A value as a message repeats it: as Python, cut where it is long. */
+export function shownPython(value: ConfigValue): string {
+  return shown(formatPython(value));
 }
 
 /** The value as a Python literal: `None`, `True`, `[1, 2]`, `'text'`. */

@@ -1,6 +1,7 @@
 /** Everything that is fuzzed. A new target is a file in `targets/` and a line here; tests and `deno task fuzz` take it up. */
 import type { FuzzTarget } from "./target.ts";
 import { annotationsTarget } from "./targets/annotations.ts";
+import { configsTarget } from "./targets/configs.ts";
 import { bundleTarget, pthTarget, safetensorsTarget } from "./targets/checkpoints.ts";
 import { headerTarget } from "./targets/headers.ts";
 import { jpegTarget, pngTarget } from "./targets/images.ts";
@@ -13,6 +14,7 @@ export const FUZZ_TARGETS: readonly FuzzTarget[] = [
   pngTarget,
   jpegTarget,
   annotationsTarget,
+  configsTarget,
 ];
 
 /** The target of a name. @throws Error that lists the names. */
