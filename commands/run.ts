@@ -80,6 +80,11 @@ function overview(): string {
   ].join("\n");
 }
 
+/** Whether the JavaScript engine could not have the memory that was asked for: no defect, but a size in the settings. */
+function isOutOfMemory(error: unknown): boolean {
+  return error instanceof RangeError && /allocation failed|could not allocate|out of memory/i.test(error.message);
+}
+
 /** Prints an error as one line; returns the exit code. */
 export function report(error: unknown, verb: string): number {
   const known = error instanceof DinogradError;
@@ -90,6 +95,12 @@ export function report(error: unknown, verb: string): number {
 
 function describeDefect(error: unknown, verb: string): string {
   const message = error instanceof Error ? `${error.name}: ${error.message.split("\n")[0]}` : String(error);
+  if (isOutOfMemory(error)) {
+    return `${
+      verb ? `${verb}: ` : ""
+    }expected enough memory but found none left (${message}); smaller images, batches or ` +
+      "models need less, and train --dry_run says how much";
+  }
   const hint = error instanceof Deno.errors.NotCapable || /NotCapable/.test(message)
     ? "permission is missing; run with deno run -A"
     : "this is a defect of dinograd; DINOGRAD_DEBUG=1 shows where";

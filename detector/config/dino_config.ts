@@ -78,7 +78,7 @@ export interface ModelConfig {
   readonly dropout: number;
   /** Attention heads. */
   readonly nheads: number;
-  /** Queries, each of which can be one object. */
+  /** Queries, each of which can be one object; an image needs as many tokens. */
   readonly num_queries: number;
   /** Only 4: dinograd has no queries other than boxes. */
   readonly query_dim: 4;
@@ -138,7 +138,7 @@ export interface ModelConfig {
   readonly dec_pred_class_embed_share: boolean;
   /** Learned content queries (mixed query selection). */
   readonly embed_init_tgt: boolean;
-  /** Label embeddings - 1; at least the largest label. */
+  /** Label embeddings - 1; at least the largest label, and num_classes where it is not given. */
   readonly dn_labelbook_size: number;
   /** Detach boxes between decoder layers: no look forward twice. */
   readonly use_detached_boxes_dec_out: boolean;

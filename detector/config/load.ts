@@ -46,8 +46,12 @@ const readTextFile = async (path: string) => new TextDecoder().decode(await read
 function mergeOptions(given: ConfigObject, options: readonly string[], base: ResolvedConfig["config"] | undefined) {
   const over = parseOptions(options);
   const whole = resolveConfig(given, base ? { base } : {}).config;
+  // A file's label book is that of the file's classes.
+  const { dn_labelbook_size: book, num_classes: classes } = over;
+  const isOutgrown = book === undefined && typeof classes === "number" && whole.dn_labelbook_size + 1 < classes;
+  const kept = isOutgrown ? configObject(Object.entries(given).filter(([key]) => key !== "dn_labelbook_size")) : given;
   const touched = Object.entries(whole).filter(([key]) => Object.hasOwn(over, key));
-  return mergeConfig(mergeConfig(configObject(touched), given), over);
+  return mergeConfig(mergeConfig(configObject(touched), kept), over);
 }
 
 /** Reads a file and the files that it is based on, each of them once. */

@@ -123,7 +123,8 @@ export function resolveConfig(
   const source = options.source ?? "config";
   const { values, unused, flags } = checkConfigKeys(given, source);
   // Every key has passed its own spec's `read` or comes from a checked config.
-  const config = { ...(options.base ?? defaultConfig()), ...configObject(values) } as DinoConfig;
+  const laid = { ...(options.base ?? defaultConfig()), ...configObject(values) } as DinoConfig;
+  const config = values.has("dn_labelbook_size") ? laid : withLabelBook(laid, options.base);
   checkTogether(config, source);
   return { config, unused, flags };
 }
@@ -145,6 +146,15 @@ export function describeUnused({ unused, flags }: Pick<ResolvedConfig, "unused" 
   return parts.length > 0 ? `config keys without effect (${parts.join("; ")})` : undefined;
 }
 
+/**
+ * The size of the label book where it is not given: that of the configuration below, if it is enough, or else one label
+ * for each class, as in the official code.
+ */
+function withLabelBook(config: DinoConfig, base: DinoConfig | undefined): DinoConfig {
+  const { dn_labelbook_size: size, num_classes: classes } = config;
+  return base && size + 1 >= classes ? config : { ...config, dn_labelbook_size: classes };
+}
+
 /** Settings that are each possible but not together. */
 function checkTogether(config: DinoConfig, source: string): void {
   const demand = (fits: boolean, expected: string, key: ConfigKey) => {
@@ -163,13 +173,23 @@ function checkTogether(config: DinoConfig, source: string): void {
   );
   demand(
     !config.use_dn || config.dn_labelbook_size + 1 >= config.num_classes,
-    `dn_labelbook_size to be at least num_classes - 1 = ${config.num_classes - 1}`,
+    `dn_labelbook_size to be at least num_classes - 1 = ${config.num_classes - 1}, or to be left out,`,
     "dn_labelbook_size",
   );
   demand(
     config.num_select <= config.num_queries * config.num_classes,
     `num_select to be at most num_queries x num_classes = ${config.num_queries * config.num_classes}`,
     "num_select",
+  );
+  const groups = config.norm_group_channels;
+  const widths = config.backbone === "resnet_small"
+    ? [config.backbone_stem_width, ...config.backbone_widths]
+    : [64, 128, 256, 512, 1024, 2048];
+  demand(
+    config.norm !== "group_norm" || !config.backbone.startsWith("resnet") ||
+      widths.every((width) => width <= groups || width % groups === 0),
+    `norm_group_channels to divide the channels of the backbone (${widths.join(", ")})`,
+    "norm_group_channels",
   );
   demand(config.backbone_widths.length === 4, "backbone_widths to have 4 items", "backbone_widths");
   demand(config.backbone_depths.length === 4, "backbone_depths to have 4 items", "backbone_depths");

@@ -5,7 +5,14 @@
  */
 import { sha256 } from "../../checkpoint/codec/checksums.ts";
 import { DinogradError } from "../../engine/errors.ts";
-import { type CocoCategory, type CocoFile, type CocoObject, MAX_COCO_BYTES, parseCocoFile } from "./coco_file.ts";
+import {
+  type CocoCategory,
+  type CocoFile,
+  type CocoImage,
+  type CocoObject,
+  MAX_COCO_BYTES,
+  parseCocoFile,
+} from "./coco_file.ts";
 import { describe } from "../../engine/describe.ts";
 import { kindOf, readBytes } from "./data_files.ts";
 import type { PixelTarget } from "./target.ts";
@@ -127,7 +134,7 @@ export class CocoDataset {
   /** All annotations, crowds included, as evaluation wants them. */
   readonly groundTruth: CocoFile;
   readonly #annotationHash: string;
-  readonly #fileNames: readonly string[];
+  readonly #images: readonly CocoImage[];
   readonly #objects: ReadonlyMap<number, readonly CocoObject[]>;
 
   /** Use `openDataset`; this takes a file that was read and checked, and where it and its images lie. */
@@ -147,7 +154,7 @@ export class CocoDataset {
     this.categories = file.categories;
     const images = file.images.toSorted((a, b) => a.id - b.id);
     this.imageIds = images.map(({ id }) => id);
-    this.#fileNames = images.map(({ file_name }) => file_name);
+    this.#images = images;
     this.#objects = Map.groupBy(file.annotations, ({ image_id }) => image_id);
     this.#annotationHash = annotationHash;
   }
@@ -195,7 +202,12 @@ export class CocoDataset {
 
   /** The path of an image's file. */
   imagePath(index: number): string {
-    return `${this.imageFolder}/${this.#fileNames[index]}`;
+    return `${this.imageFolder}/${this.#images[index].file_name}`;
+  }
+
+  /** The size in pixels that the annotation file states of an image; null where it states none. */
+  statedSize(index: number): { readonly width: number; readonly height: number } | null {
+    return this.#images[index].size ?? null;
   }
 
   /** All objects of an image, crowds included. */

@@ -27,6 +27,7 @@ import { scheduleNotes } from "./schedule_notes.ts";
 import { TrainingSession } from "./session.ts";
 import { requireLargeImages } from "./start/image_sizes.ts";
 import { openStart } from "./start/open.ts";
+import { requireTokens } from "./start/token_check.ts";
 import { transformsOf } from "../data/configured_transforms.ts";
 
 /** Close them with `closeRunParts`. */
@@ -123,6 +124,7 @@ async function openSets(
   const val = await openDataset(cocoPath, "val", { numClasses });
   const sets = { train, val };
   if (point) requireSameCategories(point, sets);
+  await requireTokens(val, config);
   return { cocoPath: runFiles.absolute(cocoPath), sets };
 }
 

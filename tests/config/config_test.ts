@@ -167,7 +167,7 @@ Deno.test("a dump of all official arguments is read, its flags passed over", asy
 
 Deno.test("values of the wrong type or range, and features left out, are refused in words", () => {
   const refused: [Record<string, boolean | number | string | number[] | null>, string][] = [
-    [{ enc_layers: 1.5 }, "expected enc_layers to be an integer of at least 0 but found 1.5"],
+    [{ enc_layers: 1.5 }, "expected enc_layers to be an integer from 0 to 100 but found 1.5"],
     [{ lr: -1 }, "expected lr to be a number of at least 0 but found -1"],
     [{ use_ema: 1 }, "expected use_ema to be True or False but found 1"],
     [{ pe_temperatureH: 0 }, "expected pe_temperatureH to be a number greater than 0 but found 0"],
@@ -175,7 +175,7 @@ Deno.test("values of the wrong type or range, and features left out, are refused
       { backbone_drop_path_rate: 1 },
       "expected backbone_drop_path_rate to be a number of at least 0 and less than 1, or None but found 1",
     ],
-    [{ backbone_depths: [1, 0] }, "expected backbone_depths to be a list of integers, each of at least 1"],
+    [{ backbone_depths: [1, 0] }, "expected backbone_depths to be a list of integers, each from 1 to 256"],
     [{ num_patterns: 4 }, "expected num_patterns to be 0 (dinograd has no anchor patterns) but found 4"],
     [{ backbone: "vgg" }, "expected backbone to be one of resnet18, resnet50"],
     [
@@ -186,7 +186,7 @@ Deno.test("values of the wrong type or range, and features left out, are refused
     [{ return_interm_indices: [2, 3] }, "to be [0, 1, 2, 3], [1, 2, 3] or [3] but found [2, 3]"],
     [{ num_feature_levels: 2 }, "num_feature_levels to be at least the 3 levels"],
     [{ hidden_dim: 100 }, "hidden_dim to be a multiple of nheads=8"],
-    [{ dn_labelbook_size: 20 }, "dn_labelbook_size to be at least num_classes - 1 = 90"],
+    [{ dn_labelbook_size: 20 }, "dn_labelbook_size to be at least num_classes - 1 = 90, or to be left out,"],
     [{ num_queries: 2, num_select: 300 }, "num_select to be at most num_queries x num_classes = 182"],
     [{ onecyclelr: true, multi_step_lr: true }, "one of onecyclelr and multi_step_lr"],
   ];
@@ -272,4 +272,47 @@ Deno.test("the comment on every key of the configuration's type says what the ta
     const own = CONFIG_KEYS[key].about.startsWith("+ ") ? " Dinograd's own key." : "";
     assertEquals(comment, `${about[0].toUpperCase()}${about.slice(1)}.${own}`, key);
   }
+});
+
+Deno.test("the label book need not be given: as large as the classes in a file, and large enough over a preset", async () => {
+  const size = async (...call: Parameters<typeof load>) => (await load(...call)).config.dn_labelbook_size;
+  const files = { "a.py": "num_classes=5\n", "b.py": "num_classes=91\ndn_labelbook_size=91\n", "c.py": "lr=0.1\n" };
+  assertEquals(await size("a.py", files), 5, "as the official code has it where the key is absent");
+  assertEquals(await size("c.py", files), 91);
+  assertEquals(await size("DINO_4scale", {}, ["num_classes=5"]), 91, "the preset's own, as in the official code");
+  assertEquals(await size("DINO_4scale", {}, ["num_classes=366"]), 366);
+  assertEquals(await size("cards", {}, ["num_classes=20"]), 20);
+  assertEquals(await size("b.py", files, ["num_classes=200"]), 200);
+  assertEquals(await size("b.py", files, ["num_classes=5"]), 91);
+  assertEquals(await size("a.py", files, ["num_classes=9"]), 9);
+  assertEquals(resolveConfig({ num_classes: 30 }, { base: presetOf("cards") }).config.dn_labelbook_size, 30);
+  await assertRejects(
+    () => size("DINO_4scale", {}, ["num_classes=200", "dn_labelbook_size=91"]),
+    DinogradError,
+    "dn_labelbook_size to be at least num_classes - 1 = 199, or to be left out, but found dn_labelbook_size=91",
+  );
+});
+
+Deno.test("every number in a configuration has bounds within which a model can be built, or does not size one", () => {
+  const sizes = [
+    "num_classes",
+    "num_queries",
+    "hidden_dim",
+    "enc_layers",
+    "dn_number",
+    "batch_size",
+    "epochs",
+  ] as const;
+  for (const key of sizes) {
+    for (const value of [-1, 1e9, Number.MAX_SAFE_INTEGER]) {
+      const { message } = assertThrows(() => resolveConfig({ [key]: value }), DinogradError, `expected ${key} to be`);
+      assert(message.includes(CONFIG_KEYS[key].expects) && message.includes(`found ${value}`), message);
+    }
+  }
+  assertThrows(
+    () => resolveConfig({ epochs: 0 }),
+    DinogradError,
+    "epochs to be an integer from 1 to 1000000 but found 0",
+  );
+  assertThrows(() => resolveConfig({ num_queries: 100_000 }), DinogradError, "num_queries to be an integer from 1 to");
 });
