@@ -1,4 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { assertSpyCallArgs, assertSpyCalls, stub } from "@std/testing/mock";
 import { preset, PRESET_NAMES, TRAIN_DEFAULTS } from "../../detector/config/mod.ts";
 import { withDefaults } from "../../detector/config/run_options.ts";
 import { completeUi } from "../../detector/config/run_ui.ts";
@@ -37,16 +38,11 @@ Deno.test("a user interface that lacks some ways of talking is silent there, and
 });
 
 Deno.test("a warning that nobody listens for goes to the console", () => {
-  const heard: unknown[] = [];
-  const original = console.warn;
-  console.warn = (line) => heard.push(line);
-  try {
-    completeUi({}).warn("look");
-    completeUi({ warn() {} }).warn("away");
-  } finally {
-    console.warn = original;
-  }
-  assertEquals(heard, ["look"]);
+  using warn = stub(console, "warn", () => {});
+  completeUi({}).warn("look");
+  completeUi({ warn() {} }).warn("away");
+  assertSpyCalls(warn, 1);
+  assertSpyCallArgs(warn, 0, ["look"]);
 });
 
 Deno.test("every preset is found by its name, and nothing by a name that objects happen to have", () => {
