@@ -77,7 +77,7 @@ export {
   setAside,
   stateNumber,
 } from "./files/folder.ts";
-export { describeLock, FolderLock, LOCK_NAME, lockFolder } from "./files/lock.ts";
+export { describeLock, FolderLock, LOCK_NAME, lockFolder, LockLostError, type LockOptions } from "./files/lock.ts";
 export { openPth, PthFile } from "./pytorch/pth.ts";
 export {
   pickleGet,

@@ -19,8 +19,11 @@ export interface FileHandle {
   close(): Promise<void>;
 }
 
-/** How a file is opened: `create` truncates what is there, `exclusive` fails with code `EEXIST` if it is there. */
-export type OpenMode = "read" | "create" | "exclusive";
+/**
+ * How a file is opened: `exclusive` makes it, and fails with code `EEXIST` if there is something of that name, be it a
+ * link; `plain` reads like `read`, but fails with code `ELOOP` where the name is a link, a pipe or anything but a file.
+ */
+export type OpenMode = "read" | "plain" | "exclusive";
 
 /** The file operations that checkpoints need. Failures are errors with a system `code` such as `ENOSPC`. */
 export interface FileLayer {
@@ -28,6 +31,11 @@ export interface FileLayer {
   open(path: string, mode: OpenMode): Promise<FileHandle>;
   /** Replaces `to` by `from` in one step. */
   rename(from: string, to: string): Promise<void>;
+  /**
+   * Gives a file a second name, and fails with code `EEXIST` if there is something of that name. Absent, or failing with
+   * `EPERM` or `ENOTSUP`, where the file system has no links.
+   */
+  link?(from: string, to: string): Promise<void>;
   /** Deletes a file. */
   remove(path: string): Promise<void>;
   /** Returns when the folder's entries (a rename in it) are on the disk. */
@@ -49,6 +57,19 @@ export function errorCode(error: unknown): string {
 /** What a system error says, in one line without its stack. */
 export function errorText(error: unknown): string {
   return error instanceof Error ? error.message.split("\n")[0] : describe(error);
+}
+
+/** Closes a file after some work with it. Where the work fails, that is the error to tell, not what closing says then. */
+export async function useHandle<T>(handle: FileHandle, work: (handle: FileHandle) => Promise<T>): Promise<T> {
+  let result: T;
+  try {
+    result = await work(handle);
+  } catch (error) {
+    await handle.close().catch(() => {});
+    throw error;
+  }
+  await handle.close();
+  return result;
 }
 
 /** The folder of a path, "." where it names none. Understands both kinds of slash. */

@@ -7,7 +7,29 @@ import { hostname } from "node:os";
 import process from "node:process";
 import type { FileHandle, FileLayer, OpenMode } from "./layer.ts";
 
-const FLAGS: Readonly<Record<OpenMode, string>> = { read: "r", create: "w+", exclusive: "wx+" };
+const FLAGS: Readonly<Record<Exclude<OpenMode, "plain">, string>> = { read: "r", exclusive: "wx+" };
+
+/**
+ * Opens a file that is what its name says, with the flags of `open(2)`: not a link that somebody planted, which would lead
+ * the reader or writer elsewhere, nor a pipe, which would keep it waiting.
+ * @throws Error with code `ELOOP` for those, or that of the system
+ */
+export function openPlainSync(path: string, flags: number): number {
+  const refusal = () => Object.assign(new Error(`${path}: not a file itself`), { code: "ELOOP" });
+  const named = fs.lstatSync(path, { throwIfNoEntry: false });
+  if (named && !named.isFile()) throw refusal();
+  const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants; // Windows has neither
+  const descriptor = fs.openSync(path, flags | O_NOFOLLOW | O_NONBLOCK, 0o666);
+  try {
+    // With less than all permissions Deno resolves links before it opens: what was opened must be what is named.
+    const [opened, now] = [fs.fstatSync(descriptor), fs.lstatSync(path)];
+    if (!opened.isFile() || !now.isFile() || opened.ino !== now.ino || opened.dev !== now.dev) throw refusal();
+    return descriptor;
+  } catch (error) {
+    fs.closeSync(descriptor);
+    throw error;
+  }
+}
 
 class NodeFileHandle implements FileHandle {
   readonly #descriptor: number;
@@ -41,10 +63,13 @@ class NodeFileHandle implements FileHandle {
 export const nodeFiles: FileLayer = {
   async open(path, mode) {
     if (mode === "read") await refuseSpecial(path);
-    const descriptor = await callback<number>((done) => fs.open(path, FLAGS[mode], done));
+    const descriptor = mode === "plain"
+      ? openPlainSync(path, fs.constants.O_RDONLY)
+      : await callback<number>((done) => fs.open(path, FLAGS[mode], done));
     return new NodeFileHandle(descriptor);
   },
   rename: (from, to) => fs.promises.rename(from, to),
+  link: (from, to) => fs.promises.link(from, to),
   remove: (path) => fs.promises.unlink(path),
   async syncFolder(path) {
     // Windows neither needs nor allows this: NTFS journals the rename itself.
@@ -72,6 +97,8 @@ export interface Processes {
   readonly pid: number;
   /** The name of this machine: only its processes can be asked whether they are alive. */
   readonly host: string;
+  /** The PID namespace in which processes are counted, such as a container's; "" where there is no such thing. */
+  readonly namespace: string;
   /**
    * Tells two processes of one number apart (a restarted machine or container counts from 1 again): boot and start
    * time where the system tells them, else "".
@@ -81,11 +108,20 @@ export interface Processes {
   isAlive(pid: number): boolean;
 }
 
+function namespaceOfThis(): string {
+  try {
+    return fs.readlinkSync("/proc/self/ns/pid");
+  } catch {
+    return "";
+  }
+}
+
 /** The real processes of this host. */
 export function nodeProcesses(): Processes {
   return {
     pid: process.pid,
     host: hostname(),
+    namespace: namespaceOfThis(),
     identity(pid) {
       try {
         const boot = fs.readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();

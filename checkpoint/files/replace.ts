@@ -4,7 +4,7 @@
  * the new one is whole. At no moment is there neither, or a mixture.
  */
 import { DinogradError } from "../../engine/errors.ts";
-import { errorCode, errorText, type FileHandle, type FileLayer, folderOf } from "./layer.ts";
+import { errorCode, errorText, type FileHandle, type FileLayer, folderOf, useHandle } from "./layer.ts";
 
 /** Why a file was not saved. `no_space` can mend itself: a trainer says so and goes on. */
 export type SaveErrorCode = "no_space" | "write_failed";
@@ -51,13 +51,12 @@ export async function replaceFile<T>(
     const temporary = `${path}${TEMPORARY_MARK}${crypto.randomUUID().slice(0, 8)}`;
     let result: T;
     try {
-      const handle = await patience.try(() => files.open(temporary, "create"));
-      try {
-        result = await write((bytes, position) => patience.writeFully(handle, { bytes, position }));
+      const opened = await patience.try(() => files.open(temporary, "exclusive"));
+      result = await useHandle(opened, async (handle) => {
+        const written = await write((bytes, position) => patience.writeFully(handle, { bytes, position }));
         await handle.sync();
-      } finally {
-        await handle.close();
-      }
+        return written;
+      });
       await verify(temporary);
       await patience.try(() => files.rename(temporary, path));
     } catch (error) {

@@ -12,6 +12,7 @@ export function systemError(code: string): Error {
 
 /** A file's contents now, and when it was last synced. */
 interface Inode {
+  readonly number: number;
   bytes: Uint8Array;
   synced: Uint8Array;
 }
@@ -22,22 +23,33 @@ export type Crash = "process" | "power, folder old" | "power, folder new";
 export class MemoryFiles implements FileLayer {
   #names = new Map<string, Inode>();
   #durableNames = new Map<string, Inode>();
+  #inodes = 1;
   /** The largest buffer anybody has asked to be filled. */
   largestRead = 0;
 
   open(path: string, mode: OpenMode): Promise<FileHandle> {
-    let inode = this.#names.get(path);
-    if (mode === "read" && !inode) return Promise.reject(systemError("ENOENT"));
-    if (mode === "exclusive" && inode) return Promise.reject(systemError("EEXIST"));
-    if (!inode) this.#names.set(path, inode = { bytes: new Uint8Array(0), synced: new Uint8Array(0) });
-    else if (mode === "create") inode.bytes = new Uint8Array(0);
-    return Promise.resolve(this.#handle(inode));
+    const inode = this.#names.get(path);
+    if (mode === "exclusive") {
+      if (inode) return Promise.reject(systemError("EEXIST"));
+      const made = this.#inode(new Uint8Array(0));
+      this.#names.set(path, made);
+      return Promise.resolve(this.#handle(made));
+    }
+    return inode ? Promise.resolve(this.#handle(inode)) : Promise.reject(systemError("ENOENT"));
   }
 
   rename(from: string, to: string): Promise<void> {
     const inode = this.#names.get(from);
     if (!inode) return Promise.reject(systemError("ENOENT"));
     this.#names.delete(from);
+    this.#names.set(to, inode);
+    return Promise.resolve();
+  }
+
+  link(from: string, to: string): Promise<void> {
+    const inode = this.#names.get(from);
+    if (!inode) return Promise.reject(systemError("ENOENT"));
+    if (this.#names.has(to)) return Promise.reject(systemError("EEXIST"));
     this.#names.set(to, inode);
     return Promise.resolve();
   }
@@ -71,7 +83,7 @@ export class MemoryFiles implements FileLayer {
   }
 
   put(path: string, bytes: Uint8Array): void {
-    this.#names.set(path, { bytes: bytes.slice(), synced: bytes.slice() });
+    this.#names.set(path, { ...this.#inode(bytes.slice()), synced: bytes.slice() });
     this.#durableNames = new Map(this.#names);
   }
 
@@ -83,6 +95,15 @@ export class MemoryFiles implements FileLayer {
 
   get names(): string[] {
     return [...this.#names.keys()];
+  }
+
+  /** Tells files apart, whatever they are called; null where there is none. */
+  inodeOf(path: string): number | null {
+    return this.#names.get(path)?.number ?? null;
+  }
+
+  #inode(bytes: Uint8Array): Inode {
+    return { number: this.#inodes++, bytes, synced: new Uint8Array(0) };
   }
 
   #handle(inode: Inode): FileHandle {
@@ -153,6 +174,13 @@ export class FaultyFiles implements FileLayer {
     return this.#call(`rename ${from} ${to}`, () => this.#inner.rename(from, to));
   }
 
+  link(from: string, to: string): Promise<void> {
+    return this.#call(
+      `link ${from} ${to}`,
+      () => this.#inner.link?.(from, to) ?? Promise.reject(systemError("ENOTSUP")),
+    );
+  }
+
   remove(path: string): Promise<void> {
     return this.#call(`remove ${path}`, () => this.#inner.remove(path));
   }
@@ -207,7 +235,7 @@ export class FaultyFiles implements FileLayer {
         throw systemError("EIO");
       case "no space":
         // Only what needs space fails.
-        if (isRelease || !/^(write|sync|open create)/.test(name)) return await operation();
+        if (isRelease || !/^(write|sync|open exclusive)/.test(name)) return await operation();
         await partial?.("no space");
         throw systemError("ENOSPC");
       case "short write":
