@@ -77,7 +77,8 @@ export {
   setAside,
   stateNumber,
 } from "./files/folder.ts";
-export { describeLock, FolderLock, LOCK_NAME, lockFolder, LockLostError, type LockOptions } from "./files/lock.ts";
+export type { FileIdentity, KernelLock, KernelLocks } from "../platform/kernel_locks.ts";
+export { describeLock, FolderLock, LOCK_NAME, LockError, lockFolder, type LockOptions } from "./files/lock.ts";
 export { openPth, PthFile } from "./pytorch/pth.ts";
 export {
   pickleGet,

@@ -3,6 +3,7 @@
  * attention, and one image through a model. The tables that the project keeps are made by the files in `bench/`.
  */
 import type { Command } from "commander";
+import { withCleanup } from "../engine/cleanup.ts";
 import { DinogradError } from "../engine/errors.ts";
 import type { DinoConfig } from "../detector/config/mod.ts";
 import {
@@ -52,7 +53,7 @@ export const benchVerb: Verb<BenchFlags> = {
       import("./measure/peak.ts"),
     ]);
     const device = await openDevice(computeOptions(flags));
-    try {
+    await withCleanup(async () => {
       const peak = device.kind === "cpu" ? await measurePeak(flags.threads) : null;
       const share = (gflops: number) => peak === null ? null : gflops / peak;
       const lines = (await measureKernels(device)).map(({ name, seconds, flops }): Line => {
@@ -82,9 +83,7 @@ export const benchVerb: Verb<BenchFlags> = {
         ]),
       );
       terminal.say(`${(1 / best).toFixed(1)} images/s, at most ${formatBytes(peakBytes)} in tensors`);
-    } finally {
-      await device.destroy();
-    }
+    }, () => device.destroy());
   },
 };
 

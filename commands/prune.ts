@@ -32,7 +32,7 @@ export const pruneVerb: Verb<PruneFlags> = {
     const rules = rulesOf(flags);
     const plan = flags.dry_run
       ? planPrune((await listBundles(folder)).bundles, rules)
-      : await pruneLocked(folder, rules);
+      : await pruneLocked(folder, { rules, warn: (line) => terminal.warn(line) });
     if (flags.json) return terminal.json(plan);
     for (const { path, reason } of plan.keep) terminal.say(`kept ${path} (${reason})`);
     for (const path of plan.remove) terminal.say(`${flags.dry_run ? "would remove" : "removed"} ${path}`);
@@ -51,7 +51,10 @@ function rulesOf({ last, best, every }: PruneFlags): PruneRules {
   };
 }
 
-async function pruneLocked(folder: string, rules: PruneRules) {
-  await using _lock = await lockFolder(folder);
+async function pruneLocked(
+  folder: string,
+  { rules, warn }: { readonly rules: PruneRules; readonly warn: (line: string) => void },
+) {
+  await using _lock = await lockFolder(folder, { warn });
   return await pruneFolder(folder, rules);
 }

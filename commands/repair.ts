@@ -37,7 +37,7 @@ export const repairVerb: Verb<RepairFlags> = {
     if (!await isFolder(folder)) {
       throw new DinogradError("usage", `repair: expected a folder but found none at ${folder}`);
     }
-    await using lock = flags.dry_run ? undefined : await lockFolder(folder);
+    await using lock = flags.dry_run ? undefined : await lockFolder(folder, { warn: (line) => terminal.warn(line) });
     if (lock?.message) terminal.warn(lock.message);
     const { sound, bad } = await examine(folder);
     for (const { path, reason, isDamaged, isNonfinite = false } of bad) {

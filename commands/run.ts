@@ -3,13 +3,14 @@
  * DINOGRAD_DEBUG=1 shows where in the code it came from.
  */
 import { Command, CommanderError } from "commander";
+import { errorCode, errorText } from "../checkpoint/files/layer.ts";
 import { didYouMean } from "../detector/config/mod.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { VERSION } from "../engine/version.ts";
 import { givenFlags } from "./shared/command.ts";
 import { environment } from "./shared/environment.ts";
 import { EXIT_CODES } from "./shared/exit_codes.ts";
-import { print, printLines } from "./shared/output.ts";
+import { print, printLines, unwrittenOutput } from "./shared/output.ts";
 import { watchForStop } from "./shared/stop.ts";
 import { Terminal } from "./shared/terminal.ts";
 import { explainError, explainUsage } from "./shared/usage.ts";
@@ -63,7 +64,13 @@ async function dispatch(args: readonly string[]): Promise<number> {
   const flags = command.opts();
   using stop = watchForStop({ busy: verb.keepsBusy });
   const terminal = new Terminal({ json: flags.json === true, stop: stop.signal });
-  return (await verb.run({ args: command.args, flags, terminal, given: givenFlags(command) })) ?? 0;
+  const code = (await verb.run({ args: command.args, flags, terminal, given: givenFlags(command) })) ?? 0;
+  const unwritten = unwrittenOutput();
+  if (unwritten !== undefined && code === 0) {
+    const found = errorCode(unwritten) || errorText(unwritten);
+    throw new DinogradError("data", `${name}: expected to write all of the output but found ${found}`);
+  }
+  return code;
 }
 
 function overview(): string {
@@ -85,8 +92,14 @@ function isOutOfMemory(error: unknown): boolean {
   return error instanceof RangeError && /allocation failed|could not allocate|out of memory/i.test(error.message);
 }
 
+/** Of errors that came while another was on its way, such as in closing what failed: the one that it began with. */
+function firstOf(error: unknown): unknown {
+  return error instanceof SuppressedError ? firstOf(error.suppressed) : error;
+}
+
 /** Prints an error as one line; returns the exit code. */
-export function report(error: unknown, verb: string): number {
+export function report(thrown: unknown, verb: string): number {
+  const error = firstOf(thrown);
   const known = error instanceof DinogradError;
   print("stderr", `dinograd: ${known ? error.message.replaceAll(/\s*\n\s*/g, " ") : describeDefect(error, verb)}`);
   if (environment("DINOGRAD_DEBUG") === "1") printLines("stderr", Deno.inspect(error));

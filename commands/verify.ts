@@ -3,8 +3,10 @@
  * before and compares every bit.
  */
 import type { Command } from "commander";
+import { errorText } from "../checkpoint/files/layer.ts";
 import { describeNonfinite, listBundles, openBundle } from "../checkpoint/mod.ts";
 import { counted } from "../detector/counted.ts";
+import { withCleanup } from "../engine/cleanup.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { refuseOtherFormats } from "./shared/any_checkpoint.ts";
 import { addComputeFlags, type ComputeFlags, computeOptions, type Verb } from "./shared/command.ts";
@@ -79,22 +81,31 @@ export const verifyVerb: Verb<VerifyFlags> = {
 
 async function trainAgain(path: string, flags: VerifyFlags, terminal: Terminal) {
   const scratch = await Deno.makeTempDir({ prefix: "dinograd-verify-" });
-  try {
-    const { verifyDeep } = await import("../detector/train/proof/deep_verify.ts");
-    const options = { ...computeOptions(flags), cocoPath: flags.coco_path ?? null, from: flags.from ?? null, scratch };
-    const report = await verifyDeep(path, options, terminal);
-    const { from, steps, differences } = report;
-    if (flags.json) return report;
-    const about = `${path}: trained again from ${from}, ${counted(steps, "step")}`;
-    if (differences.length === 0) terminal.say(`${about}: equal, bit for bit`);
-    else {
-      terminal.say(`${about}: not equal`);
-      for (const difference of differences) terminal.say(`  ${difference}`);
-    }
-    return report;
-  } finally {
-    await Deno.remove(scratch, { recursive: true });
-  }
+  return await withCleanup(
+    async () => {
+      const { verifyDeep } = await import("../detector/train/proof/deep_verify.ts");
+      const options = {
+        ...computeOptions(flags),
+        cocoPath: flags.coco_path ?? null,
+        from: flags.from ?? null,
+        scratch,
+      };
+      const report = await verifyDeep(path, options, terminal);
+      const { from, steps, differences } = report;
+      if (flags.json) return report;
+      const about = `${path}: trained again from ${from}, ${counted(steps, "step")}`;
+      if (differences.length === 0) terminal.say(`${about}: equal, bit for bit`);
+      else {
+        terminal.say(`${about}: not equal`);
+        for (const difference of differences) terminal.say(`  ${difference}`);
+      }
+      return report;
+    },
+    () => Deno.remove(scratch, { recursive: true }),
+    (error) => {
+      terminal.warn(`${scratch}: expected to remove this folder but found ${errorText(error)}`);
+    },
+  );
 }
 
 async function expand(paths: readonly string[]): Promise<string[]> {

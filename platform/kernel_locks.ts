@@ -60,30 +60,16 @@ const DENO_LOCKS: KernelLocks = {
   absence: null,
 
   async take(path) {
-    const file = await openDeno(path);
-    if (file === null) return null;
-    let isOurs: boolean | null = null;
-    try {
-      isOurs = await file.tryLock(true);
-      return isOurs ? new DenoLock(file) : "taken";
-    } catch {
-      return null; // ENOLCK, ENOTSUP, EBADF and the like: there are none here
-    } finally {
-      if (!isOurs) file.close();
-    }
+    const file = await openToLock(path, true);
+    return file === null || file === "taken" ? file : new DenoLock(file);
   },
 
   async isTaken(path) {
-    const file = await openDeno(path);
-    if (file === null) return null;
-    try {
-      // Shared, so that two who ask at once do not take each other for a holder.
-      return !await file.tryLock(false);
-    } catch {
-      return null;
-    } finally {
-      file.close();
-    }
+    // Shared, so that two who ask at once do not take each other for a holder.
+    const file = await openToLock(path, false);
+    if (file === null || file === "taken") return file && true;
+    file.close();
+    return false;
   },
 
   async identify(path) {
@@ -121,13 +107,32 @@ class DenoLock implements KernelLock {
   }
 }
 
-/** A file opened to be locked: for writing, which network file systems demand, but a folder for reading. */
-async function openDeno(path: string): Promise<Deno.FsFile | null> {
+/** Opens a file or folder and locks it: "taken" if somebody else has, null if it cannot be opened or locked. */
+async function openToLock(path: string, exclusive: boolean): Promise<Deno.FsFile | "taken" | null> {
+  // Network file systems lock only what is open for writing; but a file so opened stands in the way of a disk that is to
+  // become read-only.
+  for (const write of [false, true]) {
+    const file = await openItself(path, write);
+    if (file === null) return null;
+    let isLocked: boolean | undefined;
+    try {
+      isLocked = await file.tryLock(exclusive);
+      return isLocked ? file : "taken";
+    } catch {
+      // EBADF, ENOLCK, ENOTSUP and the like.
+    } finally {
+      if (!isLocked) file.close();
+    }
+  }
+  return null;
+}
+
+async function openItself(path: string, write: boolean): Promise<Deno.FsFile | null> {
   try {
     const named = await Deno.lstat(path);
-    if (named.isDirectory) return await Deno.open(path, { read: true });
-    if (!named.isFile) return null; // not through links, and not into a pipe, which would wait for its writer
-    const file = await Deno.open(path, { read: true, write: true });
+    // Not through links, and not into a pipe, which would wait for its writer.
+    if (!named.isFile && (write || !named.isDirectory)) return null;
+    const file = await Deno.open(path, { read: true, write });
     const { dev, ino } = await file.stat();
     if (dev === named.dev && ino === named.ino) return file;
     file.close(); // replaced between the two looks

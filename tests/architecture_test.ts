@@ -119,6 +119,14 @@ Deno.test("nothing below the commands uses Deno, except the seam to platforms, s
   assertEquals(users, []);
 });
 
+Deno.test("the time of day is for people to read: nothing computes with it, for it can be set", () => {
+  const users = sources.flat().filter(({ text }) =>
+    /\bDate\.now\b|\bnew Date\b(?!\(\)\.toISOString)/.test(withoutComments(text))
+  )
+    .map(({ path }) => path);
+  assertEquals(users, []);
+});
+
 Deno.test("no source file is longer than 450 lines", () => {
   const all = [...sources.flat(), ...["bench", "examples", "tests"].flatMap(sourcesIn)];
   const long = all.map(({ path, text }) => ({ path, lines: text.split("\n").length - 1 }))

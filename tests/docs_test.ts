@@ -6,7 +6,7 @@ import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 
 const ROOT = fromFileUrl(new URL("../", import.meta.url));
-const FOLDERS = ["bench", "checkpoint", "commands", "detector", "docs", "engine", "examples", "tests"];
+const FOLDERS = ["bench", "checkpoint", "commands", "detector", "docs", "engine", "examples", "platform", "tests"];
 
 /** Files of the project as paths from its root. */
 function filesIn(folder: string): string[] {

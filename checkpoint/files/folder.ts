@@ -6,7 +6,7 @@ import { DinogradError } from "../../engine/errors.ts";
 import { visible } from "../../engine/visible.ts";
 import { NewerVersionError } from "../bundle/format.ts";
 import { openBundle } from "../bundle/reader.ts";
-import { syncFolderIfPossible, TEMPORARY_MARK } from "./replace.ts";
+import { syncFolderIfPossible } from "./replace.ts";
 import { errorCode, errorText, type FileLayer, fileNameOf, folderOf } from "./layer.ts";
 import { compareCodeUnits, stateField, type StateValue } from "../state_tree.ts";
 import { describeNonfinite, type NonfiniteTensor } from "../nonfinite.ts";
@@ -260,10 +260,13 @@ export async function pruneFolder(folder: string, options: FolderOptions & Prune
   return plan;
 }
 
+/** Files that are written under a temporary name first: bundles, and the records that a training keeps beside them. */
+const WRITTEN_ASIDE = /(\.dino|^config\.json|^log\.txt|^trace\.jsonl|^nonfinite_step\d+\.json)\.tmp-/;
+
 /** Removes temporary files of writers that were killed. Only for the holder of the folder's lock. */
 export async function removeLeftovers(folder: string, options: { files?: FileLayer } = {}): Promise<string[]> {
   const files = options.files ?? nodeFiles;
-  const leftovers = (await namesIn(folder, files)).filter((name) => name.includes(EXTENSION + TEMPORARY_MARK));
+  const leftovers = (await namesIn(folder, files)).filter((name) => WRITTEN_ASIDE.test(name));
   for (const name of leftovers) await files.remove(`${folder}/${name}`);
   return leftovers;
 }

@@ -89,12 +89,23 @@ export function fileNameOf(path: string): string {
  */
 export async function openForReading(path: string, files: FileLayer): Promise<FileHandle> {
   try {
-    return await files.open(path, "read");
+    return closedQuietly(await files.open(path, "read"));
   } catch (error) {
     const reasons: Record<string, string> = { ENOENT: "no such file", EACCES: "no permission", EISDIR: "a folder" };
     const reason = reasons[errorCode(error)] ?? errorText(error);
     throw new DinogradError("checkpoint", `${path}: expected a readable file but found ${reason}`, { cause: error });
   }
+}
+
+/** Nothing is lost where a file that was only read fails to close, and no other error may be hidden by it. */
+function closedQuietly(handle: FileHandle): FileHandle {
+  return {
+    size: () => handle.size(),
+    read: (buffer, position) => handle.read(buffer, position),
+    write: (buffer, position) => handle.write(buffer, position),
+    sync: () => handle.sync(),
+    close: () => handle.close().catch(() => {}),
+  };
 }
 
 /**

@@ -31,8 +31,8 @@ export interface LockOptions {
   readonly warn?: (line: string) => void;
 }
 
-/** The folder's lock is another run's, or gone: this run must write nothing more. */
-export class LockLostError extends DinogradError {
+/** The folder is another run's, or its lock was lost, so that it may become one's: nothing in it may be written. */
+export class LockError extends DinogradError {
   /** `message` names the lock file and what was found. */
   constructor(message: string) {
     super("checkpoint", message);
@@ -56,7 +56,10 @@ export class FolderLock {
   readonly #held: Held;
   readonly #tools: Required<LockOptions>;
 
-  /** Use `lockFolder`; this takes over what it made. */
+  /**
+   * Use `lockFolder`; this takes over what it made.
+   * @internal
+   */
   constructor(folder: string, held: Held, options: { tools: Required<LockOptions>; message: string | null }) {
     this.#folder = folder;
     this.#held = held;
@@ -71,12 +74,12 @@ export class FolderLock {
 
   /**
    * To be asked before anything in the folder is written.
-   * @throws LockLostError if the lock is not held any more
+   * @throws LockError if the lock is not held any more
    */
   async requireHeld(): Promise<void> {
     const loss = await this.#loss();
     if (loss === null) return;
-    throw new LockLostError(
+    throw new LockError(
       `${this.#held.chain.path}: expected the lock of this run but found ${loss}; this run writes nothing more, and the bundles stay as they are`,
     );
   }
@@ -131,7 +134,7 @@ export class FolderLock {
 
 /**
  * Locks a folder (which exists).
- * @throws DinogradError of kind "checkpoint" that names the process holding it
+ * @throws LockError that names the process holding it; DinogradError of kind "checkpoint" if no lock can be made
  */
 export async function lockFolder(folder: string, options: LockOptions = {}): Promise<FolderLock> {
   const tools = completeTools(options);
@@ -150,7 +153,9 @@ export async function lockFolder(folder: string, options: LockOptions = {}): Pro
     } finally {
       await chain.discard(written.temporary);
     }
-    const isGone = (found: FoundLock) => staleness(found, { processes: tools.processes, areWhole: false }) !== null;
+    // Half a record is being written, unless nobody else can be in the folder.
+    const areWhole = ofFolder !== null;
+    const isGone = (found: FoundLock) => staleness(found, { processes: tools.processes, areWhole }) !== null;
     await chain.sweep(record.token, isGone).catch(() => {}); // what is left does no harm
     const message = [
       staleMessage,
@@ -228,7 +233,7 @@ async function acquire(
     if (message === null) throw refusal(folder, { holder: last, isAlive: last.isTaken === true, tools });
     if (await chain.succeed(found, temporary)) return message;
   }
-  throw new DinogradError("checkpoint", `${folder}: expected no other run but found others just starting there`);
+  throw new LockError(`${folder}: expected no other run but found others just starting there`);
 }
 
 function refusal(
@@ -239,15 +244,12 @@ function refusal(
     readonly isAlive: boolean;
     readonly tools: Required<LockOptions>;
   },
-): DinogradError {
+): LockError {
   const who = holder ? `${holderOf(holder, tools.processes)} writing it` : "one, though its lock file was removed";
   const remedy = holder && !isAlive
     ? `, choose another folder, or remove ${holder.path} if it is gone`
     : " or choose another folder";
-  return new DinogradError(
-    "checkpoint",
-    `${folder}: expected no other run but found ${who}; stop that run${remedy}`,
-  );
+  return new LockError(`${folder}: expected no other run but found ${who}; stop that run${remedy}`);
 }
 
 function pause(files: FileLayer): Promise<void> {

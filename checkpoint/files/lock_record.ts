@@ -72,7 +72,7 @@ export function staleness(
 
 /** Who holds a lock, in words. */
 export function holderOf({ record }: FoundLock, processes: Processes): string {
-  if (record === null) return "an unreadable lock";
+  if (record === null) return "a run (its lock is unreadable)";
   const where = record.host === processes.host && isOfOtherNamespace(record, processes) ? " of another container" : "";
   return `process ${record.pid}${where} on ${record.host}`;
 }

@@ -4,6 +4,7 @@
  * the new one is whole. At no moment is there neither, or a mixture.
  */
 import { DinogradError } from "../../engine/errors.ts";
+import { LockError } from "./lock.ts";
 import { errorCode, errorText, type FileHandle, type FileLayer, folderOf, useHandle } from "./layer.ts";
 
 /** Why a file was not saved. `no_space` can mend itself: a trainer says so and goes on. */
@@ -36,7 +37,8 @@ export type WriteAt = (bytes: Uint8Array, position: number) => Promise<void>;
 /**
  * Replaces the file at `path`. `write` is given an empty file, `verify` the path of what was written; both may be called
  * again with another temporary file. Returns what `write` returned, and how often something was done again.
- * @throws SaveError; an error of `write` or `verify` that is not the file system's becomes its cause
+ * @throws SaveError; a LockError as it is; any other error of `write` or `verify` that is not the file
+ * system's becomes its cause
  */
 export async function replaceFile<T>(
   path: string,
@@ -61,6 +63,7 @@ export async function replaceFile<T>(
       await patience.try(() => files.rename(temporary, path));
     } catch (error) {
       await files.remove(temporary).catch(() => {}); // it may never have come to be, or be the file by now
+      if (error instanceof LockError) throw error; // nothing of this folder may be touched any more
       if (attempt === ATTEMPTS || LASTING.includes(errorCode(error))) throw saveError(path, error);
       patience.retries++;
       continue;
@@ -91,7 +94,7 @@ class Patience {
       try {
         return await operation();
       } catch (error) {
-        if (LASTING.includes(errorCode(error))) throw error;
+        if (error instanceof LockError || LASTING.includes(errorCode(error))) throw error;
         this.retries++;
         await this.#pause(delay);
       }

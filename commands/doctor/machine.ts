@@ -47,15 +47,10 @@ export async function checkFolder(
   if (!await isFolder(existing)) return [bad(`${existing} is a file, not a folder`, "choose another --output_dir")];
   const findings: Finding[] = [];
   if (existing === folder) {
-    const lock = await describeLock(folder);
-    if (lock?.isHeld) findings.push(bad(`${folder} is held by ${lock.text}`, "wait for that run or stop it"));
-    else if (lock) {
-      findings.push(
-        odd("folder", `${folder} has the lock of ${lock.text}, which is gone`, "nothing: it is taken over"),
-      );
-    }
+    findings.push(...await checkLock(folder));
     for (const file of FIRST_FILES.map((name) => join(folder, name))) {
-      if (await isFolder(file)) findings.push(bad(`${file} is a folder where a file is written`, "move it away"));
+      const kind = await kindNotFollowed(file);
+      if (kind !== null) findings.push(bad(`${file} is ${kind} where a file is written`, "move it away"));
     }
   }
   const problem = await writingProblem(existing);
@@ -74,11 +69,34 @@ export async function checkFolder(
   return findings;
 }
 
+async function checkLock(folder: string): Promise<Finding[]> {
+  try {
+    const lock = await describeLock(folder);
+    if (lock === null) return [];
+    if (!lock.isHeld) {
+      return [odd("folder", `${folder} has the lock of ${lock.text}, which is gone`, "nothing: it is taken over")];
+    }
+    const remedy = "wait for that run or stop it";
+    return [wrong("folder", `${folder} is held by ${lock.text}`, { kind: "checkpoint", remedy })];
+  } catch (error) {
+    return [asFinding(error, "folder", "remove it if no run is writing there")];
+  }
+}
+
 /** The path itself, or the nearest one above it that exists. */
 async function nearest(path: string): Promise<string> {
   for (let at = path;; at = dirname(at)) {
     if (await exists(at) || dirname(at) === at) return at;
   }
+}
+
+/** What stands where a run keeps a file of its own, which it writes only if it is one; null if nothing is in the way. */
+async function kindNotFollowed(file: string): Promise<string | null> {
+  const info = await Deno.lstat(file).catch(() => null);
+  if (info === null || info.isFile) return null;
+  if (info.isDirectory) return "a folder";
+  if (file.endsWith("config.json")) return null; // replaced as a whole, whatever it is
+  return info.isSymlink ? "a link" : "no file";
 }
 
 async function writingProblem(folder: string): Promise<string | undefined> {

@@ -1,4 +1,7 @@
 /** `--save_log`: what a run says goes to `info.txt` of its output folder too, line by line, with the time. */
+import { errorCode } from "../../checkpoint/files/layer.ts";
+import { runFiles } from "../../detector/train/records/run_files.ts";
+import { DinogradError } from "../../engine/errors.ts";
 import type { Progress, ProgressDetails, RunUi } from "../../detector/config/mod.ts";
 import { visible } from "../../engine/visible.ts";
 import { formatTable } from "./table.ts";
@@ -13,6 +16,7 @@ export class LogUi implements RunUi {
   readonly #file: string;
   /** Lines from before the folder was there, or that could not be written. */
   #waiting = "";
+  #isTold = false;
 
   constructor(inner: RunUi, folder: string) {
     this.#inner = inner;
@@ -60,10 +64,13 @@ export class LogUi implements RunUi {
   #write(line: string): void {
     this.#waiting += `[${new Date().toISOString()}] ${visible(line)}\n`;
     try {
-      Deno.writeTextFileSync(this.#file, this.#waiting, { append: true });
+      runFiles.appendText(this.#file, this.#waiting);
       this.#waiting = "";
     } catch (error) {
-      if (!(error instanceof Error)) throw error;
+      if (!(error instanceof DinogradError)) throw error;
+      const isMissing = errorCode(error.cause) === "ENOENT"; // the folder is made by the run itself
+      if (!isMissing && !this.#isTold) this.#inner.warn(`${error.message}; its lines are kept and added later`);
+      this.#isTold ||= !isMissing;
     }
   }
 }

@@ -43,11 +43,20 @@ export function returnHere(stream: Stream): void {
   if (Deno[stream].isTerminal()) write(Deno[stream], "\r\x1b7");
 }
 
+let unwritten: unknown;
+
+/** Why standard output does not hold all that was printed, such as a full disk; undefined where it does. */
+export function unwrittenOutput(): unknown {
+  return unwritten;
+}
+
+/** Output that cannot be written ends no work, which comes first: the end of the command tells of it. */
 function write(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
   let bytes = new TextEncoder().encode(text);
   try {
     while (bytes.length > 0) bytes = bytes.subarray(stream.writeSync(bytes));
   } catch (error) {
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error; // the reader, such as `head`, has seen enough
+    if (error instanceof Deno.errors.BrokenPipe) return; // the reader, such as `head`, has seen enough
+    if (stream === Deno.stdout) unwritten ??= error; // of standard error there is nowhere to tell
   }
 }

@@ -4,6 +4,7 @@
  */
 
 import type { Device } from "../../engine/device/device.ts";
+import { withCleanup } from "../../engine/cleanup.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { EVAL_DEFAULTS, type EvalOptions, type Given, type RunUi } from "../config/mod.ts";
 import { withDefaults } from "../config/run_options.ts";
@@ -59,14 +60,14 @@ export async function evaluateCheckpoint(
   await using _folder = options.outputDir === "" ? null : await makeFolder(options.outputDir);
   await using _report = options.report === "" ? null : await makeFolder(options.report);
   const device = await openDevice(options);
-  try {
-    return await evaluateOn(device, { options, ui, dataset });
-  } catch (error) {
-    if (!(error instanceof DinogradError) || error.kind !== "nonfinite") throw error;
-    throw new DinogradError("nonfinite", `${options.checkpoint}: ${error.message}`, { cause: error });
-  } finally {
-    await device.destroy();
-  }
+  return await withCleanup(async () => {
+    try {
+      return await evaluateOn(device, { options, ui, dataset });
+    } catch (error) {
+      if (!(error instanceof DinogradError) || error.kind !== "nonfinite") throw error;
+      throw new DinogradError("nonfinite", `${options.checkpoint}: ${error.message}`, { cause: error });
+    }
+  }, () => device.destroy());
 }
 
 /** Images are detected for hours: what would become of the results is looked at before. */

@@ -6,6 +6,7 @@
 import { describeNonfinite } from "../../checkpoint/mod.ts";
 import { withoutGradient } from "../../engine/autograd.ts";
 import type { Device } from "../../engine/device/device.ts";
+import { withCleanup } from "../../engine/cleanup.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { scope } from "../../engine/scope.ts";
 import { tensor } from "../../engine/tensor.ts";
@@ -112,13 +113,11 @@ export async function detect(
     return { unreadable: missing, nonfinite: 0 };
   }
   const device = await openDevice(options);
-  try {
+  return await withCleanup(async () => {
     const { results, nonfinite } = await detectOn(device, { options, ui, paths: found, classNames });
     await tell(results, { options, ui });
     return { unreadable: missing + results.filter((result) => result === null).length - nonfinite, nonfinite };
-  } finally {
-    await device.destroy();
-  }
+  }, () => device.destroy());
 }
 
 /** How many names of skipped files are printed. */

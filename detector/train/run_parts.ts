@@ -87,7 +87,7 @@ export async function openRunParts(options: TrainOptions, ui: RunUi): Promise<Ru
   else await plan.apply();
   const check = await RunCheck.prepare({ session, point: options.dryRun ? null : point, data: sets, options, ui });
   if (!options.dryRun) {
-    runFiles.writeText(runFiles.join(options.outputDir, "config.json"), formatJsonConfig(config));
+    writeConfig(options.outputDir, config);
   }
   opening.move(); // from here on `closeRunParts` does it
   return { options, ui, session, sets, loaders, check, keep, resumedFrom: point?.path ?? null, cocoPath };
@@ -128,6 +128,11 @@ async function openSets(
   return { cocoPath: runFiles.absolute(cocoPath), sets };
 }
 
+/** Leaves the whole configuration beside the bundles, for people and `-c`. */
+export function writeConfig(folder: string, config: DinoConfig): void {
+  runFiles.writeText(runFiles.join(folder, "config.json"), formatJsonConfig(config));
+}
+
 function openLoaders(
   sets: RunData,
   { config, seed, options }: {
@@ -165,8 +170,9 @@ export async function runtimeRecord({ session, options, cocoPath, keep }: RunPar
 
 /** Lets go of workers, memory and device. */
 export async function closeRunParts({ loaders, session }: RunParts): Promise<void> {
-  loaders.train.close();
-  loaders.val.close();
-  session.dispose();
-  await session.device.destroy();
+  await using closing = new AsyncDisposableStack(); // the last of these comes first, and none is left out if one fails
+  closing.defer(() => session.device.destroy());
+  closing.defer(() => session.dispose());
+  closing.defer(() => loaders.val.close());
+  closing.defer(() => loaders.train.close());
 }

@@ -4,7 +4,9 @@
  * it.
  */
 
-import { lockFolder, setAside } from "../../checkpoint/mod.ts";
+import { errorText } from "../../checkpoint/files/layer.ts";
+import { setAside } from "../../checkpoint/mod.ts";
+import { withCleanup } from "../../engine/cleanup.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { checkConfig, type Given, type RunUi, TRAIN_DEFAULTS, type TrainOptions } from "../config/mod.ts";
 import { withDefaults } from "../config/run_options.ts";
@@ -17,8 +19,9 @@ import { evaluateModel, imagesNamed } from "../eval/evaluate.ts";
 import { type CocoStats, scoreText } from "../eval/mod.ts";
 import { afterEvaluation, afterTraining } from "./progress.ts";
 import { patientFiles, runFiles } from "./records/run_files.ts";
+import { RunFolder } from "./records/run_folder.ts";
 import { RunLog } from "./records/run_log.ts";
-import { closeRunParts, openRunParts, type RunParts, runtimeRecord } from "./run_parts.ts";
+import { closeRunParts, openRunParts, type RunParts, runtimeRecord, writeConfig } from "./run_parts.ts";
 import { Saver } from "./records/saver.ts";
 import type { TrainingSession } from "./session.ts";
 import { explosion, stumbleOfFile } from "./records/stumble.ts";
@@ -78,20 +81,15 @@ export async function train(
   const complete = withDefaults(TRAIN_DEFAULTS, given);
   const options = { ...complete, config: complete.config && checkConfig(complete.config, "train") };
   const { outputDir, dryRun } = options;
-  await using held = new AsyncDisposableStack();
-  if (!dryRun) {
-    if (outputDir === "") throw new DinogradError("usage", "train: expected --output_dir but found none");
-    const made = runFiles.makeFolder(outputDir);
-    held.defer(() => runFiles.removeEmpty(made)); // a start that fails leaves nothing behind
-    const lock = held.use(await lockFolder(outputDir));
-    if (lock.message !== null) ui.say(lock.message);
-  }
-  const run = new Run(await openRunParts(options, ui));
-  try {
-    return dryRun ? await run.describe() : await run.train(hooks);
-  } finally {
-    await run.close();
-  }
+  if (!dryRun && outputDir === "") throw new DinogradError("usage", "train: expected --output_dir but found none");
+  await using folder = dryRun ? null : await RunFolder.open(outputDir, ui);
+  const run = new Run(await openRunParts(options, ui), folder);
+  return await withCleanup(
+    () => dryRun ? run.describe() : run.train(hooks),
+    () => run.close(),
+    // All is saved: this must not make a failure of it.
+    (error) => ui.warn(`after the training something could not be closed: ${errorText(error)}`),
+  );
 }
 
 class Run {
@@ -104,7 +102,7 @@ class Run {
   /** Ids of the images of the step under way; empty between steps. */
   #images: readonly number[] = [];
 
-  constructor(parts: RunParts) {
+  constructor(parts: RunParts, folder: RunFolder | null) {
     const { options, ui, session } = parts;
     this.#parts = parts;
     this.#ui = ui;
@@ -119,7 +117,9 @@ class Run {
       keep: parts.keep,
       runtime: () => runtimeRecord(parts),
       warn: (line) => ui.warn(line),
+      ...(folder ? { owner: folder } : {}),
     });
+    if (folder) folder.onMadeAgain = () => writeConfig(options.outputDir, session.config);
   }
 
   /** Prints the whole plan. */
@@ -249,7 +249,7 @@ class Run {
     const { saveEverySteps, saveEveryMinutes } = this.#parts.options;
     if (this.#saver.retryIsDue) return true;
     if (saveEverySteps !== null && this.#session.progress.step % saveEverySteps === 0) return true;
-    return saveEveryMinutes !== null && Date.now() - this.#saver.lastSave >= saveEveryMinutes * 60_000;
+    return saveEveryMinutes !== null && this.#saver.sinceLastSave >= saveEveryMinutes * 60_000;
   }
 
   /** Evaluates and files the result. False if it was asked to stop. */

@@ -71,7 +71,7 @@ Deno.test("the order is write, sync, close, verify, rename, sync folder", async 
   }
   const temporary = `${PATH}.tmp`;
   assertEquals(steps, [
-    `open create ${temporary}`,
+    `open exclusive ${temporary}`,
     `write ${temporary}`,
     `sync ${temporary}`,
     `close ${temporary}`,

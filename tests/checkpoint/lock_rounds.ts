@@ -111,7 +111,7 @@ async function requireOpen(files: MemoryFiles, kernel: MemoryKernel, protection:
   try {
     await (await lockFolder("out", tools)).release();
   } catch (error) {
-    const isTold = error instanceof DinogradError && /an unreadable lock.*or remove out\//.test(error.message);
+    const isTold = error instanceof DinogradError && /its lock is unreadable.*or remove out\//.test(error.message);
     if (!isTold || !isHalf || !(files instanceof FilesWithoutLinks)) throw error;
     return;
   }

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { type FileLayer, LOCK_NAME, lockFolder, LockLostError, type LockOptions } from "../../checkpoint/mod.ts";
+import { type FileLayer, LOCK_NAME, LockError, lockFolder, type LockOptions } from "../../checkpoint/mod.ts";
 import { kernelLocks, noKernelLocks } from "../../platform/kernel_locks.ts";
 import { RandomStream } from "../../engine/random.ts";
 import { lockRound, PROTECTIONS } from "./lock_rounds.ts";
@@ -142,7 +142,7 @@ Deno.test("a kernel that holds the lock is believed: neither another container's
       () => lockFolder("out", { ...withKernel(1, { files, kernel, others: other }), locks: kernel.locksOf(2, files) }),
       DinogradError,
     );
-    const who = damage ? "an unreadable lock" : "process 1 of another container on here";
+    const who = damage ? "a run (its lock is unreadable)" : "process 1 of another container on here";
     assertEquals(
       message,
       `out: expected no other run but found ${who} writing it; stop that run or choose another folder`,
@@ -193,7 +193,7 @@ Deno.test("a lock that is removed, replaced or copied by hand is noticed, and no
     if (byHand === "copied") files.put(path, bytes);
     if (byHand === "replaced") await lockFolder("out", { files, processes: processes(2) });
     const found = { removed: "none: it was removed", replaced: "that of process 2 on here", copied: "a copy of it" };
-    await assertRejects(() => lock.requireHeld(), LockLostError, `the lock of this run but found ${found[byHand]}; `);
+    await assertRejects(() => lock.requireHeld(), LockError, `the lock of this run but found ${found[byHand]}; `);
     await lock.release();
     assertEquals(files.names, byHand === "removed" ? [] : [path]);
   }
@@ -264,7 +264,7 @@ Deno.test(
       await Deno.remove(path);
       await assertRejects(() => lockFolder(folder), DinogradError, "one, though its lock file was removed");
       await Deno.writeTextFile(path, text);
-      await assertRejects(() => lock.requireHeld(), LockLostError, "found a copy of it");
+      await assertRejects(() => lock.requireHeld(), LockError, "found a copy of it");
       await assertRejects(() => lockFolder(folder), DinogradError, `found process ${Deno.pid}`);
       await lock.release();
       await using next = await lockFolder(folder);

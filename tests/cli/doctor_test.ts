@@ -241,7 +241,7 @@ Deno.test("what is no obstacle is noted: little room, a bundle that is further, 
     assertMatch(texts(await checkFolder(`${folder}/run`, { bundleBytes: 2 ** 60 })), /are free, and a bundle takes/);
     assertEquals(texts(await checkFolder(`${folder}/run`, { bundleBytes: 1 })), "");
     await writeBundle(`${folder}/run/checkpoint0099.dino`, { tensors: new Map(), state: { step: 999 } });
-    const gone = { pid: 2 ** 30, host: hostname(), identity: "", token: "" };
+    const gone = { pid: 2 ** 30, host: hostname(), identity: "", token: "t" };
     await Deno.writeTextFile(`${folder}/run/.dinograd.lock`, JSON.stringify(gone));
     const { code, findings } = await examine({ output_dir: `${folder}/run`, device: "cpu", threads: 1 }, new TestUi());
     assertEquals(code, 0);

@@ -271,3 +271,54 @@ Deno.test("between two ends of epochs a run saves only when as many minutes or s
     assertEquals(await savedBy("second", { saveEverySteps: 2 }), true);
     assertEquals(await savedBy("later", { saveEverySteps: 4 }), false);
   }));
+
+Deno.test("a time of day that is set back or forward a day in mid-run neither delays a save nor hastens one", () =>
+  inFolder(async (folder) => {
+    const cocoPath = await writeTinyCoco(`${folder}/coco`);
+    const { now } = Date;
+    const savedAfter = async (name: string, { days, minutes }: { days: number; minutes: number }) => {
+      const options = tinyTrainOptions(
+        { outputDir: `${folder}/${name}`, cocoPath, config: tinyTrainingConfig() },
+        { saveEveryMinutes: minutes },
+      );
+      const reached = ({ progress }: SavedSession) => {
+        if (progress.step === 1) Date.now = () => now() + days * 86_400_000;
+        return progress.step === 2;
+      };
+      try {
+        await train(options, new TestUi(), { reached });
+      } finally {
+        Date.now = now;
+      }
+      return runFiles.exists(`${folder}/${name}/checkpoint.dino`);
+    };
+    assertEquals(await savedAfter("back", { days: -1, minutes: 0 }), true);
+    assertEquals(await savedAfter("forward", { days: 1, minutes: 60 }), false);
+  }));
+
+Deno.test("a failed save is tried again when its milliseconds have passed on the clock that runs evenly", async () => {
+  await inFolder(async (folder) => {
+    let milliseconds = 5000;
+    const disk = new Disk();
+    const saver = new Saver({
+      ...{ folder, interval: 100, keep: null, compress: false, retryAfter: 30_000, layer: disk },
+      runtime: () => null,
+      warn: () => {},
+      now: () => milliseconds,
+    });
+    disk.isFull = true;
+    milliseconds += 1000;
+    assertEquals(saver.sinceLastSave, 1000);
+    await saver.save(session(1), { wait: true });
+    assertEquals([saver.sinceLastSave, saver.retryIsDue], [0, false]);
+    milliseconds += 29_999;
+    assertEquals(saver.retryIsDue, false);
+    milliseconds += 1;
+    assertEquals([saver.sinceLastSave, saver.retryIsDue], [30_000, true]);
+    disk.isFull = false;
+    await saver.save(session(1), { wait: true });
+    milliseconds += 86_400_000;
+    assertEquals(saver.retryIsDue, false);
+    await saver.close();
+  });
+});

@@ -5,10 +5,13 @@
 
 import * as fs from "node:fs";
 import * as path from "node:path";
-import process from "node:process";
+import { openPlainSync } from "../../../checkpoint/files/node_files.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 
-/** Whatever fails throws a `DinogradError` of kind "checkpoint" that names the file and the reason. */
+/**
+ * Whatever fails throws a `DinogradError` of kind "checkpoint" that names the file and the reason. What is read or added to
+ * must be a file itself: a link that somebody planted is refused.
+ */
 export interface RunFiles {
   /** Makes a folder and those above it; returns the folders that were not there before, the innermost first. */
   makeFolder(folder: string): readonly string[];
@@ -25,6 +28,8 @@ export interface RunFiles {
   rename(from: string, to: string): void;
   /** Removes a file, if it is there. */
   remove(file: string): void;
+  /** The names in a folder. */
+  list(folder: string): string[];
   join(...parts: string[]): string;
   /** The folder of a file. */
   folderOf(file: string): string;
@@ -42,6 +47,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOTDIR: "a part of its path is not a folder",
   EEXIST: "there is a file of that name",
   EISDIR: "it is a folder",
+  ELOOP: "it is a link or no file of its own, which is not followed: remove it",
 };
 
 function attempt<T>(task: string, file: string, work: () => T): T {
@@ -54,8 +60,48 @@ function attempt<T>(task: string, file: string, work: () => T): T {
   }
 }
 
-/** A name beside a file that a folder's next owner removes if it is left over (see `removeLeftovers`). */
-const temporaryName = (file: string) => `${file}.tmp-${process.pid}`;
+/**
+ * A name beside a file that nobody can foresee, and so plant a link under. A folder's next owner removes it if it is left
+ * over (see `removeLeftovers`).
+ */
+const temporaryName = (file: string) => `${file}.tmp-${crypto.randomUUID().slice(0, 8)}`;
+
+/** Makes a file under a temporary name, and then renames it. */
+function replace(file: string, make: (temporary: string) => void): void {
+  const temporary = temporaryName(file);
+  try {
+    make(temporary);
+    fs.renameSync(temporary, file);
+  } catch (error) {
+    try {
+      fs.rmSync(temporary, { force: true });
+    } catch {
+      // On a disk that fails, removing fails too: the first error is the one to tell.
+    }
+    throw error;
+  }
+}
+
+/** Opens a file itself, works with it and closes it. */
+function withFile<T>(file: string, flags: number, work: (descriptor: number) => T): T {
+  const descriptor = openPlainSync(file, flags);
+  try {
+    return work(descriptor);
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+function appendFully(descriptor: number, text: string): void {
+  const before = fs.fstatSync(descriptor).size;
+  const bytes = new TextEncoder().encode(text);
+  try {
+    for (let done = 0; done < bytes.length;) done += fs.writeSync(descriptor, bytes, done);
+  } catch (error) {
+    fs.ftruncateSync(descriptor, before); // a full disk takes a part of a line
+    throw error;
+  }
+}
 
 export const runFiles: RunFiles = {
   makeFolder: (folder) =>
@@ -73,46 +119,38 @@ export const runFiles: RunFiles = {
     }
   },
   exists: (file) => fs.existsSync(file),
-  readText: (file) => attempt("read it", file, () => fs.readFileSync(file, "utf8")),
+  readText: (file) =>
+    attempt(
+      "read it",
+      file,
+      () => withFile(file, fs.constants.O_RDONLY, (descriptor) => fs.readFileSync(descriptor, "utf8")),
+    ),
   writeText: (file, text) =>
-    attempt("write it", file, () => {
-      const temporary = temporaryName(file);
-      try {
-        fs.writeFileSync(temporary, text);
-        fs.renameSync(temporary, file);
-      } catch (error) {
-        fs.rmSync(temporary, { force: true });
-        throw error;
-      }
-    }),
-  appendText: (file, text) =>
-    attempt("add to it", file, () => {
-      const before = fs.existsSync(file) ? fs.statSync(file).size : 0;
-      try {
-        fs.writeFileSync(file, text, { flag: "a" }); // Deno's appendFileSync makes files that everybody may write
-      } catch (error) {
-        if (fs.existsSync(file)) fs.truncateSync(file, before); // a full disk takes a part of a line
-        throw error;
-      }
-    }),
+    attempt(
+      "write it",
+      file,
+      () => replace(file, (temporary) => fs.writeFileSync(temporary, text, { flag: "wx" })),
+    ),
+  appendText(file, text) {
+    const { O_WRONLY, O_APPEND, O_CREAT } = fs.constants;
+    attempt(
+      "add to it",
+      file,
+      () => withFile(file, O_WRONLY | O_APPEND | O_CREAT, (descriptor) => appendFully(descriptor, text)),
+    );
+  },
   link: (from, to) =>
-    attempt("write it", to, () => {
-      const temporary = temporaryName(to);
-      fs.rmSync(temporary, { force: true });
-      try {
+    attempt("write it", to, () =>
+      replace(to, (temporary) => {
         try {
           fs.linkSync(from, temporary);
         } catch {
-          fs.copyFileSync(from, temporary); // another disk, or a file system without hard links
+          fs.copyFileSync(from, temporary, fs.constants.COPYFILE_EXCL); // another disk, or a file system without links
         }
-        fs.renameSync(temporary, to);
-      } catch (error) {
-        fs.rmSync(temporary, { force: true });
-        throw error;
-      }
-    }),
+      })),
   rename: (from, to) => attempt("write it", to, () => fs.renameSync(from, to)),
   remove: (file) => attempt("remove it", file, () => fs.rmSync(file, { force: true })),
+  list: (folder) => attempt("read this folder", folder, () => fs.readdirSync(folder)),
   join: (...parts) => path.join(...parts),
   folderOf: (file) => path.dirname(file),
   absolute: (file) => path.resolve(file),

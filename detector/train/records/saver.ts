@@ -15,6 +15,8 @@ import {
   findNonfinite,
   isNumbered,
   listBundles,
+  LockError,
+  nodeFiles,
   openBundle,
   planPrune,
   PREVIOUS_NAME,
@@ -24,6 +26,7 @@ import {
   type StateValue,
   writeBundle,
 } from "../../../checkpoint/mod.ts";
+import { errorCode } from "../../../checkpoint/files/layer.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 import type { KeepCheckpoints } from "../../config/mod.ts";
 import type { Progress } from "../progress.ts";
@@ -55,6 +58,24 @@ export interface SaverOptions {
   readonly files?: RunFiles;
   /** Where bundles are written through. */
   readonly layer?: FileLayer;
+  /** What holds the folder's lock; without it nobody is asked whether it still is held. */
+  readonly owner?: FolderOwner;
+  /** Milliseconds that pass evenly, whatever becomes of the time of day. */
+  readonly now?: () => number;
+}
+
+/** Who answers for the folder that bundles are written into. */
+export interface FolderOwner {
+  /**
+   * Called before a state is saved: sees to it that there is the folder, and that it is ours.
+   * @throws LockError if it is another run's
+   */
+  prepare(): Promise<void>;
+  /**
+   * Called before a bundle takes the place of another.
+   * @throws LockError if the folder is another run's; an error of code `ENOENT` if it is gone
+   */
+  requireHeld(): Promise<void>;
 }
 
 interface Save {
@@ -71,12 +92,15 @@ export class Saver {
   #unsaved: Save | undefined;
   #failedAt: number | undefined;
   #refused: { readonly step: number; readonly error: DinogradError } | undefined;
-  /** When the last capture was made, in milliseconds since the epoch. */
-  lastSave = Date.now();
+  #isLost = false;
+  readonly #now: () => number;
+  #lastSave: number;
 
   constructor(options: SaverOptions) {
     this.#options = options;
     this.#files = options.files ?? runFiles;
+    this.#now = options.now ?? (() => performance.now());
+    this.#lastSave = this.#now();
   }
 
   /** The path of the file to resume from. */
@@ -84,22 +108,30 @@ export class Saver {
     return this.#at(RESUME_NAME);
   }
 
-  /** Whether the last save failed so long ago that it is worth another try. */
+  /** Milliseconds since the last capture was made, or since the saver was. */
+  get sinceLastSave(): number {
+    return this.#now() - this.#lastSave;
+  }
+
+  /** Whether the last save failed so long ago that it is worth another try, or for good, which trying tells. */
   get retryIsDue(): boolean {
-    return this.#failedAt !== undefined && Date.now() - this.#failedAt >= (this.#options.retryAfter ?? RETRY_AFTER);
+    if (this.#isLost) return true;
+    return this.#failedAt !== undefined && this.#now() - this.#failedAt >= (this.#options.retryAfter ?? RETRY_AFTER);
   }
 
   /**
    * Captures the session now and writes it once earlier writes are done. `wait` returns only when that has ended: true if
    * all is on disk, also what had failed before.
-   * @throws DinogradError of kind "nonfinite" where this state (with `wait`) or one before it holds NaN or infinities
+   * @throws DinogradError of kind "nonfinite" where this state (with `wait`) or one before it holds NaN or infinities;
+   * LockError if the folder is another run's by now, also in place of the save before
    */
   async save(session: SavedSession, options: { readonly wait?: boolean } = {}): Promise<boolean> {
     await this.finish(); // at most one copy of the state is waiting
     const content = await session.capture(await this.#options.runtime());
     const queue = [this.#unsaved, { content, names: this.namesOf(session) }].filter((save) => save !== undefined);
-    this.lastSave = Date.now();
+    this.#lastSave = this.#now();
     this.#writing = this.#writeAll(queue);
+    this.#writing.catch(() => this.#isLost = true); // told by whoever waits for it next
     return options.wait ? await this.finish() : true;
   }
 
@@ -158,7 +190,7 @@ export class Saver {
     for (const [index, save] of queue.entries()) {
       if (!await this.#isFinite(save.content)) return false;
       if (await this.#write(save)) continue;
-      this.#failedAt = Date.now();
+      this.#failedAt = this.#now();
       const named = queue.slice(index).filter(({ names }) => names.length > 0);
       for (const { names } of named.slice(0, -1)) {
         this.#options.warn(`given up: ${names.join(", ")}, since there is a newer state to save`);
@@ -183,15 +215,21 @@ export class Saver {
     return false;
   }
 
-  async #write({ content, names }: Save): Promise<boolean> {
-    const { compress, layer, warn } = this.#options;
-    const hasPrevious = this.#files.exists(this.path);
+  async #write({ content, names }: Save, { isSecondTry = false } = {}): Promise<boolean> {
+    const { compress, warn, owner } = this.#options;
+    let hasPrevious = false;
     try {
+      await owner?.prepare();
+      hasPrevious = this.#files.exists(this.path);
       if (hasPrevious) this.#files.link(this.path, this.#at(STAGED));
       this.#pool ??= CodecPool.for(compress ? bytesOf(content) : 0);
-      await writeBundle(this.path, content, { compress, pool: this.#pool, files: layer });
+      await writeBundle(this.path, content, { compress, pool: this.#pool, files: this.#layer() });
     } catch (error) {
-      if (!(error instanceof DinogradError)) throw error;
+      if (error instanceof LockError || !(error instanceof DinogradError)) throw error;
+      // The folder went while the bundle was being written into it.
+      if (errorCode(error.cause) === "ENOENT" && !isSecondTry) {
+        return await this.#write({ content, names }, { isSecondTry: true });
+      }
       warn(
         `${error.message}; training goes on${hasPrevious ? " with the previous bundle intact" : ""}, and tries again`,
       );
@@ -202,6 +240,19 @@ export class Saver {
     for (const name of names) this.#forgive(() => this.#files.link(this.path, this.#at(name)));
     if (names.some(isNumbered)) await this.#prune(stateNumber(content.state, "step") ?? 0);
     return true;
+  }
+
+  /** Where bundles are written through: the lock is asked for once more before one replaces another. */
+  #layer(): FileLayer {
+    const { layer = nodeFiles, owner } = this.#options;
+    if (!owner) return layer;
+    return {
+      ...boundFiles(layer),
+      rename: async (from, to) => {
+        await owner.requireHeld();
+        await layer.rename(from, to);
+      },
+    };
   }
 
   /** Removes old numbered bundles; later ones, of a run that was taken back, are not this run's to judge. */
@@ -228,6 +279,19 @@ export class Saver {
       this.#options.warn(error.message);
     }
   }
+}
+
+/** The methods of a layer as properties, for one of them to be replaced. */
+function boundFiles(layer: FileLayer): FileLayer {
+  return {
+    open: (path, mode) => layer.open(path, mode),
+    ...(layer.link ? { link: layer.link.bind(layer) } : {}),
+    rename: (from, to) => layer.rename(from, to),
+    remove: (path) => layer.remove(path),
+    syncFolder: (path) => layer.syncFolder(path),
+    list: (path) => layer.list(path),
+    ...(layer.pause ? { pause: layer.pause.bind(layer) } : {}),
+  };
 }
 
 function bytesOf(content: BundleContent): number {
