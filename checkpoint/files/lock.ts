@@ -153,9 +153,8 @@ export async function lockFolder(folder: string, options: LockOptions = {}): Pro
     } finally {
       await chain.discard(written.temporary);
     }
-    // Half a record is being written, unless nobody else can be in the folder.
-    const areWhole = ofFolder !== null;
-    const isGone = (found: FoundLock) => staleness(found, { processes: tools.processes, areWhole }) !== null;
+    // Half a record may be one that is being written.
+    const isGone = (found: FoundLock) => staleness(found, { processes: tools.processes, areWhole: false }) !== null;
     await chain.sweep(record.token, isGone).catch(() => {}); // what is left does no harm
     const message = [
       staleMessage,

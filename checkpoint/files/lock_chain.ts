@@ -107,7 +107,7 @@ export class LockChain {
   /** Makes a record the lock of a free folder; false if somebody else was quicker. */
   async begin(temporary: string): Promise<boolean> {
     const claimed = await this.#claim(this.path, temporary);
-    if (claimed === "emptily") await this.#files.rename(temporary, this.path);
+    if (claimed === "emptily") await this.#rename(temporary);
     return claimed !== null;
   }
 
@@ -120,7 +120,7 @@ export class LockChain {
       await this.discard(name);
       return false;
     }
-    await this.#files.rename(temporary, this.path);
+    await this.#rename(temporary);
     for (const found of chain) await this.discard(this.#successor(found));
     return true;
   }
@@ -144,6 +144,12 @@ export class LockChain {
   /** Removes a file that may be gone, and which does no harm if it stays. */
   async discard(path: string): Promise<void> {
     await this.#files.remove(path).catch(() => {});
+  }
+
+  async #rename(temporary: string): Promise<void> {
+    await this.#files.rename(temporary, this.path).catch((error) => {
+      throw this.notMade(error);
+    });
   }
 
   #successor(found: FoundLock): string {

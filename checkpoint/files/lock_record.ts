@@ -89,12 +89,21 @@ export function parseLockRecord(text: string): LockRecord | null {
 
 function isLockRecord(value: unknown): value is LockRecord {
   return typeof value === "object" && value !== null &&
-    "pid" in value && typeof value.pid === "number" &&
-    "host" in value && typeof value.host === "string" &&
-    "identity" in value && typeof value.identity === "string" &&
+    "pid" in value && isProcessNumber(value.pid) &&
+    "host" in value && isWord(value.host) &&
+    "identity" in value && isWord(value.identity) &&
     "token" in value && typeof value.token === "string" && /^[\w-]{1,64}$/.test(value.token) && // part of a file's name
-    (!("namespace" in value) || typeof value.namespace === "string") &&
+    (!("namespace" in value) || isWord(value.namespace)) &&
     (!("kernelDevice" in value) || typeof value.kernelDevice === "number");
+}
+
+function isProcessNumber(value: unknown): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value > 0 && value < 2 ** 32;
+}
+
+/** Short and on one line: it becomes a part of messages. */
+function isWord(value: unknown): value is string {
+  return typeof value === "string" && /^\P{Cc}{0,255}$/u.test(value);
 }
 
 function bootOf(identity: string): string {

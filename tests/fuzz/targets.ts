@@ -5,6 +5,7 @@ import { configsTarget } from "./targets/configs.ts";
 import { bundleTarget, pthTarget, safetensorsTarget } from "./targets/checkpoints.ts";
 import { headerTarget } from "./targets/headers.ts";
 import { jpegTarget, pngTarget } from "./targets/images.ts";
+import { lockTarget } from "./targets/locks.ts";
 
 export const FUZZ_TARGETS: readonly FuzzTarget[] = [
   bundleTarget,
@@ -15,6 +16,7 @@ export const FUZZ_TARGETS: readonly FuzzTarget[] = [
   jpegTarget,
   annotationsTarget,
   configsTarget,
+  lockTarget,
 ];
 
 /** The target of a name. @throws Error that lists the names. */

@@ -301,7 +301,7 @@ Deno.test("a failed save is tried again when its milliseconds have passed on the
     let milliseconds = 5000;
     const disk = new Disk();
     const saver = new Saver({
-      ...{ folder, interval: 100, keep: null, compress: false, retryAfter: 30_000, layer: disk },
+      ...{ folder, interval: 100, keep: "all" as const, compress: false, retryAfter: 30_000, layer: disk },
       runtime: () => null,
       warn: () => {},
       now: () => milliseconds,
