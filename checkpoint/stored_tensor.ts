@@ -89,11 +89,14 @@ export function checkShape(shape: readonly unknown[], dtype: StoredDType, place:
  * @throws DinogradError of kind "checkpoint"
  */
 export function checkBools(dtype: StoredDType, data: Uint8Array, place: string): void {
-  if (dtype !== "bool") return;
-  const wrong = data.find((byte) => byte > 1);
-  if (wrong !== undefined) {
-    throw new DinogradError("checkpoint", `${place}: expected bools of 0 or 1 but found ${wrong}`);
-  }
+  const problem = boolProblem(dtype, data);
+  if (problem !== null) throw new DinogradError("checkpoint", `${place}: ${problem}`);
+}
+
+/** What `checkBools` would say, or null. */
+export function boolProblem(dtype: StoredDType, data: Uint8Array): string | null {
+  const wrong = dtype === "bool" ? data.find((byte) => byte > 1) : undefined;
+  return wrong === undefined ? null : `expected bools of 0 or 1 but found ${wrong}`;
 }
 
 /**

@@ -115,7 +115,7 @@ function showHeader(file: AnyCheckpoint, flags: InspectFlags, terminal: Terminal
     const sum = groups.get(group) ?? { tensors: 0, elements: 0, bytes: 0, stored: 0 };
     groups.set(group, {
       tensors: sum.tensors + 1,
-      elements: sum.elements + shape.reduce((a, b) => a * b, 1),
+      elements: sum.elements + elementCount(shape),
       bytes: sum.bytes + bytes,
       stored: sum.stored + storedBytes,
     });

@@ -9,7 +9,7 @@ import { type FileHandle, type FileLayer, openForReading, readFully } from "../f
 import { nodeFiles } from "../files/node_files.ts";
 import { hex32, quote } from "../quote.ts";
 import type { StateValue } from "../state_tree.ts";
-import { bytesPerElement, type StoredTensor } from "../stored_tensor.ts";
+import { boolProblem, bytesPerElement, checkBools, type StoredTensor } from "../stored_tensor.ts";
 import { type BundleTensor, readContents } from "./contents.ts";
 import {
   type BundleContent,
@@ -157,6 +157,7 @@ export class Bundle {
       throw new DinogradError("checkpoint", `${place}: expected ${into.length} bytes but found ${found}`);
     });
     await loadChunks(this.#handle, targets.flatMap((target) => this.#loadsOf(target)));
+    for (const { name, tensor, into } of targets) checkBools(tensor.dtype, into, `${this.path}, tensor ${quote(name)}`);
   }
 
   /** Reads all tensors, or those whose name the filter accepts, in the order of the file. */
@@ -209,13 +210,14 @@ export class Bundle {
           problems.push(error.message);
           continue;
         }
+        const data = raw.subarray(0, chunk.rawBytes);
         const problem = checkChunk(buffer, {
           chunk,
           width: bytesPerElement(dtype),
           raw: options.quick ? null : raw,
-        });
+        }) ?? (options.quick ? null : boolProblem(dtype, data));
         if (problem) problems.push(`${place}: ${problem}`);
-        else if (!options.quick) odd += countNonfinite({ dtype, data: raw.subarray(0, chunk.rawBytes) });
+        else if (!options.quick) odd += countNonfinite({ dtype, data });
       }
       if (odd > 0) nonfinite.push({ name, count: odd, elements: bytes / bytesPerElement(dtype) });
     }

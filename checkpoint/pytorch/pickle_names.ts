@@ -154,10 +154,11 @@ function tensor(args: readonly PickleValue[]): { value: PickleValue } | string {
     return "a tensor's offset, sizes and strides as non-negative integers";
   }
   if (typeof requiresGrad !== "boolean" || !isStoredDType(storage.dtype)) return "a tensor's requires_grad as a flag";
-  const bytes = storedByteLength(storage.dtype, shape);
+  // An empty axis is no excuse for the others: the rule of every format.
+  const bytes = storedByteLength(storage.dtype, shape.filter((size) => size > 0));
   if (!Number.isSafeInteger(bytes)) return "a tensor of less than 2^53 bytes";
   const last = shape.reduce((sum, size, axis) => sum + (size - 1) * stride[axis], offset);
-  if (bytes > 0 && last >= storage.elements) {
+  if (!shape.includes(0) && last >= storage.elements) {
     return `a tensor within its storage of ${storage.elements} elements, not up to element ${last}`;
   }
   return { value: new PthTensor(storage, { offset, shape, stride, requiresGrad }) };

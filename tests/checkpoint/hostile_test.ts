@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { MAX_HEADER_BYTES } from "../../checkpoint/bundle/format.ts";
-import { openBundle, type StateValue } from "../../checkpoint/mod.ts";
+import { openBundle, type StateValue, writeBundle, writeSafetensors } from "../../checkpoint/mod.ts";
 import { encodeCanonical } from "../../checkpoint/bundle/canonical.ts";
 import { deflateAny } from "../../checkpoint/codec/any_deflate.ts";
 import { crc32 } from "../../checkpoint/codec/checksums.ts";
@@ -176,6 +176,21 @@ for (const [what, forgery, message] of forgeries) {
     assert(found.startsWith(PATH) && found.includes(message), `expected "${message}" in: ${found}`);
   });
 }
+
+Deno.test("a bool that is neither 0 nor 1 is refused by readers and writers, and found by verify", async () => {
+  const row = { name: "a", dtype: "bool", shape: [2], chunks: 1 };
+  const bytes = forge({ tensors: [row], chunks: [{ stored: Uint8Array.of(1, 2) }] });
+  assertEquals(await refusal(bytes), `${PATH}, tensor "a": expected bools of 0 or 1 but found 2`);
+  const files = new MemoryFiles();
+  files.put(PATH, bytes);
+  await using bundle = await openBundle(PATH, { files });
+  const { problems } = await bundle.verify();
+  assertEquals(problems.length, 1);
+  assert(problems[0].endsWith("expected bools of 0 or 1 but found 2"), problems[0]);
+  const tensors = new Map([["a", { dtype: "bool" as const, shape: [1], data: Uint8Array.of(255) }]]);
+  await assertRejects(() => writeBundle("b.dino", { tensors, state: {} }, { files }), DinogradError, "found 255");
+  await assertRejects(() => writeSafetensors("b.safetensors", tensors, { files }), DinogradError, "found 255");
+});
 
 Deno.test("a key named __proto__ in a file pollutes nothing", async () => {
   const files = new MemoryFiles();

@@ -76,12 +76,7 @@ Deno.test("a view that expands a few bytes to gigabytes is refused before it is 
     "at most 268435520 bytes together, 4 times what it holds and 256 MiB, but found 17179869184 bytes besides 0",
   );
   await refusal(archive(pickled(tensor({ shape: Array(60).fill(2 ** 31 - 1), stride: Array(60).fill(0) }))), "2^53");
-  assertEquals(
-    await readValues(
-      archive(pickled(tensor({ shape: [...Array(60).fill(2 ** 31 - 1), 0], stride: Array(61).fill(0) }))),
-    ),
-    [],
-  );
+  await refusal(archive(pickled(tensor({ shape: [2 ** 31 - 1, 2 ** 31 - 1, 0], stride: [0, 0, 0] }))), "2^53");
 });
 
 Deno.test("many views that each expand a little are refused together, and one that is read again is counted once", async () => {
