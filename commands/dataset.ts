@@ -1,52 +1,126 @@
-/** `dataset`: makes data sets. `dataset cards` draws scenes of playing cards in the COCO format. */
+/** `dataset`: makes data sets, turns one format into another, and looks at what one holds. */
 import type { Command } from "commander";
-import { counted } from "../detector/counted.ts";
-import { generateCards } from "../detector/data/mod.ts";
+import { DATASET_FORMATS, type DatasetFormat } from "../detector/data/formats/annotated.ts";
 import { DinogradError } from "../engine/errors.ts";
-import { integerFlag, type Verb } from "./shared/command.ts";
+import { drawCards } from "./dataset/cards.ts";
+import { integerFlag, numberFlag, UnfitValue, type Verb } from "./shared/command.ts";
+import type { Terminal } from "./shared/terminal.ts";
 
-interface DatasetFlags {
-  readonly out: string;
-  readonly images: number;
+/** The flags of all actions; each says which it has no use for. */
+export interface DatasetFlags {
+  readonly out?: string;
+  readonly images?: number;
   readonly val_images?: number;
   readonly seed: number;
   readonly size?: number;
   readonly overwrite?: true;
+  readonly from?: DatasetFormat;
+  readonly to?: DatasetFormat;
+  readonly link?: true;
+  readonly val?: number;
   readonly json?: true;
 }
 
+/** What is done, to which folder. */
+export interface DatasetCall {
+  readonly folder: string;
+  readonly flags: DatasetFlags;
+  readonly terminal: Terminal;
+}
+
+interface Action {
+  /** Flags that mean something, beside `--json`. */
+  readonly flags: readonly string[];
+  readonly needs: readonly ("folder" | "out" | "to")[];
+  run(call: DatasetCall): Promise<number | void>;
+}
+
+// What reads and draws is loaded when there is work for it: help and usage errors come at once.
+const ACTIONS: Readonly<Record<string, Action>> = {
+  cards: {
+    flags: ["out", "images", "val_images", "seed", "size", "overwrite"],
+    needs: ["out"],
+    run: drawCards,
+  },
+  convert: {
+    flags: ["out", "from", "to", "link"],
+    needs: ["folder", "out", "to"],
+    run: async (call) => await (await import("./dataset/convert.ts")).convertDataset(call),
+  },
+  split: {
+    flags: ["out", "from", "to", "link", "val", "seed"],
+    needs: ["folder", "out"],
+    run: async (call) => await (await import("./dataset/convert.ts")).splitFolder(call),
+  },
+  stats: {
+    flags: ["from"],
+    needs: ["folder"],
+    run: async (call) => await (await import("./dataset/look.ts")).showStats(call),
+  },
+  check: {
+    flags: ["from"],
+    needs: ["folder"],
+    run: async (call) => await (await import("./dataset/look.ts")).checkFolder(call),
+  },
+  show: {
+    flags: ["from", "out", "images"],
+    needs: ["folder", "out"],
+    run: async (call) => await (await import("./dataset/look.ts")).drawTruth(call),
+  },
+};
+
+const NEEDED = { folder: "the folder of a data set", out: "--out DIR", to: "--to FORMAT" } as const;
+
 export const datasetVerb: Verb<DatasetFlags> = {
   define(command: Command): void {
+    const format = (text: string): DatasetFormat => {
+      const known = DATASET_FORMATS.find((name) => name === text);
+      if (known === undefined) throw new UnfitValue(`one of ${DATASET_FORMATS.join(", ")}`);
+      return known;
+    };
     command
-      .argument("<kind>", "cards")
-      .requiredOption("--out <dir>", "folder to make")
-      .option("--images <n>", "training images", integerFlag({ min: 1 }), 2000)
-      .option("--val_images <n>", "validation images (default: a tenth, at least 20)", integerFlag({ min: 1 }))
-      .option("--seed <n>", "seed of the scenes", integerFlag({ min: 0, max: 2 ** 32 - 1 }), 1)
-      .option("--size <n>", "width and height in pixels (default: 160)", integerFlag({ min: 96, max: 4096 }))
-      .option("--overwrite", "write into a folder that holds a data set already")
-      .option("--json", "print the counts as JSON");
+      .argument("<action>", Object.keys(ACTIONS).join(", "))
+      .argument("[folder]", "the data set to look at; not for cards")
+      .option("--out <dir>", "folder to make")
+      .option(
+        "--images <n>",
+        "cards: training images (default: 2000); show: images to draw (default: 24)",
+        integerFlag({ min: 1 }),
+      )
+      .option("--val_images <n>", "cards: validation images (default: a tenth, at least 20)", integerFlag({ min: 1 }))
+      .option("--seed <n>", "cards, split: decides scenes or images", integerFlag({ min: 0, max: 2 ** 32 - 1 }), 1)
+      .option("--size <n>", "cards: width and height in pixels (default: 160)", integerFlag({ min: 96, max: 4096 }))
+      .option("--overwrite", "cards: write into a folder that holds a data set already")
+      .option(
+        "--from <format>",
+        `what the folder is: ${DATASET_FORMATS.join(", ")} (default: what it looks like)`,
+        format,
+      )
+      .option("--to <format>", "convert, split: what to write (split: default coco)", format)
+      .option("--link", "convert, split: link to the images instead of copying them")
+      .option(
+        "--val <share>",
+        "split: share of the images that becomes validation (default: 0.2)",
+        numberFlag({ min: 0, max: 1 }),
+      )
+      .option("--json", "print the result as JSON");
   },
 
-  async run({ args: [kind], flags, terminal }): Promise<void> {
-    if (kind !== "cards") throw new DinogradError("usage", `dataset: expected cards but found ${kind}`);
-    const { images } = flags;
-    const validation = flags.val_images ?? Math.max(20, Math.round(images / 10));
-    const progress = terminal.progress("drawing", images + validation);
-    const counts = await generateCards({
-      out: flags.out,
-      images,
-      valImages: validation,
-      seed: flags.seed,
-      ...(flags.size !== undefined ? { size: flags.size } : {}),
-      overwrite: flags.overwrite ?? false,
-      onProgress: (done) => progress.update(done),
-    });
-    progress.finish();
-    if (flags.json) return terminal.json({ out: flags.out, ...counts });
-    terminal.say(
-      `${flags.out}: ${counted(counts.trainImages, "training image")} with ${counted(counts.trainObjects, "card")}, ` +
-        `${counted(counts.valImages, "validation image")} with ${counts.valObjects}`,
-    );
+  async run({ args: [name, folder], flags, terminal, given }): Promise<number | void> {
+    if (!Object.hasOwn(ACTIONS, name)) {
+      throw new DinogradError("usage", `dataset: expected ${Object.keys(ACTIONS).join(", ")} but found ${name}`);
+    }
+    const action = ACTIONS[name];
+    if (folder !== undefined && !action.needs.includes("folder")) {
+      throw new DinogradError("usage", `dataset ${name}: expected no folder but found ${folder}`);
+    }
+    const has = { folder: folder !== undefined, out: flags.out !== undefined, to: flags.to !== undefined };
+    const missing = action.needs.find((need) => !has[need]);
+    if (missing) throw new DinogradError("usage", `dataset ${name}: expected ${NEEDED[missing]} but found none`);
+    const idle = given.find((option) => option.name !== "json" && !action.flags.includes(option.name));
+    if (idle) {
+      throw new DinogradError("usage", `dataset ${name}: expected none of the others' flags but found --${idle.name}`);
+    }
+    return await action.run({ folder: folder ?? "", flags, terminal });
   },
 };

@@ -34,7 +34,7 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     load: async () => (await import("./convert.ts")).convertVerb,
   },
   dataset: {
-    about: "make a data set: scenes of playing cards",
+    about: "make, convert, split and check data sets, and look at them",
     load: async () => (await import("./dataset.ts")).datasetVerb,
   },
   demo: {

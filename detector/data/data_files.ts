@@ -2,8 +2,8 @@
  * What this folder asks of a file system, in one place: reading, writing, listing, and the bytes of files that come
  * inside an npm package (WebAssembly codecs, fonts). Everything else here works on bytes, so it runs in a browser too.
  */
-import { mkdir, readdir, readFile, realpath, rmdir, stat, writeFile } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { mkdir, readdir, readFile, realpath, rmdir, stat, symlink, writeFile } from "node:fs/promises";
+import { dirname, isAbsolute, relative, resolve } from "node:path";
 import { DinogradError } from "../../engine/errors.ts";
 
 /** How a file is read. */
@@ -78,6 +78,22 @@ export async function isSamePath(a: string, b: string): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+/** Makes a symbolic link at `path` to an existing file. Throws a `DinogradError` of kind "data" that names the paths. */
+export async function linkFile(target: string, path: string): Promise<void> {
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await symlink(await realpath(target), path);
+  } catch (cause) {
+    throw new DinogradError("data", `cannot link ${path} to ${target}: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+/** Whether an existing file or folder lies in a folder (or is it), wherever links lead. */
+export async function isWithin(path: string, folder: string): Promise<boolean> {
+  const way = relative(await realpath(folder), await realpath(path));
+  return way === "" || !(way.startsWith("..") || isAbsolute(way));
 }
 
 /** The names in a folder, sorted by code unit; none if the folder does not exist. */

@@ -48,8 +48,10 @@ Deno.test("every verb's help says how it is called and names no empty defaults, 
     const command = new Command(name);
     (await load()).define(command);
     const [usage] = stdout.split("\n");
-    assertMatch(usage, new RegExp(`^Usage: deno run -A cli.ts ${name} (<[a-z.]+> )*\\[flags\\]$`));
-    for (const argument of command.registeredArguments) assertStringIncludes(usage, `<${argument.name()}`);
+    assertMatch(usage, new RegExp(`^Usage: deno run -A cli.ts ${name} ((<[a-z.]+>|\\[[a-z.]+\\]) )*\\[flags\\]$`));
+    for (const argument of command.registeredArguments) {
+      assertStringIncludes(usage, `${argument.required ? "<" : "["}${argument.name()}`);
+    }
     assert(!stdout.includes('"'), stdout);
     const flag = command.options.find(({ mandatory }) => mandatory) ?? command.options[0];
     const slip = `${flag.long}e`;
