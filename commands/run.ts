@@ -114,8 +114,9 @@ function describeDefect(error: unknown, verb: string): string {
     }expected enough memory but found none left (${message}); smaller images, batches or ` +
       "models need less, and train --dry_run says how much";
   }
-  const hint = error instanceof Deno.errors.NotCapable || /NotCapable/.test(message)
-    ? "permission is missing; run with deno run -A"
+  // What was thrown in a worker comes as its text.
+  const hint = error instanceof Deno.errors.NotCapable || /NotCapable|Requires \w+ access to /.test(message)
+    ? "a permission is missing; docs/permissions.md lists what each verb needs, deno run -A gives all"
     : "this is a defect of dinograd; DINOGRAD_DEBUG=1 shows where";
   return `${verb ? `${verb}: ` : ""}${message} (${hint})`;
 }

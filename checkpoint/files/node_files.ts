@@ -5,6 +5,7 @@
 import * as fs from "node:fs";
 import { hostname } from "node:os";
 import process from "node:process";
+import { DinogradError } from "../../engine/errors.ts";
 import type { FileHandle, FileLayer, OpenMode } from "./layer.ts";
 
 const FLAGS: Readonly<Record<Exclude<OpenMode, "plain">, string>> = { read: "r", exclusive: "wx+" };
@@ -116,11 +117,28 @@ function namespaceOfThis(): string {
   }
 }
 
+/**
+ * The machine's name, from a file where Deno may not ask the system.
+ * @throws DinogradError of kind "usage" where neither is permitted: a lock without it could be taken from a run elsewhere
+ */
+function nameOfHost(): string {
+  try {
+    return hostname();
+  } catch {
+    try {
+      return fs.readFileSync("/etc/hostname", "utf8").trim();
+    } catch (cause) {
+      const expected = "expected permission to ask for the name of this machine, which a lock records";
+      throw new DinogradError("usage", `${expected}, but found none: add --allow-sys=hostname`, { cause });
+    }
+  }
+}
+
 /** The real processes of this host. */
 export function nodeProcesses(): Processes {
   return {
     pid: process.pid,
-    host: hostname(),
+    host: nameOfHost(),
     namespace: namespaceOfThis(),
     identity(pid) {
       try {
@@ -137,8 +155,8 @@ export function nodeProcesses(): Processes {
         process.kill(pid, 0);
         return true;
       } catch (error) {
-        // Not permitted to signal it: it exists and belongs to somebody else.
-        return error instanceof Error && "code" in error && error.code === "EPERM";
+        // Not permitted to signal it, by the system or by Deno: it exists, or may.
+        return !(error instanceof Error && "code" in error && error.code === "ESRCH");
       }
     },
   };

@@ -59,11 +59,10 @@ export async function checkFolder(
       ? fine("folder", existing === folder ? `${folder} can be written` : `${folder} can be made`)
       : bad(`${existing} cannot be written: ${problem}`, "mend its permissions, or make room"),
   );
-  const { statfs } = await import("node:fs/promises");
-  const { bavail, bsize } = await statfs(existing);
+  const free = await freeBytes(existing);
   // The newest bundle, the one before and the one being written.
-  if (bavail * bsize < 3 * bundleBytes) {
-    const text = `${formatBytes(bavail * bsize)} are free, and a bundle takes ${formatBytes(bundleBytes)}`;
+  if (free !== null && free < 3 * bundleBytes) {
+    const text = `${formatBytes(free)} are free, and a bundle takes ${formatBytes(bundleBytes)}`;
     findings.push(odd("folder", text, "make room: dinograd prune, --keep_checkpoints"));
   }
   return findings;
@@ -80,6 +79,18 @@ async function checkLock(folder: string): Promise<Finding[]> {
     return [wrong("folder", `${folder} is held by ${lock.text}`, { kind: "checkpoint", remedy })];
   } catch (error) {
     return [asFinding(error, "folder", "remove it if no run is writing there")];
+  }
+}
+
+/** Room on the disk of a folder; null where asking is not permitted (`--allow-sys=statfs`). */
+async function freeBytes(folder: string): Promise<number | null> {
+  const { statfs } = await import("node:fs/promises");
+  try {
+    const { bavail, bsize } = await statfs(folder);
+    return bavail * bsize;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) return null;
+    throw error;
   }
 }
 

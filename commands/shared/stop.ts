@@ -17,7 +17,8 @@ export function watchForStop({ busy = false } = {}): Disposable & { readonly sig
   };
   const handlers = STOP_SIGNALS.map((name) => [name, handle(name)] as const);
   for (const [name, handler] of handlers) Deno.addSignalListener(name, handler);
-  const worker = busy ? new Worker(new URL("./stop_worker.ts", import.meta.url), { type: "module" }) : undefined;
+  const url = new URL("./stop_worker.ts", import.meta.url);
+  const worker = busy && mayRead(url) ? new Worker(url, { type: "module" }) : undefined;
   return {
     signal: controller.signal,
     [Symbol.dispose]() {
@@ -25,4 +26,9 @@ export function watchForStop({ busy = false } = {}): Disposable & { readonly sig
       for (const [name, handler] of handlers) Deno.removeSignalListener(name, handler);
     },
   };
+}
+
+/** Whether a thread may be started from a file; without that a request to stop is heard at the next step. */
+function mayRead(url: URL): boolean {
+  return url.protocol !== "file:" || Deno.permissions.querySync({ name: "read", path: url }).state === "granted";
 }

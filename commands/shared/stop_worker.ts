@@ -14,6 +14,11 @@ for (const name of STOP_SIGNALS) {
     heard++;
     if (heard === 1) sayStopping(name);
     // Files are replaced by renaming and locks of dead processes are taken over: this is what bundles are made to survive.
-    if (heard === 2) setTimeout(() => Deno.kill(Deno.pid, "SIGKILL"), GRACE);
+    if (heard === 2) setTimeout(endProcess, GRACE);
   });
+}
+
+function endProcess(): void {
+  const { state } = Deno.permissions.querySync({ name: "run" });
+  if (state === "granted") Deno.kill(Deno.pid, "SIGKILL"); // else the step ends first
 }
