@@ -2,31 +2,9 @@
 import type { Command } from "commander";
 import { DATASET_FORMATS, type DatasetFormat } from "../detector/data/formats/annotated.ts";
 import { DinogradError } from "../engine/errors.ts";
+import type { DatasetCall, DatasetFlags } from "./dataset/call.ts";
 import { drawCards } from "./dataset/cards.ts";
 import { integerFlag, numberFlag, UnfitValue, type Verb } from "./shared/command.ts";
-import type { Terminal } from "./shared/terminal.ts";
-
-/** The flags of all actions; each says which it has no use for. */
-export interface DatasetFlags {
-  readonly out?: string;
-  readonly images?: number;
-  readonly val_images?: number;
-  readonly seed: number;
-  readonly size?: number;
-  readonly overwrite?: true;
-  readonly from?: DatasetFormat;
-  readonly to?: DatasetFormat;
-  readonly link?: true;
-  readonly val?: number;
-  readonly json?: true;
-}
-
-/** What is done, to which folder. */
-export interface DatasetCall {
-  readonly folder: string;
-  readonly flags: DatasetFlags;
-  readonly terminal: Terminal;
-}
 
 interface Action {
   /** Flags that mean something, beside `--json`. */

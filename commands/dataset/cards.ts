@@ -1,6 +1,6 @@
 /** `dataset cards`: draws scenes of playing cards in the COCO format. */
 import { counted } from "../../detector/counted.ts";
-import type { DatasetCall } from "../dataset.ts";
+import type { DatasetCall } from "./call.ts";
 
 export async function drawCards({ flags, terminal }: DatasetCall): Promise<void> {
   const { images = 2000, out = "" } = flags; // `out` was asked for

@@ -6,7 +6,7 @@ import {
   splitDataset,
   writeDatasetFolder,
 } from "../../detector/data/formats/mod.ts";
-import type { DatasetCall } from "../dataset.ts";
+import type { DatasetCall } from "./call.ts";
 
 export async function convertDataset(call: DatasetCall): Promise<void> {
   await write(await readDatasetFolder(call.folder, call.flags.from), call);

@@ -4,7 +4,7 @@ import { writeBytes } from "../../detector/data/data_files.ts";
 import { checkDataset, datasetStats, readDatasetFolder } from "../../detector/data/formats/mod.ts";
 import { readImage } from "../../detector/data/mod.ts";
 import { annotateImage } from "../../detector/draw/mod.ts";
-import type { DatasetCall } from "../dataset.ts";
+import type { DatasetCall } from "./call.ts";
 import { EXIT_CODES } from "../shared/exit_codes.ts";
 
 /** Images that `show` draws unless it is told otherwise. */

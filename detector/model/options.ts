@@ -4,42 +4,10 @@
 
 import { DinogradError } from "../../engine/errors.ts";
 import type { DinoConfig } from "../config/mod.ts";
-import type { BackboneName, NormName } from "../config/dino_config.ts";
-import type { ConvNeXtArchitecture } from "./backbone/convnext.ts";
-import type { SwinArchitecture } from "./backbone/swin.ts";
+import type { BackboneOptions } from "./backbone/backbone.ts";
 
 /** One step of a decoder layer: self-attention, deformable cross-attention, feed-forward network. */
 export type DecoderStep = "sa" | "ca" | "ffn";
-
-/** Which feature extractor, and how it is trained. */
-export interface BackboneOptions {
-  /** The network, by the name that configurations use. */
-  readonly name: BackboneName;
-  /** A network in place of the named one. */
-  readonly architecture?: SwinArchitecture | ConvNeXtArchitecture;
-  /** What normalises inside a ResNet; the others have layer norms. */
-  readonly norm: NormName;
-  /** Channels per group where `norm` is group norm. */
-  readonly groupChannels: number;
-  /** Stem, stages and depths of `resnet_small`; the named networks have theirs. */
-  readonly stemWidth: number;
-  /** Channels of the four stages of `resnet_small`. */
-  readonly widths: readonly number[];
-  /** Blocks of the four stages of `resnet_small`. */
-  readonly depths: readonly number[];
-  /** Whether the last stage keeps its resolution and dilates instead. */
-  readonly dilation: boolean;
-  /** How many of the four stages, counted from the last, feed the transformer. */
-  readonly outputs: number;
-  /** Probability of leaving out the last block of a Swin transformer or ConvNeXt; absent: the official one. */
-  readonly dropPathRate?: number;
-  /** 0: the patch embedding of a Swin transformer is not trained; n: neither are its first n - 1 stages. Below 0: all are. */
-  readonly frozenStages: number;
-  /** Parameters whose name contains one of these are not trained. */
-  readonly freezeKeywords: readonly string[];
-  /** Recompute activations in the backward pass instead of keeping them. */
-  readonly gradientCheckpoint: boolean;
-}
 
 /** Contrastive denoising, section 3.3 of the paper. */
 export interface DenoisingOptions {

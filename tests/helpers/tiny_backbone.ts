@@ -6,9 +6,12 @@ import { scope } from "../../engine/scope.ts";
 import { tensor } from "../../engine/tensor.ts";
 import { preset } from "../../detector/config/mod.ts";
 import { buildBackbone } from "../../detector/model/backbone/build.ts";
-import type { ConvNeXtArchitecture } from "../../detector/model/backbone/convnext.ts";
-import type { SwinArchitecture } from "../../detector/model/backbone/swin.ts";
-import { type BackboneOptions, dinoModelOptions } from "../../detector/model/options.ts";
+import type {
+  BackboneOptions,
+  ConvNeXtArchitecture,
+  SwinArchitecture,
+} from "../../detector/model/backbone/backbone.ts";
+import { dinoModelOptions } from "../../detector/model/options.ts";
 
 export const TINY_SWIN: SwinArchitecture = {
   ...{ kind: "swin", features: 8, depths: [1, 2, 2, 1], heads: [2, 2, 4, 4], window: 3 },

@@ -1,11 +1,10 @@
 /** Backbones by name. */
 
 import type { ModuleContext } from "../../../engine/nn/module.ts";
-import type { BackboneOptions } from "../options.ts";
-import type { Backbone } from "./backbone.ts";
-import { ConvNeXt, CONVNEXT_ARCHITECTURES, type ConvNeXtArchitecture } from "./convnext.ts";
+import type { Backbone, BackboneOptions, ConvNeXtArchitecture, SwinArchitecture } from "./backbone.ts";
+import { ConvNeXt, CONVNEXT_ARCHITECTURES } from "./convnext.ts";
 import { ResNetBackbone } from "./resnet.ts";
-import { SWIN_ARCHITECTURES, type SwinArchitecture, SwinTransformer } from "./swin.ts";
+import { SWIN_ARCHITECTURES, SwinTransformer } from "./swin.ts";
 
 /** What a named network that is not a ResNet looks like. */
 export function architectureOf(name: string): SwinArchitecture | ConvNeXtArchitecture | undefined {

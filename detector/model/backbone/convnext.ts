@@ -13,19 +13,8 @@ import { LayerNorm } from "../../../engine/nn/norm.ts";
 import { depthwiseConv2d } from "../../../engine/ops/depthwise_conv.ts";
 import { scope, tidy } from "../../../engine/scope.ts";
 import type { Tensor } from "../../../engine/tensor.ts";
-import type { BackboneOptions } from "../options.ts";
-import { Backbone } from "./backbone.ts";
+import { Backbone, type BackboneOptions, type ConvNeXtArchitecture } from "./backbone.ts";
 import { dropPathRates, runBlock } from "./stages.ts";
-
-/** What tells one ConvNeXt from another. */
-export interface ConvNeXtArchitecture {
-  /** Tells it from a Swin transformer. */
-  readonly kind: "convnext";
-  /** Blocks per stage. */
-  readonly depths: readonly number[];
-  /** Features per stage. */
-  readonly features: readonly number[];
-}
 
 const tiny = { kind: "convnext", depths: [3, 3, 9, 3], features: [96, 192, 384, 768] } as const;
 const small = { kind: "convnext", depths: [3, 3, 27, 3], features: [96, 192, 384, 768] } as const;

@@ -13,8 +13,7 @@ import { maxPool2d } from "../../../engine/ops/pool.ts";
 import { scope, tidy } from "../../../engine/scope.ts";
 import type { Tensor } from "../../../engine/tensor.ts";
 import { kaimingNormal } from "../initialize.ts";
-import type { BackboneOptions } from "../options.ts";
-import { Backbone } from "./backbone.ts";
+import { Backbone, type BackboneOptions } from "./backbone.ts";
 import { convNorm, makeNorm, type Norm, type NormChoice } from "./norm.ts";
 
 interface BlockOptions extends NormChoice {

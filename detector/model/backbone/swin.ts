@@ -13,24 +13,9 @@ import { pad } from "../../../engine/ops/layout.ts";
 import { windowRegions } from "../../../engine/ops/windows.ts";
 import { scope, tidy } from "../../../engine/scope.ts";
 import { type Tensor, tensor } from "../../../engine/tensor.ts";
-import type { BackboneOptions } from "../options.ts";
-import { Backbone } from "./backbone.ts";
+import { Backbone, type BackboneOptions, type SwinArchitecture } from "./backbone.ts";
 import { dropPathRates, runBlock, type RunOptions } from "./stages.ts";
 import { SwinBlock } from "./swin_block.ts";
-
-/** What tells one Swin transformer from another. */
-export interface SwinArchitecture {
-  /** Tells it from a ConvNeXt. */
-  readonly kind: "swin";
-  /** Features after the patch embedding; each later stage has twice as many. */
-  readonly features: number;
-  /** Blocks per stage. */
-  readonly depths: readonly number[];
-  /** Attention heads per stage. */
-  readonly heads: readonly number[];
-  /** Side of a window, in tokens. */
-  readonly window: number;
-}
 
 const tiny = { kind: "swin", features: 96, depths: [2, 2, 6, 2], heads: [3, 6, 12, 24] } as const;
 const base = { kind: "swin", features: 128, depths: [2, 2, 18, 2], heads: [4, 8, 16, 32] } as const;
