@@ -45,6 +45,10 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     about: "how fast this machine is, and a model on it",
     load: async () => (await import("./bench.ts")).benchVerb,
   },
+  kernel: {
+    about: "what a kernel becomes: WGSL, WebAssembly, numbers; without a name, all of a model's",
+    load: async () => (await import("./kernel.ts")).kernelVerb,
+  },
   diff: {
     about: "which tensors and states of two bundles differ, and by how much",
     load: async () => (await import("./diff.ts")).diffVerb,

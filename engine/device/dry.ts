@@ -12,13 +12,15 @@ import type {
   Conv2dShape,
   Conv2dWeightGradientCall,
   Device,
+  DeviceKind,
   DeviceMemory,
   MatmulCall,
 } from "./device.ts";
+import type { ColumnLaunch, IndexedLaunch, RowLaunch } from "./launches.ts";
 
 /** Counts memory and arithmetic instead of computing. */
 export class DryDevice implements Device {
-  readonly kind = "dry";
+  readonly kind: DeviceKind = "dry";
   readonly description = "none (a dry run)";
   readonly fusedMultiplyAdd = false;
   #used = 0;
@@ -45,12 +47,12 @@ export class DryDevice implements Device {
     return Promise.resolve(dtype === "i32" ? new Int32Array(length) : new Float32Array(length).fill(0.5));
   }
 
-  upload(): void {}
+  upload(_buffer: Buffer, _data: TensorData): void {}
   copy(): void {}
   fill(): void {}
-  row(): void {}
-  column(): void {}
-  indexed(): void {}
+  row(_launch: RowLaunch): void {}
+  column(_launch: ColumnLaunch): void {}
+  indexed(_launch: IndexedLaunch): void {}
   matmul({ m, n, k, outerBatch, innerBatch }: MatmulCall): void {
     this.flops += 2 * outerBatch * innerBatch * m * n * k;
   }

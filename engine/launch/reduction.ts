@@ -7,7 +7,7 @@
  */
 
 import { type Expr, input, reduced, scalar } from "../kernel/language/expr.ts";
-import type { Along, ColumnRecipe, RowRecipe } from "../kernel/language/recipes.ts";
+import type { Along, ColumnRecipe, OperandNames, RowRecipe } from "../kernel/language/recipes.ts";
 import type { ReduceOp } from "../kernel/language/value.ts";
 import { memoize } from "../memoize.ts";
 import { broadcastStrides, collapseDimensions, type Shape, sizeOf } from "../shape.ts";
@@ -53,7 +53,11 @@ export function defineReduction<const Input extends string, const Scalar extends
     ...inputs.map((each, i) => [each, input(i)]),
     ...scalars.map((each, i) => [each, scalar(i)]),
   ]) as Parameters<typeof value>[0]; // exactly the names of inputs and scalars
-  const reduction = new NumberedReduction(name, op, { value: value(names), scalars: scalars.length });
+  const reduction = new NumberedReduction(name, op, {
+    value: value(names),
+    scalars: scalars.length,
+    names: { buffers: [...inputs, "total"], scalars },
+  });
   return {
     reduce: (shapes, call) => {
       const operands = valuesByName<Tensor>(name, inputs, call);
@@ -67,6 +71,7 @@ export function defineReduction<const Input extends string, const Scalar extends
 export class NumberedReduction {
   readonly #value: Expr;
   readonly #scalars: number;
+  readonly #names: OperandNames | undefined;
   readonly #row = memoize((rank: number, ...inputs: Along[]): RowRecipe => ({
     kind: "row",
     name: this.name,
@@ -75,6 +80,7 @@ export class NumberedReduction {
     scalars: this.#scalars,
     reductions: [{ name: "total", op: this.op, value: this.#value }],
     outputs: [{ per: "row", value: reduced("total") }],
+    names: this.#names,
   }));
   readonly #column = memoize((...inputs: Along[]): ColumnRecipe => ({
     kind: "column",
@@ -83,6 +89,7 @@ export class NumberedReduction {
     scalars: this.#scalars,
     op: this.op,
     value: this.#value,
+    names: this.#names,
   }));
   /** The expression alone, for operands that no column kernel can walk. */
   readonly #elements: NumberedRows;
@@ -90,8 +97,13 @@ export class NumberedReduction {
   constructor(
     readonly name: string,
     readonly op: ReduceOp,
-    { value, scalars = 0 }: { readonly value: Expr; readonly scalars?: number },
+    { value, scalars = 0, names }: {
+      readonly value: Expr;
+      readonly scalars?: number;
+      readonly names?: OperandNames;
+    },
   ) {
+    this.#names = names;
     this.#value = value;
     this.#scalars = scalars;
     this.#elements = new NumberedRows(name, [{ per: "element", value }], { scalars });

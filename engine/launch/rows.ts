@@ -17,7 +17,7 @@
  */
 
 import { type Expr, input, kept, reduced, scalar } from "../kernel/language/expr.ts";
-import type { Along, RowOutput, RowRecipe, RowReduction } from "../kernel/language/recipes.ts";
+import type { Along, OperandNames, RowOutput, RowRecipe, RowReduction } from "../kernel/language/recipes.ts";
 import type { ReduceOp } from "../kernel/language/value.ts";
 import { memoize } from "../memoize.ts";
 import { broadcastStrides, collapseDimensions, type Shape } from "../shape.ts";
@@ -91,7 +91,11 @@ export function defineRows<
     into: isInput(output) ? (inputs as readonly string[]).indexOf(output) : undefined,
   }));
   const results = values.map(([output]) => output).filter((output) => !isInput(output));
-  const kernel = new NumberedRows(name, outputs, { reductions: row.list, scalars: scalars.length });
+  const kernel = new NumberedRows(name, outputs, {
+    reductions: row.list,
+    scalars: scalars.length,
+    names: { buffers: [...inputs, ...results], scalars },
+  });
   return {
     launch: (shape, call) => {
       kernel.launch(shape, {
@@ -130,6 +134,7 @@ class ReductionList implements RowReductions {
 export class NumberedRows {
   readonly #reductions: readonly RowReduction[];
   readonly #scalars: number;
+  readonly #names: OperandNames | undefined;
   /** By the number of dimensions that a row number splits into, and how each operand moves along the row. */
   readonly #recipe = memoize((rank: number, ...inputs: Along[]): RowRecipe => ({
     kind: "row",
@@ -139,13 +144,19 @@ export class NumberedRows {
     scalars: this.#scalars,
     reductions: this.#reductions,
     outputs: this.outputs,
+    names: this.#names,
   }));
 
   constructor(
     readonly name: string,
     readonly outputs: readonly RowOutput[],
-    options: { readonly reductions?: readonly RowReduction[]; readonly scalars?: number } = {},
+    options: {
+      readonly reductions?: readonly RowReduction[];
+      readonly scalars?: number;
+      readonly names?: OperandNames;
+    } = {},
   ) {
+    this.#names = options.names;
     this.#reductions = options.reductions ?? [];
     this.#scalars = options.scalars ?? 0;
   }

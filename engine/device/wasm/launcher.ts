@@ -7,7 +7,7 @@
 import type { Buffer } from "../device.ts";
 import type { ColumnLaunch, IndexedLaunch, RowLaunch } from "../launches.ts";
 import type { ColumnRecipe, IndexedKernel, RowRecipe } from "../../kernel/language/recipes.ts";
-import { compileColumn, compileIndexed, compileRow, type WasmTarget } from "../../kernel/wasm/kernels.ts";
+import { compile, type WasmTarget } from "../../kernel/wasm/kernels.ts";
 import { PARAMETER_WORDS, PARAMETERS, type WasmModule, type WasmRuntime } from "./runtime/runtime.ts";
 
 /** Column ranges start at multiples of this: whole vectors and whole cache lines. */
@@ -52,7 +52,7 @@ export class KernelLauncher {
     let rows = 1;
     for (const size of outer) rows *= size;
     if (rows === 0 || (columns === 0 && recipe.reductions.length === 0)) return;
-    const kernel = this.#compiled.get(recipe) ?? this.#compile(recipe, compileRow);
+    const kernel = this.#compiled.get(recipe) ?? this.#compile(recipe);
     this.#word = PARAMETERS >>> 2;
     this.#writePointers(inputs);
     this.#writePointers(outputs);
@@ -76,7 +76,7 @@ export class KernelLauncher {
   column(launch: ColumnLaunch): void {
     const { recipe, inputs, output, outer, reduced, inner, strides, scalars } = launch;
     if (outer === 0 || inner === 0) return;
-    const kernel = this.#compiled.get(recipe) ?? this.#compile(recipe, compileColumn);
+    const kernel = this.#compiled.get(recipe) ?? this.#compile(recipe);
     this.#word = PARAMETERS >>> 2;
     this.#writePointers(inputs);
     this.#writeInteger(this.#addressOf(output));
@@ -100,7 +100,7 @@ export class KernelLauncher {
   indexed(launch: IndexedLaunch): void {
     const { kernel: source, buffers, sizes, scalars, items } = launch;
     if (items === 0) return;
-    const kernel = this.#compiled.get(source) ?? this.#compile(source, compileIndexed);
+    const kernel = this.#compiled.get(source) ?? this.#compile(source);
     this.#word = PARAMETERS >>> 2;
     this.#writePointers(buffers);
     this.#writeIntegers(sizes);
@@ -119,10 +119,7 @@ export class KernelLauncher {
     this.#learn(kernel, { units: items, tasks, start });
   }
 
-  #compile<Source extends RowRecipe | ColumnRecipe | IndexedKernel>(
-    source: Source,
-    compile: (source: Source, target: WasmTarget) => Uint8Array<ArrayBuffer>,
-  ): CompiledKernel {
+  #compile(source: RowRecipe | ColumnRecipe | IndexedKernel): CompiledKernel {
     const code = compile(source, this.#target);
     const key = textOf(code);
     let kernel = this.#byCode.get(key);

@@ -235,7 +235,7 @@ export class WebGpuDevice implements Device {
     const rows = outer.reduce((product, size) => product * size, 1);
     if (rows === 0 || (columns === 0 && recipe.outputs.every(({ per }) => per === "element"))) return;
     if (columns >= LONG_ROW && isSplittable(recipe)) return this.#longRows(launch, rows);
-    const { workgroup, grid } = planRows(recipe, rows, columns, this.info.software);
+    const { workgroup, grid } = planRows(recipe, { rows, columns, software: this.info.software });
     const program = this.#rowProgram(recipe)(workgroup.threads, workgroup.rows);
     const params = this.#params.reset().int(rows, columns, ...outer, ...strides.flat()).float(launch.scalars ?? []);
     this.#dispatch(program, [...launch.inputs, ...launch.outputs], params, grid);
@@ -326,7 +326,7 @@ export class WebGpuDevice implements Device {
   #longRows(launch: RowLaunch, rows: number): void {
     const { recipe, columns, outer, strides, scalars = [] } = launch;
     const parts = Math.ceil(columns / ROW_PART);
-    const { workgroup, grid } = planRows(recipe, rows, ROW_PART, this.info.software);
+    const { workgroup, grid } = planRows(recipe, { rows, columns: ROW_PART, software: this.info.software });
     const program = this.#rowPartsProgram(recipe)(workgroup.threads, workgroup.rows);
     const between = recipe.reductions.map(() => this.#pool.allocate(rows * parts));
     const params = this.#params.reset().int(rows, columns, ...outer, ...strides.flat()).float(scalars);

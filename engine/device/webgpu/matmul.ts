@@ -39,10 +39,17 @@ function source(aFast: Fast, bFast: Fast): GemmSource {
 }
 
 /** By whether b, then whether a, is contiguous along k. */
-const SOURCES = [source("outer", "outer"), source("k", "outer"), source("outer", "k"), source("k", "k")] as const;
+export const MATMUL_SOURCES = [
+  source("outer", "outer"),
+  source("k", "outer"),
+  source("outer", "k"),
+  source("k", "k"),
+] as const;
 
 export function matmulSource(call: MatmulCall): GemmSource {
-  return SOURCES[(call.aLayout.column === 1 ? 1 : 0) + (call.bLayout.row === 1 && call.bLayout.column !== 1 ? 2 : 0)];
+  return MATMUL_SOURCES[
+    (call.aLayout.column === 1 ? 1 : 0) + (call.bLayout.row === 1 && call.bLayout.column !== 1 ? 2 : 0)
+  ];
 }
 
 export function matmulShape(call: MatmulCall): GemmShape {

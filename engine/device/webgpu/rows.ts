@@ -15,9 +15,12 @@ export interface RowPlan {
  * vector of the CPU and makes barriers cheap. The choice depends on columns alone, so bits do not change with the
  * number of rows.
  */
-export function planRows(recipe: RowRecipe, rows: number, columns: number, software: boolean): RowPlan {
+export function planRows(
+  recipe: RowRecipe,
+  { rows, columns, software }: { readonly rows: number; readonly columns: number; readonly software: boolean },
+): RowPlan {
   const reduces = recipe.reductions.length > 0;
-  const workgroup = reduces ? reducing(columns, software) : pointwise(recipe, columns, software);
+  const workgroup = reduces ? reducing(columns, software) : pointwise(recipe, columns);
   const [y, z] = foldGrid(Math.ceil(rows / workgroup.rows));
   const x = reduces ? 1 : Math.min(65535, Math.max(1, Math.ceil(columns / workgroup.threads)));
   return { workgroup, grid: [x, y, z] };
@@ -39,7 +42,7 @@ function reducing(columns: number, software: boolean): RowWorkgroup {
   return { threads, rows: Math.max(1, 64 / threads) };
 }
 
-function pointwise(recipe: RowRecipe, columns: number, _software: boolean): RowWorkgroup {
+function pointwise(recipe: RowRecipe, columns: number): RowWorkgroup {
   const perElement = recipe.outputs.some((output) => output.per === "element");
   const wide = perElement ? columns : 1;
   const threads = wide > 64 ? 256 : wide > 16 ? 64 : wide > 4 ? 16 : wide > 1 ? 4 : 1;

@@ -13,6 +13,14 @@ import type { Expr } from "./expr.ts";
 import type { Machine } from "./machine.ts";
 import type { BufferRef, Float, Int, ReduceOp } from "./value.ts";
 
+/** What the author of a kernel calls its operands, for people who read what it becomes. */
+export interface OperandNames {
+  /** The inputs, then the outputs that have a buffer of their own. */
+  readonly buffers: readonly string[];
+  /** The numbers given at launch. */
+  readonly scalars: readonly string[];
+}
+
 /** How an operand moves along the row: 1 contiguous, 0 the same number for all columns. */
 export type Along = 0 | 1;
 
@@ -32,6 +40,8 @@ export interface RowRecipe {
   readonly reductions: readonly RowReduction[];
   /** What is stored, in this order. */
   readonly outputs: readonly RowOutput[];
+  /** Names of the operands, where they were written by hand. */
+  readonly names?: OperandNames;
 }
 
 /** One number per row. */
@@ -73,6 +83,8 @@ export interface ColumnRecipe {
   readonly op: ReduceOp;
   /** What is reduced, per element. */
   readonly value: Expr;
+  /** Names of the operands, where they were written by hand. */
+  readonly names?: OperandNames;
 }
 
 /** How an indexed kernel uses a buffer. */

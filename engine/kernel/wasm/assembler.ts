@@ -40,6 +40,7 @@ export class WasmFunction {
   /** Runs before `#code`: sets the constants that were asked for with `hoisted`. */
   readonly #prologue: number[] = [];
   readonly #hoisted = new Map<string, Local>();
+  readonly #names = new Map<Local, string>();
   #depth = 0;
 
   constructor(
@@ -55,6 +56,15 @@ export class WasmFunction {
   }
   locals(type: WasmType, count: number): Local[] {
     return Array.from({ length: count }, () => this.local(type));
+  }
+  /** Names a parameter or local for people who read the text (`text.ts`); the bytes do not hold it. Returns the local. */
+  named(local: Local, name: string): Local {
+    this.#names.set(local, name);
+    return local;
+  }
+  /** What a local is called, if anything. */
+  nameOf(local: Local): string | undefined {
+    return this.#names.get(local);
   }
 
   get(local: Local): this {

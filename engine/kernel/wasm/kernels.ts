@@ -27,13 +27,35 @@ export interface WasmTarget {
 /** Rows of a column recipe that are reduced at once, then added to the result: fixed, so that bits never depend on threads. */
 const ROWS_AT_ONCE = 64;
 
+/** A recipe or kernel as a module. */
+export function compile(source: RowRecipe | ColumnRecipe | IndexedKernel, target: WasmTarget): Uint8Array<ArrayBuffer> {
+  return assemble([functionOf(source, target)], target);
+}
+
+/** The function `run` of a recipe or kernel. */
+export function functionOf(source: RowRecipe | ColumnRecipe | IndexedKernel, target: WasmTarget): WasmFunction {
+  if (source.kind === "row") return rowFunction(source, target);
+  return source.kind === "column" ? columnFunction(source, target) : indexedFunction(source, target);
+}
+
+function runFunction(...ranges: readonly string[]): WasmFunction {
+  const names = ["scratch", ...ranges.flatMap((range) => [`${range}Begin`, `${range}End`])];
+  const f = new WasmFunction("run", { params: names.map(() => "i32") });
+  names.forEach((name, i) => f.named(f.params[i], name));
+  return f;
+}
+
+const numbered = (name: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${name}${i}`);
+
 /** Parameters: pointers of inputs and outputs, outer sizes, columns, strides by input, scalars. */
-export function compileRow(recipe: RowRecipe, target: WasmTarget): Uint8Array<ArrayBuffer> {
-  const f = new WasmFunction("run", { params: ["i32", "i32", "i32", "i32", "i32"] });
+function rowFunction(recipe: RowRecipe, target: WasmTarget): WasmFunction {
+  const f = runFunction("row", "column");
   const [, rowBegin, rowEnd, columnBegin, columnEnd] = f.params;
   const read = new ParameterReader(f, target.parameters);
   const count = recipe.inputs.length + recipe.outputs.filter(({ into }) => into === undefined).length;
-  const pointers = read.integers(count);
+  const inputs = recipe.inputs.length;
+  const numbers = [...numbered("input", inputs), ...numbered("output", count - inputs)];
+  const pointers = read.integers(recipe.names?.buffers ?? numbers);
   const m = new WasmMachine(f, {
     fusedMultiplyAdd: target.fusedMultiplyAdd,
     pointers,
@@ -41,24 +63,25 @@ export function compileRow(recipe: RowRecipe, target: WasmTarget): Uint8Array<Ar
     columns: { begin: columnBegin, end: columnEnd },
   });
   const i32 = (local: Local) => m.local("i32", local);
-  const outer = read.integers(recipe.rank).map(i32);
-  const columns = i32(read.integers(1)[0]);
-  const strides = recipe.inputs.map(() => read.integers(recipe.rank).map(i32));
-  const scalars = read.floats(recipe.scalars).map((local) => m.local("f32", local));
-  const row = f.local("i32");
+  const outer = read.integers(numbered("outer", recipe.rank)).map(i32);
+  const columns = i32(read.integers(["columns"])[0]);
+  const strides = recipe.inputs.map((_, i) => read.integers(numbered(`stride${i}_`, recipe.rank)).map(i32));
+  const scalars = read.floats(recipe.names?.scalars ?? numbered("scalar", recipe.scalars))
+    .map((local) => m.local("f32", local));
+  const row = f.named(f.local("i32"), "row");
   f.forRange(row, { start: () => f.get(rowBegin), end: () => f.get(rowEnd) }, () => {
     emitRow(m, recipe, i32(row), { buffers: floatBuffers(m, count), outer, columns, strides, scalars });
   });
-  return assemble([f], target);
+  return f;
 }
 
 /** Parameters: pointers of inputs and output, reduced, inner, strides by input (outer, reduced), scalars. */
-export function compileColumn(recipe: ColumnRecipe, target: WasmTarget): Uint8Array<ArrayBuffer> {
-  const f = new WasmFunction("run", { params: ["i32", "i32", "i32", "i32", "i32"] });
+function columnFunction(recipe: ColumnRecipe, target: WasmTarget): WasmFunction {
+  const f = runFunction("outer", "inner");
   const [, outerBegin, outerEnd, innerBegin, innerEnd] = f.params;
   const read = new ParameterReader(f, target.parameters);
   const count = recipe.inputs.length + 1;
-  const pointers = read.integers(count);
+  const pointers = read.integers(recipe.names?.buffers ?? [...numbered("input", recipe.inputs.length), "output"]);
   const m = new WasmMachine(f, {
     fusedMultiplyAdd: target.fusedMultiplyAdd,
     pointers,
@@ -66,10 +89,15 @@ export function compileColumn(recipe: ColumnRecipe, target: WasmTarget): Uint8Ar
     columns: { begin: innerBegin, end: innerEnd },
   });
   const i32 = (local: Local) => m.local("i32", local);
-  const [reducedLocal, innerLocal] = read.integers(2);
+  const [reducedLocal, innerLocal] = read.integers(["reduced", "inner"]);
   const [reduced, inner] = [i32(reducedLocal), i32(innerLocal)];
-  const strides = recipe.inputs.map((): [Int, Int] => [i32(read.integers(1)[0]), i32(read.integers(1)[0])]);
-  const scalars = read.floats(recipe.scalars).map((local) => m.local("f32", local));
+  const strides = recipe.inputs.map((_, i): [Int, Int] => {
+    const [outer, reduced] = read.integers([`outerStride${i}`, `stride${i}`]);
+    return [i32(outer), i32(reduced)];
+  });
+  const scalars = read.floats(recipe.names?.scalars ?? numbered("scalar", recipe.scalars)).map((local) =>
+    m.local("f32", local)
+  );
   const buffers = floatBuffers(m, count);
   const output = buffers[count - 1];
 
@@ -84,15 +112,15 @@ export function compileColumn(recipe: ColumnRecipe, target: WasmTarget): Uint8Ar
       });
     });
   };
-  const outer = f.local("i32");
-  const begin = f.local("i32");
+  const outer = f.named(f.local("i32"), "outer");
+  const begin = f.named(f.local("i32"), "begin");
   f.forRange(outer, { start: () => f.get(outerBegin), end: () => f.get(outerEnd) }, () => {
     emitChunk(i32(outer), m.int(0), false);
     f.forRange(begin, { start: () => f.i32(ROWS_AT_ONCE), end: () => f.get(reducedLocal), step: ROWS_AT_ONCE }, () => {
       emitChunk(i32(outer), i32(begin), true);
     });
   });
-  return assemble([f], target);
+  return f;
 }
 
 /**
@@ -126,24 +154,24 @@ function emitColumns(
 }
 
 /** Parameters: pointers, sizes, scalars. */
-export function compileIndexed(kernel: IndexedKernel, target: WasmTarget): Uint8Array<ArrayBuffer> {
-  const f = new WasmFunction("run", { params: ["i32", "i32", "i32"] });
+function indexedFunction(kernel: IndexedKernel, target: WasmTarget): WasmFunction {
+  const f = runFunction("item");
   const [, itemBegin, itemEnd] = f.params;
   const read = new ParameterReader(f, target.parameters);
-  const pointers = read.integers(kernel.buffers.length);
+  const pointers = read.integers(kernel.buffers.map(({ name }) => name));
   const m = new WasmMachine(f, {
     fusedMultiplyAdd: target.fusedMultiplyAdd,
     pointers,
     lanes: kernel.lanes,
   });
-  const sizes = read.integers(kernel.sizes.length).map((local) => m.local("i32", local));
-  const scalars = read.floats(kernel.scalars?.length ?? 0).map((local) => m.local("f32", local));
+  const sizes = read.integers(kernel.sizes).map((local) => m.local("i32", local));
+  const scalars = read.floats(kernel.scalars ?? []).map((local) => m.local("f32", local));
   const buffers = kernel.buffers.map(({ dtype }, index) => new BufferRef(m, index, dtype));
-  const item = f.local("i32");
+  const item = f.named(f.local("i32"), "item");
   f.forRange(item, { start: () => f.get(itemBegin), end: () => f.get(itemEnd) }, () => {
     kernel.body(m, m.local("i32", item), { buffers, sizes, scalars });
   });
-  return assemble([f], target);
+  return f;
 }
 
 /** Reads the parameter block into locals, word by word. */
@@ -151,14 +179,14 @@ class ParameterReader {
   #offset = 0;
   constructor(readonly f: WasmFunction, readonly address: number) {}
 
-  integers(count: number): Local[] {
-    return this.#read("i32", count);
+  integers(names: readonly string[]): Local[] {
+    return this.#read("i32", names);
   }
-  floats(count: number): Local[] {
-    return this.#read("f32", count);
+  floats(names: readonly string[]): Local[] {
+    return this.#read("f32", names);
   }
-  #read(type: "i32" | "f32", count: number): Local[] {
-    return this.f.locals(type, count).map((local) => {
+  #read(type: "i32" | "f32", names: readonly string[]): Local[] {
+    return names.map((name) => this.f.named(this.f.local(type), name)).map((local) => {
       this.f.i32(this.address).memory(`${type}.load`, this.#offset).set(local);
       this.#offset += 4;
       return local;

@@ -51,6 +51,7 @@ export function isSplittable(recipe: RowRecipe): boolean {
 export function joinRecipe(recipe: RowRecipe): RowRecipe {
   return {
     ...recipe,
+    names: undefined, // the operands are others
     name: `${recipe.name}, joining parts`,
     inputs: [...recipe.inputs, ...recipe.reductions.map(() => 1 as const)],
     reductions: recipe.reductions.map(({ name, op }, i) => ({ name, op, value: input(recipe.inputs.length + i) })),
@@ -60,6 +61,7 @@ export function joinRecipe(recipe: RowRecipe): RowRecipe {
 function partsRecipe(recipe: RowRecipe): RowRecipe {
   return {
     ...recipe,
+    names: undefined, // the operands are others
     name: `${recipe.name}, parts`,
     outputs: recipe.reductions.map(({ name }) => ({ per: "row", value: reduced(name) })),
   };

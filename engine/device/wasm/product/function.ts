@@ -19,7 +19,7 @@ export function namedFunction<const Name extends string>(
   rest = 0,
 ): NamedFunction<Name> {
   const f = new WasmFunction(name, { params: new Array<"i32">(names.length + rest).fill("i32") });
-  const entries = names.map((parameter, i) => [parameter, f.params[i]]);
+  const entries = names.map((parameter, i) => [parameter, f.named(f.params[i], parameter)]);
   // `fromEntries` forgets which keys it was given: they are exactly `names`.
   return { f, at: Object.fromEntries(entries) as Record<Name, Local>, rest: f.params.slice(names.length) };
 }
