@@ -57,6 +57,7 @@ export type {
   IndexedKernel,
   KernelArguments,
   KernelBuffer,
+  OperandNames,
   RowOutput,
   RowRecipe,
   RowReduction,
