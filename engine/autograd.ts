@@ -4,6 +4,7 @@
  * oldest. A node's saved tensors are given up as soon as its rule has run, so memory falls while backward proceeds.
  */
 
+import { current, within } from "./context.ts";
 import { scope } from "./scope.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -17,7 +18,6 @@ export type GradientRule = (
   needs: readonly boolean[],
 ) => readonly (Tensor | undefined)[];
 
-let recording = true;
 let sequence = 0;
 
 /**
@@ -75,7 +75,7 @@ export class TapeNode {
 
 /** Whether ops leave nodes on the tape just now. */
 export function isRecording(): boolean {
-  return recording;
+  return current.recording;
 }
 
 /** Runs a (synchronous) function without recording: inference, optimizers, gradient rules. */
@@ -85,13 +85,7 @@ export function withoutGradient<T>(run: () => T): T {
 
 /** Runs a (synchronous) function with recording on or off. */
 export function withRecording<T>(on: boolean, run: () => T): T {
-  const saved = recording;
-  recording = on;
-  try {
-    return run();
-  } finally {
-    recording = saved;
-  }
+  return within({ recording: on }, run);
 }
 
 /** The source of an input as a node records it. */

@@ -1,9 +1,8 @@
 /**
- * The one error class for what a user can cause. The command line prints its message on one line and turns its kind
- * into the exit code; a library user can branch on `kind`.
+ * The one error class for what a user can cause. Its message is one line; its kind is for programs to branch on.
  */
 
-/** What went wrong, by who can mend it. Exit codes: usage 2, data 3, checkpoint 4, config 5, nonfinite 6, verification 7, interrupted 130, device 2. */
+/** What went wrong, by who can fix it. */
 export type ErrorKind =
   | "usage"
   | "data"
@@ -19,7 +18,7 @@ export class DinogradError extends Error {
   /** Tells the class by name where `instanceof` cannot, such as across workers. */
   override readonly name = "DinogradError";
 
-  /** `kind` says who can mend it; `message` is one line; `options.cause` is what led to it. */
+  /** `kind` says who can fix it; `message` is one line; `options.cause` is what led to it. */
   constructor(readonly kind: ErrorKind, message: string, options?: ErrorOptions) {
     super(message, options);
   }

@@ -81,6 +81,7 @@ export { defineOp, type OpCall, type OpDefinition } from "./op.ts";
 export * from "./nn/mod.ts";
 export * from "./ops/mod.ts";
 export * from "./optim/mod.ts";
+export { BufferTensor, Parameter, type ParameterPlace } from "./parameter.ts";
 export { type RandomState, RandomStream, ZeroStream } from "./random.ts";
 export { currentScope, type Disposes, Scope, scope, tidy } from "./scope.ts";
 export type { Shape } from "./shape.ts";

@@ -4,22 +4,15 @@
  * for its gradient (see `checkpointing.ts`) can be given the same counters, without touching any stream.
  */
 
+import { current, type NoiseTape, within } from "./context.ts";
 import type { RandomStream } from "./random.ts";
 
 /** The counters that a forward pass drew, in order. */
 export type NoiseLog = number[];
 
-interface Tape {
-  readonly log: NoiseLog;
-  /** Where a repeated pass is in the log; undefined in a first pass. */
-  at: number | undefined;
-}
-
-const tapes: Tape[] = [];
-
 /** Claims `words` numbers of a stream: the counter of the first. */
 export function claimNoise(stream: RandomStream, words: number): number {
-  const replaying = tapes.findLast(({ at }) => at !== undefined);
+  const replaying = current.noise.findLast(({ at }) => at !== undefined);
   let counter: number;
   if (replaying && replaying.at !== undefined) {
     if (replaying.at >= replaying.log.length) {
@@ -27,7 +20,7 @@ export function claimNoise(stream: RandomStream, words: number): number {
     }
     counter = replaying.log[replaying.at++];
   } else counter = stream.skip(words);
-  for (const tape of tapes) if (tape !== replaying && tape.at === undefined) tape.log.push(counter);
+  for (const tape of current.noise) if (tape !== replaying && tape.at === undefined) tape.log.push(counter);
   return counter;
 }
 
@@ -41,11 +34,6 @@ export function repeatNoise<T>(log: NoiseLog, run: () => T): T {
   return withTape({ log, at: 0 }, run);
 }
 
-function withTape<T>(tape: Tape, run: () => T): T {
-  tapes.push(tape);
-  try {
-    return run();
-  } finally {
-    tapes.pop();
-  }
+function withTape<T>(tape: NoiseTape, run: () => T): T {
+  return within({ noise: [...current.noise, tape] }, run);
 }

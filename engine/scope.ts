@@ -6,13 +6,13 @@
  * Scopes form one stack, so run one training or inference loop at a time per thread, or await them in turn.
  */
 
+import { current, within } from "./context.ts";
+
 /** What a scope can own. */
 export interface Disposes {
   /** Gives up what it holds; a second call does nothing. */
   dispose(): void;
 }
-
-let current: Scope | undefined;
 
 /** Owns what is made while it is the innermost one, and disposes of it at its end. */
 export class Scope implements Disposable {
@@ -22,8 +22,8 @@ export class Scope implements Disposable {
 
   /** Use `scope()`. */
   constructor() {
-    this.#parent = current;
-    current = this;
+    this.#parent = current.scope;
+    current.scope = this;
   }
 
   /** Registers something to die with the scope. */
@@ -56,9 +56,11 @@ export class Scope implements Disposable {
   /** Closes the scope: disposes of what it still owns. @throws Error where an inner scope is still open */
   [Symbol.dispose](): void {
     if (!this.#open) return;
-    if (current !== this) throw new Error("scope: expected scopes to close innermost first; two loops share a thread");
+    if (current.scope !== this) {
+      throw new Error("scope: expected scopes to close innermost first; two loops share a thread");
+    }
     this.#open = false;
-    current = this.#parent;
+    current.scope = this.#parent;
     for (const item of this.#owned) item.dispose();
     this.#owned.clear();
   }
@@ -71,18 +73,12 @@ export function scope(): Scope {
 
 /** The innermost open scope. */
 export function currentScope(): Scope | undefined {
-  return current;
+  return current.scope;
 }
 
 /** Runs the function as if no scope were open: what it makes lives until it is disposed of. */
 export function outsideScopes<T>(run: () => T): T {
-  const saved = current;
-  current = undefined;
-  try {
-    return run();
-  } finally {
-    current = saved;
-  }
+  return within({ scope: undefined }, run);
 }
 
 /** Runs the function in a scope of its own and keeps only the tensors it returns. */

@@ -1,30 +1,13 @@
 /**
  * The generator Threefry-2x32 with 20 rounds (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): a
- * cipher of a 64-bit counter under a 64-bit key, whose every output is random. `threefry2x32` is the definition,
- * `threefryWords` the same for many counters in a row, without an allocation per word.
+ * cipher of a 64-bit counter under a 64-bit key, whose every output is random. The kernel of
+ * `ops/dropout.ts` is the same as a loop over the rounds.
  */
 
 /** How far each of the eight rounds of a cycle rotates its second word. */
 export const THREEFRY_ROTATIONS: readonly number[] = [13, 15, 26, 6, 17, 29, 16, 24];
 /** The parity constant that makes an all-zero key harmless. */
 export const THREEFRY_PARITY = 0x1bd11bda;
-
-/** Encrypts a 64-bit counter with a 64-bit key: two independent uniform 32-bit words (unsigned). */
-export function threefry2x32(key: readonly [number, number], counter: readonly [number, number]): [number, number] {
-  const schedule = [key[0], key[1], THREEFRY_PARITY ^ key[0] ^ key[1]];
-  let x = (counter[0] + schedule[0]) | 0;
-  let y = (counter[1] + schedule[1]) | 0;
-  for (let group = 0; group < 5; group++) {
-    for (let round = 0; round < 4; round++) {
-      const rotation = THREEFRY_ROTATIONS[(group % 2) * 4 + round];
-      x = (x + y) | 0;
-      y = ((y << rotation) | (y >>> (32 - rotation))) ^ x;
-    }
-    x = (x + schedule[(group + 1) % 3]) | 0;
-    y = (y + schedule[(group + 2) % 3] + group + 1) | 0;
-  }
-  return [x >>> 0, y >>> 0];
-}
 
 /**
  * Fills `target` with the first words for the counters `first`, `first` + 1, … (below 2^53). The rounds are written out,

@@ -27,7 +27,7 @@ import {
   planDenoising,
   randomDraws,
 } from "./denoising.ts";
-import { copyValues, xavierUniform } from "./initialize.ts";
+import { copyValues, xavierUniform } from "../../engine/nn/initial.ts";
 import { describeLevels } from "./levels.ts";
 import { type DinoModelOptions, dinoModelOptions } from "./options.ts";
 import type { DinoOutputs, Predictions } from "./outputs.ts";

@@ -3,7 +3,8 @@
  * (`param_dict_type`). Order and contents of the groups are the official ones, so its optimizer states can be taken over.
  */
 
-import type { Module, Parameter } from "../../engine/nn/module.ts";
+import type { Module } from "../../engine/nn/module.ts";
+import type { Parameter } from "../../engine/parameter.ts";
 import type { ParameterGroup } from "../../engine/optim/mod.ts";
 import type { DinoConfig } from "../config/mod.ts";
 

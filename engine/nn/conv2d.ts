@@ -4,7 +4,8 @@ import { conv2d, type Conv2dOptions } from "../ops/conv.ts";
 import { depthwiseConv2d } from "../ops/depthwise_conv.ts";
 import type { Tensor } from "../tensor.ts";
 import { defaultBound, uniform } from "./initial.ts";
-import { Module, type ModuleContext, Parameter } from "./module.ts";
+import { Module, type ModuleContext } from "./module.ts";
+import { Parameter } from "../parameter.ts";
 
 /** Sizes of a convolution. By default stride, dilation and groups are 1, padding 0, and there is a bias. */
 export interface Conv2dLayerOptions {

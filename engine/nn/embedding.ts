@@ -3,7 +3,8 @@
 import { embedding } from "../ops/gather.ts";
 import type { Tensor } from "../tensor.ts";
 import { normal } from "./initial.ts";
-import { Module, type ModuleContext, Parameter } from "./module.ts";
+import { Module, type ModuleContext } from "./module.ts";
+import { Parameter } from "../parameter.ts";
 
 /** A table of learned rows. */
 export class Embedding extends Module {

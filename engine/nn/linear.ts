@@ -3,7 +3,8 @@
 import { linear, type LinearOptions } from "../ops/linear.ts";
 import type { Tensor } from "../tensor.ts";
 import { defaultBound, uniform } from "./initial.ts";
-import { Module, type ModuleContext, Parameter } from "./module.ts";
+import { Module, type ModuleContext } from "./module.ts";
+import { Parameter } from "../parameter.ts";
 
 /** x Wᵀ + b. */
 export class Linear extends Module {

@@ -5,6 +5,6 @@ export { Dropout, DropPath } from "./dropout.ts";
 export { Embedding } from "./embedding.ts";
 export { Linear } from "./linear.ts";
 export { MLP } from "./mlp.ts";
-export { BufferTensor, Module, type ModuleContext, Parameter, snakeCase } from "./module.ts";
+export { Module, type ModuleContext, snakeCase } from "./module.ts";
 export { MultiheadAttention } from "./multihead_attention.ts";
 export { BatchNorm2d, FrozenBatchNorm2d, GroupNorm, LayerNorm } from "./norm.ts";

@@ -8,9 +8,9 @@
 import type { Device } from "../device/device.ts";
 import type { TensorData } from "../dtype.ts";
 import type { RandomStream } from "../random.ts";
-import { outsideScopes } from "../scope.ts";
-import { formatShape, sameShape, type Shape, sizeOf } from "../shape.ts";
-import { Storage, Tensor } from "../tensor.ts";
+import { BufferTensor, Parameter } from "../parameter.ts";
+import { formatShape, sameShape, type Shape } from "../shape.ts";
+import { Tensor } from "../tensor.ts";
 
 /** What layers need to make their parameters: where, and from which random numbers. */
 export interface ModuleContext {
@@ -21,33 +21,6 @@ export interface ModuleContext {
   /** Draws what training drops (dropout, stochastic depth); part of a resumable state. Default: `random`. */
   readonly noise?: RandomStream;
 }
-
-/** A tensor that training changes. */
-export class Parameter extends Tensor {
-  /** Copies `initial`, row-major, to the context's device. Belongs to no scope: `Module.dispose` gives it up. */
-  constructor(context: ModuleContext, shape: Shape, initial: TensorData) {
-    super(outsideScopes(() => persistentStorage(context.device, shape)), [...shape], "f32");
-    this.detached();
-    this.assign(initial);
-    this.requiresGrad = true;
-  }
-}
-
-/** A tensor that belongs to the state but is not trained: running statistics, tables. */
-export class BufferTensor extends Tensor {
-  /** Copies `initial`, row-major, to the context's device; an `Int32Array` makes it a tensor of integers. */
-  constructor(context: ModuleContext, shape: Shape, initial: TensorData) {
-    super(
-      outsideScopes(() => persistentStorage(context.device, shape)),
-      [...shape],
-      initial instanceof Int32Array ? "i32" : "f32",
-    );
-    this.detached();
-    this.assign(initial);
-  }
-}
-
-const persistentStorage = (device: Device, shape: Shape) => new Storage(device, device.allocate(sizeOf(shape)));
 
 /** "samplingOffsets" → "sampling_offsets"; digits stay where they are ("layer1", "norm2"). */
 export function snakeCase(field: string): string {

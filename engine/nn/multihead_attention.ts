@@ -11,7 +11,8 @@ import { tidy } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
 import { constant, uniform, xavierBound } from "./initial.ts";
 import { Linear } from "./linear.ts";
-import { Module, type ModuleContext, Parameter } from "./module.ts";
+import { Module, type ModuleContext } from "./module.ts";
+import { Parameter } from "../parameter.ts";
 
 /** Attention of several heads with its projections (Vaswani et al., arXiv:1706.03762, section 3.2.2). */
 export class MultiheadAttention extends Module {

@@ -5,7 +5,8 @@ import { defineKernel } from "../launch/kernel.ts";
 import { defineRows } from "../launch/rows.ts";
 import type { Tensor } from "../tensor.ts";
 import { constant } from "./initial.ts";
-import { BufferTensor, Module, type ModuleContext, Parameter } from "./module.ts";
+import { Module, type ModuleContext } from "./module.ts";
+import { BufferTensor, Parameter } from "../parameter.ts";
 
 /** Over the last axis. */
 export class LayerNorm extends Module {

@@ -8,7 +8,7 @@
  */
 
 import { defineRows } from "../launch/rows.ts";
-import type { Parameter } from "../nn/module.ts";
+import type { Parameter } from "../parameter.ts";
 import { Optimizer, type ParameterGroup, type ParameterUpdate, updateShape } from "./optimizer.ts";
 
 /** With `restN` 1 − βN, `stepSize` lr / (1 − β1ᵗ) and `root` 1 / √(1 − β2ᵗ). `clip` is the coefficient of all gradients. */

@@ -5,7 +5,7 @@
 import { withoutGradient } from "../autograd.ts";
 import { defineReduction } from "../launch/reduction.ts";
 import { defineRows } from "../launch/rows.ts";
-import type { Parameter } from "../nn/module.ts";
+import type { Parameter } from "../parameter.ts";
 import { concat } from "../ops/layout.ts";
 import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";

@@ -4,7 +4,7 @@
  */
 
 import { withoutGradient } from "../autograd.ts";
-import type { Parameter } from "../nn/module.ts";
+import type { Parameter } from "../parameter.ts";
 import type { Shape } from "../shape.ts";
 import { outsideScopes } from "../scope.ts";
 import { full, type Tensor, tensor, zeros } from "../tensor.ts";

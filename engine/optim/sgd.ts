@@ -6,7 +6,7 @@
  */
 
 import { defineRows } from "../launch/rows.ts";
-import type { Parameter } from "../nn/module.ts";
+import type { Parameter } from "../parameter.ts";
 import { Optimizer, type ParameterGroup, type ParameterUpdate, updateShape } from "./optimizer.ts";
 
 /** The buffer starts at zero, so "b = g at first" follows from μ·0 + g. `clip` is the coefficient of all gradients. */

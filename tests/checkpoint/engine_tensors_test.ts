@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { elementsOf, stateDictFrom, storeTensors } from "../../checkpoint/engine_tensors.ts";
 import { DinogradError } from "../../engine/errors.ts";
-import { BufferTensor, Module, type ModuleContext, Parameter } from "../../engine/nn/module.ts";
+import { Module, type ModuleContext } from "../../engine/nn/module.ts";
+import { BufferTensor, Parameter } from "../../engine/parameter.ts";
 import { RandomStream } from "../../engine/random.ts";
 import { createCpuDevice } from "../../engine/device/wasm/device.ts";
 import { scope } from "../../engine/scope.ts";

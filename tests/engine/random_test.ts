@@ -2,7 +2,24 @@
 
 import { assertEquals } from "@std/assert";
 import { RandomStream, ZeroStream } from "../../engine/random.ts";
-import { threefry2x32, threefryWords } from "../../engine/threefry.ts";
+import { THREEFRY_PARITY, THREEFRY_ROTATIONS, threefryWords } from "../../engine/threefry.ts";
+
+/** The definition: encrypts a 64-bit counter with a 64-bit key: two independent uniform 32-bit words (unsigned). */
+function threefry2x32(key: readonly [number, number], counter: readonly [number, number]): [number, number] {
+  const schedule = [key[0], key[1], THREEFRY_PARITY ^ key[0] ^ key[1]];
+  let x = (counter[0] + schedule[0]) | 0;
+  let y = (counter[1] + schedule[1]) | 0;
+  for (let group = 0; group < 5; group++) {
+    for (let round = 0; round < 4; round++) {
+      const rotation = THREEFRY_ROTATIONS[(group % 2) * 4 + round];
+      x = (x + y) | 0;
+      y = ((y << rotation) | (y >>> (32 - rotation))) ^ x;
+    }
+    x = (x + schedule[(group + 1) % 3]) | 0;
+    y = (y + schedule[(group + 2) % 3] + group + 1) | 0;
+  }
+  return [x >>> 0, y >>> 0];
+}
 
 const KEY = [0x13198a2e, 0x03707344] as const;
 

@@ -8,7 +8,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { TensorData } from "../../engine/dtype.ts";
 import type { Buffer, Device } from "../../engine/device/device.ts";
 import { ReferenceDevice } from "../../engine/device/reference.ts";
-import { webGpuAdapterInfo } from "../../engine/device/webgpu/adapter.ts";
+import { findAdapter } from "../../engine/device/webgpu/adapter.ts";
 import type { WebGpuDevice, WebGpuOptions } from "../../engine/device/webgpu/device.ts";
 import { openTestGpu, pollGently, webGpuRequired } from "../helpers/webgpu.ts";
 
@@ -16,7 +16,7 @@ import { openTestGpu, pollGently, webGpuRequired } from "../helpers/webgpu.ts";
 export const FLOAT32 = 1e-6;
 
 pollGently();
-const skipped = await webGpuAdapterInfo() === undefined && !webGpuRequired();
+const skipped = await findAdapter() === undefined && !webGpuRequired();
 
 /** A test with a WebGPU device of its own, which is destroyed afterwards. */
 export function gpuTest(name: string, run: (gpu: WebGpuDevice) => Promise<void>, options: WebGpuOptions = {}): void {

@@ -1,6 +1,6 @@
 /** Checkpoints that the official code made of a small model (see `tests/train/make_official_checkpoints.py`). */
 import { type DinoConfig, resolveConfig } from "../../detector/config/mod.ts";
-import type { Parameter } from "../../engine/nn/module.ts";
+import type { Parameter } from "../../engine/parameter.ts";
 import { tensor } from "../../engine/tensor.ts";
 
 const FIXTURES = new URL("../train/fixtures/", import.meta.url);

@@ -13,7 +13,8 @@ import {
 import { createCpuDevice } from "../../engine/device/wasm/device.ts";
 import type { Device } from "../../engine/device/device.ts";
 import { DinogradError } from "../../engine/errors.ts";
-import { Module, type ModuleContext, Parameter } from "../../engine/nn/module.ts";
+import { Module, type ModuleContext } from "../../engine/nn/module.ts";
+import { Parameter } from "../../engine/parameter.ts";
 import { RandomStream } from "../../engine/random.ts";
 
 class Head extends Module {

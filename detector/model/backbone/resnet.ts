@@ -12,7 +12,7 @@ import { Module, type ModuleContext } from "../../../engine/nn/module.ts";
 import { maxPool2d } from "../../../engine/ops/pool.ts";
 import { scope, tidy } from "../../../engine/scope.ts";
 import type { Tensor } from "../../../engine/tensor.ts";
-import { kaimingNormal } from "../initialize.ts";
+import { kaimingNormal } from "../../../engine/nn/initial.ts";
 import { Backbone, type BackboneOptions } from "./backbone.ts";
 import { convNorm, makeNorm, type Norm, type NormChoice } from "./norm.ts";
 

@@ -6,7 +6,8 @@
 import { DropPath } from "../../../engine/nn/dropout.ts";
 import { normal } from "../../../engine/nn/initial.ts";
 import { Linear } from "../../../engine/nn/linear.ts";
-import { BufferTensor, Module, type ModuleContext, Parameter } from "../../../engine/nn/module.ts";
+import { Module, type ModuleContext } from "../../../engine/nn/module.ts";
+import { BufferTensor, Parameter } from "../../../engine/parameter.ts";
 import { LayerNorm } from "../../../engine/nn/norm.ts";
 import { embedding } from "../../../engine/ops/gather.ts";
 import { windowAttention } from "../../../engine/ops/window_attention.ts";

@@ -51,13 +51,6 @@ export async function platformGpu(): Promise<WebGpuAdapterInfo | null | undefine
   return (await findAdapter("navigator"))?.info ?? null;
 }
 
-/** What `createWebGpuDevice` would run on, or undefined if there is no adapter at all. */
-export async function webGpuAdapterInfo(options: { readonly backend?: string } = {}): Promise<
-  WebGpuAdapterInfo | undefined
-> {
-  return (await findAdapter(options.backend))?.info;
-}
-
 async function dawn(backend: string | undefined): Promise<GPU | undefined> {
   const key = backend ?? "";
   const known = dawnInstances.get(key);

@@ -140,10 +140,6 @@ export class WasmFunction {
   shuffleBytes(bytes: readonly number[]): this {
     return this.#instruction(0xfd00d).#emit(...bytes);
   }
-  /** Takes destination, source and byte count from the stack. */
-  memoryCopy(): this {
-    return this.#instruction(0xfc0a).#emit(0, 0);
-  }
   /** Takes destination, byte value and byte count from the stack. */
   memoryFill(): this {
     return this.#instruction(0xfc0b).#emit(0);
@@ -169,9 +165,6 @@ export class WasmFunction {
       this.#emit(0x05);
       whenFalse();
     });
-  }
-  branch(label: Label): this {
-    return this.#emit(0x0c, ...unsigned(this.#depth - label.depth));
   }
   /** Takes an i32 from the stack. */
   branchIf(label: Label): this {

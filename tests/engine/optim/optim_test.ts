@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { Parameter } from "../../../engine/nn/module.ts";
+import { Parameter } from "../../../engine/parameter.ts";
 import { AdamW, clipGradNorm, type Optimizer, SGD } from "../../../engine/optim/mod.ts";
-import { RandomStream } from "../../../engine/random.ts";
 import { scope } from "../../../engine/scope.ts";
 import { tensor } from "../../../engine/tensor.ts";
 import type { Device } from "../../../engine/device/device.ts";
@@ -15,7 +14,7 @@ const start = Array.from({ length: SIZE }, (_, i) => Math.fround(Math.sin(i + 1)
 const gradientAt = (step: number) => Array.from({ length: SIZE }, (_, i) => Math.fround(Math.cos(3 * i + step)));
 
 const makeParameter = (device: Device, values: readonly number[] = start) =>
-  new Parameter({ device, random: RandomStream.named(1, "unused") }, [values.length], Float32Array.from(values));
+  new Parameter({ device }, [values.length], Float32Array.from(values));
 
 function giveGradient(parameter: Parameter, values: readonly number[]): void {
   parameter.grad?.dispose();

@@ -37,10 +37,6 @@ export class Arena {
   get reserved(): number {
     return this.#end - this.#start;
   }
-  /** The largest block that is free below the end. */
-  get largestFree(): number {
-    return this.#freeSizes.reduce((largest, size) => Math.max(largest, size), 0);
-  }
 
   /** The address of a new block of at least `bytes`, or `undefined` where there is no room. */
   allocate(bytes: number): number | undefined {

@@ -1,0 +1,40 @@
+/**
+ * What is current while code runs, in one place: the scope that owns new tensors (`scope.ts`), whether ops leave nodes on the
+ * tape (`autograd.ts`), and the logs of drawn noise (`noise.ts`). All three are per thread and nest like calls.
+ */
+
+import type { Scope } from "./scope.ts";
+
+/** The log of a pass: the counters of what it drew, in order. */
+export interface NoiseTape {
+  /** A first pass adds to it, a repeated one reads it. */
+  readonly log: number[];
+  /** Where a repeated pass is in the log; undefined in a first pass. */
+  at: number | undefined;
+}
+
+/** What is current. */
+export interface Context {
+  /** The innermost open scope. */
+  scope: Scope | undefined;
+  /** Whether ops leave nodes on the tape. */
+  recording: boolean;
+  /** The passes under way that note or repeat what they draw, the outermost first. */
+  noise: readonly NoiseTape[];
+}
+
+/** The context of this thread. Scopes change it as they open and close; `within` for the length of a call. */
+export const current: Context = { scope: undefined, recording: true, noise: [] };
+
+/** Runs a (synchronous) function with parts of the context replaced, and puts them back afterwards, also after a throw. */
+export function within<T>(changes: Partial<Context>, run: () => T): T {
+  const before: Partial<Context> = Object.fromEntries(
+    Object.keys(changes).map((key) => [key, current[key as keyof Context]]), // the keys of a part of the context
+  );
+  Object.assign(current, changes);
+  try {
+    return run();
+  } finally {
+    Object.assign(current, before);
+  }
+}
