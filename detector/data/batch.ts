@@ -6,7 +6,8 @@
 import { DinogradError } from "../../engine/errors.ts";
 import { RandomStream } from "../../engine/random.ts";
 import { type ImageEntry, pixelTarget } from "./coco.ts";
-import { type Image, readImage } from "./images/image.ts";
+import type { Image } from "./images/image.ts";
+import { readImage } from "./images/image_codec.ts";
 import { normalizeImage } from "./normalize.ts";
 import { normalizeTarget, type Target } from "./target.ts";
 import type { TransformSpec } from "./transform_spec.ts";

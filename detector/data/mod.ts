@@ -15,16 +15,15 @@ export {
 export { CARD_CATEGORIES, generateCards, type GenerateCardsOptions, type GeneratedCards } from "./cards/cards.ts";
 export { CocoDataset, type ImageEntry, openDataset, type OpenDatasetOptions, pixelTarget, type Split } from "./coco.ts";
 export { type CocoCategory, type CocoFile, type CocoImage, type CocoObject, parseCocoFile } from "./coco_file.ts";
+export { blankImage, type Image } from "./images/image.ts";
 export {
-  blankImage,
   decodeImage,
   type DecodeOptions,
   encodeJpeg,
   encodePng,
-  type Image,
   readImage,
   sizeOfImage,
-} from "./images/image.ts";
+} from "./images/image_codec.ts";
 export { DEFAULT_MAX_IMAGE_PIXELS } from "./images/pixel_limit.ts";
 export type { EncodeJpegOptions } from "./images/jpeg.ts";
 export { Loader, type LoaderOptions } from "./loader.ts";

@@ -4,7 +4,8 @@
  */
 
 import { visible } from "../../engine/visible.ts";
-import { encodeJpeg, type Image } from "../data/images/image.ts";
+import type { Image } from "../data/images/image.ts";
+import { encodeJpeg } from "../data/images/image_codec.ts";
 import { resizeBilinear } from "../data/images/resize.ts";
 import { escapeXml, renderSvg } from "./svg.ts";
 

@@ -4,7 +4,7 @@ import { listBundles } from "../../checkpoint/mod.ts";
 import { checkSplit } from "../../commands/doctor/data.ts";
 import { openDataset } from "../../detector/data/coco.ts";
 import { readBytes } from "../../detector/data/data_files.ts";
-import { readImage } from "../../detector/data/images/image.ts";
+import { readImage } from "../../detector/data/images/image_codec.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { inFolder } from "../helpers/in_folder.ts";
 import { writeTinySplit } from "../helpers/tiny_dataset.ts";

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { decodeImage, encodeJpeg, type Image } from "../../detector/data/images/image.ts";
+import type { Image } from "../../detector/data/images/image.ts";
+import { decodeImage, encodeJpeg } from "../../detector/data/images/image_codec.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { joinBytes } from "../fuzz/damage.ts";
 import { deflate, PNG_KINDS, pngChunk, pngFile, type PngParts, pngRowBytes } from "../helpers/png_files.ts";

@@ -2,7 +2,8 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { DinogradError } from "../../engine/errors.ts";
 import { adjustBrightness, adjustContrast } from "../../detector/data/images/colour.ts";
 import { sha256 } from "../../checkpoint/codec/checksums.ts";
-import { decodeImage, encodeJpeg, encodePng, type Image, readImage } from "../../detector/data/images/image.ts";
+import type { Image } from "../../detector/data/images/image.ts";
+import { decodeImage, encodeJpeg, encodePng, readImage } from "../../detector/data/images/image_codec.ts";
 import { resizeBilinear } from "../../detector/data/images/resize.ts";
 
 const FIXTURES = new URL("fixtures/", import.meta.url).pathname;

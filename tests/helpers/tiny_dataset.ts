@@ -1,5 +1,5 @@
 /** Writes small COCO-format folders of noise images for tests, in a temporary folder that the caller removes. */
-import { encodeJpeg, encodePng } from "../../detector/data/images/image.ts";
+import { encodeJpeg, encodePng } from "../../detector/data/images/image_codec.ts";
 import { RandomStream } from "../../engine/random.ts";
 
 export interface TinyObject {

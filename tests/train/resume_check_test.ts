@@ -1,7 +1,7 @@
 /** The resume check: what it says about losses, and that it names what differs: model, data, config, device or version. */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { type BundleContent, readBundle, type StateValue, writeBundle } from "../../checkpoint/mod.ts";
-import { encodePng } from "../../detector/data/images/image.ts";
+import { encodePng } from "../../detector/data/images/image_codec.ts";
 import { ResumeCheck } from "../../detector/train/proof/compare_losses.ts";
 import type { StepRecord } from "../../detector/train/records/step_trace.ts";
 import type { TrainOptions } from "../../detector/config/mod.ts";

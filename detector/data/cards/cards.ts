@@ -8,7 +8,7 @@ import { FaceLibrary, RANKS } from "./face.ts";
 import { drawScene } from "./scene.ts";
 import type { CocoCategory, CocoImage, CocoObject } from "../coco_file.ts";
 import { kindOf, listFolder, writeBytes } from "../data_files.ts";
-import { encodeJpeg } from "../images/image.ts";
+import { encodeJpeg } from "../images/image_codec.ts";
 
 /** How many scenes to draw, and where. */
 export interface GenerateCardsOptions {

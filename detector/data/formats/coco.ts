@@ -1,7 +1,7 @@
 /** COCO folders as annotated data sets, and back. */
 import { kindOf, readBytes, writeBytes } from "../data_files.ts";
 import { type CocoDataset, openDataset, type Split } from "../coco.ts";
-import { sizeOfImage } from "../images/image.ts";
+import { sizeOfImage } from "../images/image_codec.ts";
 import type { AnnotatedDataset, AnnotatedImage } from "./annotated.ts";
 import { placeImage, type PlaceOptions } from "./place_image.ts";
 

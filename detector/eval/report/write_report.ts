@@ -4,7 +4,8 @@
  */
 import type { CocoDataset } from "../../data/mod.ts";
 import { makeFolder, writeBytes } from "../../data/data_files.ts";
-import { encodeJpeg, encodePng, type Image, readImage } from "../../data/images/image.ts";
+import type { Image } from "../../data/images/image.ts";
+import { encodeJpeg, encodePng, readImage } from "../../data/images/image_codec.ts";
 import { drawDetections, type DrawnDetection, renderSvg } from "../../draw/mod.ts";
 import type { CocoAnnotations, CocoDetection } from "../types.ts";
 import { reportPictures } from "./pictures.ts";

@@ -2,7 +2,7 @@
  * Damaged PNG and JPEG files that keep enough of their structure to get past the first check: chunks and segments are put
  * together wrongly, sizes claim what is not there, checksums are mostly right.
  */
-import { decodeImage } from "../../../detector/data/images/image.ts";
+import { decodeImage } from "../../../detector/data/images/image_codec.ts";
 import type { RandomStream } from "../../../engine/random.ts";
 import { deflate, PNG_KINDS, PNG_SIGNATURE, pngChunk, pngFile, pngRowBytes } from "../../helpers/png_files.ts";
 import { damageBytes, filesIn, joinBytes, pick } from "../damage.ts";

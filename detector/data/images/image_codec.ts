@@ -1,0 +1,89 @@
+/**
+ * The way of images in and out of files: JPEG and PNG decoded to the exact pixels that Pillow's
+ * `Image.open(path).convert("RGB")` gives, because the official model was trained and is evaluated on those.
+ * Two deliberate differences: a 16-bit grayscale PNG keeps its high byte (Pillow clips it to white), and a CMYK JPEG is
+ * refused. The Exif orientation is ignored unless asked for, as in the official code.
+ */
+import { DinogradError } from "../../../engine/errors.ts";
+import { readBytes } from "../data_files.ts";
+import { applyOrientation, exifOrientationOf } from "./exif.ts";
+import type { Image } from "./image.ts";
+import { decodeJpeg } from "./jpeg.ts";
+import { isJpeg, outlineJpeg } from "./jpeg_markers.ts";
+import { DEFAULT_MAX_IMAGE_PIXELS } from "./pixel_limit.ts";
+import { decodePng } from "./png.ts";
+import { isPng, readPngHeader } from "./png_chunks.ts";
+
+export { encodeJpeg } from "./jpeg.ts";
+export { encodePng } from "./png.ts";
+
+/** How a file becomes pixels. */
+export interface DecodeOptions {
+  /** What to call the image in an error, usually its path. */
+  readonly name: string;
+  /** Turn the image upright by the orientation its Exif data states. Default false, as in the official code. */
+  readonly exifOrientation?: boolean;
+  /** An image whose header claims more pixels is refused before it is decoded. Default `DEFAULT_MAX_IMAGE_PIXELS`. */
+  readonly maxPixels?: number;
+}
+
+/**
+ * Decodes the bytes of a JPEG or PNG file; which one is told by its first bytes, not by its name.
+ * Throws a `DinogradError` of kind "data" with `name` in its one-line message if the bytes are neither, are damaged or
+ * truncated, hold CMYK, or more pixels than allowed.
+ */
+export async function decodeImage(bytes: Uint8Array, options: DecodeOptions): Promise<Image> {
+  const { name, exifOrientation = false, maxPixels = DEFAULT_MAX_IMAGE_PIXELS } = options;
+  const image = await orRefuse(name, () => {
+    return kindOfImage(bytes) === "jpeg" ? decodeJpeg(bytes, { maxPixels }) : decodePng(bytes, { maxPixels });
+  });
+  return exifOrientation ? applyOrientation(image, exifOrientationOf(bytes)) : image;
+}
+
+/**
+ * The size in pixels that an image's header states, without decoding it; upright where that is asked for. Throws as
+ * `decodeImage` if there is no header.
+ */
+export async function sizeOfImage(
+  bytes: Uint8Array,
+  { name, exifOrientation = false }: DecodeOptions,
+): Promise<{ readonly width: number; readonly height: number }> {
+  const { width, height } = await orRefuse(
+    name,
+    () => kindOfImage(bytes) === "jpeg" ? outlineJpeg(bytes) : readPngHeader(bytes),
+  );
+  const isTurned = exifOrientation && exifOrientationOf(bytes) >= 5;
+  return isTurned ? { width: height, height: width } : { width, height };
+}
+
+function kindOfImage(bytes: Uint8Array): "jpeg" | "png" {
+  if (bytes.length === 0) throw new Error("the file is empty");
+  if (isJpeg(bytes)) return "jpeg";
+  if (isPng(bytes)) return "png";
+  throw new Error("it is neither a JPEG nor a PNG file");
+}
+
+/** What `read` gives; whatever it throws becomes one line that names the image. */
+async function orRefuse<T>(name: string, read: () => T | Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new DinogradError("data", `cannot decode image ${name}: ${reason.replaceAll(/\s+/g, " ")}`, { cause });
+  }
+}
+
+/** No pixel takes more in a file: four samples of 16 bits. */
+const MOST_BYTES_PER_PIXEL = 8;
+/** Room for what is no pixels: thumbnails, colour profiles, what programs note. */
+const MOST_OTHER_BYTES = 2 ** 26;
+
+/**
+ * Reads and decodes an image file. Throws as `decodeImage`, and when the file cannot be read, is no regular one, or is
+ * larger than an image of the allowed pixels can be.
+ */
+export async function readImage(path: string, options: Omit<DecodeOptions, "name"> = {}): Promise<Image> {
+  const { maxPixels = DEFAULT_MAX_IMAGE_PIXELS } = options;
+  const maxBytes = MOST_BYTES_PER_PIXEL * maxPixels + MOST_OTHER_BYTES;
+  return await decodeImage(await readBytes(path, { maxBytes }), { name: path, ...options });
+}
