@@ -1,6 +1,6 @@
 /** A bundle that cannot be gone on with exactly is refused by name, in a dry run as in a real one. */
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { type BundleContent, readBundle, type StateValue, writeBundle } from "../../checkpoint/mod.ts";
+import { asStateMap, type BundleContent, readBundle, type StateValue, writeBundle } from "../../checkpoint/mod.ts";
 import type { TrainOptions } from "../../detector/config/mod.ts";
 import { StateReader } from "../../detector/train/records/bundle_state.ts";
 import { DinogradError } from "../../engine/errors.ts";
@@ -78,8 +78,25 @@ Deno.test("random streams of another seed, missing entries and counters that are
     assertMatch(await refusal(entry("seed", () => 99)), /processes\[0\]\.denoising: expected the stream of seed 99/);
     assertMatch(await refusal(entry("random", () => null)), /\.random: expected a map but found nothing/);
     assertMatch(await refusal(entry("losses", () => null)), /\.losses: expected a list but found nothing/);
-    assertMatch(await refusal(entry("epoch", () => -1)), /\.epoch: expected a whole number from 0 but found -1/);
-    assertMatch(await refusal(entry("step", () => 1.5)), /\.step: expected a whole number from 0 but found 1\.5/);
+    assertMatch(
+      await refusal(entry("epoch", () => -1)),
+      /\.epoch: expected a whole number from 0 to 281474976710656 but found -1/,
+    );
+    assertMatch(
+      await refusal(entry("step", () => 1.5)),
+      /\.step: expected a whole number from 0 to \d+ but found 1\.5/,
+    );
+    assertMatch(await refusal(entry("step", () => 2 ** 53 - 1)), /\.step: expected .* but found 9007199254740991/);
+    const best = { ap: NaN, epoch: 0 };
+    assertMatch(
+      await refusal(entry("best", () => ({ regular: best, ema: best }))),
+      /\.best\.regular\.ap: expected a number from 0 to 1 but found NaN/,
+    );
+    const steps = { "transformer.level_embed": NaN };
+    assertMatch(
+      await refusal(entry("optimizer", (before) => ({ ...asStateMap(before), steps }))),
+      /\.optimizer\.steps\.\S+: expected a whole number from 0 to \d+ but found NaN/,
+    );
   }));
 
 Deno.test("a bundle without moments or without its average does not go on as if it had them", () =>

@@ -10,6 +10,9 @@ import { describe } from "../../../engine/describe.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 import type { Tensor } from "../../../engine/tensor.ts";
 
+/** More steps, images or random numbers than any run gets to, and few enough to count on from for as long again. */
+const LARGEST_COUNT = 2 ** 48;
+
 /** A state tree read from a file, asked for one value at a time; every miss names the place. */
 export class StateReader {
   constructor(readonly value: StateValue, readonly place: string) {}
@@ -21,6 +24,17 @@ export class StateReader {
   }
   number(): number {
     return typeof this.value === "number" ? this.value : this.#fail("a number");
+  }
+  /** A whole number from 0 that counting on from stays exact. */
+  count(): number {
+    const value = this.number();
+    if (Number.isInteger(value) && value >= 0 && value <= LARGEST_COUNT) return value;
+    return this.#fail(`a whole number from 0 to ${LARGEST_COUNT}`, `${value}`);
+  }
+  /** A number from 0 to 1. */
+  share(): number {
+    const value = this.number();
+    return value >= 0 && value <= 1 ? value : this.#fail("a number from 0 to 1", `${value}`);
   }
   text(): string {
     return typeof this.value === "string" ? this.value : this.#fail("a text");
@@ -39,9 +53,12 @@ export class StateReader {
     return Object.entries(value).map(([key, inner]) => [key, new StateReader(inner, `${this.place}.${describe(key)}`)]);
   }
 
-  #fail(expected: string): never {
-    const found = this.value === null ? "nothing" : Array.isArray(this.value) ? "a list" : typeof this.value;
+  #fail(expected: string, found = this.#kind()): never {
     throw new DinogradError("checkpoint", `${this.place}: expected ${expected} but found ${found}`);
+  }
+
+  #kind(): string {
+    return this.value === null ? "nothing" : Array.isArray(this.value) ? "a list" : typeof this.value;
   }
 }
 

@@ -31,17 +31,17 @@ export interface SessionState {
 export function readSessionState(state: StateReader): SessionState {
   const values = (key: string) => state.get(key).list().map(({ value }) => value);
   const best = (which: string): Best => ({
-    ap: state.get("best").get(which).get("ap").number(),
-    epoch: state.get("best").get(which).get("epoch").optional(count),
+    ap: state.get("best").get(which).get("ap").share(),
+    epoch: state.get("best").get(which).get("epoch").optional((epoch) => epoch.count()),
   });
   return {
     progress: readProgress(state),
     counters: readCounters(state),
-    averageUpdates: state.get("ema").optional((ema) => count(ema.get("updates"))),
+    averageUpdates: state.get("ema").optional((ema) => ema.get("updates").count()),
     best: { regular: best("regular"), ema: best("ema") },
     history: values("history"),
     trace: state.get("losses").list().map((entry) => ({
-      step: count(entry.get("step")),
+      step: entry.get("step").count(),
       loss: entry.get("loss").number(),
     })),
     overrides: values("overrides"),
@@ -51,9 +51,9 @@ export function readSessionState(state: StateReader): SessionState {
 /** Where the run of a state stands. */
 export function readProgress(state: StateReader): Progress {
   return {
-    epoch: count(state.get("epoch")),
-    step: count(state.get("step")),
-    samples: count(state.get("sampler").get("samples")),
+    epoch: state.get("epoch").count(),
+    step: state.get("step").count(),
+    samples: state.get("sampler").get("samples").count(),
     phase: state.get("phase").text() === "evaluate" ? "evaluate" : "train",
   };
 }
@@ -73,7 +73,7 @@ function readCounters(state: StateReader): SessionState["counters"] {
   const counter = (name: StreamName) => {
     const key = process.get(name).get("key").optional((list) => list.list().map((word) => word.number()));
     // Official checkpoints have no streams: theirs begin afresh, without a key.
-    if (key === null) return count(process.get(name).get("counter"));
+    if (key === null) return process.get(name).get("counter").count();
     const seed = state.get("seed").number();
     if (key.join() !== RandomStream.named(seed, name).key.join()) {
       throw new DinogradError(
@@ -82,13 +82,7 @@ function readCounters(state: StateReader): SessionState["counters"] {
           "gone on with; --pretrain_model_path starts from the weights",
       );
     }
-    return count(process.get(name).get("counter"));
+    return process.get(name).get("counter").count();
   };
   return { denoising: counter("denoising"), noise: counter("noise") };
-}
-
-function count(reader: StateReader): number {
-  const value = reader.number();
-  if (Number.isSafeInteger(value) && value >= 0) return value;
-  throw new DinogradError("checkpoint", `${reader.place}: expected a whole number from 0 but found ${value}`);
 }

@@ -27,14 +27,14 @@ export async function openBundleRecord(
   }
   const state = new StateReader(bundle.state, path);
   if (state.get("kind").value !== "dinograd training state") throw weightsAlone(path);
-  const epoch = state.get("epoch").number();
+  const epoch = state.get("epoch").count();
   const moments: Weights = new Map(
     [...bundle.tensors].filter(([name]) => name.startsWith("optimizer/")).map(([name, { dtype, shape }]) => [
       name.slice("optimizer/".length),
       { dtype, shape, read: () => bundle.read(name) },
     ]),
   );
-  const steps = new Map(state.get("optimizer").get("steps").entries().map(([key, value]) => [key, value.number()]));
+  const steps = new Map(state.get("optimizer").get("steps").entries().map(([key, value]) => [key, value.count()]));
   return {
     path,
     kind: "bundle",

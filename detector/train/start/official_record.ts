@@ -19,6 +19,7 @@ import type { ConfigObject, DinoConfig } from "../../config/mod.ts";
 import { type NamedWeight, resolveFileConfig, type WeightsFile } from "../../weights/mod.ts";
 import { NO_BEST } from "../best.ts";
 import { outlineModel } from "../model_outline.ts";
+import { StateReader } from "../records/bundle_state.ts";
 import { readScheduler } from "./official_scheduler.ts";
 import { parameterGroups } from "../param_groups.ts";
 import { type OptimizerRecord, type StateMap, type TrainingRecord, weightsAlone } from "./training_record.ts";
@@ -53,7 +54,7 @@ export function openOfficialRecord(file: WeightsFile, pth: PthFile): TrainingRec
   const { root } = pth;
   const missing = ["optimizer", "lr_scheduler", "epoch"].filter((key) => pickleGet(root, key) === undefined);
   if (missing.length > 0) throw weightsAlone(path, `none (no ${missing.join(", no ")})`);
-  const epoch = numberAt(pickleGet(root, "epoch"), `${path}, epoch`);
+  const epoch = countAt(pickleGet(root, "epoch"), `${path}, epoch`);
   const groups = readGroups(pickleGet(root, "optimizer"), `${path}, optimizer`);
   const scheduler = readScheduler(pickleGet(root, "lr_scheduler"), `${path}, lr_scheduler`);
   const grouping = GROUPINGS.get(groups.length);
@@ -165,7 +166,7 @@ async function readOptimizer({ file, pth, groups, config }: {
     }
     const count = pickleGet(entry, "step");
     const step = count instanceof PthTensor ? toNumbers(await pth.read(count))[0] : count;
-    steps.set(name, numberAt(step, `${place}, ${name}, step`));
+    steps.set(name, countAt(step, `${place}, ${name}, step`));
   }
   return { moments, steps };
 }
@@ -227,4 +228,8 @@ export function numberAt(value: PickleValue | undefined, place: string): number 
     "checkpoint",
     `${place}: expected a number but found ${value === undefined ? "none" : typeof value}`,
   );
+}
+
+function countAt(value: PickleValue | undefined, place: string): number {
+  return new StateReader(numberAt(value, place), place).count();
 }
