@@ -79,7 +79,7 @@ export const nodeFiles: FileLayer = {
     try {
       await callback<void>((done) => fs.fsync(descriptor, done));
     } finally {
-      await callback<void>((done) => fs.close(descriptor, done));
+      await callback<void>((done) => fs.close(descriptor, done)).catch(() => {}); // the sync says whether it is safe
     }
   },
   list: (path) => fs.promises.readdir(path),

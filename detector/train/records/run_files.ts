@@ -85,11 +85,19 @@ function replace(file: string, make: (temporary: string) => void): void {
 /** Opens a file itself, works with it and closes it. */
 function withFile<T>(file: string, flags: number, work: (descriptor: number) => T): T {
   const descriptor = openPlainSync(file, flags);
+  let result: T;
   try {
-    return work(descriptor);
-  } finally {
-    fs.closeSync(descriptor);
+    result = work(descriptor);
+  } catch (error) {
+    try {
+      fs.closeSync(descriptor);
+    } catch {
+      // The first error is the one to tell.
+    }
+    throw error;
   }
+  fs.closeSync(descriptor);
+  return result;
 }
 
 function appendFully(descriptor: number, text: string): void {
