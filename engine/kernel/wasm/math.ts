@@ -1,10 +1,20 @@
 /**
- * exp, log, sin, cos and erf on four lanes, written as WebAssembly vector code (which has none of them). Each reduces
- * its argument to a short interval and evaluates a polynomial there. The polynomials are our own least-maximum fits
- * (Lawson's iteration), rounded to float32; the errors named beside them are before rounding. In float32 the functions
- * stay within 2 units in the last place (erf: 1e-7 absolute), fused or not.
+ * exp, log, sin, cos and erf on four lanes, written as WebAssembly vector code (which has none of them), with the polynomials
+ * of `language/elementary.ts`. In float32 the functions stay within 2 units in the last place (erf: 1e-7 absolute), fused or
+ * not.
  */
 
+import {
+  COS,
+  ERF_SMALL,
+  EXP,
+  LN2_REST,
+  LN2_SHORT,
+  LOG,
+  LOG_ERFC,
+  SIN,
+  SQRT_HALF_BITS,
+} from "../language/elementary.ts";
 import type { Local, WasmFunction } from "./assembler.ts";
 import type { PlainOp } from "./opcodes.ts";
 
@@ -88,14 +98,7 @@ function exp(v: VectorCode, argument: Local): Local {
   const shifted = v.multiplyAdd(x, v.float(Math.LOG2E), v.float(ROUNDING));
   const k = v.sub(shifted, v.float(ROUNDING));
   const r = v.multiplyAdd(k, v.float(LN2_REST), v.multiplyAdd(k, v.float(-LN2_SHORT), x));
-  // (e^r - 1 - r) / r², 3e-9 relative to e^r
-  const p = v.polynomial(r, [
-    0.4999999403953552,
-    0.16666515171527863,
-    0.04166845604777336,
-    0.008369418792426586,
-    0.0013813144760206342,
-  ]);
+  const p = v.polynomial(r, EXP);
   const power = v.add(v.multiplyAdd(p, v.mul(r, r), r), v.float(1));
   // The nine lowest bits of ROUNDING, and of its half, are zero: only k is left when 23 bits are shifted out.
   const half = v.shift("i32x4.shr_s", shifted, 1);
@@ -106,32 +109,23 @@ function exp(v: VectorCode, argument: Local): Local {
 /** Floats of this size have no bits below 1. */
 const ROUNDING = 1.5 * 2 ** 23;
 
-/** 355/512, whose ten bits times any exponent are exact, and what is missing to ln 2. */
-const LN2_SHORT = 0.693359375;
-const LN2_REST = LN2_SHORT - Math.LN2;
-
 /** 2^n for integers -126 <= n <= 127 in the nine lowest bits: the exponent bits of a float. */
 function powerOfTwo(v: VectorCode, n: Local): Local {
   return v.shift("i32x4.shl", v.op("i32x4.add", n, v.int(127)), 23);
 }
 
-/**
- * log x = k ln 2 + log m with m in [√½, √2). With f = m - 1 and s = f / (2 + f): log m = 2 artanh s = 2s + s R, where
- * R = 2s²/3 + 2s⁴/5 + …; and because 2s = f - s f = f - (f²/2 - s f²/2), the large term f enters without rounding:
- * log m = f - (f²/2 - s (f²/2 + R)).
- */
+/** log x = k ln 2 + log m with m in [√½, √2); log m as at `LOG`. */
 function log(v: VectorCode, x: Local): Local {
   const tiny = v.op("f32x4.lt", x, v.float(2 ** -126));
   const scaled = v.select(tiny, v.mul(x, v.float(2 ** 24)), x); // subnormal numbers
-  const sqrtHalf = 0x3f3504f3;
-  const bits = v.op("i32x4.sub", scaled, v.int(sqrtHalf)); // carries into the exponent at √2 instead of at 2
+  const bits = v.op("i32x4.sub", scaled, v.int(SQRT_HALF_BITS)); // carries into the exponent at √2 instead of at 2
   const exponent = v.op("f32x4.convert_i32x4_s", v.shift("i32x4.shr_s", bits, 23));
   const k = v.sub(exponent, v.op("v128.and", tiny, v.float(24)));
-  const m = v.op("i32x4.add", v.op("v128.and", bits, v.int(0x007fffff)), v.int(sqrtHalf));
+  const m = v.op("i32x4.add", v.op("v128.and", bits, v.int(0x007fffff)), v.int(SQRT_HALF_BITS));
   const f = v.sub(m, v.float(1));
   const s = v.op("f32x4.div", f, v.add(f, v.float(2)));
   const z = v.mul(s, s);
-  const R = v.mul(z, v.polynomial(z, [2 / 3, 2 / 5, 2 / 7, 2 / 9])); // |z| < 0.0295: 2e-9
+  const R = v.mul(z, v.polynomial(z, LOG));
   const halfSquare = v.mul(v.mul(f, f), v.float(0.5));
   const correction = v.multiplyAdd(k, v.float(-LN2_REST), v.mul(s, v.add(halfSquare, R)));
   const result = v.multiplyAdd(k, v.float(LN2_SHORT), v.sub(f, v.sub(halfSquare, correction)));
@@ -151,10 +145,9 @@ function sineOrCosine(v: VectorCode, op: "sin" | "cos", x: Local): Local {
   const high = v.shuffle(x, x, [2, 3, 2, 3]);
   const [k, r] = joinHalves(v, reduceQuarters(v, x), reduceQuarters(v, high));
   const z = v.mul(r, r);
-  // sin: (sin r - r) / r³, 4e-9; cos: (cos r - 1 + r²/2) / r⁴, 1e-10
-  const sineTail = v.polynomial(z, [-0.16666653752326965, 0.008332131430506706, -0.00019510839774738997]);
+  const sineTail = v.polynomial(z, SIN);
   const sine = v.multiplyAdd(v.mul(sineTail, z), r, r);
-  const cosineTail = v.polynomial(z, [0.04166664555668831, -0.0013887305976822972, 2.4431205019936897e-5]);
+  const cosineTail = v.polynomial(z, COS);
   const cosine = v.add(v.multiplyAdd(v.mul(z, z), cosineTail, v.mul(z, v.float(-0.5))), v.float(1));
   // The cosine is the sine one quarter further on.
   const quarter = op === "sin" ? k : v.op("i32x4.add", k, v.int(1));
@@ -180,35 +173,14 @@ function float64(v: VectorCode, value: number): Local {
   return v.f.hoisted([...words], "i32x4");
 }
 
-/**
- * Below 1: x + x P(x²). Above: 1 - e^Q(|x|), where Q is a fit of log erfc, weighted so that the error of e^Q counts; from 4 on
- * erf is 1 in float32. The sign is put back at the end.
- */
+/** Below 1: x + x P(x²). Above: 1 - e^Q(|x|), with Q as `LOG_ERFC`. The sign is put back at the end. */
 function erf(v: VectorCode, x: Local): Local {
   const magnitude = v.op("f32x4.abs", x);
   const clamped = v.op("f32x4.pmin", magnitude, v.float(4));
   const z = v.mul(x, x);
-  // erf(√z) / √z - 1 on 0 <= z <= 1: 1e-9. Without the 1, whose share x is added last, unrounded.
-  const tail = v.polynomial(z, [
-    0.12837916709551256,
-    -0.3761262595653534,
-    0.1128358542919159,
-    -0.026853812858462334,
-    0.005188327748328447,
-    -0.0008010193705558777,
-    7.853860734030604e-5,
-  ]);
+  const tail = v.polynomial(z, ERF_SMALL);
   const inner = v.multiplyAdd(x, tail, x);
-  // log erfc(x) on 0.98 <= x <= 4: 1e-9
-  const logarithm = v.polynomial(clamped, [
-    -0.0003124692593701184,
-    -1.1272022724151611,
-    -0.6379650235176086,
-    -0.10325620323419571,
-    0.021906476467847824,
-    -0.002964006271213293,
-    0.00018797170196194202,
-  ]);
+  const logarithm = v.polynomial(clamped, LOG_ERFC);
   const outer = v.sub(v.float(1), exp(v, logarithm));
   const signed = v.op("v128.or", outer, v.op("v128.and", x, v.int(-2147483648)));
   return v.select(v.op("f32x4.lt", magnitude, v.float(1)), inner, signed);

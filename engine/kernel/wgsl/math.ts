@@ -3,10 +3,21 @@
  *
  * WGSL lets `sin` and `cos` be wrong by 2^-11 and `exp` by 3 + 2|x| units in the last place, and it lets `max` drop a
  * NaN. These are written out instead: range reduction in the manner of Cody and Waite ("Software Manual for the
- * Elementary Functions", 1980: a constant split so that its product with a small integer is exact), then polynomials
- * fitted for the least greatest error over the reduced range. They stay within a few units in the last place; `sin`
- * and `cos` do so for |x| < 12,000.
+ * Elementary Functions", 1980: a constant split so that its product with a small integer is exact), then the polynomials of
+ * `language/elementary.ts`. They stay within a few units in the last place; `sin` and `cos` do so for |x| < 12,000.
  */
+
+import {
+  COS,
+  ERF_SMALL,
+  EXP,
+  LN2_REST,
+  LN2_SHORT,
+  LOG,
+  LOG_ERFC,
+  SIN,
+  SQRT_HALF_BITS,
+} from "../language/elementary.ts";
 
 export type MathFunction = "is_nan" | "max_nan" | "min_nan" | "exp" | "log" | "sin" | "cos" | "erf";
 
@@ -54,7 +65,8 @@ function definition(name: MathFunction, lanes: 1 | 4): string {
   const [F, I, U, B] = lanes === 1
     ? ["f32", "i32", "u32", "bool"]
     : ["vec4<f32>", "vec4<i32>", "vec4<u32>", "vec4<bool>"];
-  const c = (...values: string[]) => values.map((value) => `${F}(${value})`);
+  const float = (value: number) => `${F}(${Math.fround(value)})`;
+  const poly = (z: string, coefficients: readonly number[]) => polynomial(z, coefficients.map(float));
   switch (name) {
     case "is_nan": // By bits: a compiler may take it that x == x always holds.
       return `fn ${n(name)}(x: ${F}) -> ${B} { return (bitcast<${U}>(x) & ${U}(0x7fffffffu)) > ${U}(0x7f800000u); }`;
@@ -63,13 +75,12 @@ function definition(name: MathFunction, lanes: 1 | 4): string {
     case "min_nan":
       return `fn ${n(name)}(a: ${F}, b: ${F}) -> ${F} { return select(b, a, (a < b) | ${n("is_nan")}(a)); }`;
     case "exp": {
-      const p = polynomial("r", c("0.5", "0.16666576", "0.041666374", "0.00836318", "0.0013941118"));
       return `// e^x = 2^k e^r with |r| <= ln(2)/2; 2^k in two factors, since k may be past either end of the exponents.
 fn ${n(name)}(x: ${F}) -> ${F} {
   let y = clamp(x, ${F}(-104.0), ${F}(89.0));
   let k = floor(y * ${F}(1.44269504) + ${F}(0.5));
-  let r = (y - k * ${F}(0.693145751953125)) - k * ${F}(1.4286068e-6);
-  let e = ${F}(1.0) + (r + r * r * ${p});
+  let r = (y - k * ${float(LN2_SHORT)}) + k * ${float(LN2_REST)};
+  let e = ${F}(1.0) + (r + r * r * ${poly("r", EXP)});
   let low = ${I}(k) >> ${U}(1u);
   let high = ${I}(k) - low;
   let scaled = e * bitcast<${F}>((low + ${I}(127)) << ${U}(23u)) * bitcast<${F}>((high + ${I}(127)) << ${U}(23u));
@@ -77,20 +88,19 @@ fn ${n(name)}(x: ${F}) -> ${F} {
 }`;
     }
     case "log": {
-      const p = polynomial(
-        "f",
-        c("-0.5", "0.33333313", "-0.2500075", "0.20002694", "-0.1662892", "0.14173463", "-0.1307257", "0.12917821")
-          .concat(c("-0.08064553")),
-      );
       return `// ln(2^k m) = k ln 2 + ln m with sqrt(1/2) <= m < sqrt(2); numbers below the normal range count as integers times 2^-149.
 fn ${n(name)}(x: ${F}) -> ${F} {
   let bits = bitcast<${I}>(x);
   let tiny = (bits > ${I}(0)) & (bits < ${I}(0x00800000));
   let normal = select(bits, bitcast<${I}>(${F}(bits)) - ${I}(1249902592), tiny);
-  let k = (normal - ${I}(0x3f3504f3)) >> ${U}(23u);
+  let k = (normal - ${I}(${SQRT_HALF_BITS})) >> ${U}(23u);
   let f = bitcast<${F}>(normal - (k << ${U}(23u))) - ${F}(1.0);
   let e = ${F}(k);
-  let value = e * ${F}(0.693145751953125) + (f + (f * f * ${p} + e * ${F}(1.4286068e-6)));
+  let s = f / (${F}(2.0) + f);
+  let z = s * s;
+  let half_square = ${F}(0.5) * f * f;
+  let correction = s * (half_square + z * ${poly("z", LOG)}) - e * ${float(LN2_REST)};
+  let value = e * ${float(LN2_SHORT)} + (f - (half_square - correction));
   let high = select(value, x, bits >= ${I}(0x7f800000));
   let low = select(high, bitcast<${F}>(bits | ${I}(0x7fc00000)), bits < ${I}(0));
   return select(low, bitcast<${F}>(bits | ${I}(-8388608)), (bits & ${I}(0x7fffffff)) == ${I}(0));
@@ -98,37 +108,26 @@ fn ${n(name)}(x: ${F}) -> ${F} {
     }
     case "sin":
     case "cos": {
-      const sine = polynomial("z", c("-0.16666667", "0.008333332", "-0.00019840064", "2.7246947e-6"));
-      const cosine = polynomial("z", c("0.041666668", "-0.0013888888", "2.4800582e-5", "-2.7298464e-7"));
       return `// x = k pi/2 + r with |r| <= pi/4; the last two bits of k say which of sin and cos of r, and its sign.
 fn ${n(name)}(x: ${F}) -> ${F} {
   let k = floor(x * ${F}(0.63661977) + ${F}(0.5));
   let r = (((x - k * ${F}(1.5703125)) - k * ${F}(4.837512969970703e-4)) - k * ${F}(7.549533620476723e-8)) - k * ${F}(2.563344e-12);
   let quadrant = ${I}(k) + ${I}(${name === "sin" ? 0 : 1});
   let z = r * r;
-  let s = r + r * z * ${sine};
-  let c = ${F}(1.0) - ${F}(0.5) * z + z * z * ${cosine};
+  let s = r + r * z * ${poly("z", SIN)};
+  let c = ${F}(1.0) - ${F}(0.5) * z + z * z * ${poly("z", COS)};
   let value = select(s, c, (quadrant & ${I}(1)) != ${I}(0));
   return select(value, -value, (quadrant & ${I}(2)) != ${I}(0));
 }`;
     }
     case "erf": {
-      const small = polynomial(
-        "z",
-        c("1.1283791", "-0.37612626", "0.112836", "-0.026854444", "0.0051895352", "-0.0008020841", "7.889119e-5"),
-      );
-      const large = polynomial(
-        "t",
-        c("7.806815", "5.3526807", "0.9438918", "0.010853496", "-0.0021665276", "0.0004309108", "-6.181847e-5")
-          .concat(c("2.168651e-5")),
-      );
-      return `// x times a polynomial in x^2 up to 1, then 1 - e^-q(|x|): the logarithm of erfc is nearly a parabola.
+      return `// x plus x times a polynomial in x^2 up to 1, then 1 - e^-q(|x|): the logarithm of erfc is nearly a parabola.
 fn ${n(name)}(x: ${F}) -> ${F} {
   let a = abs(x);
   let z = x * x;
-  let small = x * ${small};
-  let t = min(a, ${F}(4.0)) - ${F}(2.5);
-  let large = ${F}(1.0) - ${n("exp")}(-${large});
+  let small = x + x * ${poly("z", ERF_SMALL)};
+  let t = min(a, ${F}(4.0));
+  let large = ${F}(1.0) - ${n("exp")}(${poly("t", LOG_ERFC)});
   let value = select(select(large, -large, x < ${F}(0.0)), small, a < ${F}(1.0));
   return select(value, x, ${n("is_nan")}(x));
 }`;
