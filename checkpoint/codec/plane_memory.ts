@@ -21,6 +21,8 @@ export const STATE = PAIR_CODES + 4 * 65536;
 export const DATA = STATE + 64;
 
 const PAGE = 65536;
+/** Pages for the tables; data makes the memory grow. */
+const PAGES = Math.ceil(DATA / PAGE);
 
 /** The functions of `plane_kernels.ts`; addresses and counts are in bytes. */
 export interface PlaneKernels {
@@ -43,12 +45,12 @@ export interface PlaneKernels {
 export class PlaneMemory {
   static #own: PlaneMemory | undefined;
   readonly kernels: PlaneKernels;
-  readonly #memory = new WebAssembly.Memory({ initial: Math.ceil(DATA / PAGE) });
+  readonly #memory = new WebAssembly.Memory({ initial: PAGES });
   #bytes: Uint8Array;
 
   private constructor() {
     const functions = [splitPlanes(), mergePlanes(), countBytes(), packLiterals(), unpackLiterals()];
-    const module = new WebAssembly.Module(assemble(functions, { sharedMemory: false }));
+    const module = new WebAssembly.Module(assemble(functions, { sharedMemory: false, minimumPages: PAGES }));
     const { exports } = new WebAssembly.Instance(module, { env: { memory: this.#memory } });
     // The module exports exactly these functions.
     this.kernels = exports as unknown as PlaneKernels;

@@ -1,10 +1,10 @@
 /** The assembler, through modules that run. */
 
-import { assertEquals } from "@std/assert";
-import { assemble, WasmFunction } from "../../engine/kernel/wasm/assembler.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+import { assemble, MINIMUM_PAGES, WasmFunction } from "../../engine/kernel/wasm/assembler.ts";
 
 function instantiate(exports: readonly WasmFunction[], sharedMemory = true) {
-  const memory = new WebAssembly.Memory({ initial: 1, maximum: 65536, shared: sharedMemory });
+  const memory = new WebAssembly.Memory({ initial: MINIMUM_PAGES, maximum: 65536, shared: sharedMemory });
   const module = new WebAssembly.Module(assemble(exports, { sharedMemory }));
   const instance = new WebAssembly.Instance(module, { env: { memory } });
   // Exports of kernels are functions of numbers.
@@ -33,6 +33,16 @@ Deno.test("a loop adds vectors in memory, on shared and on plain memory", () => 
     call("add", 0, 64, 256, 0);
     assertEquals(floats[64], 0);
   }
+});
+
+Deno.test("a module says how much memory it counts on, and does not run with less", () => {
+  const f = new WasmFunction("nothing", { params: [] });
+  const memory = (initial: number) => ({ env: { memory: new WebAssembly.Memory({ initial }) } });
+  const run = (bytes: Uint8Array<ArrayBuffer>, pages: number) =>
+    new WebAssembly.Instance(new WebAssembly.Module(bytes), memory(pages));
+  run(assemble([f], { sharedMemory: false }), MINIMUM_PAGES);
+  assertThrows(() => run(assemble([f], { sharedMemory: false }), MINIMUM_PAGES - 1), WebAssembly.LinkError);
+  run(assemble([f], { sharedMemory: false, minimumPages: 0 }), 0);
 });
 
 Deno.test("functions call functions, which are found and numbered by the assembler", () => {

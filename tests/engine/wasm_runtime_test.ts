@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { DinogradError } from "../../engine/errors.ts";
-import { assemble, WasmFunction } from "../../engine/kernel/wasm/assembler.ts";
+import { assemble, OWN_BYTES, OWN_START, WasmFunction } from "../../engine/kernel/wasm/assembler.ts";
 import { ALIGNMENT, Arena } from "../../engine/device/wasm/runtime/arena.ts";
 import { WasmRuntime } from "../../engine/device/wasm/runtime/runtime.ts";
 import { RandomStream } from "../../engine/random.ts";
@@ -82,6 +82,28 @@ Deno.test("threads: every task of every job runs exactly once, with any number o
       runtime.parallel(module, "count", tasks, 2);
     }
     for (let i = 0; i < count; i++) assertEquals(runtime.ints[address / 4 + i], jobs * (2 * i + 1));
+    await runtime.destroy();
+  }
+});
+
+Deno.test("threads: memory at constant addresses is each thread's own, and its neighbours' stays as it was", async () => {
+  const words = OWN_BYTES / 4;
+  for (const threads of [1, 2, 3]) {
+    const runtime = await WasmRuntime.create({ threads });
+    // Fills the thread's own memory with the task's number, then adds it up: whoever else wrote there is noticed.
+    const f = new WasmFunction("own", { params: ["i32", "i32", "i32"] });
+    const [, address, task] = f.params;
+    const sum = f.local("i32");
+    for (let word = 0; word < words; word++) f.i32(0).get(task).ownMemory("i32.store", 4 * word);
+    for (let word = 0; word < words; word++) f.get(sum).i32(0).ownMemory("i32.load", 4 * word).op("i32.add").set(sum);
+    f.get(address).get(sum).memory("i32.store");
+    const module = runtime.define("own", assemble([f], { sharedMemory: runtime.sharedMemory }));
+    const count = 500;
+    const out = runtime.allocate(4 * count);
+    assert(out >= OWN_START + threads * OWN_BYTES, "the heap begins behind the threads' own memory");
+    const tasks = Int32Array.from({ length: 2 * count }, (_, i) => i % 2 ? (i - 1) / 2 : out + 2 * i);
+    for (let round = 0; round < 20; round++) runtime.parallel(module, "own", tasks, 2);
+    for (let i = 0; i < count; i++) assertEquals(runtime.ints[out / 4 + i], words * i);
     await runtime.destroy();
   }
 });

@@ -31,12 +31,29 @@ const TYPE_CODES: Record<WasmType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, 
 const NO_RESULT = 0x40;
 /** The most 64 KiB pages a 32-bit memory can have: 4 GiB. */
 export const MAXIMUM_PAGES = 65536;
+/**
+ * The pages that a module may count on. An engine without guard pages compares every address with the memory's size;
+ * it leaves out what it can prove, and a constant address below this bound it can.
+ */
+export const MINIMUM_PAGES = 16;
+
+/** Bytes of memory that each thread has for itself at addresses that are constants of its code: see `ownMemory`. */
+export const OWN_BYTES = 2048;
+/** Where the first thread's own memory starts; that of the others follows. */
+export const OWN_START = 4096;
+/** Bytes of an offset that is written so that any address fits. */
+const PADDED = 5;
+
+/** An offset into the thread's own memory, which is an address only when the thread is known. */
+interface OwnOffset {
+  readonly own: number;
+}
 
 export class WasmFunction {
   readonly params: readonly Local[];
   readonly #types: WasmType[];
-  /** Bytes, and callees whose number is known only when the module is put together. */
-  readonly #code: (number | WasmFunction)[] = [];
+  /** Bytes, callees whose number is known only when the module is put together, and places in the thread's own memory. */
+  readonly #code: (number | WasmFunction | OwnOffset)[] = [];
   /** Runs before `#code`: sets the constants that were asked for with `hoisted`. */
   readonly #prologue: number[] = [];
   readonly #hoisted = new Map<string, Local>();
@@ -126,6 +143,14 @@ export class WasmFunction {
     const align = name.endsWith("8") || name.endsWith("8_u") ? 0 : name.includes("16") ? 1 : 2;
     return this.#instruction(MEMORY[name]).#emit(align, ...unsigned(offset));
   }
+  /**
+   * A load or store at byte `offset` of the `OWN_BYTES` that only the running thread uses. The address on the stack must
+   * be the constant `i32(0)`: nothing is computed and nothing is checked when the code runs.
+   */
+  ownMemory(name: MemoryOp, offset: number): this {
+    this.#instruction(MEMORY[name]).#emit(2).#code.push({ own: offset });
+    return this;
+  }
   memoryLane(name: MemoryLaneOp, options: { readonly lane: number; readonly offset?: number }): this {
     return this.#instruction(MEMORY_LANE[name]).#emit(2, ...unsigned(options.offset ?? 0), options.lane);
   }
@@ -198,16 +223,22 @@ export class WasmFunction {
     return new Set(this.#code.filter((part) => part instanceof WasmFunction));
   }
 
-  /** The entry of the code section. */
-  encode(numberOf: ReadonlyMap<WasmFunction, number>): number[] {
+  /** The entry of the code section, and where offsets into a thread's own memory stand in it. */
+  encode(numberOf: ReadonlyMap<WasmFunction, number>): { readonly bytes: number[]; readonly own: readonly number[] } {
     const declared = this.#types.slice(this.params.length).map((type) => [1, TYPE_CODES[type]]);
     const out = vector(declared).concat(this.#prologue);
+    const own: number[] = [];
     for (const part of this.#code) {
       if (typeof part === "number") out.push(part);
-      else out.push(...unsigned(expectDefined(numberOf.get(part))));
+      else if (part instanceof WasmFunction) out.push(...unsigned(expectDefined(numberOf.get(part))));
+      else {
+        own.push(out.length);
+        out.push(...padded(OWN_START + part.own));
+      }
     }
     out.push(0x0b);
-    return [...unsigned(out.length), ...out];
+    const length = unsigned(out.length);
+    return { bytes: length.concat(out), own: own.map((place) => length.length + place) };
   }
 
   #emit(...bytes: number[]): this {
@@ -231,15 +262,22 @@ export class WasmFunction {
 export interface AssembleOptions {
   /** Whether the memory that will be imported is shared; `runtime.sharedMemory` tells. Default true. */
   readonly sharedMemory?: boolean;
+  /** Pages that the memory has at least; default `MINIMUM_PAGES`. */
+  readonly minimumPages?: number;
 }
 
-/** A module that exports the given functions under their names and holds all that they call. */
+/**
+ * A module that exports the given functions under their names and holds all that they call. Its last section lists where
+ * addresses of the thread's own memory stand, as u32 with their count at the very end: as written they are those of the
+ * first thread; thread t adds t * `OWN_BYTES` to each before it compiles the module.
+ */
 export function assemble(exports: readonly WasmFunction[], options: AssembleOptions = {}): Uint8Array<ArrayBuffer> {
   const functions = new Set(exports);
   for (const f of functions) f.callees.forEach((callee) => functions.add(callee)); // a Set also visits what is added
   const all = [...functions];
   const numberOf = new Map(all.map((f, i) => [f, i]));
-  const limits = options.sharedMemory ?? true ? [3, ...unsigned(0), ...unsigned(MAXIMUM_PAGES)] : [0, 0];
+  const minimum = unsigned(options.minimumPages ?? MINIMUM_PAGES);
+  const limits = options.sharedMemory ?? true ? [3, ...minimum, ...unsigned(MAXIMUM_PAGES)] : [0, ...minimum];
   const typeList = (types: readonly WasmType[]) => vector(types.map((type) => [TYPE_CODES[type]]));
   const parts = [
     [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
@@ -247,15 +285,38 @@ export function assemble(exports: readonly WasmFunction[], options: AssembleOpti
     section(2, [[...text("env"), ...text("memory"), 2, ...limits]]),
     section(3, all.map((_, i) => unsigned(i))),
     section(7, exports.map((f) => [...text(f.name), 0, ...unsigned(expectDefined(numberOf.get(f)))])),
-    section(10, all.map((f) => f.encode(numberOf))),
   ];
-  const bytes = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  const entries = all.map((f) => f.encode(numberOf));
+  const code = section(10, entries.map(({ bytes }) => bytes));
+  const own: number[] = [];
+  // Entries stand at the end of their section, one behind the other.
+  let place = lengthOf(parts) + code.length - lengthOf(entries.map(({ bytes }) => bytes));
+  for (const entry of entries) {
+    for (const offset of entry.own) own.push(place + offset);
+    place += entry.bytes.length;
+  }
+  parts.push(code, ownSection(own));
+  const bytes = new Uint8Array(lengthOf(parts));
   let at = 0;
   for (const part of parts) {
     bytes.set(part, at);
     at += part.length;
   }
   return bytes;
+}
+
+const lengthOf = (parts: readonly (readonly number[])[]) => parts.reduce((length, part) => length + part.length, 0);
+
+/** A custom section, which engines pass over. */
+function ownSection(places: readonly number[]): number[] {
+  const words = new Uint32Array([...places, places.length]); // little-endian, as every machine that runs this is
+  const body = [...text("own"), ...new Uint8Array(words.buffer)];
+  return [0, ...unsigned(body.length)].concat(body);
+}
+
+/** LEB128 in five bytes, whatever the value, so that a thread can write another over it. */
+function padded(value: number): number[] {
+  return Array.from({ length: PADDED }, (_, i) => (value >>> (7 * i) & 0x7f) | (i < PADDED - 1 ? 0x80 : 0));
 }
 
 /** LEB128, seven bits a byte. */

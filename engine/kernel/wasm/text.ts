@@ -61,7 +61,7 @@ class FunctionText {
   #labels = 0;
 
   constructor(readonly f: WasmFunction, readonly list: readonly WasmFunction[]) {
-    this.#bytes = f.encode(new Map(list.map((each, i) => [each, i])));
+    this.#bytes = f.encode(new Map(list.map((each, i) => [each, i]))).bytes;
   }
 
   print(): string[] {

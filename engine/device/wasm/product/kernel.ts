@@ -4,7 +4,7 @@
  * instruction, 5x8 leaves one for the product when they are not.
  */
 
-import type { WasmFunction } from "../../../kernel/wasm/assembler.ts";
+import type { Local, WasmFunction } from "../../../kernel/wasm/assembler.ts";
 import type { EpilogueDefinition } from "../../device.ts";
 import { epilogueFunction } from "./epilogue.ts";
 import { namedFunction, pushMinimum } from "./function.ts";
@@ -15,6 +15,11 @@ export const TILE_COLUMNS = 8;
 const VECTORS = TILE_COLUMNS / 4;
 /** How many depths one round of the inner loop takes. */
 const UNROLL = 8;
+/** The depths for which there is a tile without a loop; longer code no longer fits the instruction cache. */
+const STRAIGHT_DEPTHS = [64, 32];
+/** A chunk of the output, 48 KiB, takes all parts of the depth while it is in the second-level cache. */
+const CHUNK_COLUMNS = 256;
+const CHUNK_PANELS = 8;
 /** Bytes of a thread's scratch where tiles at an edge wait to be copied out. */
 export const TILE_BYTES = 256;
 
@@ -46,52 +51,209 @@ export const MULTIPLY_PARAMETERS = [
   "finish",
 ] as const;
 
-/** out block = (out block +) A panels · B panels, then the epilogue; operands' addresses follow the named parameters. */
+/**
+ * out block = (out block +) A panels · B panels, then the epilogue; operands' addresses follow the named parameters. The
+ * block is done in chunks that stay in the second-level cache, a chunk in parts of the depth that a straight tile takes.
+ */
 export function multiplyFunction(fused: boolean, epilogue?: EpilogueDefinition): WasmFunction {
   const { f, at, rest } = namedFunction("multiply", MULTIPLY_PARAMETERS, epilogue?.operands.length ?? 0);
   const height = tileRows(fused);
-  const product = tileFunction(fused);
+  const chunkRows = CHUNK_PANELS * height;
+  const loop = tileFunction(fused);
+  const straight = STRAIGHT_DEPTHS.map((depth) => straightTile(fused, depth));
   const flush = flushFunction();
   const finishing = epilogue && epilogueFunction(epilogue, fused);
-  const [i, j, a, c, width, tall, columnOffset] = f.locals("i32", 7);
-  f.forRange(j, { start: () => f.i32(0), end: () => f.get(at.columns), step: TILE_COLUMNS }, () => {
-    f.get(j).i32(2).op("i32.shl").set(columnOffset);
-    f.get(at.columns).get(j).op("i32.sub").set(width);
-    f.get(at.c).get(columnOffset).op("i32.add").set(c);
-    f.get(at.a).set(a);
-    f.forRange(i, { start: () => f.i32(0), end: () => f.get(at.rows), step: height }, () => {
-      f.get(at.rows).get(i).op("i32.sub").set(tall);
-      f.get(tall).i32(height).op("i32.ge_s").get(width).i32(TILE_COLUMNS).op("i32.ge_s").op("i32.and");
-      f.get(at.scatter).op("i32.eqz").op("i32.and").if(() => {
-        f.get(a).get(at.b).get(c).get(at.depth).get(tall).get(at.pitch).get(at.accumulate).call(product);
-      }, () => {
-        f.get(a).get(at.b).get(at.tile).get(at.depth).get(tall).i32(TILE_COLUMNS * 4).i32(0).call(product);
-        f.get(at.tile);
-        // Where a table places the columns, `c` stays at the first one.
-        f.get(c).get(c).get(columnOffset).op("i32.sub").get(at.scatter).op("i32.eqz").op("select");
-        f.get(at.pitch);
-        pushMinimum(f, tall, { constant: height });
-        pushMinimum(f, width, { constant: TILE_COLUMNS }).get(at.accumulate);
-        f.get(at.scatter).get(columnOffset).op("i32.add").i32(0).get(at.scatter).op("select");
-        f.call(flush);
-      });
+  const [wholeColumns, firstColumn, endColumn, endWhole, firstRow, endRow, i, j] = f.locals("i32", 8);
+  const [aChunk, s, part, straightPart, add, a, b, bPart, c, tall, offset] = f.locals("i32", 11);
+
+  const eachPanelOfA = (body: () => void) =>
+    f.forRange(i, { start: () => f.get(firstRow), end: () => f.get(endRow), step: height }, () => {
+      f.get(endRow).get(i).op("i32.sub").set(tall);
+      pushMinimum(f, tall, { constant: height }).set(tall);
+      body();
       f.get(a).get(at.aPanel).op("i32.add").set(a);
-      f.get(at.pitch).i32(height).op("i32.mul").get(c).op("i32.add").set(c);
     });
-    f.get(at.b).get(at.bPanel).op("i32.add").set(at.b);
-    if (finishing && epilogue) {
-      f.get(at.finish).if(() => {
-        f.get(at.c).get(columnOffset).op("i32.add").get(at.rows);
-        pushMinimum(f, width, { constant: TILE_COLUMNS }).get(at.pitch);
-        epilogue.operands.forEach((per, operand) => {
-          f.get(rest[operand]);
-          if (per !== "row") f.get(columnOffset).op("i32.add");
-        });
-        f.call(finishing);
+  /** For each whole tile of a panel: the body, with `bPart` and `c` in place. */
+  const eachWholeTile = (body: () => void) => {
+    f.get(b).set(bPart);
+    f.get(at.pitch).get(i).op("i32.mul").get(at.c).op("i32.add").get(firstColumn).i32(2).op("i32.shl").op("i32.add");
+    f.set(c);
+    f.forRange(j, { start: () => f.get(firstColumn), end: () => f.get(endWhole), step: TILE_COLUMNS }, () => {
+      body();
+      f.increase(c, TILE_COLUMNS * 4).get(bPart).get(at.bPanel).op("i32.add").set(bPart);
+    });
+  };
+  const wholeTiles = () => {
+    f.i32(0).set(s).get(at.accumulate).set(add);
+    f.loop((nextPart) => {
+      // As many long parts as there are, then a shorter one, then what is left.
+      f.get(at.depth).get(s).op("i32.sub").set(part).i32(0).set(straightPart);
+      for (const depth of STRAIGHT_DEPTHS.toReversed()) {
+        f.get(part).i32(depth).op("i32.ge_s").if(() => f.i32(depth).set(straightPart));
+      }
+      f.get(straightPart).get(part).get(straightPart).op("select").set(part);
+      f.get(aChunk).get(s).i32(height * 4).op("i32.mul").op("i32.add").set(a);
+      f.get(at.b).get(s).i32(TILE_COLUMNS * 4).op("i32.mul").op("i32.add").set(b);
+      eachPanelOfA(() => {
+        const byLoop = () =>
+          eachWholeTile(() => f.get(a).get(bPart).get(c).get(part).get(tall).get(at.pitch).get(add).call(loop));
+        const byDepth = (index: number): void => {
+          if (index === straight.length) return byLoop();
+          const { keep, multiply } = straight[index];
+          f.get(straightPart).i32(STRAIGHT_DEPTHS[index]).op("i32.eq").if(() => {
+            f.get(a).call(keep);
+            eachWholeTile(() => f.get(bPart).get(c).get(at.pitch).get(add).call(multiply));
+          }, () => byDepth(index + 1));
+        };
+        f.get(tall).i32(height).op("i32.eq").if(() => byDepth(0), byLoop);
       });
-    }
+      f.i32(1).set(add);
+      f.get(s).get(part).op("i32.add").tee(s).get(at.depth).op("i32.lt_s").branchIf(nextPart);
+    });
+  };
+  /** Tiles whose columns are fewer or scattered go through memory of their own, over the whole depth at once. */
+  const otherTiles = () => {
+    f.forRange(j, { start: () => f.get(endWhole), end: () => f.get(endColumn), step: TILE_COLUMNS }, () => {
+      f.get(aChunk).set(a).get(j).i32(2).op("i32.shl").set(offset);
+      f.get(j).get(firstColumn).op("i32.sub").i32(Math.log2(TILE_COLUMNS)).op("i32.shr_u");
+      f.get(at.bPanel).op("i32.mul").get(at.b).op("i32.add").set(b);
+      eachPanelOfA(() => {
+        f.get(a).get(b).get(at.tile).get(at.depth).get(tall).i32(TILE_COLUMNS * 4).i32(0).call(loop);
+        f.get(at.tile).get(at.pitch).get(i).op("i32.mul").get(at.c).op("i32.add");
+        // Where a table places the columns, `c` stays at the first one.
+        f.i32(0).get(offset).get(at.scatter).op("select").op("i32.add").get(at.pitch).get(tall);
+        f.get(endColumn).get(j).op("i32.sub").set(part);
+        pushMinimum(f, part, { constant: TILE_COLUMNS }).get(at.accumulate);
+        f.get(at.scatter).get(offset).op("i32.add").i32(0).get(at.scatter).op("select").call(flush);
+      });
+    });
+  };
+  const finish = () => {
+    if (!finishing || !epilogue) return;
+    f.get(at.finish).if(() => {
+      f.get(firstColumn).i32(2).op("i32.shl").set(offset);
+      f.get(at.pitch).get(firstRow).op("i32.mul").get(offset).op("i32.add").tee(c).get(at.c).op("i32.add");
+      f.get(endRow).get(firstRow).op("i32.sub").get(endColumn).get(firstColumn).op("i32.sub").get(at.pitch);
+      epilogue.operands.forEach((per, operand) => {
+        f.get(rest[operand]);
+        if (per === "row") f.get(firstRow).i32(2).op("i32.shl").op("i32.add");
+        if (per === "column") f.get(offset).op("i32.add");
+        if (per === "element") f.get(c).op("i32.add");
+      });
+      f.call(finishing);
+    });
+  };
+
+  f.i32(0).get(at.columns).i32(-TILE_COLUMNS).op("i32.and").get(at.scatter).op("select").set(wholeColumns);
+  f.forRange(firstColumn, { start: () => f.i32(0), end: () => f.get(at.columns), step: CHUNK_COLUMNS }, () => {
+    f.get(firstColumn).i32(CHUNK_COLUMNS).op("i32.add").set(endColumn);
+    pushMinimum(f, endColumn, at.columns).set(endColumn);
+    pushMinimum(f, endColumn, wholeColumns).set(endWhole);
+    f.get(endWhole).get(firstColumn).get(endWhole).get(firstColumn).op("i32.gt_s").op("select").set(endWhole);
+    f.get(at.a).set(aChunk);
+    f.forRange(firstRow, { start: () => f.i32(0), end: () => f.get(at.rows), step: chunkRows }, () => {
+      f.get(firstRow).i32(chunkRows).op("i32.add").set(endRow);
+      pushMinimum(f, endRow, at.rows).set(endRow);
+      f.get(endWhole).get(firstColumn).op("i32.gt_s").if(wholeTiles);
+      otherTiles();
+      finish();
+      f.get(at.aPanel).i32(CHUNK_PANELS).op("i32.mul").get(aChunk).op("i32.add").set(aChunk);
+    });
+    f.get(at.bPanel).i32(CHUNK_COLUMNS / TILE_COLUMNS).op("i32.mul").get(at.b).op("i32.add").set(at.b);
   });
   return f;
+}
+
+/**
+ * `keep(a)` copies `depth` depths of a panel of A to the thread's own memory, and `multiply(b, c, pitch, accumulate)`
+ * multiplies them by a panel of B, straight on without a loop. Its addresses of A are constants, so nothing is computed
+ * for them and, above all, nothing checked: an engine without guard pages compares each other address with the memory's
+ * size before it loads, which costs as much as a multiplication. Copying pays because a block has many panels of B.
+ */
+export function straightTile(
+  fused: boolean,
+  depth: number,
+): { readonly keep: WasmFunction; readonly multiply: WasmFunction } {
+  const height = tileRows(fused);
+  const keep = namedFunction(`keep${depth}`, ["a"]);
+  for (let offset = 0; offset < height * depth * 4; offset += 16) {
+    keep.f.i32(0).get(keep.at.a).memory("v128.load", offset).ownMemory("v128.store", offset);
+  }
+  const { f, at } = namedFunction(`tile${depth}`, ["b", "c", "pitch", "accumulate"]);
+  const registers = new TileRegisters(f, fused);
+  for (let d = 0; d < depth; d++) {
+    registers.multiply({
+      rows: height,
+      first: d === 0,
+      loadA: (row) => f.i32(0).ownMemory("v128.load32_splat", (d * height + row) * 4),
+      loadB: (vector) => f.get(at.b).memory("v128.load", (d * VECTORS + vector) * 16),
+    });
+  }
+  f.get(at.accumulate).if(
+    () => registers.store(at, { rows: height, addOld: true }),
+    () => registers.store(at, { rows: height, addOld: false }),
+  );
+  return { keep: keep.f, multiply: f };
+}
+
+/** The sums of one tile, in registers. */
+class TileRegisters {
+  readonly #f: WasmFunction;
+  readonly #fused: boolean;
+  readonly #sums: readonly (readonly Local[])[];
+  readonly #b: readonly Local[];
+  readonly #a: Local;
+
+  constructor(f: WasmFunction, fused: boolean) {
+    this.#f = f;
+    this.#fused = fused;
+    this.#sums = Array.from({ length: tileRows(fused) }, () => f.locals("v128", VECTORS));
+    this.#b = f.locals("v128", VECTORS);
+    this.#a = f.local("v128");
+  }
+
+  /** sums += column of A · row of B, for one depth; the `first` one sets them. */
+  multiply(
+    step: {
+      readonly rows: number;
+      readonly first?: boolean;
+      readonly loadA: (row: number) => void;
+      readonly loadB: (vector: number) => void;
+    },
+  ): void {
+    const f = this.#f;
+    this.#sums.slice(0, step.rows).forEach((sum, row) => {
+      step.loadA(row);
+      f.set(this.#a);
+      sum.forEach((total, vector) => {
+        // Each vector of B is loaded right before its first use: 3 % faster than all of them first.
+        if (row === 0) {
+          step.loadB(vector);
+          f.set(this.#b[vector]);
+        }
+        f.get(this.#a).get(this.#b[vector]);
+        if (step.first) f.op("f32x4.mul").set(total);
+        else if (this.#fused) f.get(total).op("f32x4.relaxed_madd").set(total);
+        else f.op("f32x4.mul").get(total).op("f32x4.add").set(total);
+      });
+    });
+  }
+
+  /** Writes the sums to rows that lie `pitch` apart, added to what is there or instead of it; `c` ends at the last row. */
+  store(
+    at: { readonly c: Local; readonly pitch: Local },
+    { rows, addOld }: { readonly rows: number; readonly addOld: boolean },
+  ): void {
+    const f = this.#f;
+    this.#sums.slice(0, rows).forEach((sum, row) => {
+      if (row > 0) f.get(at.c).get(at.pitch).op("i32.add").set(at.c);
+      sum.forEach((total, vector) => {
+        f.get(at.c).get(total);
+        if (addOld) f.get(at.c).memory("v128.load", vector * 16).op("f32x4.add");
+        f.memory("v128.store", vector * 16);
+      });
+    });
+  }
 }
 
 /**
@@ -101,43 +263,30 @@ export function multiplyFunction(fused: boolean, epilogue?: EpilogueDefinition):
 function tileFunction(fused: boolean): WasmFunction {
   const { f, at } = namedFunction("tile", ["a", "b", "c", "depth", "tall", "pitch", "accumulate"]);
   const height = tileRows(fused);
-  const sums = Array.from({ length: height }, () => f.locals("v128", VECTORS));
-  const bVectors = f.locals("v128", VECTORS);
-  const aVector = f.local("v128");
-
-  const step = (depth: number, used: number) => {
-    sums.slice(0, used).forEach((sum, r) => {
-      f.get(at.a).memory("v128.load32_splat", (depth * height + r) * 4).set(aVector);
-      sum.forEach((total, v) => {
-        // Each vector of B is loaded right before its first use: 3 % faster than all of them first.
-        if (r === 0) f.get(at.b).memory("v128.load", (depth * VECTORS + v) * 16).set(bVectors[v]);
-        if (fused) f.get(aVector).get(bVectors[v]).get(total).op("f32x4.relaxed_madd").set(total);
-        else f.get(aVector).get(bVectors[v]).op("f32x4.mul").get(total).op("f32x4.add").set(total);
-      });
-    });
-  };
-  const store = (used: number, addOld: boolean) =>
-    sums.slice(0, used).forEach((sum, r) => {
-      if (r > 0) f.get(at.c).get(at.pitch).op("i32.add").set(at.c);
-      sum.forEach((total, v) => {
-        f.get(at.c).get(total);
-        if (addOld) f.get(at.c).memory("v128.load", v * 16).op("f32x4.add");
-        f.memory("v128.store", v * 16);
-      });
-    });
-  const rows = (used: number) => {
+  const registers = new TileRegisters(f, fused);
+  const rows = (rows: number) => {
     for (const unroll of [UNROLL, 1]) {
       countDown(f, at.depth, unroll, () => {
-        for (let depth = 0; depth < unroll; depth++) step(depth, used);
+        for (let depth = 0; depth < unroll; depth++) {
+          registers.multiply({
+            rows,
+            loadA: (row) => f.get(at.a).memory("v128.load32_splat", (depth * height + row) * 4),
+            loadB: (vector) => f.get(at.b).memory("v128.load", (depth * VECTORS + vector) * 16),
+          });
+        }
         f.increase(at.a, unroll * height * 4).increase(at.b, unroll * TILE_COLUMNS * 4);
       });
     }
-    f.get(at.accumulate).if(() => store(used, true), () => store(used, false));
+    f.get(at.accumulate).if(
+      () => registers.store(at, { rows, addOld: true }),
+      () => registers.store(at, { rows, addOld: false }),
+    );
   };
-  f.get(at.tall).i32(4).op("i32.gt_s").if(
-    () => rows(height),
-    () => f.get(at.tall).i32(2).op("i32.gt_s").if(() => rows(4), () => rows(2)),
-  );
+  const byRows = (most: number): void => {
+    if (most === 1) return rows(1);
+    f.get(at.tall).i32(most).op("i32.ge_s").if(() => rows(most), () => byRows(most - 1));
+  };
+  byRows(height);
   return f;
 }
 

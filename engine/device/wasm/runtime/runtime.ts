@@ -6,7 +6,14 @@
  */
 
 import { DinogradError } from "../../../errors.ts";
-import { assemble, MAXIMUM_PAGES, WasmFunction } from "../../../kernel/wasm/assembler.ts";
+import {
+  assemble,
+  MAXIMUM_PAGES,
+  MINIMUM_PAGES,
+  OWN_BYTES,
+  OWN_START,
+  WasmFunction,
+} from "../../../kernel/wasm/assembler.ts";
 import { ALIGNMENT, Arena } from "./arena.ts";
 import { callTask, MAXIMUM_THREADS, type TaskFunction, ThreadTeam } from "./threads.ts";
 
@@ -33,8 +40,8 @@ export interface WasmModule {
 const PAGE = 65536;
 /** The parameter block: numbers of the launch that is running, read by every thread. */
 export const PARAMETERS = 64;
-export const PARAMETER_WORDS = 1008;
-const ARENA_START = PARAMETERS + 4 * PARAMETER_WORDS;
+export const PARAMETER_WORDS = (OWN_START - PARAMETERS) / 4;
+const ARENA_START = OWN_START + MAXIMUM_THREADS * OWN_BYTES;
 /** Memory grows by at least this much: growing is cheap, pages cost only when they are touched. */
 const GROWTH = 16 << 20;
 
@@ -186,7 +193,7 @@ function createMemory(): { memory: WebAssembly.Memory; sharedMemory: boolean } {
   for (const shared of canShare ? [true, false] : [false]) {
     for (let maximum = MAXIMUM_PAGES; maximum >= 1024; maximum /= 2) {
       try {
-        return { memory: new WebAssembly.Memory({ initial: 16, maximum, shared }), sharedMemory: shared };
+        return { memory: new WebAssembly.Memory({ initial: MINIMUM_PAGES, maximum, shared }), sharedMemory: shared };
       } catch {
         // Try with less.
       }
@@ -202,7 +209,7 @@ function fusesMultiplyAdd(): boolean {
   f.f32(1).get(0).op("f32.add").op("f32x4.splat");
   f.f32(1).get(0).op("f32.sub").op("f32x4.splat");
   f.f32x4(-1).op("f32x4.relaxed_madd").lane("f32x4.extract_lane", 0);
-  const bytes = assemble([f], { sharedMemory: false });
+  const bytes = assemble([f], { sharedMemory: false, minimumPages: 0 });
   if (!WebAssembly.validate(bytes)) return false;
   const memory = new WebAssembly.Memory({ initial: 0 });
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } });

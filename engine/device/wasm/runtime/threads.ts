@@ -6,6 +6,7 @@
  * Deno and Node: `node:worker_threads`, whose threads do not keep the process alive. Browsers: `Worker` from a blob URL.
  */
 
+import { OWN_BYTES } from "../../../kernel/wasm/assembler.ts";
 import { CONTROL, runWorker, type WorkerStart } from "./worker.ts";
 
 export interface Job {
@@ -46,7 +47,8 @@ export class ThreadTeam {
     const control = new Int32Array(new SharedArrayBuffer(bytes));
     const starts = Array.from(
       { length: threads - 1 },
-      (_, i) => startWorker({ control, memory, thread: i + 1, layout: CONTROL, spin: WORKER_SPIN }),
+      (_, i) =>
+        startWorker({ control, memory, thread: i + 1, ownBytes: OWN_BYTES, layout: CONTROL, spin: WORKER_SPIN }),
     );
     return new ThreadTeam(control, await Promise.all(starts));
   }

@@ -32,6 +32,8 @@ export interface WorkerStart {
   readonly control: Int32Array<SharedArrayBuffer>;
   readonly memory: WebAssembly.Memory;
   readonly thread: number;
+  /** Bytes between the memory of one thread and the next that is addressed by constants. */
+  readonly ownBytes: number;
   readonly layout: typeof CONTROL;
   /** How long an idle thread spins before it sleeps, in milliseconds: waking a sleeper costs 25-150 us. */
   readonly spin: number;
@@ -39,9 +41,21 @@ export interface WorkerStart {
 
 /** Runs jobs until told to stop. `ready` is called once, when the thread can take work. */
 export function runWorker(start: WorkerStart, ready: () => void): void {
-  const { control, memory, thread, layout, spin } = start;
+  const { control, memory, thread, ownBytes, layout, spin } = start;
   type Entry = (...args: number[]) => unknown;
   const modules = new Map<number, Entry[]>();
+
+  /** Turns the addresses of the first thread's own memory, which a module lists at its end, into this thread's. */
+  const moveOwn = (bytes: Uint8Array) => {
+    const words = new DataView(bytes.buffer);
+    const count = words.getUint32(bytes.length - 4, true);
+    for (let i = 1; i <= count; i++) {
+      const place = words.getUint32(bytes.length - 4 - 4 * i, true);
+      let value = thread * ownBytes;
+      for (let byte = 0; byte < 5; byte++) value += (bytes[place + byte] & 0x7f) * 2 ** (7 * byte);
+      for (let byte = 0; byte < 5; byte++, value >>>= 7) bytes[place + byte] = (value & 0x7f) | (byte < 4 ? 0x80 : 0);
+    }
+  };
 
   /** The exports of a module, in their order; compiled here when first met. */
   const entriesOf = (module: number): Entry[] => {
@@ -49,6 +63,7 @@ export function runWorker(start: WorkerStart, ready: () => void): void {
     if (!entries) {
       const address = control[layout.moduleAddress] >>> 0;
       const bytes = new Uint8Array(memory.buffer, address, control[layout.moduleBytes]).slice();
+      moveOwn(bytes);
       const compiled = new WebAssembly.Module(bytes);
       const { exports } = new WebAssembly.Instance(compiled, { env: { memory } });
       // Kernel modules export functions only.
