@@ -3,10 +3,13 @@
  * names can be read; line widths and letters grow with large ones. Boxes that reach beyond the image are cut at its border.
  */
 
+import stringWidth from "string-width";
 import { visible } from "../../engine/visible.ts";
 import type { Image } from "../data/images/image.ts";
-import { encodeJpeg } from "../data/images/image_codec.ts";
+import { addAlpha, encodeRgbaJpeg, LARGE } from "../data/images/jpeg.ts";
+import { JpegStrips, stripRows } from "../data/images/jpeg_strips.ts";
 import { resizeBilinear } from "../data/images/resize.ts";
+import { drawableText } from "./fonts.ts";
 import { escapeXml, renderSvg } from "./svg.ts";
 
 /** What is drawn of a detection. */
@@ -27,11 +30,12 @@ export const LEAST_LONG_SIDE = 640;
 const FONT_SHARE = 1 / 46;
 /** Width of a letter of DejaVu Sans Bold as a share of its height, on the safe side. */
 const LETTER = 0.72;
-/**
- * Scripts that DejaVu Sans Bold lacks: all but Latin, Greek, Cyrillic, Armenian, Hebrew, Arabic, Georgian and symbols.
- * A name in one of them would be a row of empty boxes; its class id says more, and the name stands in the JSON.
- */
-const UNDRAWABLE = /[^\u0020-\u058f\u05d0-\u06ff\u10a0-\u10ff\u1e00-\u27bf]/u;
+/** That of a letter that takes two columns in a terminal, such as those of Chinese and emoji: they are square. */
+const WIDE_LETTER = 1.05;
+/** The font of labels. */
+const FONT = "DejaVu Sans Bold";
+/** Pixels that are drawn at a time: a drawing of a large image takes no more memory than one of a small image. */
+const BAND = 2_000_000;
 
 interface Rectangle {
   readonly x: number;
@@ -48,8 +52,30 @@ export async function annotateImage(
   image: Image,
   detections: readonly DrawnDetection[],
 ): Promise<AnnotatedFile> {
-  const drawn = await drawDetections(image, detections);
-  return { bytes: await encodeJpeg(drawn), extension: ANNOTATED_EXTENSION, scale: drawn.width / image.width };
+  const { scale, ...base } = enlarged(image);
+  const bytes = base.width * base.height > LARGE
+    ? await annotateInStrips(base, detections)
+    : await annotateWhole(base, detections, scale);
+  return { bytes, extension: ANNOTATED_EXTENSION, scale };
+}
+
+async function annotateWhole(image: Image, detections: readonly DrawnDetection[], scale: number): Promise<Uint8Array> {
+  const data = addAlpha(image.data);
+  for await (const band of drawBands(detections, { ...image, scale })) {
+    blend(band, { data: data.subarray(4 * band.top * image.width), channels: 4 });
+  }
+  return await encodeRgbaJpeg({ ...image, data });
+}
+
+/** With no more of the picture in memory a second time than a strip. */
+async function annotateInStrips(image: Image, detections: readonly DrawnDetection[]): Promise<Uint8Array> {
+  const strips = new JpegStrips(image);
+  for await (const band of drawBands(detections, { ...image, scale: 1 })) {
+    const data = addAlpha(image.data.subarray(3 * band.top * image.width, 3 * band.bottom * image.width));
+    blend(band, { data, channels: 4 });
+    strips.add(data);
+  }
+  return strips.finish();
 }
 
 /** An image with its detections, ready to be written. */
@@ -64,61 +90,131 @@ export interface AnnotatedFile {
 
 /** The same as pixels. */
 export async function drawDetections(image: Image, detections: readonly DrawnDetection[]): Promise<Image> {
-  const scale = Math.max(1, LEAST_LONG_SIDE / Math.max(image.width, image.height));
-  const [width, height] = [Math.round(image.width * scale), Math.round(image.height * scale)];
-  const base = scale === 1 ? image : resizeBilinear(image, { width, height });
+  const { scale, ...base } = enlarged(image);
   if (detections.length === 0) return base;
-  const { rgba } = await renderSvg(detectionsSvg(detections, { width, height, scale }), {
-    fonts: ["DejaVu Sans Bold"],
-  });
   const data = Uint8Array.from(base.data);
-  for (let pixel = 0; pixel < width * height; pixel++) {
-    const cover = 255 - rgba[4 * pixel + 3];
-    if (cover === 255) continue;
-    for (let channel = 0; channel < 3; channel++) {
-      // The drawing's colours are multiplied by its alpha already.
-      const under = data[3 * pixel + channel] * cover / 255;
-      data[3 * pixel + channel] = Math.min(255, Math.round(rgba[4 * pixel + channel] + under));
-    }
+  for await (const band of drawBands(detections, { ...base, scale })) {
+    blend(band, { data: data.subarray(3 * band.top * base.width), channels: 3 });
   }
-  return { width, height, data };
+  return { ...base, data };
 }
 
-/** Boxes and labels as an SVG document of the given size; `scale` brings boxes to it. */
-export function detectionsSvg(
-  detections: readonly DrawnDetection[],
-  { width, height, scale }: { readonly width: number; readonly height: number; readonly scale: number },
+function enlarged(image: Image): Image & { readonly scale: number } {
+  const scale = Math.max(1, LEAST_LONG_SIDE / Math.max(image.width, image.height));
+  const size = { width: Math.round(image.width * scale), height: Math.round(image.height * scale) };
+  return { ...(scale === 1 ? image : resizeBilinear(image, size)), scale };
+}
+
+/** Some rows of a drawing. */
+interface Band {
+  readonly top: number;
+  readonly bottom: number;
+  /** `[bottom - top, width, 4]`, colours multiplied by alpha; null where nothing is drawn. */
+  readonly rgba: Uint8Array | null;
+}
+
+/** Draws the rows of a picture, band by band from the top. */
+async function* drawBands(detections: readonly DrawnDetection[], size: DrawingSize): AsyncGenerator<Band> {
+  const { width, height } = size;
+  const named = await Promise.all(
+    detections.map(async (found) => ({ ...found, name: await drawableText(visible(found.name), FONT) })),
+  );
+  const marks = marksOf(named, size);
+  const rows = stripRows(width, BAND);
+  const margin = Math.ceil(2 * fontSize(size)); // letters that are cut by an edge get other edges themselves
+  for (let top = 0; top < height; top += rows) {
+    const bottom = Math.min(height, top + rows);
+    const [first, last] = [Math.max(0, top - margin), Math.min(height, bottom + margin)];
+    const within = marks.filter((mark) => mark.top < last && mark.bottom > first);
+    if (within.length === 0) yield { top, bottom, rgba: null };
+    else {
+      const { rgba } = await renderSvg(svgOf(within, { width, top: first, bottom: last }), { fonts: [FONT] });
+      yield { top, bottom, rgba: rgba.subarray(4 * width * (top - first), 4 * width * (bottom - first)) };
+    }
+  }
+}
+
+/** Lays a band over pixels, the first of which is that of its first row. */
+function blend(
+  { rgba }: Band,
+  { data, channels }: { readonly data: Uint8Array | Uint8ClampedArray; readonly channels: 3 | 4 },
+): void {
+  if (rgba === null) return;
+  for (let from = 0, to = 0; from < rgba.length; from += 4, to += channels) {
+    const cover = 255 - rgba[from + 3];
+    if (cover === 255) continue;
+    for (let channel = 0; channel < 3; channel++) {
+      const under = data[to + channel] * cover / 255;
+      data[to + channel] = Math.min(255, Math.round(rgba[from + channel] + under));
+    }
+  }
+}
+
+/** A part of a drawing, and which rows it may touch. */
+interface Mark {
+  readonly svg: string;
+  readonly top: number;
+  readonly bottom: number;
+}
+
+interface DrawingSize {
+  readonly width: number;
+  readonly height: number;
+  /** From pixels of boxes to those of the drawing. */
+  readonly scale: number;
+}
+
+/** Boxes and labels as an SVG document of the given size; names are of characters that can be drawn. */
+export function detectionsSvg(detections: readonly DrawnDetection[], size: DrawingSize): string {
+  return svgOf(marksOf(detections, size), { width: size.width, top: 0, bottom: size.height });
+}
+
+/** The rows of a drawing from `top` to `bottom`. */
+function svgOf(
+  marks: readonly Mark[],
+  { width, top, bottom }: { readonly width: number; readonly top: number; readonly bottom: number },
 ): string {
-  const font = Math.max(12, Math.max(width, height) * FONT_SHARE);
+  const height = bottom - top;
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" ` +
+    `viewBox="0 ${top} ${width} ${height}">${marks.map(({ svg }) => svg).join("")}</svg>`;
+}
+
+/** Boxes, the best on top, and over them labels. */
+function marksOf(detections: readonly DrawnDetection[], { width, height, scale }: DrawingSize): Mark[] {
+  const font = fontSize({ width, height });
   const line = Math.max(2, font / 7);
   const placed: Rectangle[] = [];
-  const boxes: string[] = [], labels: string[] = [];
-  for (const { label, name: raw, score, box } of detections) {
-    const name = visible(raw);
+  const boxes: Mark[] = [], labels: Mark[] = [];
+  for (const { label, name, score, box } of detections) {
     const [left, top, right, bottom] = box.map((value, i) => clamp(value * scale, i % 2 === 0 ? width : height));
-    const text = `${UNDRAWABLE.test(name) ? `class ${label}` : name}${
-      score === undefined ? "" : ` ${score.toFixed(2)}`
-    }`;
+    const text = `${visible(name)}${score === undefined ? "" : ` ${score.toFixed(2)}`}`;
     const size = { width: Math.min(width, textWidth(text, font) + font * 0.5), height: font * 1.3 };
     const place = placeLabel({ left, top, bottom }, { size, placed, within: { width, height } });
     placed.push(place);
     const colour = colourOf(label);
     const outline = `<rect x="${left}" y="${top}" width="${right - left}" height="${bottom - top}" fill="none" `;
     // A dark rim keeps a line visible on a background of its own colour.
-    boxes.push(
-      `${outline}stroke="#000" stroke-opacity="0.55" stroke-width="${line * 1.8}"/>` +
+    boxes.push({
+      svg: `${outline}stroke="#000" stroke-opacity="0.55" stroke-width="${line * 1.8}"/>` +
         `${outline}stroke="${colour}" stroke-width="${line}"/>`,
-    );
-    labels.push(
-      `<rect x="${place.x}" y="${place.y}" width="${place.width}" height="${place.height}" fill="${colour}"/>` +
+      top: top - line,
+      bottom: bottom + line,
+    });
+    labels.push({
+      svg: `<rect x="${place.x}" y="${place.y}" width="${place.width}" height="${place.height}" fill="${colour}"/>` +
         `<text x="${place.x + font * 0.25}" y="${place.y + font * 0.98}" font-size="${font}" ` +
         `font-family="DejaVu Sans" font-weight="bold" fill="#000">${escapeXml(text)}</text>`,
-    );
+      top: place.y - font, // marks above letters reach beyond their line
+      bottom: place.y + place.height + font,
+    });
   }
   // Labels lie over all boxes, so that no line crosses a name.
-  const body = [...boxes.reverse(), ...labels.reverse()].join("");
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${body}</svg>`;
+  return [...boxes.reverse(), ...labels.reverse()];
 }
+
+/** The height of letters in pixels. */
+const fontSize = ({ width, height }: Pick<DrawingSize, "width" | "height">) =>
+  Math.max(12, Math.max(width, height) * FONT_SHARE);
 
 const clamp = (value: number, limit: number) => Math.max(0, Math.min(limit, value));
 
@@ -143,7 +239,8 @@ function overlap(a: Rectangle, b: Rectangle): boolean {
 }
 
 function textWidth(text: string, font: number): number {
-  return [...text].length * LETTER * font;
+  const widths = Array.from(text, (letter) => stringWidth(letter) > 1 ? WIDE_LETTER : LETTER);
+  return widths.reduce((sum, width) => sum + width, 0) * font;
 }
 
 /** Light enough for black letters, and neighbours far apart. */

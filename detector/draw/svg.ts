@@ -4,7 +4,9 @@
  */
 import { initWasm, Resvg } from "@resvg/resvg-wasm";
 import { visible } from "../../engine/visible.ts";
-import dejavu from "dejavu-fonts-ttf/package.json" with { type: "json" };
+import { type FontName, fontsFor } from "./fonts.ts";
+
+export type { FontName } from "./fonts.ts";
 
 /** A rendered picture: `[height, width, 4]`, red, green, blue (multiplied by alpha) and alpha. */
 export interface Rendering {
@@ -16,15 +18,11 @@ export interface Rendering {
   readonly rgba: Uint8Array;
 }
 
-/** Fonts that ship with the project's dependencies, by the names that SVG's `font-family` and `font-weight` ask for. */
-export type FontName = "DejaVu Sans" | "DejaVu Sans Bold" | "DejaVu Serif Bold";
-
 let rendererReady: Promise<void> | undefined;
-const loadedFonts = new Map<FontName, Promise<Uint8Array>>();
 
 /** Fonts and size of what is rendered. */
 export interface RenderOptions {
-  /** Fonts that the SVG's text may use; the first is the default. */
+  /** Fonts that the SVG's text may use; the first is the default. UnifontEX joins them for characters that they lack. */
   readonly fonts: readonly FontName[];
   /** Further font files (TrueType, OpenType), for scripts that those lack. */
   readonly extraFonts?: readonly Uint8Array[];
@@ -35,7 +33,7 @@ export interface RenderOptions {
 /** Renders an SVG document. Throws if it is not well-formed. */
 export async function renderSvg(svg: string, { fonts, extraFonts = [], height }: RenderOptions): Promise<Rendering> {
   rendererReady ??= startRenderer();
-  const fontBuffers = await Promise.all(fonts.map(loadFont));
+  const fontBuffers = (await fontsFor(svg, fonts)).map(({ bytes }) => bytes);
   await rendererReady;
   const renderer = new Resvg(svg, {
     font: { fontBuffers: [...fontBuffers, ...extraFonts], defaultFontFamily: "DejaVu Sans" },
@@ -43,7 +41,7 @@ export async function renderSvg(svg: string, { fonts, extraFonts = [], height }:
   });
   try {
     const rendered = renderer.render();
-    const result = { width: rendered.width, height: rendered.height, rgba: rendered.pixels.slice() };
+    const result = { width: rendered.width, height: rendered.height, rgba: rendered.pixels };
     rendered.free();
     return result;
   } finally {
@@ -66,21 +64,4 @@ async function startRenderer(): Promise<void> {
   // A constant of its own: only such a specifier is rewritten when the package is published.
   const url = import.meta.resolve("@resvg/resvg-wasm/index_bg.wasm");
   await initWasm(await fetch(url));
-}
-
-function loadFont(name: FontName): Promise<Uint8Array> {
-  const found = loadedFonts.get(name) ?? readFont(name);
-  loadedFonts.set(name, found);
-  return found;
-}
-
-async function readFont(name: FontName): Promise<Uint8Array> {
-  const urls: Record<FontName, string> = {
-    "DejaVu Sans": import.meta.resolve("dejavu-fonts-ttf/ttf/DejaVuSans.ttf"),
-    "DejaVu Sans Bold": import.meta.resolve("dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf"),
-    "DejaVu Serif Bold": import.meta.resolve("dejavu-fonts-ttf/ttf/DejaVuSerif-Bold.ttf"),
-  };
-  const response = await fetch(urls[name]);
-  if (!response.ok) throw new Error(`font ${name} of ${dejavu.name}@${dejavu.version} cannot be read`);
-  return await response.bytes();
 }

@@ -27,7 +27,7 @@ let encoder: Promise<Encoder> | undefined;
 /** Scans of the most thorough progressive encoders are below 100; each costs as much as decoding a simple file. */
 const MOST_SCANS = 500;
 /** From here on (pixels) an instance is not used again: WebAssembly's memory never shrinks. */
-const LARGE = 16_000_000;
+export const LARGE = 16_000_000;
 
 /** Complaints after which pixels are missing or made up. Others, such as stray bytes before a marker, lose nothing. */
 const LOSSES: readonly (readonly [pattern: RegExp, reason: string])[] = [
@@ -51,6 +51,7 @@ export async function decodeJpeg(bytes: Uint8Array, options: { readonly maxPixel
   if (pixels === undefined) throw new Error(complaint || "the JPEG data is damaged");
   if (!isComplete) throw new Error("the file is truncated");
   const { width, height, data } = pixels;
+  if (!(data instanceof Uint8ClampedArray)) throw new Error("expected pixels of four bytes but found others");
   if (width * height > LARGE) decoder = undefined;
   return { width, height, data: dropAlpha(data) };
 }
@@ -62,16 +63,20 @@ export interface EncodeJpegOptions {
 }
 
 /** Encodes a baseline JPEG with libjpeg's standard tables. The same image and quality give the same bytes everywhere. */
-export async function encodeJpeg(image: Image, { quality = 90 }: EncodeJpegOptions = {}): Promise<Uint8Array> {
+export async function encodeJpeg(image: Image, options: EncodeJpegOptions = {}): Promise<Uint8Array> {
+  return await encodeRgbaJpeg({ ...image, data: addAlpha(image.data) }, options);
+}
+
+/** The same of pixels that have a fourth byte, which is not looked at. */
+export async function encodeRgbaJpeg(
+  { width, height, data }: { readonly width: number; readonly height: number; readonly data: Uint8ClampedArray },
+  { quality = 90 }: EncodeJpegOptions = {},
+): Promise<Uint8Array> {
   encoder ??= startEncoder();
-  const rgba = new Uint8ClampedArray(image.width * image.height * 4).fill(255);
-  for (let from = 0, to = 0; from < image.data.length; from += 3, to += 4) {
-    rgba[to] = image.data[from];
-    rgba[to + 1] = image.data[from + 1];
-    rgba[to + 2] = image.data[from + 2];
-  }
+  const ready = await encoder;
+  if (width * height > LARGE) encoder = undefined;
   const options = { ...defaultOptions, quality, baseline: true, progressive: false, quant_table: 0 };
-  return (await encoder).encode(rgba, image.width, image.height, options).slice();
+  return ready.encode(data, width, height, options).slice();
 }
 
 interface Outcome {
@@ -126,9 +131,22 @@ function instantiating(compiled: WebAssembly.Module) {
   };
 }
 
-function dropAlpha(rgba: ArrayLike<number>): Uint8Array {
-  const rgb = new Uint8Array(rgba.length / 4 * 3);
-  for (let from = 0, to = 0; to < rgb.length; from += 4, to += 3) {
+/** Pixels of three bytes as pixels of four, which are opaque. */
+export function addAlpha(rgb: Uint8Array): Uint8ClampedArray {
+  const rgba = new Uint8ClampedArray(rgb.length / 3 * 4).fill(255);
+  for (let from = 0, to = 0; from < rgb.length; from += 3, to += 4) {
+    rgba[to] = rgb[from];
+    rgba[to + 1] = rgb[from + 1];
+    rgba[to + 2] = rgb[from + 2];
+  }
+  return rgba;
+}
+
+/** Pixels of four bytes as pixels of three, in the same memory where they are many: another copy would cost as much. */
+function dropAlpha(rgba: Uint8ClampedArray): Uint8Array {
+  const length = rgba.length / 4 * 3;
+  const rgb = rgba.length > 4 * LARGE ? new Uint8Array(rgba.buffer, rgba.byteOffset, length) : new Uint8Array(length);
+  for (let from = 0, to = 0; to < length; from += 4, to += 3) {
     rgb[to] = rgba[from];
     rgb[to + 1] = rgba[from + 1];
     rgb[to + 2] = rgba[from + 2];
