@@ -77,6 +77,22 @@ export type {
   ValueType,
   Vector,
 } from "./kernel/language/value.ts";
+export {
+  defineKernel,
+  defineReduction,
+  defineRows,
+  type Kernel,
+  type KernelBuffers,
+  type KernelDefinition,
+  type KernelLaunch,
+  lanesOf,
+  type Reduces,
+  type ReduceShapes,
+  type ReductionDefinition,
+  type RowReductions,
+  type Rows,
+  type RowsDefinition,
+} from "./launch/mod.ts";
 export { defineOp, type OpCall, type OpDefinition } from "./op.ts";
 export * from "./nn/mod.ts";
 export * from "./ops/mod.ts";

@@ -18,6 +18,13 @@
  * (`device/launches.ts`). Only this folder, and devices for what they need themselves, write those.
  */
 
-export { defineKernel, type Kernel, type KernelDefinition, lanesOf } from "./kernel.ts";
-export { defineReduction, type Reduces, type ReductionDefinition } from "./reduction.ts";
+export {
+  defineKernel,
+  type Kernel,
+  type KernelBuffers,
+  type KernelDefinition,
+  type KernelLaunch,
+  lanesOf,
+} from "./kernel.ts";
+export { defineReduction, type Reduces, type ReduceShapes, type ReductionDefinition } from "./reduction.ts";
 export { defineRows, type RowReductions, type Rows, type RowsDefinition } from "./rows.ts";
