@@ -37,6 +37,19 @@ export const MOST_MEMORY = 1e9;
 const LONGEST_MESSAGE = 1000;
 
 /**
+ * Throws whatever a reader threw that is no refusal as it should be; for targets that read a file in several ways.
+ * @throws Error
+ */
+export function checkRefusal({ kinds }: Pick<FuzzTarget, "kinds">, error: unknown): void {
+  if (!(error instanceof DinogradError && kinds.includes(error.kind))) throw error;
+  const { message } = error;
+  if (/[\n\r]/.test(message)) throw new Error(`expected one line but found: ${message.slice(0, LONGEST_MESSAGE)}`);
+  if (message.length > LONGEST_MESSAGE) {
+    throw new Error(`expected a short message but found ${message.length} characters: ${message.slice(0, 200)}`);
+  }
+}
+
+/**
  * Feeds a file to its reader. Returns what became of it.
  * @throws Error where the reader broke the rule
  */
@@ -46,12 +59,7 @@ export async function judge(target: FuzzTarget, input: FuzzInput): Promise<"read
   try {
     await target.read(input);
   } catch (error) {
-    if (!(error instanceof DinogradError && target.kinds.includes(error.kind))) throw error;
-    const { message } = error;
-    if (/[\n\r]/.test(message)) throw new Error(`expected one line but found: ${message.slice(0, LONGEST_MESSAGE)}`);
-    if (message.length > LONGEST_MESSAGE) {
-      throw new Error(`expected a short message but found ${message.length} characters: ${message.slice(0, 200)}`);
-    }
+    checkRefusal(target, error);
     outcome = "refused";
   }
   const took = performance.now() - start;

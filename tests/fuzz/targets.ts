@@ -5,13 +5,17 @@ import { configsTarget } from "./targets/configs.ts";
 import { bundleTarget, pthTarget, safetensorsTarget } from "./targets/checkpoints.ts";
 import { headerTarget } from "./targets/headers.ts";
 import { jpegTarget, pngTarget } from "./targets/images.ts";
+import { jsonHeadersTarget } from "./targets/json_headers.ts";
 import { lockTarget } from "./targets/locks.ts";
+import { picklesTarget } from "./targets/pickles.ts";
 
 export const FUZZ_TARGETS: readonly FuzzTarget[] = [
   bundleTarget,
   headerTarget,
   pthTarget,
+  picklesTarget,
   safetensorsTarget,
+  jsonHeadersTarget,
   pngTarget,
   jpegTarget,
   annotationsTarget,
