@@ -15,7 +15,7 @@
  *
  * @module
  */
-export type { StoredDType, StoredTensor } from "./stored_tensor.ts";
+export type { StoredDType, StoredTensor, TensorSource, UnreadTensor } from "./stored_tensor.ts";
 export {
   bytesPerElement,
   checkStoredTensor,
@@ -31,7 +31,7 @@ export { asStateMap, isStateMap, stateField, type StateMap, type StateValue } fr
 export { type FileHandle, type FileLayer, type OpenMode } from "./files/layer.ts";
 export { nodeFiles, type Processes } from "./files/node_files.ts";
 export { Bundle, type BundleHeader, openBundle, readBundle, type VerifyReport } from "./bundle/reader.ts";
-export type { BundleContent, ChunkRecord } from "./bundle/format.ts";
+export type { BundleContent, BundleSource, ChunkRecord } from "./bundle/format.ts";
 export type { BundleTensor } from "./bundle/contents.ts";
 export type {
   ChunkSummary,

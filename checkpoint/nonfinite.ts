@@ -3,7 +3,7 @@
  * weights and moments, where every checksum is right and nothing can be gone on with. They are told by their bits alone: in
  * every IEEE 754 format all bits of the exponent are ones.
  */
-import { bytesPerElement, type StoredTensor } from "./stored_tensor.ts";
+import { bytesPerElement, loadTensor, type StoredTensor, type TensorSource } from "./stored_tensor.ts";
 import { quote } from "./quote.ts";
 
 /** A tensor that is not finite throughout. */
@@ -45,10 +45,11 @@ function countWith(words: Int32Array | Uint16Array, exponent: number, { first = 
 const PAUSE_AFTER = 64 * 1024 * 1024;
 
 /** The tensors that are not finite throughout, in their order. Lets other work of this thread go on in between. */
-export async function findNonfinite(tensors: ReadonlyMap<string, StoredTensor>): Promise<NonfiniteTensor[]> {
+export async function findNonfinite(tensors: ReadonlyMap<string, TensorSource>): Promise<NonfiniteTensor[]> {
   const found: NonfiniteTensor[] = [];
   let bytes = 0;
-  for (const [name, tensor] of tensors) {
+  for (const [name, source] of tensors) {
+    const tensor = await loadTensor(source, `tensor ${quote(name)}`);
     const count = countNonfinite(tensor);
     if (count > 0) found.push({ name, count, elements: tensor.data.byteLength / bytesPerElement(tensor.dtype) });
     bytes += tensor.data.byteLength;

@@ -2,6 +2,7 @@
  * A tensor at rest: dtype, shape and little-endian row-major bytes. It is the one form in which tensors enter and leave
  * files, whatever their format, and the engine; nothing here knows how to compute with it.
  */
+import { describe } from "../engine/describe.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { plainOrQuoted } from "./quote.ts";
 
@@ -17,6 +18,19 @@ export interface StoredTensor {
   /** The elements, little-endian and row-major, without gaps. */
   readonly data: Uint8Array;
 }
+
+/** A tensor that is read when its turn to be written comes, so that all of them need not be in memory together. */
+export interface UnreadTensor {
+  /** What the elements are. */
+  readonly dtype: StoredDType;
+  /** Sizes, outermost first; [] for a scalar. */
+  readonly shape: readonly number[];
+  /** Reads it, the same each time: what is written may have to be written again. */
+  read(): Promise<StoredTensor>;
+}
+
+/** A tensor to be written, at hand or not. */
+export type TensorSource = StoredTensor | UnreadTensor;
 
 const BYTES_PER_ELEMENT: Readonly<Record<StoredDType, number>> = {
   f64: 8,
@@ -83,6 +97,36 @@ export function checkShape(shape: readonly unknown[], dtype: StoredDType, place:
   return empty ? 0 : bytes;
 }
 
+/** What is known of a tensor before it is read: dtype and shape as `checkStoredTensor` has them. Returns its byte size. */
+export function checkTensorSource(tensor: TensorSource, place: string): number {
+  if ("data" in tensor) return checkStoredTensor(tensor, place);
+  return checkShape(tensor.shape, checkDType(tensor.dtype, place), place);
+}
+
+/**
+ * The tensor itself.
+ * @throws DinogradError of kind "checkpoint" if what is read is not what was announced; whatever reading it throws
+ */
+export async function loadTensor(source: TensorSource, place: string): Promise<StoredTensor> {
+  if ("data" in source) return source;
+  const tensor = await source.read();
+  checkStoredTensor(tensor, place);
+  const { dtype, shape } = source;
+  if (tensor.dtype !== dtype || `${tensor.shape}` !== `${shape}`) {
+    const [expected, found] = [source, tensor].map(({ dtype, shape }) => `${dtype} ${describe(shape)}`);
+    throw new DinogradError("checkpoint", `${place}: expected ${expected} but found ${found}`);
+  }
+  return tensor;
+}
+
+function checkDType(dtype: StoredDType, place: string): StoredDType {
+  if (isStoredDType(dtype)) return dtype;
+  throw new DinogradError(
+    "checkpoint",
+    `${place}: expected a dtype of ${STORED_DTYPES.join(", ")} but found ${plainOrQuoted(dtype)}`,
+  );
+}
+
 /**
  * Refuses a `bool` that is neither 0 nor 1: its true is another true to each who reads it, equal to 1 or not, and no
  * writer makes one.
@@ -104,13 +148,7 @@ export function boolProblem(dtype: StoredDType, data: Uint8Array): string | null
  * @throws DinogradError of kind "checkpoint"
  */
 export function checkStoredTensor(tensor: StoredTensor, place: string): number {
-  if (!isStoredDType(tensor.dtype)) {
-    throw new DinogradError(
-      "checkpoint",
-      `${place}: expected a dtype of ${STORED_DTYPES.join(", ")} but found ${plainOrQuoted(tensor.dtype)}`,
-    );
-  }
-  const bytes = checkShape(tensor.shape, tensor.dtype, place);
+  const bytes = checkShape(tensor.shape, checkDType(tensor.dtype, place), place);
   if (tensor.data.byteLength !== bytes) {
     throw new DinogradError(
       "checkpoint",

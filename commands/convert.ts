@@ -6,8 +6,8 @@ import {
   isStateMap,
   stateField,
   type StateValue,
-  type StoredTensor,
   stripPrefix,
+  type UnreadTensor,
   writeBundle,
   writeSafetensors,
 } from "../checkpoint/mod.ts";
@@ -46,8 +46,11 @@ export const convertVerb: Verb<ConvertFlags> = {
     await using source = await openAnyCheckpoint(from);
     const names = weightNames(source, flags.ema === true);
     await refuseExpansion(source, names.values());
-    const tensors = new Map<string, StoredTensor>();
-    for (const [key, name] of names) tensors.set(key, await source.read(name));
+    const tensors = new Map<string, UnreadTensor>();
+    for (const [key, name] of names) {
+      const info = source.tensors.get(name);
+      if (info) tensors.set(key, { dtype: info.dtype, shape: info.shape, read: () => source.read(name) });
+    }
     if (tensors.size === 0) throw new DinogradError("checkpoint", `${from}: expected weights but found no tensor`);
     const nonfinite = await findNonfinite(tensors);
     if (nonfinite.length > 0) terminal.warn(`${from}: not finite: ${describeNonfinite(nonfinite)}`);
@@ -57,7 +60,7 @@ export const convertVerb: Verb<ConvertFlags> = {
     } else {
       await writeSafetensors(to, tensors, { metadata: new Map([["format", "pt"], ...metadataOf(state)]) });
     }
-    const bytes = [...tensors.values()].reduce((sum, { data }) => sum + data.length, 0);
+    const bytes = [...names.values()].reduce((sum, name) => sum + (source.tensors.get(name)?.bytes ?? 0), 0);
     terminal.say(`${to}: ${counted(tensors.size, "tensor")}, ${formatBytes(bytes)} of weights from ${from}`);
     terminal.say(
       `weights${describeKnown(state)}; optimizer, schedule and random streams stay in the source`,

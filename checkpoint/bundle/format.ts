@@ -9,7 +9,7 @@ import { align, type ChunkSummary } from "../codec/block.ts";
 import { crc32 } from "../codec/checksums.ts";
 import { hex32 } from "../quote.ts";
 import type { StateValue } from "../state_tree.ts";
-import type { StoredTensor } from "../stored_tensor.ts";
+import type { StoredTensor, TensorSource } from "../stored_tensor.ts";
 
 /** Opens a bundle. The first byte is no text, the rest shows transfers that mangle line ends. */
 export const MAGIC = Uint8Array.of(0x89, 0x44, 0x49, 0x4e, 0x4f, 0x0d, 0x0a, 0x1a); // \x89 D I N O \r \n \x1a
@@ -37,6 +37,14 @@ export interface BundleContent {
   /** The tensors by name, in the order of the header. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** The rest of the state, as the writer gave it; by custom a map at the root. */
+  readonly state: StateValue;
+}
+
+/** A `BundleContent` to be written: its tensors need not be in memory. */
+export interface BundleSource {
+  /** The tensors by name, in the order of the header. */
+  readonly tensors: ReadonlyMap<string, TensorSource>;
+  /** The rest of the state. */
   readonly state: StateValue;
 }
 

@@ -5,7 +5,7 @@
 import { VERSION } from "../../engine/version.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import {
-  type BundleContent,
+  type BundleSource,
   CHUNK_BYTES,
   CHUNK_RECORD_BYTES,
   type ChunkRecord,
@@ -15,15 +15,19 @@ import {
 import { align } from "../codec/block.ts";
 import { encodeHeader } from "./header.ts";
 import type { StateValue } from "../state_tree.ts";
-import { bytesPerElement, checkStoredTensor } from "../stored_tensor.ts";
+import { bytesPerElement, checkTensorSource, type TensorSource } from "../stored_tensor.ts";
 import { quote } from "../quote.ts";
 
 /** Named in every bundle; a difference explains why a resumed run may compute other numbers. */
 export const WRITER = `dinograd ${VERSION}`;
 
-/** A piece of one tensor's data, still in the tensor's own memory. */
+/** A piece of one tensor's data, still in the tensor's own memory or in the file that it comes from. */
 export interface PlannedChunk {
-  readonly data: Uint8Array;
+  readonly tensor: TensorSource;
+  readonly name: string;
+  /** Where it begins and ends in the tensor's data. */
+  readonly from: number;
+  readonly to: number;
   /** Bytes of an element. */
   readonly width: number;
 }
@@ -46,7 +50,7 @@ export interface BundlePlan {
  * Plans a bundle and checks its content.
  * @throws DinogradError of kind "checkpoint" if a tensor is inconsistent or the state holds what cannot be stored
  */
-export function planBundle({ tensors, state }: BundleContent): BundlePlan {
+export function planBundle({ tensors, state }: BundleSource): BundlePlan {
   const blocks: PlannedChunk[][] = [];
   const rows: StateValue[] = [];
   let room = 0;
@@ -60,17 +64,17 @@ export function planBundle({ tensors, state }: BundleContent): BundlePlan {
         `tensor ${quote(name)}: expected a name of at most ${MAX_NAME_LENGTH} characters but found ${name.length}`,
       );
     }
-    const bytes = checkStoredTensor(tensor, `tensor ${quote(name)}`);
+    const bytes = checkTensorSource(tensor, `tensor ${quote(name)}`);
     const width = bytesPerElement(tensor.dtype);
     let chunks = 0;
     for (let from = 0; from < bytes; from += CHUNK_BYTES, chunks++) {
-      const data = tensor.data.subarray(from, Math.min(bytes, from + CHUNK_BYTES));
-      const size = align(data.length);
+      const to = Math.min(bytes, from + CHUNK_BYTES);
+      const size = align(to - from);
       if (size > room) {
         blocks.push([]);
         room = CHUNK_BYTES;
       }
-      blocks[blocks.length - 1].push({ data, width });
+      blocks[blocks.length - 1].push({ tensor, name, from, to, width });
       room -= size;
       blockBytes = Math.max(blockBytes, CHUNK_BYTES - room);
     }

@@ -5,7 +5,7 @@
  */
 import { DinogradError } from "../../engine/errors.ts";
 import {
-  type BundleContent,
+  type BundleSource,
   type ChunkRecord,
   dataStart,
   encodeFooter,
@@ -20,6 +20,8 @@ import { align, ALIGNMENT, type EncodeBlock, type EncodedBlock, NO_SHA256, runBl
 import { CodecPool } from "../codec/pool.ts";
 import type { FileLayer } from "../files/layer.ts";
 import { crc32, sha256 } from "../codec/checksums.ts";
+import { quote } from "../quote.ts";
+import { loadTensor, type TensorSource } from "../stored_tensor.ts";
 import { nodeFiles } from "../files/node_files.ts";
 import { replaceFile, type WriteAt } from "../files/replace.ts";
 
@@ -40,14 +42,15 @@ export interface BundleSummary {
 }
 
 /**
- * Writes a bundle to `path`. The tensors must not change until the promise settles. `compress` (on by default) deflates
+ * Writes a bundle to `path`. The tensors must not change until the promise settles; those that are not in memory are read
+ * one after another. `compress` (on by default) deflates
  * byte planes where that pays, in the workers of `pool` (the caller's, and left open) or of one made for this call.
  * @throws SaveError if the disk is full or writing keeps failing; DinogradError of kind "checkpoint" if the content
  * cannot be stored
  */
 export async function writeBundle(
   path: string,
-  content: BundleContent,
+  content: BundleSource,
   options: { files?: FileLayer; compress?: boolean; pool?: CodecPool } = {},
 ): Promise<BundleSummary> {
   const plan = planBundle(content);
@@ -105,11 +108,20 @@ interface StoredBlock {
   readonly bytes: Uint8Array;
 }
 
+/** A chunk of a block whose turn has come. */
+interface LoadedChunk {
+  readonly data: Uint8Array;
+  /** Bytes of an element. */
+  readonly width: number;
+}
+
 /** Encodes the blocks of a plan in order, a bounded number of them ahead. */
 class BlockEncoder {
   readonly #plan: BundlePlan;
   readonly #pool: CodecPool;
   readonly #compress: boolean;
+  /** The tensor that was read last: its chunks follow one another. */
+  #loaded: { readonly source: TensorSource; readonly data: Uint8Array } | undefined;
   readonly #free: { readonly source: ArrayBuffer; readonly target: ArrayBuffer }[] = [];
 
   constructor(plan: BundlePlan, { pool, compress }: { pool: CodecPool; compress: boolean }) {
@@ -127,7 +139,8 @@ class BlockEncoder {
     try {
       while (next < this.#plan.blocks.length || pending.length > 0) {
         while (pending.length < ahead && next < this.#plan.blocks.length) {
-          pending.push(this.#encode(this.#plan.blocks[next++]));
+          const chunks = await this.#load(this.#plan.blocks[next++]);
+          pending.push(this.#pool.run(this.#fill(chunks)));
         }
         const { chunks, source, target, targetBytes } = await pending[0];
         pending.shift();
@@ -140,8 +153,9 @@ class BlockEncoder {
   }
 
   /** Raw blocks: a large chunk goes to the file from where it is; small ones are packed, to be written together. */
-  *#rawBlocks(): Generator<StoredBlock> {
-    for (const block of this.#plan.blocks) {
+  async *#rawBlocks(): AsyncGenerator<StoredBlock> {
+    for (const planned of this.#plan.blocks) {
+      const block = await this.#load(planned);
       const [{ data }] = block;
       if (block.length === 1 && data.length % ALIGNMENT === 0) {
         const crc = crc32(data);
@@ -155,12 +169,22 @@ class BlockEncoder {
     }
   }
 
-  #encode(block: PlannedBlock): Promise<EncodedBlock> {
-    return this.#pool.run(this.#fill(block));
+  /** The data of a block's chunks. What is not in memory is read, a tensor at a time. */
+  async #load(block: PlannedBlock): Promise<LoadedChunk[]> {
+    const chunks: LoadedChunk[] = [];
+    for (const { tensor, name, from, to, width } of block) {
+      if (!("data" in tensor) && this.#loaded?.source !== tensor) {
+        this.#loaded = undefined; // before the next one takes memory
+        this.#loaded = { source: tensor, data: (await loadTensor(tensor, `tensor ${quote(name)}`)).data };
+      }
+      const data = "data" in tensor ? tensor.data : this.#loaded?.data ?? new Uint8Array(0);
+      chunks.push({ data: data.subarray(from, to), width });
+    }
+    return chunks;
   }
 
   /** Copies a block's chunks into a free buffer, ready to be worked on. */
-  #fill(block: PlannedBlock): EncodeBlock {
+  #fill(block: readonly LoadedChunk[]): EncodeBlock {
     const { blockBytes } = this.#plan;
     const slot = this.#free.pop() ?? { source: new ArrayBuffer(blockBytes), target: new ArrayBuffer(blockBytes) };
     const source = new Uint8Array(slot.source);

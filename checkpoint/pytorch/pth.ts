@@ -14,7 +14,8 @@ import { storageDType } from "./pickle_names.ts";
 import { PickleName, PickleTuple, type PickleValue, PthStorage, type PthTensor } from "./pickle_values.ts";
 import { LEGACY_START, readLegacy } from "./legacy.ts";
 import { locateZipEntry, readZipDirectory, ZIP_SIGNATURE, type ZipEntry } from "./zip.ts";
-import { bytesPerElement, checkBools, elementCount, storedByteLength, type StoredTensor } from "../stored_tensor.ts";
+import { gather, isContiguous, spanOf } from "./strided.ts";
+import { bytesPerElement, checkBools, storedByteLength, type StoredTensor } from "../stored_tensor.ts";
 import { hex32, plainOrQuoted } from "../quote.ts";
 
 /** Where the bytes of a storage are; zip archives also have their checksum. */
@@ -93,15 +94,14 @@ export class PthFile {
     this.#countView(tensor);
     const data = new Uint8Array(storedByteLength(dtype, shape));
     if (data.length > 0) {
-      if (isContiguous(shape, stride)) {
+      if (isContiguous({ shape, stride })) {
         await readFully(this.#handle, data, { position: location.position + offset * width, place });
         const whole = data.length === storage.elements * width;
         if (whole && location.crc !== null) this.#expectCrc(storage, { found: crc32(data), expected: location.crc });
         else await this.#checkStorage(storage, location);
       } else {
         await this.#checkStorage(storage, location);
-        const span = shape.reduce((sum, size, axis) => sum + (size - 1) * stride[axis], 1);
-        const source = new Uint8Array(span * width);
+        const source = new Uint8Array(spanOf({ shape, stride }) * width);
         await readFully(this.#handle, source, { position: location.position + offset * width, place });
         gather(source, data, { shape, stride, width });
       }
@@ -282,33 +282,4 @@ function storageLoader(path: string): { persistentLoad: PersistentLoad; storages
     return storage;
   };
   return { persistentLoad, storages };
-}
-
-function isContiguous(shape: readonly number[], stride: readonly number[]): boolean {
-  let expected = 1;
-  for (let axis = shape.length - 1; axis >= 0; axis--) {
-    if (shape[axis] !== 1 && stride[axis] !== expected) return false;
-    expected *= shape[axis];
-  }
-  return true;
-}
-
-/** Copies a strided view to row-major order, counting the index of every axis like an odometer. */
-function gather(
-  source: Uint8Array,
-  target: Uint8Array,
-  { shape, stride, width }: { shape: readonly number[]; stride: readonly number[]; width: number },
-): void {
-  const index = new Array<number>(shape.length).fill(0);
-  const count = elementCount(shape);
-  let from = 0;
-  for (let element = 0; element < count; element++) {
-    for (let byte = 0; byte < width; byte++) target[element * width + byte] = source[from * width + byte];
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      from += stride[axis];
-      if (++index[axis] < shape[axis]) break;
-      from -= shape[axis] * stride[axis];
-      index[axis] = 0;
-    }
-  }
 }

@@ -14,10 +14,13 @@ import {
   bytesPerElement,
   checkBools,
   checkShape,
-  checkStoredTensor,
+  checkTensorSource,
+  loadTensor,
   type StoredDType,
   type StoredTensor,
+  type TensorSource,
 } from "../stored_tensor.ts";
+import { crc32 } from "../codec/checksums.ts";
 import { quote } from "../quote.ts";
 
 /** The limit of the reference implementation. */
@@ -127,11 +130,12 @@ export class SafetensorsFile {
 
 /**
  * Writes tensors, widest elements first (so that all are aligned) and then by name, as the reference implementation.
+ * Those that are not in memory are read one after another.
  * @throws SaveError; DinogradError of kind "checkpoint" if the content cannot be stored
  */
 export async function writeSafetensors(
   path: string,
-  tensors: ReadonlyMap<string, StoredTensor>,
+  tensors: ReadonlyMap<string, TensorSource>,
   options: { files?: FileLayer; metadata?: ReadonlyMap<string, string> } = {},
 ): Promise<void> {
   const files = options.files ?? nodeFiles;
@@ -149,7 +153,7 @@ export async function writeSafetensors(
       );
     }
     const start = end;
-    end += checkStoredTensor(tensor, place);
+    end += checkTensorSource(tensor, place);
     header.push([name, { dtype: NAMES[tensor.dtype], shape: tensor.shape, data_offsets: [start, end] }]);
   }
   const json = JSON.stringify(Object.fromEntries(header));
@@ -158,21 +162,23 @@ export async function writeSafetensors(
   const front = new Uint8Array(8 + Math.ceil(text.length / 8) * 8).fill(0x20);
   new DataView(front.buffer).setBigUint64(0, BigInt(front.length - 8), true);
   front.set(text, 8);
+  const checksums = new Map<string, number>();
   await replaceFile(path, {
     files,
     write: async (writeAt) => {
       await writeAt(front, 0);
       let position = front.length;
-      for (const [, { data }] of ordered) {
+      for (const [name, tensor] of ordered) {
+        const { data } = await loadTensor(tensor, `tensor ${quote(name)}`);
         await writeAt(data, position);
+        checksums.set(name, crc32(data));
         position += data.length;
       }
     },
     verify: async (temporary) => {
       await using file = await openSafetensors(temporary, { files });
-      for (const [name, { data }] of ordered) {
-        const found = await file.read(name);
-        if (found.data.some((byte, index) => byte !== data[index])) {
+      for (const [name] of ordered) {
+        if (crc32((await file.read(name)).data) !== checksums.get(name)) {
           throw new DinogradError(
             "checkpoint",
             `${temporary}, tensor ${quote(name)}: expected what was written but found other bytes`,

@@ -1,5 +1,12 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { type BundleContent, openBundle, readBundle, type StateValue, writeBundle } from "../../checkpoint/mod.ts";
+import {
+  type BundleContent,
+  openBundle,
+  readBundle,
+  type StateValue,
+  writeBundle,
+  writeSafetensors,
+} from "../../checkpoint/mod.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { inFolder } from "../helpers/in_folder.ts";
 import { awkwardTensors, randomTensor, smallState, weights } from "./support.ts";
@@ -165,7 +172,13 @@ Deno.test("tensors larger than a chunk are cut, compress to less than 0.87, and 
     );
     assertEquals([...(await bundle.readAll((name) => name !== "model/large")).keys()], ["model/odd", "model/zeros"]);
     assertEquals(summary.fileBytes, bundle.header.fileBytes);
-    assertEquals(await bundle.verify(), { sound: true, chunks: 14, bytes: summary.fileBytes, problems: [] });
+    assertEquals(await bundle.verify(), {
+      sound: true,
+      chunks: 14,
+      bytes: summary.fileBytes,
+      problems: [],
+      nonfinite: [],
+    });
   }));
 
 Deno.test("a bundle large enough for workers reads back exactly and is written again to the same bytes", () =>
@@ -179,6 +192,47 @@ Deno.test("a bundle large enough for workers reads back exactly and is written a
     for (const [name, tensor] of tensors) assertEquals(back.tensors.get(name)?.data, tensor.data, name);
     await writeBundle(`${folder}/again.dino`, back);
     assertEquals(await Deno.readFile(`${folder}/again.dino`), await Deno.readFile(`${folder}/workers.dino`));
+  }));
+
+Deno.test("tensors that are read when their turn comes make the same files, one in memory at a time", () =>
+  inFolder(async (folder) => {
+    const tensors = new Map(
+      Array.from({ length: 40 }, (_, index) => [`${index}`, weights([20_000 * (index % 7), 11], `${index}`)]),
+    );
+    let reads = 0;
+    const unread = new Map([...tensors].map(([name, tensor]) => [name, {
+      dtype: tensor.dtype,
+      shape: tensor.shape,
+      read: () => {
+        reads++;
+        return Promise.resolve(tensor);
+      },
+    }]));
+    for (const compress of [true, false]) {
+      reads = 0;
+      await writeBundle(`${folder}/a.dino`, { tensors, state: null }, { compress });
+      await writeBundle(`${folder}/b.dino`, { tensors: unread, state: null }, { compress });
+      assertEquals(await Deno.readFile(`${folder}/b.dino`), await Deno.readFile(`${folder}/a.dino`));
+      assertEquals(reads, [...tensors.values()].filter(({ data }) => data.length > 0).length, "each is read once");
+    }
+    await writeSafetensors(`${folder}/a.safetensors`, tensors);
+    await writeSafetensors(`${folder}/b.safetensors`, unread);
+    assertEquals(await Deno.readFile(`${folder}/b.safetensors`), await Deno.readFile(`${folder}/a.safetensors`));
+  }));
+
+Deno.test("a tensor that turns out to be another one than announced is refused, and the old file stays", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/a.dino`;
+    await writeBundle(path, { tensors: new Map(), state: 1 });
+    const one = weights([3, 2], "one");
+    for (const shape of [[2, 3], [6], [5]]) {
+      const tensors = new Map([["one", { dtype: one.dtype, shape, read: () => Promise.resolve(one) }]]);
+      const expected = `"one": expected f32 [${shape.join(", ")}] but found f32 [3, 2]`;
+      await assertRejects(() => writeSafetensors(`${folder}/b.safetensors`, tensors), DinogradError, expected);
+      await assertRejects(() => writeBundle(path, { tensors, state: 2 }), DinogradError, expected);
+    }
+    assertEquals((await readBundle(path)).state, 1);
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["a.dino"]);
   }));
 
 Deno.test("more than 65,535 tensors are written and read", () =>
