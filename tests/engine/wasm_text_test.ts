@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import createWabt from "wabt";
 import { constant, input, scalar, select } from "../../engine/kernel/language/expr.ts";
 import type { RowRecipe } from "../../engine/kernel/language/recipes.ts";
-import { assemble, WasmFunction } from "../../engine/kernel/wasm/assembler.ts";
+import { assemble, MAXIMUM_PAGES, MINIMUM_PAGES, WasmFunction } from "../../engine/kernel/wasm/assembler.ts";
 import { functionOf } from "../../engine/kernel/wasm/kernels.ts";
 import { wasmText } from "../../engine/kernel/wasm/text.ts";
 
@@ -11,7 +11,7 @@ const wabt = await createWabt();
 
 /** The bytes that another assembler makes of our text, for a memory that is not shared. */
 function assembleText(exports: readonly WasmFunction[]): Uint8Array<ArrayBuffer> {
-  const text = wasmText(exports).replace("(memory 0 65536 shared)", "(memory 0)");
+  const text = wasmText(exports).replace(` ${MAXIMUM_PAGES} shared)`, ")");
   const module = wabt.parseWat("kernel.wat", text, FEATURES);
   module.validate();
   return Uint8Array.from(module.toBinary({}).buffer);
@@ -19,7 +19,7 @@ function assembleText(exports: readonly WasmFunction[]): Uint8Array<ArrayBuffer>
 
 /** What `run` leaves in memory after it found these words there. */
 function runOn(bytes: Uint8Array<ArrayBuffer>, words: readonly number[], args: readonly number[]): Uint8Array {
-  const memory = new WebAssembly.Memory({ initial: 1 });
+  const memory = new WebAssembly.Memory({ initial: MINIMUM_PAGES });
   const floats = new Float32Array(memory.buffer);
   for (let i = 256; i < 512; i++) floats[i] = (i % 23) / 3 - 3;
   new Int32Array(memory.buffer).set(words, 16);
@@ -78,7 +78,7 @@ Deno.test("structures, calls, results and names are printed so that they can be 
   assertStringIncludes(text, "(local.set $total (i32.add (local.get $total) (i32.const 3)))");
   assertStringIncludes(text, "(call $twice (local.get $2))");
   const run = (bytes: Uint8Array<ArrayBuffer>, count: number) => {
-    const memory = new WebAssembly.Memory({ initial: 0 });
+    const memory = new WebAssembly.Memory({ initial: MINIMUM_PAGES });
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } });
     return (exports.run as (count: number) => number)(count);
   };

@@ -4,7 +4,7 @@
  * the names that were given to them. It is read back from the bytes, so it shows what runs.
  */
 
-import type { WasmFunction } from "./assembler.ts";
+import { MAXIMUM_PAGES, MINIMUM_PAGES, type WasmFunction } from "./assembler.ts";
 import { LANE, MEMORY, MEMORY_LANE, PLAIN } from "./opcodes.ts";
 
 const TYPES: Readonly<Record<number, string>> = { 0x7f: "i32", 0x7e: "i64", 0x7d: "f32", 0x7c: "f64", 0x7b: "v128" };
@@ -42,7 +42,7 @@ export function wasmText(exports: readonly WasmFunction[]): string {
   const body = list.map((f) => new FunctionText(f, list).print());
   return [
     "(module",
-    '  (import "env" "memory" (memory 0 65536 shared))',
+    `  (import "env" "memory" (memory ${MINIMUM_PAGES} ${MAXIMUM_PAGES} shared))`,
     ...body.flat().map((line) => `  ${line}`),
     ")",
   ]
