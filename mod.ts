@@ -37,6 +37,7 @@ export {
 } from "./engine/mod.ts";
 export * from "./detector/config/mod.ts";
 export {
+  type BadImage,
   type Batch,
   type CocoCategory,
   CocoDataset,

@@ -49,6 +49,7 @@ export interface DoctorFlags extends ConfigFlags, ComputeFlags {
   readonly class_map?: string;
   readonly strict_resume?: true;
   readonly all_images?: true;
+  readonly skip_bad_images?: true;
   readonly json?: true;
 }
 
@@ -65,6 +66,7 @@ export const doctorVerb: Verb<DoctorFlags> = {
       .option("--freeze <names...>", "parameters that stay as they are, as train would be given them")
       .option("--class_map <file>", "JSON file that renames classes, as train would be given it")
       .option("--strict_resume", "what differs from the recorded run is wrong, as for train")
+      .option("--skip_bad_images", "images that cannot be read are left out, as train would be told")
       .option("--all_images", "decode every image instead of a sample")
       .option("--json", "print the findings as JSON");
     addComputeFlags(command);
@@ -104,6 +106,7 @@ async function findingsOf(flags: DoctorFlags, ui: RunUi): Promise<Finding[]> {
     startEpoch: flags.start_epoch ?? null,
     freeze: nameList(flags.freeze),
     classMap: flags.class_map ?? null,
+    skipBadImages: flags.skip_bad_images ?? false,
   };
   // A run that goes on differently is not held to its record: there the rehearsal alone decides.
   const exact = wishes.finetuneIgnore.length === 0 && wishes.startEpoch === null;
@@ -127,7 +130,7 @@ async function findingsOf(flags: DoctorFlags, ui: RunUi): Promise<Finding[]> {
   } else {
     const { maxImagePixels } = computeOptions(flags);
     const allImages = flags.all_images ?? false;
-    const question = { config: config ?? undefined, recorded, allImages, maxImagePixels, strict };
+    const question = { config: config ?? undefined, recorded, allImages, maxImagePixels, strict, ...wishes };
     for (const split of ["train", "val"] as const) {
       const found = await checkSplit(cocoPath, split, question);
       // A folder that is not there is the same for both.
@@ -149,7 +152,14 @@ async function findingsOf(flags: DoctorFlags, ui: RunUi): Promise<Finding[]> {
 const NO_WISHES: Omit<TrainOptions, "config" | "configChanges" | keyof ComputeOptions> = {
   ...{ outputDir: "", cocoPath: null, resume: null, pretrainModelPath: null, backboneWeights: null, override: {} },
   ...{ finetuneIgnore: [], freeze: [], startEpoch: null, classMap: null, seed: null, strictResume: false },
-  ...{ saveEverySteps: null, saveEveryMinutes: null, keepCheckpoints: null, resumeCheck: true, debug: false },
+  ...{
+    saveEverySteps: null,
+    saveEveryMinutes: null,
+    keepCheckpoints: null,
+    resumeCheck: true,
+    skipBadImages: false,
+    debug: false,
+  },
   ...{ saveLog: false, note: "", dryRun: true, json: false },
 };
 

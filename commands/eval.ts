@@ -28,6 +28,7 @@ interface EvalFlags extends ConfigFlags, ComputeFlags {
   readonly ema?: true;
   readonly test?: true;
   readonly save_results?: true;
+  readonly skip_bad_images?: true;
   readonly debug?: true;
   readonly per_class?: true;
   readonly report?: string;
@@ -87,6 +88,7 @@ function defineCheckpointFlags(command: Command): void {
     .option("--ema", "evaluate the averaged weights")
     .option("--test", "detect on test2017 and write results0.json")
     .option("--save_results", "write truth and detections of every image")
+    .option("--skip_bad_images", "leave out images that cannot be read")
     .option("--debug", "stop after 15 batches");
   addConfigFlags(command);
   addComputeFlags(command);
@@ -104,6 +106,7 @@ async function checkpointOptions(flags: EvalFlags, checkpoint: string, terminal:
     outputDir: flags.output_dir,
     useEma: flags.ema,
     test: flags.test,
+    skipBadImages: flags.skip_bad_images,
     saveResults: flags.save_results,
     debug: flags.debug,
     report: flags.report,

@@ -1,7 +1,14 @@
 /** Is the data there, and the same? Paths, counts, categories, annotations, images, and whether the model fits them. */
 import type { DinoConfig } from "../../detector/config/mod.ts";
 import { counted } from "../../detector/counted.ts";
-import { type CocoDataset, openDataset, readImage } from "../../detector/data/mod.ts";
+import {
+  BAD_IMAGE_REMEDY,
+  type CocoDataset,
+  missingImages,
+  openDataset,
+  readImage,
+  requireImages,
+} from "../../detector/data/mod.ts";
 import type { StateReader } from "../../detector/train/records/bundle_state.ts";
 import { compareSplit } from "../../detector/train/proof/data_record.ts";
 import { reportSmallImages, SMALL_IMAGE_REMEDY } from "../../detector/train/start/image_sizes.ts";
@@ -11,14 +18,16 @@ import { asFinding, type Finding, fine, odd, wrong } from "./findings.ts";
 
 /** Images that are decoded of each split, unless all are asked for. */
 const DECODED = 100;
+const LEFT_OUT = "nothing: they are left out, and bundles record how often";
 const SAME_DATA = "use the data of the original training";
-const IMAGES = "put the file back, or take the image out of the annotations";
 
 export interface DataQuestion {
   readonly config: DinoConfig | undefined;
   /** The bundle's state, where one is resumed. */
   readonly recorded: StateReader | undefined;
   readonly allImages: boolean;
+  /** Whether images that cannot be read are left out. */
+  readonly skipBadImages: boolean;
   readonly maxImagePixels: number;
   /** Whether any difference from the recorded data ends the run. */
   readonly strict: boolean;
@@ -58,7 +67,7 @@ export async function checkSplit(
     } else findings.push(odd("data", text, `${SAME_DATA}; otherwise it is another run from here on`));
   }
   if (config) findings.push(...await tooSmall(dataset, config));
-  findings.push(...degenerate(dataset), ...await unreadable(dataset, question));
+  findings.push(...degenerate(dataset), ...await checkImages(dataset, question));
   return findings;
 }
 
@@ -100,15 +109,32 @@ function degenerate(dataset: CocoDataset): Finding[] {
   return [odd("data", text, "left out of training, as in the official code; mend the file if that is not meant")];
 }
 
+/** Are the images there, as a training looks for them before its start, and can they be decoded? */
+async function checkImages(dataset: CocoDataset, question: DataQuestion): Promise<Finding[]> {
+  const missing = await missingImages(dataset);
+  const findings: Finding[] = [];
+  try {
+    const leftOut = requireImages(dataset, { missing, skipBad: question.skipBadImages ?? false });
+    if (leftOut !== undefined) findings.push(odd("files", leftOut, LEFT_OUT));
+  } catch (error) {
+    findings.push(asFinding(error, "files", BAD_IMAGE_REMEDY));
+  }
+  const ids = new Set(missing.map(({ imageId }) => imageId));
+  return [...findings, ...await unreadable(dataset, { ...question, missing: ids })];
+}
+
 /** Every file is opened and its ends are looked at; a sample, or all, and whatever looks odd, are decoded as in training. */
 async function unreadable(
   dataset: CocoDataset,
-  { allImages, maxImagePixels: maxPixels }: DataQuestion,
+  { allImages, maxImagePixels: maxPixels, skipBadImages, missing }: DataQuestion & {
+    readonly missing: ReadonlySet<number>;
+  },
 ): Promise<Finding[]> {
   const broken: string[] = [];
   const stride = allImages ? 1 : Math.max(1, Math.floor(dataset.length / DECODED));
   let decoded = 0;
   for (let index = 0; index < dataset.length; index++) {
+    if (missing.has(dataset.imageIds[index])) continue;
     const path = dataset.imagePath(index);
     if (index % stride !== 0 && await looksWhole(path)) continue;
     decoded++;
@@ -122,8 +148,10 @@ async function unreadable(
   const { split, length } = dataset;
   if (broken.length > 0) {
     const text = `${split}: ${broken.length} of ${length} images cannot be read, first ${broken[0]}`;
-    return [wrong("images", text, { kind: "data", remedy: IMAGES })];
+    if (skipBadImages && broken.length + missing.size < length) return [odd("images", text, LEFT_OUT)];
+    return [wrong("images", text, { kind: "data", remedy: BAD_IMAGE_REMEDY })];
   }
+  if (missing.size > 0) return [];
   const note = decoded < length
     ? `; ${decoded} of them were decoded (--all_images decodes all)`
     : length === 1

@@ -6,7 +6,7 @@ export type Level = "fine" | "odd" | "wrong";
 
 export interface Finding {
   readonly level: Level;
-  /** What was looked at: folder, file, config, data, images, model, device, or the start as a whole. */
+  /** What was looked at: folder, file, config, data, files (of images), images (what is in them), model, device, or the start as a whole. */
   readonly about: string;
   readonly text: string;
   /** What to do about it. */
@@ -30,7 +30,7 @@ export function asFinding(error: unknown, about: string, remedy: string): Findin
 }
 
 /** In the order in which a training meets them. */
-const STAGES = ["folder", "file", "config", "data", "device", "model", "start", "verification", "images"];
+const STAGES = ["folder", "file", "config", "data", "files", "device", "model", "start", "verification", "images"];
 
 /** Of several wrong findings, the one that training would end with; undefined if nothing is wrong. */
 export function firstToStop(findings: readonly Finding[]): Finding | undefined {

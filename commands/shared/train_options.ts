@@ -46,6 +46,7 @@ export interface TrainFlags extends ConfigFlags, ComputeFlags, OfficialFlags {
   readonly freeze?: readonly string[];
   readonly override?: readonly string[];
   readonly class_map?: string;
+  readonly skip_bad_images?: true;
   readonly save_every_steps?: number;
   readonly save_every_minutes?: number;
   readonly keep_checkpoints?: KeepCheckpoints;
@@ -86,6 +87,7 @@ export function defineTrainFlags(command: Command): void {
     .option("--freeze <names...>", "parameters whose name contains one of these stay as they are")
     .option("--override <pairs...>", "key=value pairs that win over the checkpoint's configuration on resume")
     .option("--class_map <file>", "JSON file that renames classes on the way from the checkpoint")
+    .option("--skip_bad_images", "go on without images that cannot be read; checkpoints record which, and how often")
     .option("--save_every_steps <n>", "also save every n steps", integerFlag({ min: 1 }))
     .option("--save_every_minutes <n>", "also save every n minutes", numberFlag({ min: 0 }))
     .option(
@@ -142,6 +144,7 @@ export async function trainOptions(flags: TrainFlags, ui: RunUi): Promise<TrainO
     override,
     classMap: flags.class_map,
     seed: flags.seed,
+    skipBadImages: flags.skip_bad_images,
     saveEverySteps: flags.save_every_steps,
     saveEveryMinutes: flags.save_every_minutes,
     keepCheckpoints: flags.keep_checkpoints,
@@ -174,6 +177,7 @@ export async function officialEvalOptions(flags: TrainFlags, ui: RunUi): Promise
     cocoPath: flags.coco_path,
     outputDir: flags.output_dir,
     test: flags.test,
+    skipBadImages: flags.skip_bad_images,
     saveResults: flags.save_results,
     debug: flags.debug,
     perClass: flags.per_class,

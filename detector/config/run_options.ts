@@ -70,6 +70,8 @@ export interface TrainOptions extends ComputeOptions, ConfigChoice {
   readonly strictResume: boolean;
   /** Compare the first losses after resuming with the recorded ones. */
   readonly resumeCheck: boolean;
+  /** Go on without images that cannot be read, which bundles record, instead of ending the run. */
+  readonly skipBadImages: boolean;
   /** Stop every epoch after 15 batches. */
   readonly debug: boolean;
   /** Also write the log to `info.txt`. */
@@ -94,6 +96,8 @@ export interface EvalOptions extends ComputeOptions, ConfigChoice {
   readonly useEma: boolean;
   /** Write detections of the images of `test2017` and evaluate nothing. */
   readonly test: boolean;
+  /** Leave out images that cannot be read instead of ending with an error. */
+  readonly skipBadImages: boolean;
   /** Write truth and detections of every image. */
   readonly saveResults: boolean;
   /** Stop after 15 batches. */
@@ -161,6 +165,7 @@ export const TRAIN_DEFAULTS: TrainOptions = {
   keepCheckpoints: null,
   strictResume: false,
   resumeCheck: true,
+  skipBadImages: false,
   debug: false,
   saveLog: false,
   note: "",
@@ -175,6 +180,7 @@ export const EVAL_DEFAULTS: Omit<EvalOptions, "checkpoint" | "cocoPath"> = {
   outputDir: "",
   useEma: false,
   test: false,
+  skipBadImages: false,
   saveResults: false,
   debug: false,
   report: "",

@@ -6,6 +6,7 @@
 import { DinogradError } from "../../engine/errors.ts";
 import { RandomStream } from "../../engine/random.ts";
 import { type ImageEntry, pixelTarget } from "./coco.ts";
+import type { BadImage } from "./image_files.ts";
 import type { Image } from "./images/image.ts";
 import { readImage } from "./images/image_codec.ts";
 import { normalizeImage } from "./normalize.ts";
@@ -31,6 +32,8 @@ export interface Batch {
   readonly targets: readonly Target[];
   /** The cursor after this batch, in global samples of its epoch: where to resume from. */
   readonly nextSample: number;
+  /** Images of this batch that could not be loaded and were left out, where that is allowed; absent where none was. */
+  readonly skipped?: readonly BadImage[];
 }
 
 /** Everything that decides how a sample comes out; plain data. */
@@ -67,10 +70,13 @@ function named<T>(path: string, change: () => T): T {
   }
 }
 
-/** Puts samples into one batch. `nextSample` is passed through. */
-export function collate(samples: readonly Sample[], { nextSample }: { nextSample: number }): Batch {
-  const height = Math.max(...samples.map(({ target }) => target.size[0]));
-  const width = Math.max(...samples.map(({ target }) => target.size[1]));
+/** Puts samples into one batch, which is empty where there are none. `nextSample` and `skipped` are passed through. */
+export function collate(
+  samples: readonly Sample[],
+  { nextSample, skipped = [] }: { nextSample: number; skipped?: readonly BadImage[] },
+): Batch {
+  const height = Math.max(0, ...samples.map(({ target }) => target.size[0]));
+  const width = Math.max(0, ...samples.map(({ target }) => target.size[1]));
   const plane = height * width;
   const images = new Float32Array(samples.length * 3 * plane);
   const mask = new Uint8Array(samples.length * plane).fill(1);
@@ -89,6 +95,7 @@ export function collate(samples: readonly Sample[], { nextSample }: { nextSample
     shape: [samples.length, 3, height, width],
     targets: samples.map(({ target }) => target),
     nextSample,
+    ...(skipped.length > 0 ? { skipped } : {}),
   };
 }
 

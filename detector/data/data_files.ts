@@ -48,6 +48,16 @@ export async function kindOf(path: string): Promise<"file" | "folder" | "missing
   }
 }
 
+/** The bytes of a file without reading it; undefined where there is none, or a folder. */
+export async function sizeOfFile(path: string): Promise<number | undefined> {
+  try {
+    const found = await stat(path);
+    return found.isDirectory() ? undefined : found.size;
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Makes a folder and those above it, unless it exists. Throws a `DinogradError` of kind "data" that names it. Disposing of
  * what it gives takes back the folders that it made and in which nothing is: a start that fails leaves none behind.

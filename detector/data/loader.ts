@@ -5,6 +5,7 @@
 import { DinogradError } from "../../engine/errors.ts";
 import { type Batch, collate, loadSample, type Sample, type SampleRequest } from "./batch.ts";
 import type { CocoDataset } from "./coco.ts";
+import type { BadImage } from "./image_files.ts";
 import { SampleWorkers } from "./sample_workers.ts";
 import { type BatchPlan, Sampler } from "./sampler.ts";
 import type { TransformSpec } from "./transform_spec.ts";
@@ -23,6 +24,11 @@ export interface LoaderOptions {
   readonly maxPixels?: number;
   /** Shuffle, and drop the last incomplete batch. */
   readonly training: boolean;
+  /**
+   * Go on without images that cannot be read or decoded: their batch is smaller by them and lists them (`skipped`), also
+   * where nothing is left of it. Default false: they are errors.
+   */
+  readonly skipBad?: boolean;
   /** Batches prepared ahead of the one in use. Default 2. */
   readonly prefetch?: number;
   /** Which of the processes that share an epoch this is, from 0. Default 0. */
@@ -64,21 +70,22 @@ export class Loader {
 
   /**
    * The batches of an epoch from a cursor (in global samples) on. Ends the preparation of further batches when the caller
-   * breaks out of its loop. Throws the `DinogradError` of an image that cannot be loaded when its batch is due.
+   * breaks out of its loop. Throws the `DinogradError` of an image that cannot be loaded when its batch is due, of several
+   * in a batch that of the first.
    */
   async *epoch(epoch: number, { fromSample = 0 }: { fromSample?: number } = {}): AsyncGenerator<Batch> {
     const plans = this.#sampler.epoch(epoch, fromSample);
     if (this.#options.workers === 0) {
       for (const plan of plans) {
-        const samples: Sample[] = [];
-        for (const request of this.#requests(plan, epoch)) samples.push(await loadSample(request));
-        if (samples.length > 0) yield collate(samples, plan);
+        const outcomes: Outcome[] = [];
+        for (const request of this.#requests(plan, epoch)) outcomes.push(await outcomeOf(loadSample(request)));
+        if (outcomes.length > 0) yield this.#batch(plan, outcomes);
       }
       return;
     }
     this.#workers ??= new SampleWorkers(this.#options.workers);
     const workers = this.#workers;
-    const ahead: { plan: BatchPlan; samples: Promise<Sample[]> }[] = [];
+    const ahead: { plan: BatchPlan; outcomes: Promise<Outcome[]> }[] = [];
     const abandoned = new AbortController();
     try {
       for (;;) {
@@ -86,14 +93,14 @@ export class Loader {
           const { value: plan, done } = plans.next();
           if (done) break;
           const requests = this.#requests(plan, epoch);
-          const samples = Promise.all(requests.map((request) => workers.load(request, abandoned.signal)));
-          samples.catch(() => {}); // Reported when the batch is due, or not at all if the caller leaves before.
-          ahead.push({ plan, samples });
+          // What fails is reported when the batch is due, or not at all if the caller leaves before.
+          const outcomes = requests.map((request) => outcomeOf(workers.load(request, abandoned.signal)));
+          ahead.push({ plan, outcomes: Promise.all(outcomes) });
         }
         const next = ahead.shift();
         if (next === undefined) return;
-        const samples = await next.samples;
-        if (samples.length > 0) yield collate(samples, next.plan);
+        const outcomes = await next.outcomes;
+        if (outcomes.length > 0) yield this.#batch(next.plan, outcomes);
       }
     } finally {
       abandoned.abort();
@@ -111,9 +118,31 @@ export class Loader {
     this.close();
   }
 
+  /** @throws the first error that is not, or may not be, that of an image which is left out */
+  #batch({ indices, nextSample }: BatchPlan, outcomes: readonly Outcome[]): Batch {
+    const samples: Sample[] = [];
+    const skipped: BadImage[] = [];
+    outcomes.forEach((outcome, at) => {
+      if ("sample" in outcome) samples.push(outcome.sample);
+      else {
+        const { error } = outcome;
+        const isBadImage = error instanceof DinogradError && error.kind === "data";
+        if (!this.#options.skipBad || !isBadImage) throw error;
+        skipped.push({ imageId: this.#dataset.imageIds[indices[at]], reason: error.message });
+      }
+    });
+    return collate(samples, { nextSample, skipped });
+  }
+
   #requests({ indices }: BatchPlan, epoch: number): SampleRequest[] {
     const { transforms, maxPixels, seed } = this.#options;
     const shared = { transforms, maxPixels, seed, epoch };
     return Array.from(indices, (index) => ({ entry: this.#dataset.entry(index), ...shared, index }));
   }
 }
+
+/** What loading an image came to. */
+type Outcome = { readonly sample: Sample } | { readonly error: unknown };
+
+const outcomeOf = (loading: Promise<Sample>): Promise<Outcome> =>
+  loading.then((sample) => ({ sample }), (error: unknown) => ({ error }));

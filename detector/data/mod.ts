@@ -15,6 +15,7 @@ export {
 export { CARD_CATEGORIES, generateCards, type GenerateCardsOptions, type GeneratedCards } from "./cards/cards.ts";
 export { CocoDataset, type ImageEntry, openDataset, type OpenDatasetOptions, pixelTarget, type Split } from "./coco.ts";
 export { type CocoCategory, type CocoFile, type CocoImage, type CocoObject, parseCocoFile } from "./coco_file.ts";
+export { BAD_IMAGE_REMEDY, type BadImage, describeBad, missingImages, requireImages } from "./image_files.ts";
 export { blankImage, type Image } from "./images/image.ts";
 export {
   decodeImage,

@@ -4,10 +4,10 @@ import { withoutGradient } from "../../engine/autograd.ts";
 import { scope } from "../../engine/scope.ts";
 import { tensor } from "../../engine/tensor.ts";
 import type { DinoConfig } from "../config/mod.ts";
-import type { Batch } from "../data/mod.ts";
+import type { BadImage, Batch } from "../data/mod.ts";
 import type { CocoDetection } from "./mod.ts";
 import { type Detections, type Dino, postprocess } from "../model/mod.ts";
-import { type EvaluateOptions, namingImages } from "./evaluate.ts";
+import { type EvaluateOptions, namingImages, requireSome } from "./evaluate.ts";
 import { explainingNonfinite } from "./nonfinite.ts";
 
 /**
@@ -17,13 +17,15 @@ import { explainingNonfinite } from "./nonfinite.ts";
 export async function detectDataset(
   model: Dino,
   { loader, config, progress, maxBatches, shouldStop }: Omit<EvaluateOptions, "dataset">,
-): Promise<CocoDetection[] | undefined> {
+): Promise<{ readonly detections: CocoDetection[]; readonly skipped: readonly BadImage[] } | undefined> {
   const detections: CocoDetection[] = [];
+  const skipped: BadImage[] = [];
   let images = 0;
   let batches = 0;
   try {
     for await (const batch of loader.epoch(0)) {
-      const run = () => detectBatch(model, batch, config);
+      skipped.push(...batch.skipped ?? []);
+      const run = () => batch.targets.length === 0 ? Promise.resolve([]) : detectBatch(model, batch, config);
       const found = await namingImages(batch, () => explainingNonfinite(model, run));
       found.forEach(({ scores, labels, boxes }, i) => {
         const { imageId } = batch.targets[i];
@@ -43,7 +45,8 @@ export async function detectDataset(
   } finally {
     progress?.finish();
   }
-  return detections;
+  requireSome(images, skipped);
+  return { detections, skipped };
 }
 
 async function detectBatch(model: Dino, batch: Batch, config: DinoConfig): Promise<Detections[]> {

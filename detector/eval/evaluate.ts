@@ -8,7 +8,7 @@ import { DinogradError } from "../../engine/errors.ts";
 import { scope } from "../../engine/scope.ts";
 import { tensor } from "../../engine/tensor.ts";
 import type { DinoConfig, Progress as ProgressBar } from "../config/mod.ts";
-import type { Batch, CocoDataset, Loader } from "../data/mod.ts";
+import { type BadImage, type Batch, type CocoDataset, describeBad, type Loader } from "../data/mod.ts";
 import { type CocoDetection, type CocoEvalResult, CocoEvaluator } from "./mod.ts";
 import { explainingNonfinite } from "./nonfinite.ts";
 import { Criterion } from "../loss/criterion.ts";
@@ -22,6 +22,8 @@ export interface Evaluation extends CocoEvalResult {
   readonly losses: Readonly<Record<string, number>>;
   /** Everything that was found, image by image, boxes as in a COCO results file. */
   readonly detections: readonly CocoDetection[];
+  /** Images that could not be read and were left out, where the loader allows that: the numbers are those of the rest. */
+  readonly skipped: readonly BadImage[];
 }
 
 export interface EvaluateOptions {
@@ -35,7 +37,10 @@ export interface EvaluateOptions {
   readonly shouldStop?: () => boolean;
 }
 
-/** Evaluates a model. Returns nothing if it was asked to stop. Leaves the model in the mode it was in. */
+/**
+ * Evaluates a model. Returns nothing if it was asked to stop. Leaves the model in the mode it was in.
+ * @throws DinogradError of kind "data" where an image cannot be read, or, where these are left out, none can
+ */
 export async function evaluateModel(model: Dino, options: EvaluateOptions): Promise<Evaluation | undefined> {
   const { dataset, loader, config, progress } = options;
   const evaluator = new CocoEvaluator(dataset.groundTruth, { useCategories: config.useCats });
@@ -43,12 +48,14 @@ export async function evaluateModel(model: Dino, options: EvaluateOptions): Prom
   const criterion = new Criterion(config);
   const training = model.training;
   model.evaluate();
+  const skipped: BadImage[] = [];
   let images = 0;
   let batches = 0;
   try {
     for await (const batch of loader.epoch(0)) {
+      skipped.push(...batch.skipped ?? []);
       const run = () => evaluateBatch(model, batch, { criterion, config, evaluator, losses });
-      await namingImages(batch, () => explainingNonfinite(model, run));
+      if (batch.targets.length > 0) await namingImages(batch, () => explainingNonfinite(model, run));
       progress?.update(images += batch.targets.length);
       if (options.shouldStop?.()) return undefined;
       if (++batches === options.maxBatches) break;
@@ -57,7 +64,17 @@ export async function evaluateModel(model: Dino, options: EvaluateOptions): Prom
     model.train(training);
     progress?.finish();
   }
-  return { ...evaluator.evaluate(), losses: losses.values(), detections: evaluator.detections() };
+  requireSome(images, skipped);
+  return { ...evaluator.evaluate(), losses: losses.values(), detections: evaluator.detections(), skipped };
+}
+
+/** @throws DinogradError of kind "data" where every image was left out: numbers of nothing mislead */
+export function requireSome(images: number, skipped: readonly BadImage[]): void {
+  if (images > 0 || skipped.length === 0) return;
+  throw new DinogradError(
+    "data",
+    `evaluation: expected images that can be read but found none: ${describeBad(skipped)}`,
+  );
 }
 
 /** Runs, and names the images in the message where the model cannot take them: a strip may have too few tokens. */

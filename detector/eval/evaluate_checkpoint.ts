@@ -12,7 +12,14 @@ import { completeUi } from "../config/run_ui.ts";
 import { counted } from "../counted.ts";
 import { listFolder, makeFolder, writeBytes } from "../data/data_files.ts";
 import { refuseOverwriting } from "../data/same_file.ts";
-import { type CocoDataset, openDataset } from "../data/mod.ts";
+import {
+  type BadImage,
+  type CocoDataset,
+  describeBad,
+  missingImages,
+  openDataset,
+  requireImages,
+} from "../data/mod.ts";
 import type { CocoDetection } from "./mod.ts";
 import { detectDataset } from "./detect_dataset.ts";
 import { checkCheckpoint, type LoadedModel, loadModel } from "../inference/load_model.ts";
@@ -55,6 +62,9 @@ export async function evaluateCheckpoint(
   checkResults(options, ui);
   const dataset = await openDataset(options.cocoPath, options.test ? "test" : "val");
   await checkCheckpoint(options.checkpoint, options);
+  const missing = await missingImages(dataset);
+  const leftOut = requireImages(dataset, { missing, skipBad: options.skipBadImages });
+  if (leftOut !== undefined) ui.warn(leftOut);
   await refuseLosses(options, dataset);
   // Before hours of work for them.
   await using _folder = options.outputDir === "" ? null : await makeFolder(options.outputDir);
@@ -107,6 +117,7 @@ async function evaluateOn(
     config,
     workers: options.numWorkers,
     maxPixels: options.maxImagePixels,
+    skipBad: options.skipBadImages,
   });
   const run = {
     dataset,
@@ -118,15 +129,20 @@ async function evaluateOn(
   };
   try {
     if (options.test) {
-      await saveTest(await detectDataset(model, run), { options, ui });
+      const found = await detectDataset(model, run);
+      if (!found) return null; // asked to stop
+      warnOfSkipped(found.skipped, ui);
+      await saveTest(found.detections, { options, ui });
       return null;
     }
     const evaluation = await evaluateModel(model, run);
     if (!evaluation) return null;
+    warnOfSkipped(evaluation.skipped, ui);
     await saveEvaluation(evaluation, { options, ui, dataset, loaded });
     if (options.report !== "") {
       const { groundTruth: truth, imageIds } = dataset;
-      const seen = options.debug ? imageIds.slice(0, DEBUG_BATCHES) : imageIds;
+      const left = new Set(evaluation.skipped.map(({ imageId }) => imageId));
+      const seen = (options.debug ? imageIds.slice(0, DEBUG_BATCHES) : imageIds).filter((id) => !left.has(id));
       await writeReport(options.report, { truth, detections: evaluation.detections, imageIds: seen, dataset });
       ui.say(`the report is in ${options.report}`);
     }
@@ -136,11 +152,15 @@ async function evaluateOn(
   }
 }
 
+function warnOfSkipped(skipped: readonly BadImage[], ui: RunUi): void {
+  if (skipped.length === 0) return;
+  ui.warn(`${counted(skipped.length, "image was", "images were")} left out of the numbers: ${describeBad(skipped)}`);
+}
+
 async function saveTest(
-  detections: readonly CocoDetection[] | undefined,
+  detections: readonly CocoDetection[],
   { options, ui }: { readonly options: EvalOptions; readonly ui: RunUi },
 ): Promise<void> {
-  if (!detections) return; // asked to stop
   if (options.json) ui.json(detections);
   const { outputDir } = options;
   if (outputDir === "") return;
@@ -149,7 +169,7 @@ async function saveTest(
 }
 
 async function saveEvaluation(
-  { stats, losses, perCategory, detections }: Evaluation,
+  { stats, losses, perCategory, detections, skipped }: Evaluation,
   { options, ui, dataset, loaded }: {
     readonly options: EvalOptions;
     readonly ui: RunUi;
@@ -159,7 +179,12 @@ async function saveEvaluation(
 ): Promise<void> {
   const { outputDir, checkpoint, useEma } = options;
   if (outputDir === "") return;
-  const about = { checkpoint, ema: useEma, images: options.debug ? DEBUG_BATCHES : dataset.length };
+  const about = {
+    checkpoint,
+    ema: useEma,
+    images: (options.debug ? DEBUG_BATCHES : dataset.length) - skipped.length,
+    ...(skipped.length > 0 ? { skipped_images: skipped.map(({ imageId }) => imageId) } : {}),
+  };
   await writeJson(`${outputDir}/eval.json`, { ...about, stats, losses, perCategory });
   const parameters = [...loaded.model.parameters()].reduce((sum, [, { size }]) => sum + size, 0);
   const logged = Object.fromEntries(Object.entries(losses).map(([name, value]) => [`test_${name}`, value]));

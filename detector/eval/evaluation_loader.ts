@@ -14,13 +14,15 @@ const DEFAULT_WORKERS = 1;
 /** Loads the images of a data set in their order, each in a batch of its own. Close it when done. */
 export function evaluationLoader(
   dataset: CocoDataset,
-  { config, workers, maxPixels }: {
+  { config, workers, maxPixels, skipBad }: {
     /** Says how images are prepared. */
     readonly config: DinoConfig;
     /** Threads that load images, or null for the default. */
     readonly workers: number | null;
     /** Larger images are refused by their headers. */
     readonly maxPixels: number;
+    /** Go on without images that cannot be read: their batches are empty. */
+    readonly skipBad: boolean;
   },
 ): Loader {
   return new Loader(dataset, {
@@ -30,5 +32,6 @@ export function evaluationLoader(
     transforms: transformsOf(config, false),
     maxPixels,
     training: false,
+    skipBad,
   });
 }

@@ -14,7 +14,7 @@ import {
   type RunUi,
   type TrainOptions,
 } from "../config/mod.ts";
-import { Loader, openDataset } from "../data/mod.ts";
+import { Loader, missingImages, openDataset, requireImages } from "../data/mod.ts";
 import { evaluationLoader } from "../eval/evaluation_loader.ts";
 import { openDevice } from "../../engine/device/open.ts";
 import { dataRecord, type RunData } from "./proof/data_record.ts";
@@ -59,7 +59,7 @@ type RunLoaders = Readonly<Record<keyof RunData, Loader>>;
 export async function openRunParts(options: TrainOptions, ui: RunUi): Promise<RunParts> {
   await using start = await openStart(options, ui);
   const { config, seed, point } = start;
-  const { cocoPath, sets } = await openSets(options, { config, point });
+  const { cocoPath, sets } = await openSets(options, { config, point, ui });
   if (!options.dryRun) await refuseLosses(options, sets);
   await requireLargeImages([sets.train, sets.val], { config, ui });
   const loaders = openLoaders(sets, { config, seed, options });
@@ -109,7 +109,11 @@ async function refuseLosses(
 /** The data of a run: where it is told to be, or where it was. */
 async function openSets(
   options: TrainOptions,
-  { config, point }: { readonly config: DinoConfig; readonly point: ResumePoint | null },
+  { config, point, ui }: {
+    readonly config: DinoConfig;
+    readonly point: ResumePoint | null;
+    readonly ui: Pick<RunUi, "warn">;
+  },
 ): Promise<{ cocoPath: string; sets: RunData }> {
   const cocoPath = options.cocoPath ?? (point && recordedCocoPath(point));
   if (cocoPath === null) throw new DinogradError("usage", "train: expected --coco_path but found none");
@@ -124,6 +128,11 @@ async function openSets(
   const val = await openDataset(cocoPath, "val", { numClasses });
   const sets = { train, val };
   if (point) requireSameCategories(point, sets);
+  for (const set of [train, val]) {
+    const missing = await missingImages(set);
+    const leftOut = requireImages(set, { missing, skipBad: options.skipBadImages });
+    if (leftOut !== undefined) ui.warn(leftOut);
+  }
   await requireTokens(val, config);
   return { cocoPath: runFiles.absolute(cocoPath), sets };
 }
@@ -141,7 +150,7 @@ function openLoaders(
     readonly options: TrainOptions;
   },
 ): RunLoaders {
-  const { numWorkers: workers, maxImagePixels: maxPixels } = options;
+  const { numWorkers: workers, maxImagePixels: maxPixels, skipBadImages: skipBad } = options;
   const train = new Loader(sets.train, {
     batchSize: config.batch_size,
     seed,
@@ -149,8 +158,9 @@ function openLoaders(
     transforms: transformsOf(config, true),
     maxPixels,
     training: true,
+    skipBad,
   });
-  return { train, val: evaluationLoader(sets.val, { config, workers, maxPixels }) };
+  return { train, val: evaluationLoader(sets.val, { config, workers, maxPixels, skipBad }) };
 }
 
 /** A run's circumstances: noted in bundles, left out of digests. */

@@ -22,6 +22,7 @@ import { MovingAverage } from "./ema.ts";
 import { planRates, type RatesPlan } from "./learning_rates.ts";
 import { parameterGroups, type RatedGroup } from "./param_groups.ts";
 import { afterStep, BEGINNING, type Progress } from "./progress.ts";
+import { SkippedImages } from "./records/skipped_images.ts";
 import type { SessionState } from "./records/session_state.ts";
 import type { StepLoss } from "./records/step_trace.ts";
 
@@ -73,6 +74,8 @@ export class TrainingSession {
   history: StateValue[] = [];
   /** The latest losses with their steps. */
   trace: StepLoss[] = [];
+  /** Images that were left out since they cannot be read. */
+  skipped: SkippedImages = SkippedImages.NONE;
   /** What was changed by hand on a resume, and at which step. */
   overrides: StateValue[] = [];
 
@@ -135,7 +138,14 @@ export class TrainingSession {
     if (this.progress.epoch >= this.config.ema_epoch) this.ema?.update();
     this.trace = [...this.trace.slice(1 - TRACE_LENGTH), { step: this.progress.step, loss }];
     this.progress = { ...afterStep(this.progress, 0), samples: batch.nextSample };
+    this.skipped = this.skipped.afterBatch(batch.skipped ?? [], { isEmpty: false });
     return { loss, losses: values, gradientNorm, learningRate: rates.learningRates[0] };
+  }
+
+  /** Goes past a batch none of whose images can be read: no step is made, and no random number drawn. */
+  passOver({ nextSample, skipped = [] }: Batch): void {
+    this.progress = { ...this.progress, samples: nextSample };
+    this.skipped = this.skipped.afterBatch(skipped, { isEmpty: true });
   }
 
   /** The whole state. Tensors are copies: training may go on while they are written. `runtime` is left out of digests. */
@@ -176,6 +186,7 @@ export class TrainingSession {
       history: this.history,
       losses: this.trace.map(({ step, loss }) => ({ step, loss })),
       overrides: this.overrides,
+      ...this.skipped.toState(),
       config: decided,
       classes: this.classes.map(({ id, name }) => ({ id, name })),
       data: this.data,
@@ -196,6 +207,7 @@ export class TrainingSession {
     this.history = state.history;
     this.trace = state.trace;
     this.overrides = state.overrides;
+    this.skipped = state.skipped;
   }
 
   dispose(): void {

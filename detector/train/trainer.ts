@@ -26,6 +26,7 @@ import { Saver } from "./records/saver.ts";
 import type { TrainingSession } from "./session.ts";
 import { explosion, stumbleOfFile } from "./records/stumble.ts";
 import { describeWeights } from "../weights/mod.ts";
+import { LeftOut } from "./left_out.ts";
 import { type StepRecord, stepRecord, StepTrace } from "./records/step_trace.ts";
 
 /** Batches per epoch with `--debug`, as in the official code. */
@@ -101,6 +102,7 @@ class Run {
   readonly #trace: StepTrace;
   /** Ids of the images of the step under way; empty between steps. */
   #images: readonly number[] = [];
+  readonly #leftOut: LeftOut;
 
   constructor(parts: RunParts, folder: RunFolder | null) {
     const { options, ui, session } = parts;
@@ -110,6 +112,7 @@ class Run {
     const records = patientFiles(runFiles, (line) => ui.warn(line));
     this.#log = new RunLog(options.outputDir, records);
     this.#trace = new StepTrace(options.outputDir, records);
+    this.#leftOut = new LeftOut(ui);
     this.#saver = new Saver({
       folder: options.outputDir,
       compress: true,
@@ -211,7 +214,15 @@ class Run {
     const bar = this.#ui.progress(`epoch ${epoch}`, steps);
     let clock = performance.now();
     try {
-      for await (const batch of loaders.train.epoch(epoch, { fromSample: session.progress.samples })) {
+      for await (const batch of this.#batches(epoch)) {
+        this.#leftOut.tell(batch.skipped);
+        if (batch.targets.length === 0) {
+          session.passOver(batch);
+          bar.update(++done);
+          if (isComplete()) break;
+          if (this.#ui.stop.aborted) return true;
+          continue;
+        }
         const { loss, learningRate } = await this.#step(batch);
         const now = performance.now();
         const text = `lr ${learningRate.toExponential(1)}`;
@@ -224,11 +235,36 @@ class Run {
         if (await reached(session)) return false;
         if (this.#isTimeToSave()) await this.#saver.save(session);
       }
+      if (session.skipped.epoch.images > 0 && session.skipped.epoch.images === session.progress.samples) {
+        throw new DinogradError("data", `epoch ${epoch}: expected images that can be read but found none`);
+      }
       session.progress = afterTraining(session.progress);
       return true;
     } finally {
       bar.finish();
     }
+  }
+
+  /** What is left of an epoch. Before an image that cannot be read ends the run, the state before it is saved. */
+  async *#batches(epoch: number): AsyncGenerator<Batch> {
+    const session = this.#session;
+    try {
+      yield* this.#parts.loaders.train.epoch(epoch, { fromSample: session.progress.samples });
+    } catch (error) {
+      const isSaved = await this.#saver.save(session, { wait: true });
+      throw this.#withRemedy(error, isSaved);
+    }
+  }
+
+  /** An error of the data, with where to go on once it is mended. */
+  #withRemedy(error: unknown, isSaved: boolean): unknown {
+    if (!(error instanceof DinogradError) || (error.kind !== "data" && error.kind !== "config")) return error;
+    const { epoch, step } = this.#session.progress;
+    const place = `epoch ${epoch}, step ${step}`;
+    const saved = isSaved ? `${place} is saved in ${this.#saver.path}` : `${place} could not be saved`;
+    const skips = error.kind === "config" || this.#parts.options.skipBadImages;
+    const remedy = `mend the data and go on with --resume auto${skips ? "" : ", or add --skip_bad_images"}`;
+    return new DinogradError(error.kind, `${error.message}; ${saved}: ${remedy}`, { cause: error });
   }
 
   async #step(batch: Batch): Promise<{ loss: number; learningRate: number }> {
@@ -257,15 +293,21 @@ class Run {
     const session = this.#session;
     const { options, sets, loaders } = this.#parts;
     const { epoch, step } = session.progress;
-    const evaluate = (model: typeof session.model, label: string) =>
-      evaluateModel(model, {
+    const evaluate = async (model: typeof session.model, label: string) => {
+      const run = {
         dataset: sets.val,
         loader: loaders.val,
         config: session.config,
         progress: this.#ui.progress(label, sets.val.length),
         maxBatches: options.debug ? DEBUG_BATCHES : undefined,
         shouldStop: () => this.#ui.stop.aborted,
-      });
+      };
+      try {
+        return await evaluateModel(model, run);
+      } catch (error) {
+        throw this.#withRemedy(error, await this.#saver.finish());
+      }
+    };
     const regular = await evaluate(session.model, `evaluate epoch ${epoch}`);
     if (!regular) return false;
     const averaged = session.ema && session.ema.updates > 0 ? session.ema.average : undefined;
@@ -275,7 +317,9 @@ class Run {
       regular: better(session.best.regular, regular.stats.AP, epoch),
       ema: ema ? better(session.best.ema, ema.stats.AP, epoch) : session.best.ema,
     };
-    const steps = loaders.train.batchesPerEpoch();
+    this.#leftOut.tell(regular.skipped);
+    const { images: trainSkipped, batches: passedOver } = session.skipped.epoch;
+    const steps = loaders.train.batchesPerEpoch() - passedOver;
     const losses = session.trace.filter((entry) => entry.step < step).slice(-steps);
     const record = {
       epoch,
@@ -284,9 +328,13 @@ class Run {
       ...Object.fromEntries(Object.entries(regular.losses).map(([name, value]) => [`test_${name}`, value])),
       test_coco_eval_bbox: Object.values(regular.stats),
       ...(ema ? { ema_test_coco_eval_bbox: Object.values(ema.stats) } : {}),
+      ...(trainSkipped > 0 ? { train_skipped_images: trainSkipped } : {}),
+      ...(regular.skipped.length > 0 ? { test_skipped_images: regular.skipped.length } : {}),
     };
     session.history = [...session.history, record];
+    session.skipped = session.skipped.afterEvaluation(regular.skipped);
     this.#log.append({ ...record, now_time: new Date().toISOString() });
+    this.#leftOut.tellEpoch(epoch, { train: trainSkipped, val: regular.skipped.length });
     const scores = ({ AP, AP50 }: CocoStats) => `AP ${scoreText(AP)}, AP50 ${scoreText(AP50)}`;
     const average = ema ? `; moving average: ${scores(ema.stats)}` : "";
     this.#ui.say(`epoch ${epoch}: step ${step}, ${scores(regular.stats)}${average}`);

@@ -1,4 +1,4 @@
-import { assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import type { Batch } from "../../detector/data/batch.ts";
 import { openDataset } from "../../detector/data/coco.ts";
 import { Loader, type LoaderOptions } from "../../detector/data/loader.ts";
@@ -98,6 +98,35 @@ Deno.test("an image that cannot be read stops the epoch when its batch is due, w
       assertEquals(seen, [2, 4, 6]);
       assertEquals(error.kind, "data");
       assertEquals(error.message, `cannot decode image ${copy}/val2017/8.jpg: it is neither a JPEG nor a PNG file`);
+    }
+  } finally {
+    await Deno.remove(copy, { recursive: true });
+  }
+});
+
+Deno.test("bad images are left out of their batches where that is allowed, and of several the first is the error where not", async () => {
+  const copy = await Deno.makeTempDir();
+  try {
+    await writeTinySplit(copy, "val", { images: [2, 4, 6, 8, 10].map((id) => ({ id, width: 32, height: 32 })) });
+    const good = await openDataset(copy, "val");
+    const collectFrom = async (changes: Partial<LoaderOptions>) => {
+      using loader = new Loader(good, { ...OPTIONS, batchSize: 2, training: false, ...changes });
+      return await Array.fromAsync(loader.epoch(0));
+    };
+    const whole = await collectFrom({ batchSize: 1 });
+    for (const id of [4, 6, 8]) await Deno.writeTextFile(`${copy}/val2017/${id}.jpg`, "this is no image");
+    await Deno.remove(`${copy}/val2017/6.jpg`);
+    for (const workers of [0, 1, 3]) {
+      const [first, second, last] = await collectFrom({ workers, skipBad: true });
+      assertEquals(first, { ...whole[0], nextSample: 2, skipped: first.skipped });
+      assertEquals(last, { ...whole[4], nextSample: 5 });
+      assertEquals([second.shape, second.images.length, second.targets, second.nextSample], [[0, 3, 0, 0], 0, [], 4]);
+      assertEquals(second.skipped, [
+        { imageId: 6, reason: `cannot read ${copy}/val2017/6.jpg: no such file or folder` },
+        { imageId: 8, reason: `cannot decode image ${copy}/val2017/8.jpg: it is neither a JPEG nor a PNG file` },
+      ]);
+      const error = await assertRejects(() => collectFrom({ workers, batchSize: 5 }), DinogradError);
+      assertMatch(error.message, /val2017\/4\.jpg/);
     }
   } finally {
     await Deno.remove(copy, { recursive: true });

@@ -86,7 +86,8 @@ function trainOptions(
     [...model, ...optimizer, ...data].map(({ key, after }) => [key, after]),
   );
   const { device, threads, numWorkers, maxImagePixels, cocoPath, scratch: outputDir } = options;
-  const again = { outputDir, resume: start.path, override, keepCheckpoints: 1, resumeCheck: false };
+  const skipBadImages = new StateReader(bundle.state, bundle.path).get("skipped").value !== null;
+  const again = { skipBadImages, outputDir, resume: start.path, override, keepCheckpoints: 1, resumeCheck: false };
   return { device, threads, numWorkers, maxImagePixels, cocoPath, ...again };
 }
 

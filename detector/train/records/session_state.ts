@@ -9,6 +9,7 @@ import { RandomStream } from "../../../engine/random.ts";
 import type { Best } from "../best.ts";
 import type { StateReader } from "./bundle_state.ts";
 import type { Progress } from "../progress.ts";
+import { SkippedImages } from "./skipped_images.ts";
 import type { StepLoss } from "./step_trace.ts";
 
 /** The uses of random numbers in a step. Each process of a run has a stream for each. */
@@ -25,6 +26,7 @@ export interface SessionState {
   readonly history: StateValue[];
   readonly trace: StepLoss[];
   readonly overrides: StateValue[];
+  readonly skipped: SkippedImages;
 }
 
 /** @throws DinogradError of kind "checkpoint" that names the entry which is missing, no such value, or of another run */
@@ -45,6 +47,7 @@ export function readSessionState(state: StateReader): SessionState {
       loss: entry.get("loss").number(),
     })),
     overrides: values("overrides"),
+    skipped: SkippedImages.fromState(state),
   };
 }
 

@@ -252,6 +252,7 @@ function pastOf(
   return {
     history,
     losses: [],
+    skipped: null,
     best: {
       regular: { ...best("test_coco_eval_bbox") },
       ema: { ...best("ema_test_coco_eval_bbox") },

@@ -42,7 +42,9 @@ export async function requireTokens(val: CocoDataset, config: DinoConfig): Promi
   if (smallest.tokens >= config.num_queries) return;
   const path = val.imagePath(smallest.index);
   const { exif_orientation: exifOrientation } = config;
-  const real = await sizeOfImage(await readBytes(path), { name: path, exifOrientation }).catch(() => null);
+  const real = await readBytes(path)
+    .then((bytes) => sizeOfImage(bytes, { name: path, exifOrientation }))
+    .catch(() => null); // it may be missing, where such images are left out
   if (real === null || tokens(real) >= config.num_queries) return; // not this one; others are met as they come
   throw new DinogradError(
     "config",

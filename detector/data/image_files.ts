@@ -1,0 +1,76 @@
+/**
+ * Images that cannot be used: which files of a data set are missing or empty, found out before a run of hours begins, and
+ * the error that names them. Whether a file that is there can be decoded shows only when it is.
+ */
+
+import { DinogradError } from "../../engine/errors.ts";
+import { counted } from "../counted.ts";
+import type { CocoDataset } from "./coco.ts";
+import { sizeOfFile } from "./data_files.ts";
+
+/** An image of a data set that cannot be used. */
+export interface BadImage {
+  /** The id by which annotations refer to it. */
+  readonly imageId: number;
+  /** One line that names the file and says what is wrong with it. */
+  readonly reason: string;
+}
+
+/** Files that are asked for at a time: a disk far away answers many questions as fast as one. */
+const AT_ONCE = 32;
+/** Images that are named one by one. */
+const NAMED = 3;
+
+/** The images of a data set that have no file, or an empty one, in the order of the data set. Reads no file. */
+export async function missingImages(dataset: CocoDataset): Promise<BadImage[]> {
+  const found = new Map<number, BadImage>();
+  let next = 0;
+  const look = async () => {
+    while (next < dataset.length) {
+      const index = next++;
+      const path = dataset.imagePath(index);
+      const size = await sizeOfFile(path);
+      if (size === undefined || size === 0) {
+        const reason = `${path} ${size === 0 ? "is empty" : "is not there"}`;
+        found.set(index, { imageId: dataset.imageIds[index], reason });
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, look));
+  return [...found].sort(([a], [b]) => a - b).map(([, bad]) => bad);
+}
+
+/** What to do about bad images, for the end of a message. */
+export const BAD_IMAGE_REMEDY = "mend them, take them out of the annotations, or go on without them with " +
+  "--skip_bad_images";
+
+/**
+ * Where some images are missing (see `missingImages`) and may be left out, returns a line that says so.
+ * @throws DinogradError of kind "data" that names the first of them, unless they may be left out; where all are missing in
+ * any case
+ */
+export function requireImages(
+  dataset: CocoDataset,
+  { missing, skipBad }: { readonly missing: readonly BadImage[]; readonly skipBad: boolean },
+): string | undefined {
+  if (missing.length === 0) return undefined;
+  const { annotationFile, length } = dataset;
+  const list = describeBad(missing);
+  if (skipBad && missing.length < length) {
+    return `${annotationFile}: ${missing.length} of ${counted(length, "image")} ${
+      missing.length === 1 ? "is" : "are"
+    } left out, for ${list}`;
+  }
+  throw new DinogradError(
+    "data",
+    `${annotationFile}: expected a file for each of ${counted(length, "image")} but ${missing.length} ${
+      missing.length === 1 ? "is" : "are"
+    } missing or empty: ${list}${missing.length < length ? `; ${BAD_IMAGE_REMEDY}` : ""}`,
+  );
+}
+
+/** The first few by their reasons, and how many more there are. */
+export function describeBad(images: readonly BadImage[]): string {
+  const more = images.length > NAMED ? `, and ${images.length - NAMED} more` : "";
+  return images.slice(0, NAMED).map(({ reason }) => reason).join(", ") + more;
+}
