@@ -26,8 +26,8 @@ export interface DataQuestion {
   /** The bundle's state, where one is resumed. */
   readonly recorded: StateReader | undefined;
   readonly allImages: boolean;
-  /** Whether images that cannot be read are left out. */
-  readonly skipBadImages: boolean;
+  /** Whether images that cannot be read are left out. Default false. */
+  readonly skipBadImages?: boolean;
   readonly maxImagePixels: number;
   /** Whether any difference from the recorded data ends the run. */
   readonly strict: boolean;
