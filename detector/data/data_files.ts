@@ -12,6 +12,8 @@ export interface ReadOptions {
   readonly maxBytes?: number;
 }
 
+const NO_FILE = "it is a pipe, a device or the like";
+
 /**
  * Reads a whole regular file, also through links. Throws a `DinogradError` of kind "data" that names the path and the
  * reason; a pipe or a device, which may never end, is refused unread.
@@ -19,7 +21,7 @@ export interface ReadOptions {
 export async function readBytes(path: string, { maxBytes = Infinity }: ReadOptions = {}): Promise<Uint8Array> {
   try {
     const stats = await stat(path);
-    if (!stats.isFile() && !stats.isDirectory()) throw new Error("it is a pipe, a device or the like");
+    if (!stats.isFile() && !stats.isDirectory()) throw new Error(NO_FILE);
     if (stats.size > maxBytes) throw new Error(`expected at most ${maxBytes} bytes but found ${stats.size}`);
     const bytes = await readFile(path);
     return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -48,13 +50,15 @@ export async function kindOf(path: string): Promise<"file" | "folder" | "missing
   }
 }
 
-/** The bytes of a file without reading it; undefined where there is none, or a folder. */
-export async function sizeOfFile(path: string): Promise<number | undefined> {
+/** Why there is nothing to read in a file, found out without opening it; undefined where there is. */
+export async function whyNothingToRead(path: string): Promise<string | undefined> {
   try {
-    const found = await stat(path);
-    return found.isDirectory() ? undefined : found.size;
-  } catch {
-    return undefined;
+    const stats = await stat(path);
+    if (stats.isDirectory()) return "it is a folder";
+    if (!stats.isFile()) return NO_FILE;
+    return stats.size === 0 ? "it is empty" : undefined;
+  } catch (cause) {
+    return reasonOf(cause);
   }
 }
 

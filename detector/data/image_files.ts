@@ -6,7 +6,7 @@
 import { DinogradError } from "../../engine/errors.ts";
 import { counted } from "../counted.ts";
 import type { CocoDataset } from "./coco.ts";
-import { sizeOfFile } from "./data_files.ts";
+import { whyNothingToRead } from "./data_files.ts";
 
 /** An image of a data set that cannot be used. */
 export interface BadImage {
@@ -21,7 +21,7 @@ const AT_ONCE = 32;
 /** Images that are named one by one. */
 const NAMED = 3;
 
-/** The images of a data set that have no file, or an empty one, in the order of the data set. Reads no file. */
+/** The images of a data set that have no file, an empty one or none that can be read, in order. Opens no file. */
 export async function missingImages(dataset: CocoDataset): Promise<BadImage[]> {
   const found = new Map<number, BadImage>();
   let next = 0;
@@ -29,11 +29,8 @@ export async function missingImages(dataset: CocoDataset): Promise<BadImage[]> {
     while (next < dataset.length) {
       const index = next++;
       const path = dataset.imagePath(index);
-      const size = await sizeOfFile(path);
-      if (size === undefined || size === 0) {
-        const reason = `${path} ${size === 0 ? "is empty" : "is not there"}`;
-        found.set(index, { imageId: dataset.imageIds[index], reason });
-      }
+      const why = await whyNothingToRead(path);
+      if (why !== undefined) found.set(index, { imageId: dataset.imageIds[index], reason: `${path}: ${why}` });
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, look));
@@ -56,16 +53,14 @@ export function requireImages(
   if (missing.length === 0) return undefined;
   const { annotationFile, length } = dataset;
   const list = describeBad(missing);
+  const some = `${missing.length} of ${counted(length, "image")}`;
   if (skipBad && missing.length < length) {
-    return `${annotationFile}: ${missing.length} of ${counted(length, "image")} ${
-      missing.length === 1 ? "is" : "are"
-    } left out, for ${list}`;
+    return `${annotationFile}: ${some} ${missing.length === 1 ? "is" : "are"} left out: ${list}`;
   }
+  const remedy = missing.length < length ? `; ${BAD_IMAGE_REMEDY}` : "";
   throw new DinogradError(
     "data",
-    `${annotationFile}: expected a file for each of ${counted(length, "image")} but ${missing.length} ${
-      missing.length === 1 ? "is" : "are"
-    } missing or empty: ${list}${missing.length < length ? `; ${BAD_IMAGE_REMEDY}` : ""}`,
+    `${annotationFile}: expected a file for every image but found none to read for ${some}: ${list}${remedy}`,
   );
 }
 

@@ -212,7 +212,7 @@ Deno.test("images: what the decoder takes passes whatever stands after its end, 
     assertEquals(cut.code, 3);
     assertMatch(cut.wrong, /train: 6 of 6 images cannot be read, first .*: the file is truncated/);
     await Deno.remove(`${folder}/coco/val2017/11.png`);
-    assertMatch((await tryBoth()).wrong, /val: 1 of 2 images cannot be read, first .*11\.png: no such file/);
+    assertMatch((await tryBoth()).wrong, /val2017\.json: .* none to read for 1 of 2 images: .*11\.png: no such file/);
   }));
 
 Deno.test("of many images a sample is decoded, and besides it whatever does not end as an image", () =>
@@ -251,13 +251,17 @@ Deno.test("what is no obstacle is noted: little room, a bundle that is further, 
 
 Deno.test("of several things that are wrong the exit code is that of the first which training meets", () =>
   withStoppedRun(async ({ folder, tryBoth }) => {
-    await Deno.remove(`${folder}/coco/train2017`, { recursive: true });
-    await Deno.mkdir(`${folder}/coco/train2017`);
+    const images = [...Deno.readDirSync(`${folder}/coco/train2017`)].map(({ name }) =>
+      `${folder}/coco/train2017/${name}`
+    );
+    for (const image of images) await Deno.writeTextFile(image, "no image");
     const annotations = `${folder}/coco/annotations/instances_train2017.json`;
     const text = await Deno.readTextFile(annotations);
     await Deno.writeTextFile(annotations, text.replace('"bbox":[5,8', '"bbox":[6,8'));
     assertEquals((await tryBoth()).code, 3);
     assertEquals((await tryBoth({ strict_resume: true }, { strictResume: true })).code, 7);
+    await Deno.remove(images[0]); // looked for before anything is compared
+    assertEquals((await tryBoth({ strict_resume: true }, { strictResume: true })).code, 3);
     await Deno.writeTextFile(annotations, text.replace('"name":"two"', '"name":"zwei"'));
     assertEquals((await tryBoth({ strict_resume: true }, { strictResume: true })).code, 5);
     await using _lock = await lockFolder(`${folder}/run`);

@@ -68,11 +68,12 @@ const exists = (path: string) => Deno.stat(path).then(() => true, () => false);
 Deno.test("missing and empty image files are named before anything is computed, by a run, its dry run, eval and doctor", () =>
   withData(async ({ folder, cocoPath, run, refusal, options }) => {
     await run("before");
-    await Promise.all([2, 3, 4].map((id) => Deno.remove(`${cocoPath}/${nameOf(id)}`)));
+    await Promise.all([2, 3, 6].map((id) => Deno.remove(`${cocoPath}/${nameOf(id)}`)));
     await Deno.writeFile(`${cocoPath}/${nameOf(5)}`, new Uint8Array());
-    const expected = "instances_train2017.json: expected a file for each of 6 images but 4 are missing or empty: " +
-      `${cocoPath}/${nameOf(2)} is not there, ${cocoPath}/${nameOf(3)} is not there, ` +
-      `${cocoPath}/${nameOf(4)} is not there, and 1 more; mend them, take them out of the annotations, or go on ` +
+    const expected =
+      "instances_train2017.json: expected a file for every image but found none to read for 4 of 6 images: " +
+      `${cocoPath}/${nameOf(2)}: no such file or folder, ${cocoPath}/${nameOf(3)}: no such file or folder, ` +
+      `${cocoPath}/${nameOf(5)}: it is empty, and 1 more; mend them, take them out of the annotations, or go on ` +
       "without them with --skip_bad_images";
     for (const dryRun of [true, false]) {
       const error = await refusal("run", { dryRun });
@@ -97,13 +98,13 @@ Deno.test("missing and empty image files are named before anything is computed, 
     const error = await assertRejects(() => evaluate(false), DinogradError);
     assertMatch(
       error.message,
-      /val2017\.json: expected a file for each of 2 images but 1 is missing or empty: .*11\.png/,
+      /val2017\.json: .* but found none to read for 1 of 2 images: .*11\.png/,
     );
     const { evaluation, warnings } = await evaluate(true);
     assertEquals(evaluation?.skipped.map(({ imageId }) => imageId), [11]);
     assertMatch(
       warnings.join("\n"),
-      /1 of 2 images is left out, for .*11\.png is not there\n1 image was left out of the/,
+      /1 of 2 images is left out: .*11\.png: no such file or folder\n1 image was left out of the/,
     );
 
     const doctor = (flags: { skip_bad_images?: true }) =>
@@ -114,7 +115,7 @@ Deno.test("missing and empty image files are named before anything is computed, 
     assertEquals((await doctor({})).code, 3);
     const { code, findings } = await doctor({ skip_bad_images: true });
     assertEquals(code, 0, JSON.stringify(findings.filter(({ level }) => level === "wrong")));
-    assertMatch(findings.map(({ text }) => text).join(), /train: 4 of 6 images cannot be read/);
+    assertMatch(findings.map(({ text }) => text).join(), /train2017.json: 4 of 6 images are left out: /);
   }));
 
 Deno.test("an image that turns out bad ends the run with its state saved, and the mended run is the straight one", () =>
@@ -241,7 +242,7 @@ Deno.test("where no image can be read a run that skips bad ones ends with an err
     await Promise.all([1, 2, 3, 4, 5, 6].map((id) => Deno.remove(`${cocoPath}/${nameOf(id)}`)));
     assertMatch(
       (await refusal("gone", { skipBadImages: true })).message,
-      /each of 6 images but 6 are missing or empty: /,
+      /found none to read for 6 of 6 images: /,
     );
   }));
 
@@ -252,6 +253,6 @@ Deno.test("a missing image that would be too small for the model does not end a 
     Object.assign(file.images[0], { width: 2, height: 900 });
     await Deno.writeTextFile(annotations, JSON.stringify(file));
     await Deno.remove(`${cocoPath}/${nameOf(11)}`);
-    assertMatch((await refusal("stopped")).message, /11\.png is not there/);
+    assertMatch((await refusal("stopped")).message, /11\.png: no such file/);
     await run("skipping", { skipBadImages: true });
   }, { num_queries: 30, epochs: 1 }));
