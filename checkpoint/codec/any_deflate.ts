@@ -22,7 +22,7 @@ const remembered = new Map<string, Uint8Array>();
  * bytes, so these are remembered.
  */
 export function deflateAny(bytes: Uint8Array): Uint8Array {
-  if (!bytes.every((byte) => byte === bytes[0])) return deflateSync(bytes, { level: LEVEL });
+  if (!isOneValue(bytes)) return deflateSync(bytes, { level: LEVEL });
   const key = `${bytes[0]} ${bytes.length}`;
   const known = remembered.get(key);
   if (known) return known;
@@ -32,21 +32,42 @@ export function deflateAny(bytes: Uint8Array): Uint8Array {
   return deflated;
 }
 
+/** Not `every`, which calls a function for each byte and takes ten times as long. */
+function isOneValue(bytes: Uint8Array): boolean {
+  const [first] = bytes;
+  for (let index = 1; index < bytes.length; index++) if (bytes[index] !== first) return false;
+  return true;
+}
+
 /**
- * Inflates raw deflate to exactly `length` bytes. A stream that gives another length is damage; one that would give more
- * is stopped soon after, whatever it claims.
+ * Inflates raw deflate to exactly `length` bytes, in `room` if that is given: memory of one byte more. A stream that gives
+ * another length is damage; one that would give more is stopped soon after, whatever it claims.
  * @throws Error if the stream is broken or of another length
  */
-export function inflateAny(bytes: Uint8Array, length: number): Uint8Array {
-  const room = new Uint8Array(length + 1);
-  const found = bytes.length > PIECE_BYTES ? inflatePieces(bytes, room) : inflateSync(bytes, { out: room }).length;
+export function inflateAny(
+  bytes: Uint8Array,
+  length: number,
+  { room = new Uint8Array(length + 1) }: { room?: Uint8Array } = {},
+): Uint8Array {
+  const found = inflatedLength(bytes, room);
   if (found !== length) {
     throw new Error(`expected ${length} bytes from deflate but found ${found > length ? "more" : found}`);
   }
   return room.subarray(0, length);
 }
 
-/** Inflates into `room` until that is full; returns how many bytes there were. */
+/** Inflates into `room`; returns how many bytes there were, or the length of `room` where there were more. */
+function inflatedLength(bytes: Uint8Array, room: Uint8Array): number {
+  try {
+    return bytes.length > PIECE_BYTES ? inflatePieces(bytes, room) : inflateSync(bytes, { out: room }).length;
+  } catch (cause) {
+    if (cause instanceof RangeError) return room.length; // of a block that is stored as it is, and too long
+    const found = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`expected a sound stream of deflate but found ${found}`, { cause });
+  }
+}
+
+/** The same piece by piece, until `room` is full. */
 function inflatePieces(bytes: Uint8Array, room: Uint8Array): number {
   let end = 0;
   const inflate = new Inflate((part) => {

@@ -145,7 +145,7 @@ function inflatePlane(
   if (memory === null) return inflateAny(deflated, count);
   const { byteOffset: from, length } = deflated;
   if (count < WORTH_TABLES || !inflateLiterals(memory, { from, length, to, count })) {
-    memory.bytes.set(inflateAny(deflated, count), to);
+    inflateAny(deflated, count, { room: memory.bytes.subarray(to, to + count + 1) }); // the margin has room for a byte
   }
   return memory.bytes.subarray(to, to + count);
 }

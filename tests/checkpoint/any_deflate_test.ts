@@ -43,6 +43,13 @@ Deno.test("a stream longer than a piece is inflated like a short one, and refuse
   }
 });
 
+Deno.test("a stored block that is too long, and a stream that is none, are told in the words of other errors", () => {
+  const stored = new Uint8Array(zlib.deflateRawSync(new Uint8Array(100), { level: 0 }));
+  assertEquals(inflateAny(stored, 100), new Uint8Array(100));
+  assertThrows(() => inflateAny(stored, 50), Error, "expected 50 bytes from deflate but found more");
+  assertThrows(() => inflateAny(Uint8Array.of(7), 50), Error, "expected a sound stream of deflate but found ");
+});
+
 Deno.test("a bomb is stopped a few megabytes after the expected length", () => {
   const bomb = new Uint8Array(zlib.deflateRawSync(new Uint8Array(400e6), { level: 9 }));
   const before = Deno.memoryUsage().rss;
