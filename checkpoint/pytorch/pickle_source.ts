@@ -86,6 +86,7 @@ export class PickleSource {
 
   utf8(length: number): string {
     const at = this.#take(length);
+    if (length <= SHORT_TEXT && this.#isAscii(at, at + length)) return this.#characters(at, at + length);
     try {
       return this.#text.decode(this.#bytes.subarray(at, at + length));
     } catch {
@@ -95,13 +96,20 @@ export class PickleSource {
 
   latin1(length: number): string {
     const at = this.#take(length);
-    let text = "";
-    if (length <= SHORT_TEXT) {
-      for (let index = at; index < at + length; index++) text += String.fromCharCode(this.#bytes[index]);
-      return text;
-    }
+    if (length <= SHORT_TEXT) return this.#characters(at, at + length);
     // Every byte is the character of its number, which "latin1" of a TextDecoder is not: that one is windows-1252.
     return this.#wideText.decode(new Uint16Array(this.#bytes.subarray(at, at + length)));
+  }
+
+  #isAscii(from: number, to: number): boolean {
+    while (from < to && this.#bytes[from] < 0x80) from++;
+    return from === to;
+  }
+
+  #characters(from: number, to: number): string {
+    let text = "";
+    for (let at = from; at < to; at++) text += String.fromCharCode(this.#bytes[at]);
+    return text;
   }
 
   /** A copy. */
