@@ -93,7 +93,7 @@ export {
   type Rows,
   type RowsDefinition,
 } from "./launch/mod.ts";
-export { defineOp, type OpCall, type OpDefinition } from "./op.ts";
+export { defineOp, type OpCall, type OpDefinition, type Takes } from "./op.ts";
 export * from "./nn/mod.ts";
 export * from "./ops/mod.ts";
 export * from "./optim/mod.ts";

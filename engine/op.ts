@@ -21,10 +21,18 @@ export interface OpCall<Inputs, Options> {
   readonly device: Device;
 }
 
+/** What an op says of the element type of an input. */
+export type Takes = DType | "any" | "same";
+
 /** Everything about an op. */
 export interface OpDefinition<Inputs extends readonly (Tensor | undefined)[], Options, S extends Saved> {
   /** Names the op in messages, and its kernels. */
   readonly name: string;
+  /**
+   * Which element types the inputs may have: one for all, or one for each. Default: all are f32. "any" also lets integers
+   * through; "same" lets them through where all inputs have one type.
+   */
+  readonly takes?: Takes | readonly Takes[];
   /** The shape rule: checks shapes and options (throwing `name: expected … but found …`) and says what comes out. */
   readonly output: (inputs: Inputs, options: Options) => { readonly shape: Shape; readonly dtype?: DType };
   /** Fills `output`. May return further tensors that only `save` needs. */
@@ -67,6 +75,7 @@ export function defineOp<
         );
       }
     }
+    checkTypes(definition, inputs);
     const { shape, dtype } = definition.output(inputs, options);
     const output = first.empty(shape, dtype ?? "f32");
     const call = { inputs, options, output, device };
@@ -83,6 +92,21 @@ export function defineOp<
     }
     return output;
   };
+}
+
+/** Kernels read four bytes as whatever they expect: integers taken for floats would be nonsense, without a word. */
+export function checkTypes(
+  { name, takes = "f32" }: { readonly name: string; readonly takes?: Takes | readonly Takes[] },
+  inputs: readonly (Tensor | undefined)[],
+): void {
+  const first = inputs.find((input) => input !== undefined)?.dtype;
+  inputs.forEach((input, i) => {
+    if (!input) return;
+    const taken = typeof takes === "string" ? takes : takes[i];
+    const wanted = taken === "same" ? first : taken;
+    if (wanted === "any" || input.dtype === wanted) return;
+    throw new TypeError(`${name}: expected ${wanted} but found ${input.dtype}; cast(x, "${wanted}") converts`);
+  });
 }
 
 /** Puts a node on the tape, if recording is on and an input needs a gradient. */

@@ -59,6 +59,7 @@ const scatterWidth = (device: Device) => device.kind === "webgpu" ? 1 : 8;
 
 const gatherOp = defineOp<readonly [Tensor, Tensor], void, { indices: Tensor }>({
   name: "gatherRows",
+  takes: ["any", "i32"],
   output: ([x, indices]) => {
     if (x.rank !== 3 || indices.rank !== 2 || indices.dtype !== "i32" || indices.shape[0] !== x.shape[0]) {
       throw new RangeError(

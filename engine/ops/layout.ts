@@ -121,6 +121,7 @@ function permuteInto(x: Tensor, axes: readonly number[], output: Tensor): Tensor
 
 const permuteOp = defineOp<readonly [Tensor], readonly number[]>({
   name: "permute",
+  takes: "any",
   output: ([x], axes) => ({ shape: axes.map((axis) => x.shape[axis]), dtype: x.dtype }),
   run: ({ inputs: [x], options: axes, output }) => void permuteInto(x, axes, output),
   gradient: ({ gradOutput, options: axes, shapes: [shape] }) => {
@@ -140,6 +141,7 @@ export function permute(x: Tensor, axes: readonly number[]): Tensor {
 
 const sliceOp = defineOp<readonly [Tensor], Window & { readonly end: number }>({
   name: "slice",
+  takes: "any",
   output: ([x], { axis, begin, end }) => {
     if (!(0 <= begin && begin <= end && end <= x.shape[axis])) {
       throw new RangeError(`slice: expected a range within 0..${x.shape[axis]} but found ${begin}..${end}`);
@@ -166,6 +168,7 @@ const offsets = (shapes: readonly Shape[], axis: number) => {
 
 const concatOp = defineOp<readonly Tensor[], { readonly axis: number }>({
   name: "concat",
+  takes: "same",
   output: (parts, { axis }) => {
     const [first] = parts;
     for (const part of parts) {
@@ -216,6 +219,7 @@ const inside = (padded: Tensor, before: readonly number[]): Side => {
 
 const padOp = defineOp<readonly [Tensor], Padding>({
   name: "pad",
+  takes: "any",
   output: ([x], { before, after }) => ({
     shape: x.shape.map((d, axis) => before[axis] + d + after[axis]),
     dtype: x.dtype,

@@ -1,5 +1,6 @@
 /** Operations on tensors. What models chain is also there as methods of `Tensor`. */
 export { attention, type AttentionOptions } from "./attention.ts";
+export { cast } from "./cast.ts";
 export { conv2d, type Conv2dOperands, type Conv2dOptions } from "./conv.ts";
 export { deformableAttention, type SpatialShapes } from "./deformable_attention.ts";
 export { depthwiseConv2d } from "./depthwise_conv.ts";

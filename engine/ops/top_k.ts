@@ -1,5 +1,6 @@
 /** The largest elements of each row. */
 
+import { checkTypes } from "../op.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 
@@ -16,6 +17,7 @@ export interface TopK {
  * before all. Has no gradient: gather with the indices where one is wanted.
  */
 export function topK(x: Tensor, k: number): TopK {
+  checkTypes({ name: "topK" }, [x]);
   if (x.rank !== 2 || !Number.isInteger(k) || k < 1 || k > x.shape[1]) {
     throw new RangeError(
       `topK: expected [rows, length] and 1 ≤ k ≤ length but found ${formatShape(x.shape)} and k = ${k}`,

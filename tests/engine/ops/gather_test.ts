@@ -57,7 +57,12 @@ Deno.test("topK and gatherRows name what does not fit", () => {
   );
   assertThrows(
     () => gatherRows(zeros(device, [2, 3, 4]), zeros(device, [2, 3])),
+    TypeError,
+    "gatherRows: expected i32 but found f32",
+  );
+  assertThrows(
+    () => gatherRows(zeros(device, [2, 3, 4]), tensor(device, new Int32Array(3), [1, 3])),
     RangeError,
-    "gatherRows: expected x [B, R, C] and integers [B, K] but found [2, 3, 4] and f32 [2, 3]",
+    "gatherRows: expected x [B, R, C] and integers [B, K] but found [2, 3, 4] and i32 [1, 3]",
   );
 });
