@@ -15,6 +15,10 @@ import { type TinyObject, writeTinySplit } from "../helpers/tiny_dataset.ts";
 
 const CATEGORIES = [{ id: 2, name: "cat" }, { id: 7, name: "dog & co" }];
 
+/** A list that is doubled `times` times, the last one by the name `a40`. */
+const doubledYaml = (times: number) =>
+  ["a0: &a0 [x]", ...Array.from({ length: times }, (_, at) => `a${at + 1}: &a${at + 1} [*a${at}, *a${at}]`)].join("\n");
+
 /** Two training images, one with a crowd, one validation image of the same name as the first. */
 async function writeSource(folder: string): Promise<string> {
   const root = `${folder}/coco`;
@@ -111,6 +115,13 @@ Deno.test("what a label file, a description or an annotation lacks is told with 
       [label, "0 0.5 0.5 0.1 0.1\n0 0.5 x 0.1 0.1", "line 2: expected class, centre"],
       [`${folder}/yolo/data.yaml`, "names: [a, b]\nval: ../coco", "expected val to be a folder within"],
       [`${folder}/yolo/data.yaml`, "names: {0: a, 2: b}", "expected names of classes 0, 1"],
+      [`${folder}/yolo/data.yaml`, "names: [{toString: 1}]", 'the name of a class but found {"toString": 1}'],
+      [`${folder}/yolo/data.yaml`, `${doubledYaml(40)}\nnames: [*a40]`, "the name of a class but found [[[["],
+      [
+        `${folder}/yolo/data.yaml`,
+        `${doubledYaml(40)}\nnames: {0: *a40}`,
+        "the name of a class but found [[[[",
+      ],
       [`${folder}/yolo/data.yaml`, "a: [", "expected YAML"],
       [xml, "<annotation><object>", "expected XML"],
       [xml, "<annotation><object><name>x</name></object></annotation>", "expected a name and bndbox"],

@@ -113,9 +113,15 @@ async function firstFolder(root: string, path: string, given: string): Promise<s
 
 /** A list, or a map from class to name. */
 function namesOf(names: unknown, path: string): string[] {
-  if (Array.isArray(names) && names.length > 0) return names.map(String);
+  // YAML writes a name such as 7 or no without quotes; what has parts, shared ones among them, is none.
+  const nameOf = (name: unknown): string => {
+    if (typeof name === "string") return name;
+    if (typeof name === "number" || typeof name === "boolean" || name === null) return `${name}`;
+    throw new DinogradError("data", `${path}: expected the name of a class but found ${describe(name)}`);
+  };
+  if (Array.isArray(names) && names.length > 0) return names.map(nameOf);
   if (typeof names === "object" && names !== null) {
-    const entries = Object.entries(names).map(([key, name]) => [Number(key), String(name)] as const);
+    const entries = Object.entries(names).map(([key, name]) => [Number(key), nameOf(name)] as const);
     const ordered = entries.toSorted(([a], [b]) => a - b);
     if (ordered.length > 0 && ordered.every(([key], at) => key === at)) return ordered.map(([, name]) => name);
   }
