@@ -31,7 +31,7 @@ import {
   type Verb,
 } from "./shared/command.ts";
 import { chooseConfig } from "./shared/config_choice.ts";
-import { checkConfig, checkFile, checkParameters } from "./doctor/checks.ts";
+import { checkConfig, checkFile, checkParameters, checkProgress, FINISHED } from "./doctor/checks.ts";
 import { checkSplit } from "./doctor/data.ts";
 import { asFinding, type Finding, firstToStop, wrong } from "./doctor/findings.ts";
 import { checkDevice, checkFolder } from "./doctor/machine.ts";
@@ -116,9 +116,9 @@ async function findingsOf(flags: DoctorFlags, ui: RunUi): Promise<Finding[]> {
     try {
       const base = exact ? facts.config : choice.config ?? facts.config;
       config = resolveConfig(override, { base, source: "--override" }).config;
-      if (exact) findings.push(...checkParameters(config, facts));
+      if (exact) findings.push(...checkProgress(config, facts), ...checkParameters(config, facts));
     } catch (error) {
-      findings.push(asFinding(error, "config", "settings that fit together"));
+      findings.push(asFinding(error, "config", "change what --override asks for, or leave it out"));
     }
   }
 
@@ -175,7 +175,9 @@ async function rehearse(options: TrainOptions): Promise<Finding[]> {
     await train(options, silent);
     return [];
   } catch (error) {
-    return [asFinding(error, "start", "train --dry_run with the same flags shows the whole plan")];
+    return [
+      asFinding(error, "start", "train with the same flags would end with this; what it expected is what to change"),
+    ];
   }
 }
 
@@ -187,12 +189,16 @@ function show(findings: readonly Finding[], terminal: Terminal): void {
   };
   for (const { level, about, text, remedy } of findings) {
     terminal.say(` ${about.padEnd(6)} ${text}`, marks[level]);
-    if (remedy !== undefined && level !== "fine") terminal.say(`             remedy: ${remedy}`);
+    if (remedy !== undefined && level !== "fine") {
+      terminal.say(`             ${level === "wrong" ? "remedy: " : ""}${remedy}`);
+    }
   }
   const count = findings.filter(({ level }) => level === "wrong").length;
   terminal.say(
     count === 0
-      ? "nothing is wrong: the run would start"
+      ? findings.some(({ about }) => about === FINISHED)
+        ? "nothing is wrong, but nothing is left to train: the run is finished"
+        : "nothing is wrong: the run would start"
       : `${counted(count, "finding is", "findings are")} wrong: the run would fail`,
   );
 }

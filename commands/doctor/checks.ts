@@ -1,5 +1,5 @@
 /** The questions of `doctor` about file, configuration and parameters. None of them changes anything. */
-import { asStateMap, listBundles, openBundle, stateField, type StateValue } from "../../checkpoint/mod.ts";
+import { asStateMap, listBundles, openBundle, stateField, stateNumber, type StateValue } from "../../checkpoint/mod.ts";
 import {
   CONFIG_GROUPS,
   type ConfigObject,
@@ -11,6 +11,7 @@ import { counted } from "../../detector/counted.ts";
 import { withoutAliases } from "../../detector/train/records/bundle_state.ts";
 import { outlineModel } from "../../detector/train/model_outline.ts";
 import { chooseFromFolder, isAddress, openRecord } from "../../detector/train/start/resume.ts";
+import type { DinogradError } from "../../engine/errors.ts";
 import { asFinding, type Finding, fine, odd, wrong } from "./findings.ts";
 import { isFolder } from "../shared/files.ts";
 import { formatBytes } from "../shared/table.ts";
@@ -31,7 +32,18 @@ interface FileAnswer {
   readonly facts?: CheckpointFacts;
 }
 
-const OTHER_FILE = "resume from another file; --resume auto takes the newest sound one of a folder";
+/** What to do about a file that nothing can be resumed from, by what is wrong with it. */
+function remedyForFile({ message }: DinogradError): string {
+  if (/no such file|found none|does not exist/.test(message)) {
+    return "check the path; --resume auto looks in --output_dir";
+  }
+  if (/newer version|version \d+/.test(message)) return "use the version of dinograd that wrote it, or a newer one";
+  if (/weights alone|training to go on with/.test(message)) {
+    return "--pretrain_model_path in place of --resume starts from its weights";
+  }
+  if (/permission/i.test(message)) return "let this user read it";
+  return "resume from another file: --resume auto takes the newest sound one of a folder, and dinograd repair sets bad ones aside";
+}
 
 /** Is the file whole? Without `resume`, or with `auto`, the bundle that the folder would go on from. */
 export async function checkFile(
@@ -43,8 +55,9 @@ export async function checkFile(
       : await checkCheckpoint(resume);
   }
   if (outputDir === undefined || !await isFolder(outputDir)) {
-    const text = `${outputDir ?? "--output_dir"}: there is no such folder`;
-    return { findings: [wrong("file", text, { kind: "checkpoint", remedy: "give the folder of the run" })] };
+    const text = outputDir === undefined ? "no folder is named to look in" : `${outputDir}: there is no such folder`;
+    const remedy = "give --output_dir, the folder of the run; a run that has yet to begin needs no --resume";
+    return { findings: [wrong("file", text, { kind: "checkpoint", remedy })] };
   }
   try {
     const { path, damaged } = await chooseFromFolder(outputDir);
@@ -53,10 +66,12 @@ export async function checkFile(
       const answer = await checkCheckpoint(path);
       return { ...answer, findings: [...findings, ...answer.findings, ...await furtherThan(path, outputDir)] };
     }
-    const remedy = "there is nothing to resume: training would start afresh";
+    const remedy =
+      "name the folder of the run; train --resume auto would begin a new one here, which needs -c and --coco_path";
     return { findings: [...findings, wrong("file", `${outputDir}: no bundle`, { kind: "checkpoint", remedy })] };
   } catch (error) {
-    return { findings: [asFinding(error, "file", `dinograd verify ${outputDir} looks at every bundle`)] };
+    const remedy = `dinograd verify ${outputDir} looks at every bundle, dinograd repair sets damaged ones aside`;
+    return { findings: [asFinding(error, "file", remedy)] };
   }
 }
 
@@ -82,7 +97,7 @@ async function checkCheckpoint(path: string): Promise<FileAnswer> {
     const shapes = new Map([...bundle.tensors].map(([name, { shape }]) => [name, shape]));
     return { findings, facts: { path, config: record.config, state: record.state, shapes } };
   } catch (error) {
-    findings.push(asFinding(error, "file", OTHER_FILE));
+    findings.push(asFinding(error, "file", remedyForFile));
     return { findings };
   }
 }
@@ -129,13 +144,32 @@ export function checkConfig(
   return findings.length > 0 ? findings : [fine("config", "equal to the checkpoint's in every group")];
 }
 
+/** Is there anything left to train? A run that is over starts, says so and ends. */
+export function checkProgress(config: DinoConfig, { state, path }: CheckpointFacts): Finding[] {
+  const [epoch, step] = [stateNumber(state ?? {}, "epoch"), stateNumber(state ?? {}, "step")];
+  if (epoch === undefined || step === undefined) return [];
+  const place = `epoch ${epoch} of ${config.epochs}, step ${step}`;
+  const isInside = epoch < config.epochs &&
+    (stateField(state ?? {}, "phase") === "evaluate" || step < (config.max_steps ?? Infinity));
+  if (isInside) return [fine("run", `goes on at ${place}`)];
+  const longer = config.max_steps !== null && step >= config.max_steps ? "max_steps=N" : "epochs=N";
+  const remedy = `train --resume auto --override ${longer} goes on with a larger N, its schedule planned anew; ` +
+    `--pretrain_model_path ${path} with another --output_dir begins a new run from its weights`;
+  return [odd(FINISHED, `the run is finished: ${place}`, remedy)];
+}
+
+/** What findings about a run that is over are about. */
+export const FINISHED = "end";
+
 /** Are parameters missing, of another shape, or more than the model has? */
 export function checkParameters(config: DinoConfig, { shapes, state, config: recorded }: CheckpointFacts): Finding[] {
   if (shapes === null) return [];
   const { tensors } = withoutAliases(outlineModel(config).stateDict());
   const known = asStateMap(stateField(state?.model, "aliases"));
   const findings: Finding[] = [];
-  const remedy = "resume with the checkpoint's own configuration, or start from its weights with --pretrain_model_path";
+  const remedy = recorded !== null && diffConfigs(recorded, config).model.length > 0
+    ? "leave out what --override changes of the model, or start from the weights with --pretrain_model_path"
+    : "the file does not hold what its own configuration describes: resume from another one";
   // An average that the run did not have begins as a copy of the weights.
   const groups = config.use_ema && recorded?.use_ema ? ["model", "ema"] : ["model"];
   for (const group of groups) {

@@ -1,24 +1,19 @@
 /** Is the data there, and the same? Paths, counts, categories, annotations, images, and whether the model fits them. */
 import type { DinoConfig } from "../../detector/config/mod.ts";
 import { counted } from "../../detector/counted.ts";
-import {
-  BAD_IMAGE_REMEDY,
-  type CocoDataset,
-  missingImages,
-  openDataset,
-  readImage,
-  requireImages,
-} from "../../detector/data/mod.ts";
+import { type CocoDataset, missingImages, openDataset, readImage, requireImages } from "../../detector/data/mod.ts";
 import type { StateReader } from "../../detector/train/records/bundle_state.ts";
 import { compareSplit } from "../../detector/train/proof/data_record.ts";
 import { reportSmallImages, SMALL_IMAGE_REMEDY } from "../../detector/train/start/image_sizes.ts";
 import { scheduleNotes } from "../../detector/train/schedule_notes.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { asFinding, type Finding, fine, odd, wrong } from "./findings.ts";
+import { checkSizes } from "./sizes.ts";
 
 /** Images that are decoded of each split, unless all are asked for. */
 const DECODED = 100;
 const LEFT_OUT = "nothing: they are left out, and bundles record how often";
+const WITHOUT_THEM = "take them out of the annotations, or go on without them with --skip_bad_images";
 const SAME_DATA = "use the data of the original training";
 
 export interface DataQuestion {
@@ -44,7 +39,7 @@ export async function checkSplit(
   try {
     dataset = await openDataset(cocoPath, split);
   } catch (error) {
-    return [asFinding(error, "data", "check --coco_path: it needs train2017, val2017 and annotations")];
+    return [asFinding(error, "data", remedyForDataset)];
   }
   const { numImages, numAnnotations, annotationFile } = dataset;
   const hash = dataset.annotationHash().slice(0, 16);
@@ -55,7 +50,12 @@ export async function checkSplit(
         `SHA-256 ${hash}…`,
     ),
   ];
-  if (config) findings.push(...fitsModel(dataset, config), ...(split === "train" ? fitsRun(dataset, config) : []));
+  if (config) {
+    findings.push(
+      ...fitsModel(dataset, { config, isResume: recorded !== undefined }),
+      ...(split === "train" ? fitsRun(dataset, config) : []),
+    );
+  }
   for (const { text, categories } of recorded ? compareSplit(recorded, dataset, split) : []) {
     if (categories) {
       const remedy = `${SAME_DATA}, or start from the weights with --pretrain_model_path (and --class_map)`;
@@ -67,17 +67,44 @@ export async function checkSplit(
     } else findings.push(odd("data", text, `${SAME_DATA}; otherwise it is another run from here on`));
   }
   if (config) findings.push(...await tooSmall(dataset, config));
-  findings.push(...degenerate(dataset), ...await checkImages(dataset, question));
+  findings.push(
+    ...degenerate(dataset),
+    ...await checkImages(dataset, question),
+    ...await checkSizes(dataset, question),
+  );
   return findings;
 }
 
-function fitsModel(dataset: CocoDataset, config: DinoConfig): Finding[] {
+/** What to do about a data set that cannot be opened: a folder is elsewhere, or a file is wrong. */
+function remedyForDataset({ message }: DinogradError): string {
+  return /does not exist|no such file|cannot read|expected a folder/.test(message)
+    ? "check --coco_path: it needs train2017, val2017 and annotations"
+    : "correct the annotation file at the place that is named";
+}
+
+/** What to do about image files that are there and cannot be used. */
+function remedyForImages(messages: readonly string[]): string {
+  const isLarge = (message: string) => message.includes("--max_image_pixels");
+  const parts = [
+    ...(messages.some(isLarge) ? ["allow larger ones with --max_image_pixels"] : []),
+    ...(messages.every(isLarge) ? [] : ["replace them by sound JPEG or PNG files"]),
+  ];
+  return `${parts.join(", ")}, ${WITHOUT_THEM}`;
+}
+
+function fitsModel(
+  dataset: CocoDataset,
+  { config, isResume }: { readonly config: DinoConfig; readonly isResume: boolean },
+): Finding[] {
   const needed = dataset.maxCategoryId + 1;
+  const remedy = isResume
+    ? `${SAME_DATA}; for these classes begin a new run with num_classes=${needed}, from the weights with --pretrain_model_path`
+    : `set num_classes to ${needed} or more`;
   try {
     dataset.requireClasses(config.num_classes); // that dn_labelbook_size fits num_classes, every configuration is held to
     return [];
   } catch (error) {
-    return [asFinding(error, "data", `set num_classes to ${needed} and dn_labelbook_size to ${needed} or more`)];
+    return [asFinding(error, "data", remedy)];
   }
 }
 
@@ -106,7 +133,7 @@ function degenerate(dataset: CocoDataset): Finding[] {
   const text = `${dataset.split}: ${counted(flat.length, "box", "boxes")} without area (${
     flat.length === 1 ? "annotation" : "annotations"
   } ${ids}${flat.length > 5 ? ", …" : ""})`;
-  return [odd("data", text, "left out of training, as in the official code; mend the file if that is not meant")];
+  return [odd("data", text, "left out of training, as in the official code; correct the file if that is not meant")];
 }
 
 /** Are the images there, as a training looks for them before its start, and can they be decoded? */
@@ -117,7 +144,7 @@ async function checkImages(dataset: CocoDataset, question: DataQuestion): Promis
     const leftOut = requireImages(dataset, { missing, skipBad: question.skipBadImages ?? false });
     if (leftOut !== undefined) findings.push(odd("files", leftOut, LEFT_OUT));
   } catch (error) {
-    findings.push(asFinding(error, "files", BAD_IMAGE_REMEDY));
+    findings.push(asFinding(error, "files", `put them back, ${WITHOUT_THEM}`));
   }
   const ids = new Set(missing.map(({ imageId }) => imageId));
   return [...findings, ...await unreadable(dataset, { ...question, missing: ids })];
@@ -149,7 +176,7 @@ async function unreadable(
   if (broken.length > 0) {
     const text = `${split}: ${broken.length} of ${length} images cannot be read, first ${broken[0]}`;
     if (skipBadImages && broken.length + missing.size < length) return [odd("images", text, LEFT_OUT)];
-    return [wrong("images", text, { kind: "data", remedy: BAD_IMAGE_REMEDY })];
+    return [wrong("images", text, { kind: "data", remedy: remedyForImages(broken) })];
   }
   if (missing.size > 0) return [];
   const note = decoded < length

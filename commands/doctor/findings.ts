@@ -6,10 +6,13 @@ export type Level = "fine" | "odd" | "wrong";
 
 export interface Finding {
   readonly level: Level;
-  /** What was looked at: folder, file, config, data, files (of images), images (what is in them), model, device, or the start as a whole. */
+  /**
+   * What was looked at: folder, file, run (or its end), config, data, files (of images), images (what is in them), model,
+   * device, or the start as a whole.
+   */
   readonly about: string;
   readonly text: string;
-  /** What to do about it. */
+  /** What to do about it; of odd findings, what becomes of it. Absent where the text says so itself. */
   readonly remedy?: string;
   /** Of wrong findings: the kind of error that training would end with. */
   readonly kind?: ErrorKind;
@@ -24,13 +27,28 @@ export function wrong(about: string, text: string, { kind, remedy }: { kind: Err
 }
 
 /** Turns what a user can cause into a finding; everything else goes on as an error. */
-export function asFinding(error: unknown, about: string, remedy: string): Finding {
+export function asFinding(error: unknown, about: string, remedy: string | ((error: DinogradError) => string)): Finding {
   if (!(error instanceof DinogradError)) throw error;
-  return wrong(about, error.message, { kind: error.kind, remedy });
+  return wrong(about, error.message, {
+    kind: error.kind,
+    remedy: typeof remedy === "string" ? remedy : remedy(error),
+  });
 }
 
 /** In the order in which a training meets them. */
-const STAGES = ["folder", "file", "config", "data", "files", "device", "model", "start", "verification", "images"];
+const STAGES = [
+  "folder",
+  "file",
+  "run",
+  "config",
+  "data",
+  "files",
+  "device",
+  "model",
+  "start",
+  "verification",
+  "images",
+];
 
 /** Of several wrong findings, the one that training would end with; undefined if nothing is wrong. */
 export function firstToStop(findings: readonly Finding[]): Finding | undefined {

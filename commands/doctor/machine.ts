@@ -33,7 +33,10 @@ export async function checkDevice(
     await device.destroy();
     return findings;
   } catch (error) {
-    return [asFinding(error, "device", "use --device cpu, which needs nothing")];
+    const remedy = choice.device === "cpu"
+      ? "give fewer --threads, or leave them out"
+      : "use --device cpu, which needs nothing";
+    return [asFinding(error, "device", remedy)];
   }
 }
 
@@ -57,7 +60,10 @@ export async function checkFolder(
   findings.push(
     problem === undefined
       ? fine("folder", existing === folder ? `${folder} can be written` : `${folder} can be made`)
-      : bad(`${existing} cannot be written: ${problem}`, "mend its permissions, or make room"),
+      : bad(
+        `${existing} cannot be written: ${problem}`,
+        /space|quota/i.test(problem) ? "make room" : "let this user write there, or choose another --output_dir",
+      ),
   );
   const free = await freeBytes(existing);
   // The newest bundle, the one before and the one being written.

@@ -6,8 +6,7 @@
 
 import type { RunUi } from "../config/mod.ts";
 import { counted } from "../counted.ts";
-import type { Batch, Target } from "../data/mod.ts";
-import { type ImageSize, resizesOf } from "./image_sizes.ts";
+import { type Batch, sizeWithAspectRatio, type Target, type TransformStep } from "../data/mod.ts";
 import { withoutAliases } from "./records/bundle_state.ts";
 import type { RunData } from "./proof/data_record.ts";
 import type { TrainingSession } from "./session.ts";
@@ -126,6 +125,11 @@ async function showMemory(
   session.progress = progress;
 }
 
+interface ImageSize {
+  readonly width: number;
+  readonly height: number;
+}
+
 /**
  * The largest images that augmentation allows (crops, whose sides are drawn, left out): one size for all, and, where that
  * is more, the padded size of the tallest and the widest together.
@@ -142,6 +146,24 @@ function largestBatches({ config }: TrainingSession): ImageSize[] {
   }));
   const isLarger = padded.width > largest.width || padded.height > largest.height;
   return config.batch_size > 1 && isLarger ? [largest, padded] : [largest];
+}
+
+/** What a step may make of an image's size: one function for each size that it may draw. */
+function resizesOf(step: TransformStep): ((image: ImageSize) => ImageSize)[] {
+  switch (step.kind) {
+    case "resize":
+      return step.sizes.map((size) => (image) =>
+        typeof size === "number"
+          ? sizeWithAspectRatio(image, { size, maxSize: step.maxSize })
+          : { width: size[0], height: size[1] }
+      );
+    case "select":
+      return [...step.first, ...step.second].flatMap(resizesOf);
+    case "oneOf":
+      return step.steps.flatMap(resizesOf);
+    default:
+      return [];
+  }
 }
 
 /** A batch of nothing, with as many objects in every image as any image has. */

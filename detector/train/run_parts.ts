@@ -27,7 +27,6 @@ import { scheduleNotes } from "./schedule_notes.ts";
 import { TrainingSession } from "./session.ts";
 import { requireLargeImages } from "./start/image_sizes.ts";
 import { openStart } from "./start/open.ts";
-import { requireTokens } from "./start/token_check.ts";
 import { transformsOf } from "../data/configured_transforms.ts";
 
 /** Close them with `closeRunParts`. */
@@ -133,7 +132,6 @@ async function openSets(
     const leftOut = requireImages(set, { missing, skipBad: options.skipBadImages });
     if (leftOut !== undefined) ui.warn(leftOut);
   }
-  await requireTokens(val, config);
   return { cocoPath: runFiles.absolute(cocoPath), sets };
 }
 

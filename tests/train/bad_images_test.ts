@@ -73,7 +73,7 @@ Deno.test("missing and empty image files are named before anything is computed, 
     const expected =
       "instances_train2017.json: expected a file for every image but found none to read for 4 of 6 images: " +
       `${cocoPath}/${nameOf(2)}: no such file or folder, ${cocoPath}/${nameOf(3)}: no such file or folder, ` +
-      `${cocoPath}/${nameOf(5)}: it is empty, and 1 more; mend them, take them out of the annotations, or go on ` +
+      `${cocoPath}/${nameOf(5)}: it is empty, and 1 more; fix them, take them out of the annotations, or go on ` +
       "without them with --skip_bad_images";
     for (const dryRun of [true, false]) {
       const error = await refusal("run", { dryRun });
