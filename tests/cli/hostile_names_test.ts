@@ -88,14 +88,21 @@ Deno.test("no verb sends a terminal what stands in names, files, paths and flags
       prune: [["prune", root], ["prune", `${root}/none`]],
       repair: [["repair", root], ["repair", root, "--dry_run"]],
       doctor: [["doctor", "--output_dir", run, ...compute], ["doctor", "-c", config, "--coco_path", `${root}/none`]],
-      dataset: [["dataset", "cards", "--out", `${root}/cards`, "--images", "1", "--val_images", "1", "--size", "96"], [
-        "dataset",
-        HOSTILE,
-        "--out",
-        "x",
-      ]],
+      dataset: [
+        ["dataset", "cards", "--out", `${root}/cards`, "--images", "1", "--val_images", "1", "--size", "96"],
+        [
+          "dataset",
+          HOSTILE,
+          "--out",
+          "x",
+        ],
+        ["dataset", "stats", coco],
+        ["dataset", "check", coco],
+        ["dataset", "stats", `${root}/none`],
+      ],
       demo: [["demo", "--out", picture]],
       bench: [["bench", HOSTILE]],
+      kernel: [["kernel", HOSTILE], ["kernel", "softmax", "--layout", "99"]],
     };
     assertEquals(Object.keys(cases).sort(), Object.keys(VERBS).sort());
     for (const lines of Object.values(cases)) for (const args of lines) await expectShown(args);
