@@ -102,7 +102,7 @@ Deno.test("no verb sends a terminal what stands in names, files, paths and flags
       ],
       demo: [["demo", "--out", picture]],
       bench: [["bench", HOSTILE]],
-      kernel: [["kernel", HOSTILE], ["kernel", "softmax", "--layout", "99"]],
+      kernel: [["kernel", HOSTILE]],
     };
     assertEquals(Object.keys(cases).sort(), Object.keys(VERBS).sort());
     for (const lines of Object.values(cases)) for (const args of lines) await expectShown(args);
