@@ -17,11 +17,15 @@ const OFFICIAL_FLAGS = [
   ...["dist_url", "rank", "local_rank", "amp"],
 ];
 
-/** The lines of the table under a heading, without its heading. */
-function rowsUnder(page: string, heading: string): string[] {
+/** The items of the lists under a heading, each as one line. */
+function itemsUnder(page: string, heading: string): string[] {
   const [, section] = page.split(`\n## ${heading}\n`);
-  const lines = section.split("\n## ")[0].split("\n").filter((line) => line.startsWith("|"));
-  return lines.slice(2); // one table a section: its heading and the rule below it
+  const items: string[] = [];
+  for (const line of section.split("\n## ")[0].split("\n")) {
+    if (line.startsWith("- ")) items.push(line.slice(2));
+    else if (line.startsWith("  ") && items.length > 0) items[items.length - 1] += ` ${line.trim()}`;
+  }
+  return items;
 }
 
 Deno.test("the page for users of the official DINO has every config key with its default", async () => {
@@ -30,32 +34,31 @@ Deno.test("the page for users of the official DINO has every config key with its
     const { use, default: initial } = CONFIG_KEYS[key];
     if (use === "unused") assertStringIncludes(page, `\`${key}\``);
     else {
-      const row = page.split("\n").find((line) => line.startsWith(`| \`${key}\` `)) ?? `no row of ${key}`;
-      assertStringIncludes(row, `\`${formatPython(initial)}\``);
+      assertStringIncludes(page.replaceAll(/\s+/g, " "), `- \`${key}\`, default \`${formatPython(initial)}\`: `);
     }
   }
 });
 
-Deno.test("every official flag is accepted by train and has its place in the page's table, every own flag is named", async () => {
+Deno.test("every official flag is accepted by train and has its entry on the page, every own flag is named", async () => {
   const page = await readPage();
-  const table = rowsUnder(page, "Flags").map((row) => row.split(" | ")[0]).join("\n");
+  const listed = itemsUnder(page, "Flags").map((item) => item.split(": ")[0]).join("\n");
   const command = new Command();
   defineTrainFlags(command);
   const accepted = command.options.map(({ long }) => long ?? "");
   for (const flag of OFFICIAL_FLAGS) {
     assert(accepted.includes(`--${flag}`), flag);
-    assert(new RegExp(`\`--${flag}[\` ]`).test(table), `expected a row of --${flag}`);
+    assert(new RegExp(`\`--${flag}[\` ]`).test(listed), `expected an entry for --${flag}`);
   }
-  assertStringIncludes(table, "`-c`");
+  assertStringIncludes(listed, "`-c`");
   for (const flag of accepted) assert(new RegExp(`\`${flag}[\` ]`).test(page), `expected ${flag} on the page`);
 });
 
 Deno.test("every behaviour that was changed on purpose is shown by a test that exists", async () => {
-  const rows = rowsUnder(await readPage(), "Behaviour changed on purpose");
-  assert(rows.length > 20);
-  for (const row of rows) {
-    const [, file, title] = /\| `(tests\/[^`]+)`: "(.+)" +\|$/.exec(row) ?? [];
-    assert(file, `expected a test in: ${row}`);
+  const items = itemsUnder(await readPage(), "Behaviour changed on purpose");
+  assert(items.length > 20);
+  for (const item of items) {
+    const [, file, title] = /Shown by `(tests\/[^`]+)`: "(.+)"$/.exec(item) ?? [];
+    assert(file, `expected a test in: ${item}`);
     const text = await Deno.readTextFile(`${ROOT}/${file}`);
     // One of several cases has its name in front, filled in by a template.
     const names = [`"${title}"`, `${title.replace(/^… /, "} ")}\``];
@@ -63,7 +66,7 @@ Deno.test("every behaviour that was changed on purpose is shown by a test that e
   }
 });
 
-Deno.test("rows are read between the headings", () => {
-  const page = "\n## A\n\n| x | y |\n| - | - |\n| 1 | 2 |\n| 3 | 4 |\n\n## B\n\n| z |\n| - |\n| 5 |\n";
-  assertEquals(rowsUnder(page, "A"), ["| 1 | 2 |", "| 3 | 4 |"]);
+Deno.test("items are read between the headings, also those of several lines", () => {
+  const page = "\n## A\n\nText.\n\n- one\n- two\n  and more\n\n### Part\n\n- three\n\n## B\n\n- four\n";
+  assertEquals(itemsUnder(page, "A"), ["one", "two and more", "three"]);
 });
