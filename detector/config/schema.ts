@@ -72,7 +72,7 @@ export const MODEL_KEYS: ConfigTable<ModelConfig> = {
   pre_norm: leftOut(false, "normalisation before the attention"),
   dim_feedforward: integer(2048, "width inside the feed-forward blocks", { min: 1, max: 65_536 }),
   hidden_dim: integer(256, "width of the transformer", { min: 1, max: 8192 }),
-  dropout: number(0, "probability of dropping, in the transformer", { min: 0, max: 1 }),
+  dropout: number(0, "probability of dropping, in the transformer", { min: 0, below: 1 }),
   nheads: integer(8, "attention heads", { min: 1, max: 1024 }),
   num_queries: integer(900, "queries, each of which can be one object; an image needs as many tokens", {
     min: 1,

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { blankImage, type Image } from "../../detector/data/mod.ts";
-import { detectionsSvg, drawDetections, type DrawnDetection } from "../../detector/draw/annotate.ts";
+import { blankImage, decodeImage, type Image } from "../../detector/data/mod.ts";
+import { annotateImage, detectionsSvg, drawDetections, type DrawnDetection } from "../../detector/draw/annotate.ts";
 import { drawableText, type Font, loadFont } from "../../detector/draw/fonts.ts";
 import { renderSvg } from "../../detector/draw/svg.ts";
 
@@ -104,4 +104,19 @@ Deno.test("a drawing is the same in bands as in one piece, and a large one takes
     }
   }
   assertEquals(apart, 0);
+});
+
+Deno.test("a large picture is written in strips, with its drawing in place across them", async () => {
+  const image = blankImage(4096, 4096, { colour: [40, 40, 40] });
+  const box = [100, 100, 4000, 4000] as const;
+  const { bytes, scale } = await annotateImage(image, [{ label: 1, name: "field", score: 0.5, box }]);
+  assertEquals(scale, 1);
+  const written = await decodeImage(bytes, { name: "large" });
+  assertEquals([written.width, written.height], [4096, 4096]);
+  for (const y of [120, 600, 1000, 2047, 3000, 3990]) {
+    for (const x of [100, 4000]) assert(pixel(written, x, y).some((value) => value > 150), `the border at ${x}, ${y}`);
+    for (const value of pixel(written, 2000, y + (y === 120 ? 100 : y === 3990 ? 100 : 0))) {
+      assert(Math.abs(value - 40) <= 2, `nothing at 2000, ${y} but found ${value}`);
+    }
+  }
 });
