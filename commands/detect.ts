@@ -1,6 +1,6 @@
 /** `detect`: finds objects in images, and writes them as annotated images and JSON. */
 import { type Command, Option } from "commander";
-import { DETECT_DEFAULTS } from "../detector/config/mod.ts";
+import { DETECT_DEFAULTS, RESULT_FORMATS, type ResultFormat } from "../detector/config/mod.ts";
 import { withDefaults } from "../detector/config/run_options.ts";
 import {
   addComputeFlags,
@@ -13,6 +13,7 @@ import {
 } from "./shared/command.ts";
 import { chooseConfig } from "./shared/config_choice.ts";
 import { EXIT_CODES } from "./shared/exit_codes.ts";
+import { Terminal } from "./shared/terminal.ts";
 
 interface DetectFlags extends ConfigFlags, ComputeFlags {
   readonly checkpoint: string;
@@ -23,12 +24,15 @@ interface DetectFlags extends ConfigFlags, ComputeFlags {
   readonly classes?: string;
   readonly class_names?: string;
   readonly json?: true;
+  readonly format?: ResultFormat;
+  readonly images_of?: string;
+  readonly recursive?: true;
 }
 
 export const detectVerb: Verb<DetectFlags> = {
   define(command: Command): void {
     command
-      .argument("<image...>", "image files, folders or patterns")
+      .argument("<image...>", "image files, folders or patterns; - is one image from standard input")
       .requiredOption("--checkpoint <file>", "a .dino, .pth or .safetensors file")
       .option("--out <dir>", "folder for annotated images and detections.json")
       .option(
@@ -41,12 +45,20 @@ export const detectVerb: Verb<DetectFlags> = {
       .option("--exif_orientation", "turn images upright by their Exif orientation")
       .option("--classes <file>", "names of the classes: a JSON list or map, a COCO file, or a line for each from 0 on")
       .addOption(new Option("--class_names <file>", "the same, as it was called before").hideHelp())
+      .addOption(
+        new Option("--format <name>", "write the results into --out in this format too").choices(RESULT_FORMATS),
+      )
+      .option("--images_of <file>", "annotations whose ids the images have in COCO results")
+      .option("--recursive", "take images of folders within folders too")
       .option("--json", "print the detections as JSON");
     addConfigFlags(command);
     addComputeFlags(command);
   },
 
-  async run({ args, flags, terminal }): Promise<number> {
+  async run({ args, flags, terminal: given }): Promise<number> {
+    // What comes through a pipe is answered on the other end: JSON alone.
+    const isPiped = args.includes("-");
+    const terminal = isPiped ? new Terminal({ json: true, stop: given.stop }) : given;
     const options = withDefaults(DETECT_DEFAULTS, {
       ...await chooseConfig(flags, terminal),
       ...computeOptions(flags),
@@ -57,7 +69,10 @@ export const detectVerb: Verb<DetectFlags> = {
       useEma: flags.ema,
       exifOrientation: flags.exif_orientation,
       classNames: flags.classes ?? flags.class_names,
-      json: flags.json,
+      json: flags.json ?? isPiped,
+      format: flags.format,
+      imagesOf: flags.images_of,
+      recursive: flags.recursive,
     });
     // The engine is loaded when there is work for it: help and usage errors come at once.
     const { detect } = await import("../detector/inference/detect.ts");

@@ -1,6 +1,6 @@
 /** `eval`: COCO average precision, of a results file against annotations or of a checkpoint on a data set. */
 import type { Command } from "commander";
-import { evaluateDetections, parseCocoAnnotations, parseCocoDetections } from "../detector/eval/mod.ts";
+import { evaluateDetections, parseCocoAnnotations, parseDetections } from "../detector/eval/mod.ts";
 import { makeFolder } from "../detector/data/data_files.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { EVAL_DEFAULTS, type EvalOptions } from "../detector/config/mod.ts";
@@ -39,7 +39,7 @@ export const evalVerb: Verb<EvalFlags> = {
   define(command: Command): void {
     command
       .option("--gt <file>", "annotations, for evaluating two files alone")
-      .option("--dt <file>", "detections as a COCO results file")
+      .option("--dt <file>", "detections: a COCO results file, or detections.json of detect")
       .option("--per_class", "also a table by class")
       .option("--report <dir>", "folder for curves, thresholds, confusions, kinds of errors and the worst images")
       .option("--json", "print the numbers as JSON");
@@ -67,7 +67,10 @@ export const evalVerb: Verb<EvalFlags> = {
     }
     await using _report = flags.report === undefined ? null : await makeFolder(flags.report); // before minutes of work
     const truth = parseCocoAnnotations(await readText(flags.gt), flags.gt);
-    const detections = parseCocoDetections(await readText(flags.dt), flags.dt);
+    const detections = parseDetections(await readText(flags.dt), {
+      truth,
+      names: { dt: flags.dt, gt: flags.gt },
+    });
     showResult(evaluateDetections(truth, detections, { source: flags.dt }), flags, terminal);
     if (flags.report !== undefined) {
       const { writeReport } = await import("../detector/eval/report/mod.ts"); // with codecs, which nothing else needs here

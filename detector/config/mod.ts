@@ -46,6 +46,8 @@ export {
   type EvalOptions,
   type Given,
   type KeepCheckpoints,
+  RESULT_FORMATS,
+  type ResultFormat,
   TRAIN_DEFAULTS,
   type TrainOptions,
 } from "./run_options.ts";

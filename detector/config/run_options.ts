@@ -112,7 +112,7 @@ export interface EvalOptions extends ComputeOptions, ConfigChoice {
 
 /** What `detect` is asked for. */
 export interface DetectOptions extends ComputeOptions, ConfigChoice {
-  /** Files, folders and patterns. */
+  /** Files, folders and patterns; `-` is one image from standard input. */
   readonly images: readonly string[];
   /** A `.dino`, `.pth` or `.safetensors` file. */
   readonly checkpoint: string;
@@ -131,7 +131,19 @@ export interface DetectOptions extends ComputeOptions, ConfigChoice {
   readonly classNames: string | null;
   /** Hand all detections to `ui.json` instead of a table. */
   readonly json: boolean;
+  /** Write the results in this format too, into `out`. */
+  readonly format: ResultFormat | null;
+  /** COCO annotation file that gives images their ids in COCO results; null: `classNames`, else numbers from 1. */
+  readonly imagesOf: string | null;
+  /** Take images of folders within folders too. */
+  readonly recursive: boolean;
 }
+
+/** The formats in which `detect` writes results beside its own. */
+export const RESULT_FORMATS = ["coco", "yolo", "voc", "csv"] as const;
+
+/** One of `RESULT_FORMATS`. */
+export type ResultFormat = (typeof RESULT_FORMATS)[number];
 
 /** All of the machine. */
 export const COMPUTE_DEFAULTS: ComputeOptions = {
@@ -198,6 +210,9 @@ export const DETECT_DEFAULTS: Omit<DetectOptions, "images" | "checkpoint"> = {
   exifOrientation: false,
   classNames: null,
   json: false,
+  format: null,
+  imagesOf: null,
+  recursive: false,
 };
 
 /** Options of which only some must be given. */

@@ -2,7 +2,7 @@
  * What this folder asks of a file system, in one place: reading, writing, listing, and the bytes of files that come
  * inside an npm package (WebAssembly codecs, fonts). Everything else here works on bytes, so it runs in a browser too.
  */
-import { mkdir, readdir, readFile, realpath, rmdir, stat, symlink, writeFile } from "node:fs/promises";
+import { lstat, mkdir, readdir, readFile, realpath, rmdir, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, isAbsolute, relative, resolve } from "node:path";
 import { DinogradError } from "../../engine/errors.ts";
 
@@ -30,6 +30,30 @@ export async function readBytes(path: string, { maxBytes = Infinity }: ReadOptio
   }
 }
 
+/** Reads standard input to its end. Throws as `readBytes`. */
+export async function readStandardInput({ maxBytes = Infinity }: ReadOptions = {}): Promise<Uint8Array> {
+  const { stdin } = await import("node:process"); // asking for it opens it, which only who reads it should
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  try {
+    for await (const part of stdin) {
+      if (!(part instanceof Uint8Array)) throw new Error("expected bytes but found text");
+      length += part.length;
+      if (length > maxBytes) throw new Error(`expected at most ${maxBytes} bytes but found more`);
+      parts.push(part);
+    }
+  } catch (cause) {
+    throw new DinogradError("data", `cannot read standard input: ${reasonOf(cause)}`, { cause });
+  }
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
 /** Writes a whole file, making its folder first. Throws a `DinogradError` of kind "data" that names the path. */
 export async function writeBytes(path: string, bytes: Uint8Array): Promise<void> {
   try {
@@ -47,6 +71,15 @@ export async function kindOf(path: string): Promise<"file" | "folder" | "missing
     return (await stat(path)).isDirectory() ? "folder" : "file";
   } catch {
     return "missing";
+  }
+}
+
+/** Whether a path is a symbolic link, wherever it leads. */
+export async function isLink(path: string): Promise<boolean> {
+  try {
+    return (await lstat(path)).isSymbolicLink();
+  } catch {
+    return false;
   }
 }
 

@@ -23,6 +23,7 @@ export {
   encodeJpeg,
   encodePng,
   readImage,
+  readStandardImage,
   sizeOfImage,
 } from "./images/image_codec.ts";
 export { DEFAULT_MAX_IMAGE_PIXELS } from "./images/pixel_limit.ts";

@@ -3,6 +3,7 @@ export { type CocoEvalResult, evaluateDetections, IOU_THRESHOLDS, RECALLS } from
 export { CocoEvaluator, type ImageDetections } from "./coco_evaluator.ts";
 export { boxIou } from "./matching.ts";
 export { parseCocoAnnotations, parseCocoDetections } from "./read_coco.ts";
+export { parseDetections } from "./read_detections.ts";
 export { COCO_STAT_NAMES, scoreText } from "./types.ts";
 export type {
   CategoryResult,

@@ -14,7 +14,10 @@ export function parseCocoAnnotations(text: string, fileName: string): CocoAnnota
   ) {
     throw new DinogradError("data", `${fileName}: expected a COCO object with images, annotations and categories`);
   }
-  const images = root.images.map((image, i) => ({ id: integer(image, "id", `${fileName}: image ${i}`) }));
+  const images = root.images.map((image, i) => {
+    const id = integer(image, "id", `${fileName}: image ${i}`);
+    return isRecord(image) && typeof image.file_name === "string" ? { id, file_name: image.file_name } : { id };
+  });
   const categories = root.categories.map((category, i) => {
     const place = `${fileName}: category ${i}`;
     const id = integer(category, "id", place);
@@ -40,7 +43,11 @@ export function parseCocoAnnotations(text: string, fileName: string): CocoAnnota
 
 /** Parse a results file: a list of `{image_id, category_id, bbox, score}`. @throws DinogradError("data"). */
 export function parseCocoDetections(text: string, fileName: string): CocoDetection[] {
-  const root = parseJson(text, fileName);
+  return detectionsIn(parseJson(text, fileName), fileName);
+}
+
+/** The same of what JSON made of the text. */
+export function detectionsIn(root: unknown, fileName: string): CocoDetection[] {
   if (!Array.isArray(root)) {
     throw new DinogradError("data", `${fileName}: expected a list of detections but found ${describe(root)}`);
   }
@@ -55,7 +62,8 @@ export function parseCocoDetections(text: string, fileName: string): CocoDetecti
   });
 }
 
-function parseJson(text: string, fileName: string): unknown {
+/** What JSON makes of a file. @throws DinogradError("data") where it is none */
+export function parseJson(text: string, fileName: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
@@ -68,11 +76,13 @@ function parseJson(text: string, fileName: string): unknown {
   }
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
+/** Whether a value has fields by name. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function number(entry: unknown, field: string, place: string): number {
+/** A field that is a finite number. @throws DinogradError("data") */
+export function number(entry: unknown, field: string, place: string): number {
   const value = isRecord(entry) ? entry[field] : undefined;
   if (typeof value !== "number" || !Number.isFinite(value)) {
     throw new DinogradError("data", `${place}: expected ${field} to be a number but found ${describe(value)}`);
@@ -80,7 +90,8 @@ function number(entry: unknown, field: string, place: string): number {
   return value;
 }
 
-function integer(entry: unknown, field: string, place: string): number {
+/** A field that is an integer. @throws DinogradError("data") */
+export function integer(entry: unknown, field: string, place: string): number {
   const value = number(entry, field, place);
   if (!Number.isSafeInteger(value)) {
     throw new DinogradError("data", `${place}: expected ${field} to be an integer but found ${value}`);

@@ -25,7 +25,12 @@ export interface CocoAnnotation {
 /** What evaluation reads of a COCO annotation file. */
 export interface CocoAnnotations {
   /** Every image that detections may be of. */
-  readonly images: readonly { readonly id: number }[];
+  readonly images: readonly {
+    /** What annotations and detections refer to. */
+    readonly id: number;
+    /** By which detections without ids of images are matched. */
+    readonly file_name?: string;
+  }[];
   /** The objects to find, crowds included. */
   readonly annotations: readonly CocoAnnotation[];
   /** The kinds of objects; `name` is what results are called by. */

@@ -10,16 +10,26 @@ import { withCleanup } from "../../engine/cleanup.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { scope } from "../../engine/scope.ts";
 import { tensor } from "../../engine/tensor.ts";
-import { DETECT_DEFAULTS, type DetectOptions, type DinoConfig, type Given, type RunUi } from "../config/mod.ts";
+import {
+  DETECT_DEFAULTS,
+  type DetectOptions,
+  type DinoConfig,
+  type Given,
+  type ResultFormat,
+  type RunUi,
+} from "../config/mod.ts";
 import { withDefaults } from "../config/run_options.ts";
 import { completeUi } from "../config/run_ui.ts";
 import { counted } from "../counted.ts";
 import { isSamePath, makeFolder, readBytes, writeBytes } from "../data/data_files.ts";
-import { type Image, prepareForInference, readImage, type TransformSpec } from "../data/mod.ts";
+import { type Image, prepareForInference, readImage, readStandardImage, type TransformSpec } from "../data/mod.ts";
 import { refuseOverwriting } from "../data/same_file.ts";
 import { ANNOTATED_EXTENSION, annotateImage, LEAST_LONG_SIDE } from "../draw/annotate.ts";
-import { expandImagePaths } from "./image_paths.ts";
+import { idsOfImages } from "./image_ids.ts";
+import { expandImagePaths, IMAGE_KINDS, STANDARD_INPUT } from "./image_paths.ts";
 import { checkCheckpoint, type LoadedModel, loadModel } from "./load_model.ts";
+import { type ResultContext, resultFiles, resultPaths } from "./result_files.ts";
+import { UniqueNames } from "./unique_names.ts";
 import { type Detections, type Dino, postprocess } from "../model/mod.ts";
 import { openDevice } from "../../engine/device/open.ts";
 import { transformsOf } from "../data/configured_transforms.ts";
@@ -28,6 +38,8 @@ import { type ClassName, nonfiniteWeights, parseClassList } from "../weights/mod
 /** One found object. */
 export interface Detection {
   /** The category id. */
+  readonly category_id: number;
+  /** The same, by the name that it had before. */
   readonly label: number;
   /** The class's name, or its id in digits where the checkpoint names no classes. */
   readonly name: string;
@@ -39,7 +51,10 @@ export interface Detection {
 
 /** What was found in one image file, best first. */
 export interface ImageDetections {
+  /** The path of its file; `-` is standard input. */
   readonly image: string;
+  /** Its id in the annotation file that lists the images, where one was given. */
+  readonly image_id?: number;
   readonly width: number;
   readonly height: number;
   readonly detections: readonly Detection[];
@@ -80,7 +95,8 @@ export function describeDetections(
   const names = new Map(classes.map(({ id, name }) => [id, name]));
   return Array.from(scores, (score, i): Detection => {
     const [x1, y1, x2, y2] = boxes.subarray(4 * i, 4 * i + 4);
-    return { label: labels[i], name: names.get(labels[i]) ?? String(labels[i]), score, box: [x1, y1, x2, y2] };
+    const id = labels[i];
+    return { category_id: id, label: id, name: names.get(id) ?? String(id), score, box: [x1, y1, x2, y2] };
   }).filter(({ score }) => score >= threshold);
 }
 
@@ -98,8 +114,14 @@ export async function detect(
 ): Promise<{ readonly unreadable: number; readonly nonfinite: number }> {
   const ui = completeUi(partialUi);
   const options = withDefaults(DETECT_DEFAULTS, given);
-  const { paths, skipped } = await expandImagePaths(options.images);
+  const { paths, skipped } = await expandImagePaths(options.images, options);
   if (paths.length === 0) throw new DinogradError("data", "detect: expected images but found none");
+  if (options.format !== null && options.out === null) {
+    throw new DinogradError(
+      "usage",
+      `--format ${options.format}: expected a folder for the results (--out) but found none`,
+    );
+  }
   const classNames = options.classNames === null ? null : await readClassNames(options.classNames);
   await checkCheckpoint(options.checkpoint, options);
   const found = paths.filter(({ problem }) => problem === undefined).map(({ path }) => path);
@@ -107,6 +129,7 @@ export async function detect(
   tellSkipped(skipped, ui);
   const missing = paths.length - found.length;
   if (options.out !== null) await refuseLosses(options.out, { ...options, images: found });
+  const imageIds = await idsOfImages(found, options);
   await using _folder = options.out === null ? null : await makeFolder(options.out);
   if (found.length === 0) {
     if (options.json) ui.json([]);
@@ -114,8 +137,8 @@ export async function detect(
   }
   const device = await openDevice(options);
   return await withCleanup(async () => {
-    const { results, nonfinite } = await detectOn(device, { options, ui, paths: found, classNames });
-    await tell(results, { options, ui });
+    const { results, nonfinite, context } = await detectOn(device, { options, ui, paths: found, classNames, imageIds });
+    await tell(results, { options, ui, context });
     return { unreadable: missing + results.filter((result) => result === null).length - nonfinite, nonfinite };
   }, () => device.destroy());
 }
@@ -127,15 +150,19 @@ function tellSkipped(skipped: readonly string[], ui: RunUi): void {
   if (skipped.length === 0) return;
   const more = skipped.length > MOST_SKIPPED ? ` and ${skipped.length - MOST_SKIPPED} more` : "";
   const what = counted(skipped.length, "file that is", "files that are");
-  ui.warn(`skipped ${what} no JPEG or PNG: ${skipped.slice(0, MOST_SKIPPED).join(", ")}${more}`);
+  ui.warn(`skipped ${what} no ${IMAGE_KINDS}: ${skipped.slice(0, MOST_SKIPPED).join(", ")}${more}`);
 }
 
 /** Finds out before any work that no image, and nothing else that is read, would be replaced by results. */
 async function refuseLosses(
   out: string,
-  { images, checkpoint, classNames }: Pick<DetectOptions, "images" | "checkpoint" | "classNames">,
+  { images, checkpoint, classNames, imagesOf, format }: Pick<
+    DetectOptions,
+    "images" | "checkpoint" | "classNames" | "imagesOf" | "format"
+  >,
 ): Promise<void> {
-  const folders = new Set(images.map((path) => path.includes("/") ? path.slice(0, path.lastIndexOf("/")) || "/" : "."));
+  const files = images.filter((path) => path !== STANDARD_INPUT);
+  const folders = new Set(files.map((path) => path.includes("/") ? path.slice(0, path.lastIndexOf("/")) || "/" : "."));
   for (const folder of folders) {
     if (!await isSamePath(folder, out)) continue;
     throw new DinogradError("usage", `--out: expected a folder other than that of the images but found ${out}`);
@@ -143,21 +170,28 @@ async function refuseLosses(
   const names = new UniqueNames();
   const drawings = images.map((path) => names.of(path, ANNOTATED_EXTENSION));
   await refuseOverwriting("--out", {
-    outputs: [...drawings, "detections.json"].map((name) => `${out}/${name}`),
-    inputs: [...images, checkpoint, classNames],
+    outputs: [...drawings, "detections.json", ...format === null ? [] : resultPaths(format, images)].map((name) =>
+      `${out}/${name}`
+    ),
+    inputs: [...files, checkpoint, classNames, imagesOf],
   });
 }
 
 /** What was found in each image, or null where it could not be used; shorter than `paths` where asked to stop. */
 async function detectOn(
   device: Device,
-  { options, ui, paths, classNames }: {
+  { options, ui, paths, classNames, imageIds }: {
     readonly options: DetectOptions;
     readonly ui: RunUi;
     readonly paths: readonly string[];
     readonly classNames: readonly ClassName[] | null;
+    readonly imageIds: ReadonlyMap<string, number> | null;
   },
-): Promise<{ readonly results: readonly (ImageDetections | null)[]; readonly nonfinite: number }> {
+): Promise<{
+  readonly results: readonly (ImageDetections | null)[];
+  readonly nonfinite: number;
+  readonly context: ResultContext;
+}> {
   const { checkpoint, out, threshold, exifOrientation, maxImagePixels: maxPixels } = options;
   const loaded = await loadModel(checkpoint, { ...options, device, ui });
   const { model, config, classes } = loaded;
@@ -172,7 +206,8 @@ async function detectOn(
   for (const path of paths) {
     if (ui.stop.aborted) break;
     const used = await orTell(path, ui, async () => {
-      const image = await readImage(path, { exifOrientation: transforms.exifOrientation, maxPixels });
+      const reading = { exifOrientation: transforms.exifOrientation, maxPixels };
+      const image = path === STANDARD_INPUT ? await readStandardImage(reading) : await readImage(path, reading);
       try {
         return { image, found: await detectImage(model, image, { config, transforms }) };
       } catch (error) {
@@ -183,7 +218,7 @@ async function detectOn(
       }
     });
     const detections = used && describeDetections(used.found, naming);
-    results.push(used && detections && { image: path, ...sizeOf(used.image), detections });
+    results.push(used && detections && { image: path, ...idOf(path, imageIds), ...sizeOf(used.image), detections });
     if (used && detections && out !== null) {
       const annotated = await annotateImage(used.image, detections);
       if (annotated.scale > 1) enlarged++;
@@ -201,7 +236,12 @@ async function detectOn(
         "that names can be read; boxes are in pixels of the originals",
     );
   }
-  return { results, nonfinite };
+  return { results, nonfinite, context: { classes: naming.classes, rows: config.num_classes } };
+}
+
+function idOf(path: string, ids: ReadonlyMap<string, number> | null): { readonly image_id?: number } {
+  const id = ids?.get(path);
+  return id === undefined ? {} : { image_id: id };
 }
 
 const sizeOf = ({ width, height }: Image) => ({ width, height });
@@ -229,15 +269,40 @@ async function requireFiniteWeights(
 
 async function tell(
   results: readonly (ImageDetections | null)[],
-  { options: { out, json }, ui }: { readonly options: DetectOptions; readonly ui: RunUi },
+  { options: { out, json, format }, ui, context }: {
+    readonly options: DetectOptions;
+    readonly ui: RunUi;
+    readonly context: ResultContext;
+  },
 ): Promise<void> {
   const images = results.filter((result) => result !== null);
   if (out !== null) {
     await writeBytes(`${out}/detections.json`, new TextEncoder().encode(JSON.stringify(images, null, 1) + "\n"));
     ui.say(`${counted(images.length, "image")} and detections.json are in ${out}`);
+    if (format !== null) await writeResults(out, { images, format, ui, context });
   }
   if (json) ui.json(images);
   else if (out === null && images.length > 0) showDetections(images, ui);
+}
+
+/** Writes the results in the format of another tool, and says how its ids were found where that is not plain. */
+async function writeResults(
+  out: string,
+  { images, format, ui, context }: {
+    readonly images: readonly ImageDetections[];
+    readonly format: ResultFormat;
+    readonly ui: RunUi;
+    readonly context: ResultContext;
+  },
+): Promise<void> {
+  const files = resultFiles(format, images, context);
+  for (const [path, text] of files) await writeBytes(`${out}/${path}`, new TextEncoder().encode(text));
+  const [only] = files.map(([path]) => path.replace(/^([^/]+)\/.*$/, "$1/"));
+  const folder = format === "yolo" ? "labels/" : only;
+  const numbered = files.some(([path]) => path === "images.json")
+    ? "; images are numbered from 1, images.json says which, --images_of FILE takes the ids of an annotation file"
+    : "";
+  if (files.length > 0) ui.say(`the same as ${format.toUpperCase()} is in ${out}/${folder}${numbered}`);
 }
 
 async function readClassNames(path: string): Promise<ClassName[]> {
@@ -269,21 +334,4 @@ function showDetections(results: readonly ImageDetections[], ui: RunUi): void {
   );
   if (rows.length > 0) ui.table(["image", "class", "score", "left top right bottom"], rows);
   else ui.say(`nothing found in ${counted(results.length, "image")}`);
-}
-
-/** File names for results: images of the same name in several folders do not overwrite each other. */
-export class UniqueNames {
-  readonly #taken = new Set<string>();
-
-  /** `a/b.jpg` → `b.jpg`, then `b_2.jpg`; the extension is that of the result. */
-  of(path: string, extension: string): string {
-    const stem = path.slice(path.lastIndexOf("/") + 1).replace(/\.[^.]*$/, "");
-    for (let n = 1;; n++) {
-      const name = `${stem}${n === 1 ? "" : `_${n}`}.${extension}`;
-      const key = name.toLowerCase(); // some file systems do not tell case
-      if (this.#taken.has(key)) continue;
-      this.#taken.add(key);
-      return name;
-    }
-  }
 }

@@ -1,7 +1,7 @@
 /** Which image files a list of files, folders and patterns means, in an order that is the same everywhere. */
 
 import { globToRegExp, isGlob, joinGlobs } from "@std/path";
-import { kindOf, listFolder } from "../data/data_files.ts";
+import { isLink, kindOf, listFolder } from "../data/data_files.ts";
 
 /** A path to try, or an argument that led to none. */
 export type ImagePath =
@@ -14,40 +14,64 @@ export interface ImagePaths {
   readonly skipped: readonly string[];
 }
 
+/** What can be read, for messages. */
+export const IMAGE_KINDS = "JPEG or PNG";
 const IMAGE_NAME = /\.(jpe?g|jpe|jfif|png)$/i;
 /** Images of other kinds; of these alone people wonder where they are, not of notes and annotations. */
 const OTHER_IMAGE = /\.(webp|bmp|dib|tiff?|gif|avif|heic|heif|jp2|j2k|jxl|ppm|pgm|pbm|tga|svg|psd|dng|cr2|nef|arw)$/i;
 
+/** The argument that means one image from standard input. */
+export const STANDARD_INPUT = "-";
+
 /**
- * Expands arguments in their order: a folder to the images in it, a pattern (`*`, `?`, `[a-z]`, `{a,b}`, `**`) to the files
+ * Expands arguments in their order: a folder to the images in it, with `recursive` also to those of the folders in it
+ * (links to folders are not followed: they may lead back), a pattern (`*`, `?`, `[a-z]`, `{a,b}`, `**`) to the files
  * that match, each sorted by code unit. A file is named once even if several arguments mean it.
  */
-export async function expandImagePaths(args: readonly string[]): Promise<ImagePaths> {
+export async function expandImagePaths(
+  args: readonly string[],
+  { recursive = false }: { readonly recursive?: boolean } = {},
+): Promise<ImagePaths> {
   const found = new Map<string, ImagePath>();
   const skipped = new Set<string>();
   for (const arg of args) {
-    for (const entry of await expand(arg, skipped)) if (!found.has(entry.path)) found.set(entry.path, entry);
+    for (const entry of await expand(arg, { skipped, recursive })) {
+      if (!found.has(entry.path)) found.set(entry.path, entry);
+    }
   }
   return { paths: [...found.values()], skipped: [...skipped].filter((path) => !found.has(path)) };
 }
 
-async function expand(arg: string, skipped: Set<string>): Promise<ImagePath[]> {
+async function expand(
+  arg: string,
+  { skipped, recursive }: { readonly skipped: Set<string>; readonly recursive: boolean },
+): Promise<ImagePath[]> {
+  if (arg === STANDARD_INPUT) return [{ path: arg }];
   const kind = await kindOf(arg);
   if (kind === "file") return [{ path: arg }]; // also where its name looks like a pattern
   if (kind === "folder") {
-    const folder = arg.replace(/(?<=.)\/+$/, "");
-    const all = await listFolder(folder);
-    for (const name of all) if (OTHER_IMAGE.test(name)) skipped.add(`${folder}/${name}`);
-    const names = all.filter((name) => IMAGE_NAME.test(name));
-    return names.length > 0
-      ? names.map((name) => ({ path: `${folder}/${name}` }))
-      : [{ path: arg, problem: `${arg}: expected a folder with JPEG or PNG files but found none` }];
+    const paths: string[] = [];
+    for await (const path of filesIn(arg.replace(/(?<=.)\/+$/, ""), { recursive })) {
+      if (IMAGE_NAME.test(path)) paths.push(path);
+      else if (OTHER_IMAGE.test(path)) skipped.add(path);
+    }
+    return paths.length > 0
+      ? paths.sort().map((path) => ({ path }))
+      : [{ path: arg, problem: `${arg}: expected a folder with ${IMAGE_KINDS} files but found none` }];
   }
   if (!isGlob(arg)) return [{ path: arg, problem: `cannot read ${arg}: no such file or folder` }];
   const paths = await matching(arg);
   return paths.length > 0
     ? paths.map((path) => ({ path }))
     : [{ path: arg, problem: `${arg}: expected files that match but found none` }];
+}
+
+async function* filesIn(folder: string, { recursive }: { readonly recursive: boolean }): AsyncGenerator<string> {
+  for (const name of await listFolder(folder)) {
+    const path = `${folder}/${name}`;
+    if (!recursive || await kindOf(path) !== "folder") yield path;
+    else if (!await isLink(path)) yield* filesIn(path, { recursive });
+  }
 }
 
 /** Files that match a pattern, below the folders that come before its first wildcard. */

@@ -5,7 +5,7 @@
  * refused. The Exif orientation is ignored unless asked for, as in the official code.
  */
 import { DinogradError } from "../../../engine/errors.ts";
-import { readBytes } from "../data_files.ts";
+import { readBytes, readStandardInput } from "../data_files.ts";
 import { applyOrientation, exifOrientationOf } from "./exif.ts";
 import type { Image } from "./image.ts";
 import { decodeJpeg } from "./jpeg.ts";
@@ -83,7 +83,15 @@ const MOST_OTHER_BYTES = 2 ** 26;
  * larger than an image of the allowed pixels can be.
  */
 export async function readImage(path: string, options: Omit<DecodeOptions, "name"> = {}): Promise<Image> {
-  const { maxPixels = DEFAULT_MAX_IMAGE_PIXELS } = options;
-  const maxBytes = MOST_BYTES_PER_PIXEL * maxPixels + MOST_OTHER_BYTES;
-  return await decodeImage(await readBytes(path, { maxBytes }), { name: path, ...options });
+  return await decodeImage(await readBytes(path, { maxBytes: mostBytes(options) }), { name: path, ...options });
+}
+
+/** The same of standard input, read to its end. */
+export async function readStandardImage(options: Omit<DecodeOptions, "name"> = {}): Promise<Image> {
+  const bytes = await readStandardInput({ maxBytes: mostBytes(options) });
+  return await decodeImage(bytes, { name: "standard input", ...options });
+}
+
+function mostBytes({ maxPixels = DEFAULT_MAX_IMAGE_PIXELS }: Omit<DecodeOptions, "name">): number {
+  return MOST_BYTES_PER_PIXEL * maxPixels + MOST_OTHER_BYTES;
 }
