@@ -20,8 +20,12 @@ const STRAIGHT_DEPTHS = [64, 32];
 /** A chunk of the output, 48 KiB, takes all parts of the depth while it is in the second-level cache. */
 const CHUNK_COLUMNS = 256;
 const CHUNK_PANELS = 8;
-/** Bytes of a thread's scratch where tiles at an edge wait to be copied out. */
-export const TILE_BYTES = 256;
+/** Bytes of a thread's scratch where a tile at an edge waits to be copied out. */
+const EDGE_BYTES = 256;
+/** Bytes between the rows of a chunk that is summed up apart. */
+const CHUNK_PITCH = CHUNK_COLUMNS * 4;
+/** Bytes of a thread's scratch for both: the tile at an edge, then the chunk. */
+export const TILE_BYTES = EDGE_BYTES + CHUNK_PANELS * tileRows(true) * CHUNK_PITCH;
 
 export function tileRows(fused: boolean): number {
   return fused ? 6 : 5;
@@ -62,9 +66,10 @@ export function multiplyFunction(fused: boolean, epilogue?: EpilogueDefinition):
   const loop = tileFunction(fused);
   const straight = STRAIGHT_DEPTHS.map((depth) => straightTile(fused, depth));
   const flush = flushFunction();
+  const addChunk = addChunkFunction();
   const finishing = epilogue && epilogueFunction(epilogue, fused);
   const [wholeColumns, firstColumn, endColumn, endWhole, firstRow, endRow, i, j] = f.locals("i32", 8);
-  const [aChunk, s, part, straightPart, add, a, b, bPart, c, tall, offset] = f.locals("i32", 11);
+  const [aChunk, s, part, straightPart, more, a, b, bPart, c, tall, offset, to, toPitch] = f.locals("i32", 13);
 
   const eachPanelOfA = (body: () => void) =>
     f.forRange(i, { start: () => f.get(firstRow), end: () => f.get(endRow), step: height }, () => {
@@ -76,15 +81,27 @@ export function multiplyFunction(fused: boolean, epilogue?: EpilogueDefinition):
   /** For each whole tile of a panel: the body, with `bPart` and `c` in place. */
   const eachWholeTile = (body: () => void) => {
     f.get(b).set(bPart);
-    f.get(at.pitch).get(i).op("i32.mul").get(at.c).op("i32.add").get(firstColumn).i32(2).op("i32.shl").op("i32.add");
-    f.set(c);
+    f.get(toPitch).get(i).get(firstRow).op("i32.sub").op("i32.mul").get(to).op("i32.add").set(c);
     f.forRange(j, { start: () => f.get(firstColumn), end: () => f.get(endWhole), step: TILE_COLUMNS }, () => {
       body();
       f.increase(c, TILE_COLUMNS * 4).get(bPart).get(at.bPanel).op("i32.add").set(bPart);
     });
   };
+  /** Where the first element of the chunk lies in the output. */
+  const pushChunk = () => {
+    f.get(at.pitch).get(firstRow).op("i32.mul").get(at.c).op("i32.add");
+    f.get(firstColumn).i32(2).op("i32.shl").op("i32.add");
+  };
   const wholeTiles = () => {
-    f.i32(0).set(s).get(at.accumulate).set(add);
+    // Sums are taken up where the part before left them. What the output holds already is added when they are complete.
+    f.get(at.accumulate).if(
+      () => f.get(at.tile).i32(EDGE_BYTES).op("i32.add").set(to).i32(CHUNK_PITCH).set(toPitch),
+      () => {
+        pushChunk();
+        f.set(to).get(at.pitch).set(toPitch);
+      },
+    );
+    f.i32(0).set(s).i32(0).set(more);
     f.loop((nextPart) => {
       // As many long parts as there are, then a shorter one, then what is left.
       f.get(at.depth).get(s).op("i32.sub").set(part).i32(0).set(straightPart);
@@ -96,19 +113,24 @@ export function multiplyFunction(fused: boolean, epilogue?: EpilogueDefinition):
       f.get(at.b).get(s).i32(TILE_COLUMNS * 4).op("i32.mul").op("i32.add").set(b);
       eachPanelOfA(() => {
         const byLoop = () =>
-          eachWholeTile(() => f.get(a).get(bPart).get(c).get(part).get(tall).get(at.pitch).get(add).call(loop));
+          eachWholeTile(() => f.get(a).get(bPart).get(c).get(part).get(tall).get(toPitch).get(more).call(loop));
         const byDepth = (index: number): void => {
           if (index === straight.length) return byLoop();
           const { keep, multiply } = straight[index];
           f.get(straightPart).i32(STRAIGHT_DEPTHS[index]).op("i32.eq").if(() => {
             f.get(a).call(keep);
-            eachWholeTile(() => f.get(bPart).get(c).get(at.pitch).get(add).call(multiply));
+            eachWholeTile(() => f.get(bPart).get(c).get(toPitch).get(more).call(multiply));
           }, () => byDepth(index + 1));
         };
         f.get(tall).i32(height).op("i32.eq").if(() => byDepth(0), byLoop);
       });
-      f.i32(1).set(add);
+      f.i32(1).set(more);
       f.get(s).get(part).op("i32.add").tee(s).get(at.depth).op("i32.lt_s").branchIf(nextPart);
+    });
+    f.get(at.accumulate).if(() => {
+      pushChunk();
+      f.get(at.pitch).get(to).get(endRow).get(firstRow).op("i32.sub");
+      f.get(endWhole).get(firstColumn).op("i32.sub").i32(2).op("i32.shl").call(addChunk);
     });
   };
   /** Tiles whose columns are fewer or scattered go through memory of their own, over the whole depth at once. */
@@ -165,7 +187,7 @@ export function multiplyFunction(fused: boolean, epilogue?: EpilogueDefinition):
 }
 
 /**
- * `keep(a)` copies `depth` depths of a panel of A to the thread's own memory, and `multiply(b, c, pitch, accumulate)`
+ * `keep(a)` copies `depth` depths of a panel of A to the thread's own memory, and `multiply(b, c, pitch, more)`
  * multiplies them by a panel of B, straight on without a loop. Its addresses of A are constants, so nothing is computed
  * for them and, above all, nothing checked: an engine without guard pages compares each other address with the memory's
  * size before it loads, which costs as much as a multiplication. Copying pays because a block has many panels of B.
@@ -179,20 +201,17 @@ export function straightTile(
   for (let offset = 0; offset < height * depth * 4; offset += 16) {
     keep.f.i32(0).get(keep.at.a).memory("v128.load", offset).ownMemory("v128.store", offset);
   }
-  const { f, at } = namedFunction(`tile${depth}`, ["b", "c", "pitch", "accumulate"]);
+  const { f, at } = namedFunction(`tile${depth}`, ["b", "c", "pitch", "more"]);
   const registers = new TileRegisters(f, fused);
+  f.get(at.more).if(() => registers.load(at, height));
   for (let d = 0; d < depth; d++) {
     registers.multiply({
       rows: height,
-      first: d === 0,
       loadA: (row) => f.i32(0).ownMemory("v128.load32_splat", (d * height + row) * 4),
       loadB: (vector) => f.get(at.b).memory("v128.load", (d * VECTORS + vector) * 16),
     });
   }
-  f.get(at.accumulate).if(
-    () => registers.store(at, { rows: height, addOld: true }),
-    () => registers.store(at, { rows: height, addOld: false }),
-  );
+  registers.store(at, height);
   return { keep: keep.f, multiply: f };
 }
 
@@ -212,11 +231,10 @@ class TileRegisters {
     this.#a = f.local("v128");
   }
 
-  /** sums += column of A · row of B, for one depth; the `first` one sets them. */
+  /** sums += column of A · row of B, for one depth. */
   multiply(
     step: {
       readonly rows: number;
-      readonly first?: boolean;
       readonly loadA: (row: number) => void;
       readonly loadB: (vector: number) => void;
     },
@@ -232,39 +250,42 @@ class TileRegisters {
           f.set(this.#b[vector]);
         }
         f.get(this.#a).get(this.#b[vector]);
-        if (step.first) f.op("f32x4.mul").set(total);
-        else if (this.#fused) f.get(total).op("f32x4.relaxed_madd").set(total);
+        if (this.#fused) f.get(total).op("f32x4.relaxed_madd").set(total);
         else f.op("f32x4.mul").get(total).op("f32x4.add").set(total);
       });
     });
   }
 
-  /** Writes the sums to rows that lie `pitch` apart, added to what is there or instead of it; `c` ends at the last row. */
-  store(
-    at: { readonly c: Local; readonly pitch: Local },
-    { rows, addOld }: { readonly rows: number; readonly addOld: boolean },
-  ): void {
+  /** Takes up the sums of a part before, from rows that lie `pitch` apart. They are zeros otherwise. */
+  load(at: { readonly c: Local; readonly pitch: Local }, rows: number): void {
+    const row = this.#f.local("i32");
+    this.#f.get(at.c).set(row);
+    this.#sums.slice(0, rows).forEach((sum, r) => {
+      if (r > 0) this.#f.get(row).get(at.pitch).op("i32.add").set(row);
+      sum.forEach((total, vector) => this.#f.get(row).memory("v128.load", vector * 16).set(total));
+    });
+  }
+
+  /** Writes the sums to rows that lie `pitch` apart; `c` ends at the last one. */
+  store(at: { readonly c: Local; readonly pitch: Local }, rows: number): void {
     const f = this.#f;
     this.#sums.slice(0, rows).forEach((sum, row) => {
       if (row > 0) f.get(at.c).get(at.pitch).op("i32.add").set(at.c);
-      sum.forEach((total, vector) => {
-        f.get(at.c).get(total);
-        if (addOld) f.get(at.c).memory("v128.load", vector * 16).op("f32x4.add");
-        f.memory("v128.store", vector * 16);
-      });
+      sum.forEach((total, vector) => f.get(at.c).get(total).memory("v128.store", vector * 16));
     });
   }
 }
 
 /**
- * `tile(a, b, c, depth, tall, pitch, accumulate)`: one register tile of the output. A function of its own, so that nothing
+ * `tile(a, b, c, depth, tall, pitch, more)`: one register tile of the output. A function of its own, so that nothing
  * but the inner loop competes for registers. Where a panel of A holds few rows (`tall`), what fills it up is not multiplied.
  */
 function tileFunction(fused: boolean): WasmFunction {
-  const { f, at } = namedFunction("tile", ["a", "b", "c", "depth", "tall", "pitch", "accumulate"]);
+  const { f, at } = namedFunction("tile", ["a", "b", "c", "depth", "tall", "pitch", "more"]);
   const height = tileRows(fused);
   const registers = new TileRegisters(f, fused);
   const rows = (rows: number) => {
+    f.get(at.more).if(() => registers.load(at, rows));
     for (const unroll of [UNROLL, 1]) {
       countDown(f, at.depth, unroll, () => {
         for (let depth = 0; depth < unroll; depth++) {
@@ -277,16 +298,29 @@ function tileFunction(fused: boolean): WasmFunction {
         f.increase(at.a, unroll * height * 4).increase(at.b, unroll * TILE_COLUMNS * 4);
       });
     }
-    f.get(at.accumulate).if(
-      () => registers.store(at, { rows, addOld: true }),
-      () => registers.store(at, { rows, addOld: false }),
-    );
+    registers.store(at, rows);
   };
   const byRows = (most: number): void => {
     if (most === 1) return rows(1);
     f.get(at.tall).i32(most).op("i32.ge_s").if(() => rows(most), () => byRows(most - 1));
   };
   byRows(height);
+  return f;
+}
+
+/** `add(c, pitch, chunk, rows, bytes)` adds `rows` of `bytes` (whole vectors) from a chunk apart to the output. */
+function addChunkFunction(): WasmFunction {
+  const { f, at } = namedFunction("add", ["c", "pitch", "chunk", "rows", "bytes"]);
+  const column = f.local("i32");
+  countDown(f, at.rows, 1, () => {
+    f.forRange(column, { start: () => f.i32(0), end: () => f.get(at.bytes), step: 16 }, () => {
+      f.get(at.c).get(column).op("i32.add");
+      f.get(at.c).get(column).op("i32.add").memory("v128.load");
+      f.get(at.chunk).get(column).op("i32.add").memory("v128.load");
+      f.op("f32x4.add").memory("v128.store");
+    });
+    f.get(at.c).get(at.pitch).op("i32.add").set(at.c).increase(at.chunk, CHUNK_PITCH);
+  });
   return f;
 }
 
