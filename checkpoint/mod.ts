@@ -28,8 +28,9 @@ export { type ElementReader, elementReader, elementWriter, isFloatDType, toNumbe
 export { countNonfinite, describeNonfinite, findNonfinite, type NonfiniteTensor } from "./nonfinite.ts";
 export { elementsOf, stateDictFrom, storeTensors } from "./engine_tensors.ts";
 export { asStateMap, isStateMap, stateField, type StateMap, type StateValue } from "./state_tree.ts";
-export { type FileHandle, type FileLayer, type OpenMode } from "./files/layer.ts";
-export { nodeFiles, type Processes } from "./files/node_files.ts";
+export type { FileHandle, FileLayer, OpenMode } from "../platform/file_layer.ts";
+export { nodeFiles } from "../platform/node_files.ts";
+export type { Processes } from "../platform/processes.ts";
 export { Bundle, type BundleHeader, openBundle, readBundle, type VerifyReport } from "./bundle/reader.ts";
 export type { BundleContent, BundleSource, ChunkRecord } from "./bundle/format.ts";
 export type { BundleTensor } from "./bundle/contents.ts";

@@ -11,7 +11,7 @@ import {
   writeBundle,
 } from "../checkpoint/mod.ts";
 import { counted } from "../detector/counted.ts";
-import { refuseOverwriting } from "../detector/data/same_file.ts";
+import { refuseOverwriting } from "../platform/same_file.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { refuseOtherFormats } from "./shared/any_checkpoint.ts";
 import { refuseTrainingState, weightsState } from "./shared/checkpoint_view.ts";

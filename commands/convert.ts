@@ -13,7 +13,7 @@ import {
 } from "../checkpoint/mod.ts";
 import { type ConfigObject, isConfigKey, resolveConfig } from "../detector/config/mod.ts";
 import { counted } from "../detector/counted.ts";
-import { refuseOverwriting } from "../detector/data/same_file.ts";
+import { refuseOverwriting } from "../platform/same_file.ts";
 import { CLASSES_METADATA, CONFIG_METADATA } from "../detector/weights/safetensors_metadata.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { type AnyCheckpoint, openAnyCheckpoint } from "./shared/any_checkpoint.ts";

@@ -12,7 +12,7 @@ import { digestOfBundle, openBundle } from "../checkpoint/mod.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { addComputeFlags, type ComputeFlags, type Verb } from "./shared/command.ts";
 import { DemoProcess } from "./demo/process.ts";
-import { exists, isFolder, writeText } from "./shared/files.ts";
+import { exists, isFolder, writeText } from "../platform/whole_files.ts";
 import { lossPlot, readLosses } from "./shared/run_curves.ts";
 import { formatSeconds } from "./shared/table.ts";
 import type { Terminal } from "./shared/terminal.ts";

@@ -1,7 +1,7 @@
 /** `eval`: COCO average precision, of a results file against annotations or of a checkpoint on a data set. */
 import type { Command } from "commander";
 import { evaluateDetections, parseCocoAnnotations, parseDetections } from "../detector/eval/mod.ts";
-import { makeFolder } from "../detector/data/data_files.ts";
+import { makeFolder } from "../platform/whole_files.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { EVAL_DEFAULTS, type EvalOptions } from "../detector/config/mod.ts";
 import { withDefaults } from "../detector/config/run_options.ts";
@@ -16,7 +16,7 @@ import {
 import { chooseConfig } from "./shared/config_choice.ts";
 import { evaluateAndShow, showResult } from "./shared/evaluate.ts";
 import { EXIT_CODES } from "./shared/exit_codes.ts";
-import { readText } from "./shared/files.ts";
+import { readText } from "../platform/whole_files.ts";
 import type { Terminal } from "./shared/terminal.ts";
 
 interface EvalFlags extends ConfigFlags, ComputeFlags {

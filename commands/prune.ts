@@ -4,7 +4,7 @@ import { listBundles, lockFolder, planPrune, pruneFolder, type PruneRules } from
 import { AUTO_RULES, latestAp } from "../detector/train/records/kept_bundles.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { integerFlag, type Verb } from "./shared/command.ts";
-import { isFolder } from "./shared/files.ts";
+import { isFolder } from "../platform/whole_files.ts";
 
 interface PruneFlags {
   readonly last?: number;

@@ -20,7 +20,7 @@ import { stumbleOf } from "../detector/train/records/stumble.ts";
 import { DinogradError } from "../engine/errors.ts";
 import type { Verb } from "./shared/command.ts";
 import { EXIT_CODES } from "./shared/exit_codes.ts";
-import { isFolder } from "./shared/files.ts";
+import { isFolder } from "../platform/whole_files.ts";
 
 interface RepairFlags {
   readonly dry_run?: true;

@@ -10,7 +10,7 @@ import { withCleanup } from "../engine/cleanup.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { refuseOtherFormats } from "./shared/any_checkpoint.ts";
 import { addComputeFlags, type ComputeFlags, computeOptions, type Verb } from "./shared/command.ts";
-import { isFolder } from "./shared/files.ts";
+import { isFolder } from "../platform/whole_files.ts";
 import { EXIT_CODES } from "./shared/exit_codes.ts";
 import { formatBytes } from "./shared/table.ts";
 import type { Terminal } from "./shared/terminal.ts";

@@ -2,6 +2,7 @@
  * Checksums and inflate of the modules that Node brings, and Deno and Bun with it: compiled, and many times as fast as
  * JavaScript. Asked for at run time, so that what uses them loads in a browser too, where there are none.
  */
+import { builtinModule } from "./builtin_modules.ts";
 
 /** The part of `node:zlib` that is used. */
 export interface NodeZlib {
@@ -37,8 +38,17 @@ export function nodeCrypto(): NodeCrypto | null {
   return builtinModule("node:crypto") as NodeCrypto | null;
 }
 
-function builtinModule(name: string): unknown {
-  // The types of a page know no `process`.
-  const { process } = globalThis as { process?: { getBuiltinModule?(name: string): unknown } };
-  return process?.getBuiltinModule?.(name) ?? null;
+/**
+ * Bytes as a `Buffer` of Node, which some packages ask for; the memory is shared.
+ * @throws Error where there is none
+ */
+export function nodeBuffer(bytes: Uint8Array | Uint8ClampedArray): Uint8Array {
+  // What Node documents of it; a bundler for browsers may bring it as a global.
+  const { Buffer } = (builtinModule("node:buffer") ?? globalThis) as { Buffer?: NodeBufferClass };
+  if (Buffer === undefined) throw new Error("expected a platform with Node's Buffer but found none");
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+interface NodeBufferClass {
+  from(memory: ArrayBufferLike, offset: number, length: number): Uint8Array;
 }

@@ -3,6 +3,7 @@
  * busy together. A large raw chunk is read straight to where it belongs; others pass, as many as follow one another in
  * the file, through two reused buffers, decoded in workers where there is enough of them to pay.
  */
+import { processorCount } from "../../platform/threads.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { CHUNK_BYTES, type ChunkRecord, equalBytes } from "./format.ts";
 import { CODEC_RAW } from "../codec/planes.ts";
@@ -46,7 +47,7 @@ export async function loadChunks(handle: FileHandle, loads: readonly ChunkLoad[]
   const lanes = Math.max(1, Math.min(LANES, Math.floor(MOST_BUFFER_BYTES / (2 * bufferBytes))));
   const planeBytes = buffered.filter(hasPlanes).reduce((sum, { rawBytes }) => sum + rawBytes, 0);
   // This thread has its hands full with putting chunks into memory that was never touched before.
-  const pool = CodecPool.for(planeBytes, navigator.hardwareConcurrency - 1);
+  const pool = CodecPool.for(planeBytes, processorCount() - 1);
   let next = 0;
   const failures: { readonly index: number; readonly error: unknown }[] = [];
   const work = async () => {

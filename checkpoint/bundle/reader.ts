@@ -6,7 +6,7 @@ import { DinogradError } from "../../engine/errors.ts";
 import { align } from "../codec/block.ts";
 import { crc32, sha256 } from "../codec/checksums.ts";
 import { type FileHandle, type FileLayer, openForReading, readFully } from "../files/layer.ts";
-import { nodeFiles } from "../files/node_files.ts";
+import { nodeFiles } from "../../platform/node_files.ts";
 import { hex32, quote } from "../quote.ts";
 import type { StateValue } from "../state_tree.ts";
 import { boolProblem, bytesPerElement, checkBools, type StoredTensor } from "../stored_tensor.ts";

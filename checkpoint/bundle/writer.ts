@@ -22,7 +22,7 @@ import type { FileLayer } from "../files/layer.ts";
 import { crc32, sha256 } from "../codec/checksums.ts";
 import { quote } from "../quote.ts";
 import { loadTensor, type TensorSource } from "../stored_tensor.ts";
-import { nodeFiles } from "../files/node_files.ts";
+import { nodeFiles } from "../../platform/node_files.ts";
 import { replaceFile, type WriteAt } from "../files/replace.ts";
 
 /** What was written. */

@@ -2,6 +2,7 @@
  * Encodes and decodes blocks off the main thread, so that a training step is held up by the copy of its tensors alone.
  * With no workers (small bundles, where starting one costs more than the work) blocks are done on the spot.
  */
+import { processorCount } from "../../platform/threads.ts";
 import { type CodecBlock, type CodecResult, runBlock } from "./block.ts";
 
 /** Below this many bytes of work no workers are started. */
@@ -27,7 +28,7 @@ export class CodecPool {
   }
 
   /** A pool as large as work of `bytes` deserves, on `cores` that have nothing else to do; by default all. */
-  static for(bytes: number, cores: number = navigator.hardwareConcurrency): CodecPool {
+  static for(bytes: number, cores: number = processorCount()): CodecPool {
     return new CodecPool(bytes < WORTH_A_WORKER ? 0 : Math.min(MOST_WORKERS, Math.max(1, cores)));
   }
 

@@ -10,7 +10,8 @@ import { syncFolderIfPossible } from "./replace.ts";
 import { errorCode, errorText, type FileLayer, fileNameOf, folderOf } from "./layer.ts";
 import { compareCodeUnits, stateField, type StateValue } from "../state_tree.ts";
 import { describeNonfinite, type NonfiniteTensor } from "../nonfinite.ts";
-import { nodeFiles } from "./node_files.ts";
+import { fileError } from "../../platform/reasons.ts";
+import { nodeFiles } from "../../platform/node_files.ts";
 
 /** Name of the file that a resume starts from. */
 export const RESUME_NAME = "checkpoint.dino";
@@ -165,8 +166,7 @@ export async function setAside(
   try {
     await files.rename(path, aside);
   } catch (cause) {
-    const found = errorCode(cause) || errorText(cause);
-    throw new DinogradError("checkpoint", `${path}: expected to set it aside but found ${found}`, { cause });
+    throw fileError("checkpoint", { place: path, task: "set it aside", cause });
   }
   return aside;
 }
@@ -252,8 +252,7 @@ export async function pruneFolder(folder: string, options: FolderOptions & Prune
   if (problem !== undefined) throw new DinogradError("checkpoint", `prune: nothing removed, because ${problem}`);
   for (const path of plan.remove) {
     await files.remove(path).catch((cause) => {
-      const found = errorCode(cause) || errorText(cause);
-      throw new DinogradError("checkpoint", `prune: expected to remove ${path} but found ${found}`, { cause });
+      throw fileError("checkpoint", { place: path, task: "remove it", cause });
     });
   }
   await syncFolderIfPossible(folder, files);
@@ -291,8 +290,6 @@ async function namesIn(folder: string, files: FileLayer): Promise<string[]> {
     return await files.list(folder);
   } catch (error) {
     if (errorCode(error) === "ENOENT") return [];
-    throw new DinogradError("checkpoint", `${folder}: expected a readable folder but found ${errorCode(error)}`, {
-      cause: error,
-    });
+    throw fileError("checkpoint", { place: folder, task: "read this folder", cause: error });
   }
 }

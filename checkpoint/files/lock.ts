@@ -11,7 +11,8 @@ import { type KernelLock, type KernelLocks, kernelLocks, noKernelLocks } from ".
 import { errorCode, errorText, type FileLayer } from "./layer.ts";
 import { LOCK_NAME, LockChain } from "./lock_chain.ts";
 import { type FoundLock, holderOf, type LockRecord, staleness, tokenOf } from "./lock_record.ts";
-import { nodeFiles, nodeProcesses, type Processes } from "./node_files.ts";
+import { nodeFiles } from "../../platform/node_files.ts";
+import { nodeProcesses, type Processes } from "../../platform/processes.ts";
 
 export { LOCK_NAME };
 

@@ -4,7 +4,7 @@
  * the same PID namespace can be: two containers of one name both have a process 1, and neither sees the other's.
  */
 import type { FileIdentity } from "../../platform/kernel_locks.ts";
-import type { Processes } from "./node_files.ts";
+import type { Processes } from "../../platform/processes.ts";
 
 /** What a lock file holds, as JSON. */
 export interface LockRecord {

@@ -4,6 +4,8 @@
  * the new one is whole. At no moment is there neither, or a mixture.
  */
 import { DinogradError } from "../../engine/errors.ts";
+import { NO_FILES } from "../../platform/builtin_modules.ts";
+import { reasonOf } from "../../platform/reasons.ts";
 import { LockError } from "./lock.ts";
 import { errorCode, errorText, type FileHandle, type FileLayer, folderOf, useHandle } from "./layer.ts";
 
@@ -27,7 +29,18 @@ const RETRY_DELAYS = [20, 100, 500];
 const ATTEMPTS = 2;
 const NO_SPACE = ["ENOSPC", "EDQUOT", "EFBIG"];
 /** Errors that waiting does not mend. */
-const LASTING = [...NO_SPACE, "EROFS", "EACCES", "EPERM", "ENOENT", "ENOTDIR", "EISDIR", "ENAMETOOLONG", "EBADF"];
+const LASTING = [
+  ...NO_SPACE,
+  "EROFS",
+  "EACCES",
+  "EPERM",
+  "ENOENT",
+  "ENOTDIR",
+  "EISDIR",
+  "ENAMETOOLONG",
+  "EBADF",
+  NO_FILES,
+];
 /** Folders that cannot be synced: some network and FUSE file systems say so with these. */
 const NO_FOLDER_SYNC = ["EINVAL", "ENOTSUP", "EOPNOTSUPP"];
 
@@ -126,7 +139,6 @@ export async function syncFolderIfPossible(folder: string, files: FileLayer): Pr
 
 function saveError(path: string, cause: unknown): SaveError {
   const full = NO_SPACE.includes(errorCode(cause));
-  const reason = full ? "no space left" : errorText(cause);
-  const message = `${path}: saving failed: ${reason}; what was there before is unchanged`;
+  const message = `${path}: expected to save it but ${reasonOf(cause)}; what was there before is unchanged`;
   return new SaveError(full ? "no_space" : "write_failed", message, { cause });
 }

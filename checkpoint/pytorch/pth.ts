@@ -7,7 +7,7 @@ import { DinogradError } from "../../engine/errors.ts";
 import { equalBytes } from "../bundle/format.ts";
 import { type FileHandle, type FileLayer, openForReading, readFully } from "../files/layer.ts";
 import { crc32 } from "../codec/checksums.ts";
-import { nodeFiles } from "../files/node_files.ts";
+import { nodeFiles } from "../../platform/node_files.ts";
 import { type PersistentLoad, readPickle } from "./pickle.ts";
 import { MOST_PICKLE_BYTES } from "./pickle_budget.ts";
 import { storageDType } from "./pickle_names.ts";

@@ -7,7 +7,7 @@ import { describe } from "../../engine/describe.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { type FileHandle, type FileLayer, openForReading, readFully } from "../files/layer.ts";
 import { compareCodeUnits } from "../state_tree.ts";
-import { nodeFiles } from "../files/node_files.ts";
+import { nodeFiles } from "../../platform/node_files.ts";
 import { replaceFile } from "../files/replace.ts";
 import { duplicateKey, excessOf } from "./json_keys.ts";
 import {

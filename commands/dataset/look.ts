@@ -1,6 +1,6 @@
 /** `dataset stats`, `dataset check` and `dataset show`: what a data set holds, what is wrong with it, how it looks. */
 import { counted } from "../../detector/counted.ts";
-import { writeBytes } from "../../detector/data/data_files.ts";
+import { writeBytes } from "../../platform/whole_files.ts";
 import { checkDataset, datasetStats, readDatasetFolder } from "../../detector/data/formats/mod.ts";
 import { readImage } from "../../detector/data/mod.ts";
 import { annotateImage } from "../../detector/draw/mod.ts";

@@ -13,7 +13,7 @@ import { outlineModel } from "../../detector/train/model_outline.ts";
 import { chooseFromFolder, isAddress, openRecord } from "../../detector/train/start/resume.ts";
 import type { DinogradError } from "../../engine/errors.ts";
 import { asFinding, type Finding, fine, odd, wrong } from "./findings.ts";
-import { isFolder } from "../shared/files.ts";
+import { isFolder } from "../../platform/whole_files.ts";
 import { formatBytes } from "../shared/table.ts";
 
 /** What the later questions need of the checkpoint. */

@@ -6,7 +6,7 @@ import { openDevice } from "../../engine/device/open.ts";
 import type { StateReader } from "../../detector/train/records/bundle_state.ts";
 import { compareArithmetic } from "../../detector/train/proof/circumstances.ts";
 import { asFinding, type Finding, fine, odd, wrong } from "./findings.ts";
-import { exists, isFolder } from "../shared/files.ts";
+import { exists, isFolder } from "../../platform/whole_files.ts";
 import { formatBytes } from "../shared/table.ts";
 
 /** What a start writes before its first step: a lock, the configuration, the records. A bundle has a line of its own. */

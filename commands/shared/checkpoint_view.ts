@@ -9,7 +9,7 @@ import {
   type StoredTensor,
 } from "../../checkpoint/mod.ts";
 import { DinogradError } from "../../engine/errors.ts";
-import { exists, isFolder } from "./files.ts";
+import { exists, isFolder } from "../../platform/whole_files.ts";
 
 /** A test for names: `*` stands for anything, `?` for one character, several patterns separated by commas. */
 export function namePattern(pattern: string): (name: string) => boolean {

@@ -4,7 +4,7 @@
  */
 import { linePlot, type Series } from "../../detector/draw/mod.ts";
 import { DinogradError } from "../../engine/errors.ts";
-import { exists, readText } from "./files.ts";
+import { exists, readText } from "../../platform/whole_files.ts";
 
 /** One epoch's evaluation. */
 export interface EpochScore {

@@ -1,7 +1,8 @@
 /** Loads a configuration by preset name or from a `.py` or `.json` file, with `_base_` files and `--options`. */
 import { basename, dirname, isAbsolute, join } from "@std/path";
 import { DinogradError } from "../../engine/errors.ts";
-import { readBytes } from "../data/data_files.ts";
+import { errorCode } from "../../platform/reasons.ts";
+import { readBytes } from "../../platform/whole_files.ts";
 import { mergeConfig } from "./merge.ts";
 import { didYouMean } from "./nearest.ts";
 import { parseOptions } from "./options.ts";
@@ -113,9 +114,7 @@ class ConfigFiles {
       const named = from.length > 0 ? ` (a _base_ of ${from.at(-1)})` : "";
       const hint = PRESET_NAMES.includes(name) ? `; the preset of that name is -c ${name}` : "";
       // Why it cannot be read, where that is another reason than that it is not there.
-      const reason = cause instanceof DinogradError && !cause.message.endsWith("no such file or folder")
-        ? ` (${cause.message})`
-        : "";
+      const reason = cause instanceof DinogradError && errorCode(cause.cause) !== "ENOENT" ? ` (${cause.message})` : "";
       throw new DinogradError(
         "usage",
         `config file ${shown(path)}${named}: expected a readable file but found none${reason}${hint}`,

@@ -14,7 +14,7 @@ import {
   parseCocoFile,
 } from "./coco_file.ts";
 import { describe } from "../../engine/describe.ts";
-import { kindOf, readBytes } from "./data_files.ts";
+import { kindOf, readBytes } from "../../platform/whole_files.ts";
 import type { PixelTarget } from "./target.ts";
 
 /** The part of a data set: `train2017`, `val2017` or `test2017`. */

@@ -6,7 +6,7 @@
 import { DinogradError } from "../../engine/errors.ts";
 import { counted } from "../counted.ts";
 import type { CocoDataset } from "./coco.ts";
-import { whyNothingToRead } from "./data_files.ts";
+import { whyNothingToRead } from "../../platform/whole_files.ts";
 
 /** An image of a data set that cannot be used. */
 export interface BadImage {

@@ -10,8 +10,8 @@ import { EVAL_DEFAULTS, type EvalOptions, type Given, type RunUi } from "../conf
 import { withDefaults } from "../config/run_options.ts";
 import { completeUi } from "../config/run_ui.ts";
 import { counted } from "../counted.ts";
-import { listFolder, makeFolder, writeBytes } from "../data/data_files.ts";
-import { refuseOverwriting } from "../data/same_file.ts";
+import { listFolder, makeFolder, writeBytes } from "../../platform/whole_files.ts";
+import { refuseOverwriting } from "../../platform/same_file.ts";
 import {
   type BadImage,
   type CocoDataset,
@@ -27,7 +27,7 @@ import { openDevice } from "../../engine/device/open.ts";
 import { evaluateModel, type Evaluation } from "./evaluate.ts";
 import { evaluationLoader } from "./evaluation_loader.ts";
 import { writeReport } from "./report/mod.ts";
-import { RunLog } from "../train/records/run_log.ts";
+import { RunLog } from "../logs/run_log.ts";
 
 /** Batches after which `--debug` stops, as in the official code. */
 const DEBUG_BATCHES = 15;

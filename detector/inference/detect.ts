@@ -21,9 +21,9 @@ import {
 import { withDefaults } from "../config/run_options.ts";
 import { completeUi } from "../config/run_ui.ts";
 import { counted } from "../counted.ts";
-import { isSamePath, makeFolder, readBytes, writeBytes } from "../data/data_files.ts";
+import { isSamePath, makeFolder, readBytes, writeBytes } from "../../platform/whole_files.ts";
 import { type Image, prepareForInference, readImage, readStandardImage, type TransformSpec } from "../data/mod.ts";
-import { refuseOverwriting } from "../data/same_file.ts";
+import { refuseOverwriting } from "../../platform/same_file.ts";
 import { ANNOTATED_EXTENSION, annotateImage, LEAST_LONG_SIDE } from "../draw/annotate.ts";
 import { idsOfImages } from "./image_ids.ts";
 import { expandImagePaths, IMAGE_KINDS, STANDARD_INPUT } from "./image_paths.ts";

@@ -2,7 +2,7 @@
 import { DinogradError } from "../../engine/errors.ts";
 import { counted } from "../counted.ts";
 import { parseCocoFile } from "../data/coco_file.ts";
-import { readBytes } from "../data/data_files.ts";
+import { readBytes } from "../../platform/whole_files.ts";
 import { ImageIds } from "../data/image_ids.ts";
 
 /**

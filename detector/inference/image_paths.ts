@@ -1,7 +1,7 @@
 /** Which image files a list of files, folders and patterns means, in an order that is the same everywhere. */
 
 import { globToRegExp, isGlob, joinGlobs } from "@std/path";
-import { isLink, kindOf, listFolder } from "../data/data_files.ts";
+import { isLink, kindOf, listFolder } from "../../platform/whole_files.ts";
 
 /** A path to try, or an argument that led to none. */
 export type ImagePath =
@@ -59,7 +59,7 @@ async function expand(
       ? paths.sort().map((path) => ({ path }))
       : [{ path: arg, problem: `${arg}: expected a folder with ${IMAGE_KINDS} files but found none` }];
   }
-  if (!isGlob(arg)) return [{ path: arg, problem: `cannot read ${arg}: no such file or folder` }];
+  if (!isGlob(arg)) return [{ path: arg, problem: `${arg}: expected to read it but there is no such file or folder` }];
   const paths = await matching(arg);
   return paths.length > 0
     ? paths.map((path) => ({ path }))

@@ -4,7 +4,7 @@ import type { Device } from "../../engine/device/device.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { ZeroStream } from "../../engine/random.ts";
 import { type ConfigObject, type DinoConfig, resolveConfig, type RunUi } from "../config/mod.ts";
-import { kindOf } from "../data/data_files.ts";
+import { kindOf } from "../../platform/whole_files.ts";
 import { buildDino, type Dino } from "../model/mod.ts";
 import {
   applyLoad,

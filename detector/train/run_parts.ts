@@ -5,7 +5,7 @@
 
 import { RESUME_NAME, type StateValue } from "../../checkpoint/mod.ts";
 import { DryDevice } from "../../engine/device/dry.ts";
-import { refuseOverwriting } from "../data/same_file.ts";
+import { refuseOverwriting } from "../../platform/same_file.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import {
   type DinoConfig,
@@ -22,7 +22,7 @@ import { probeDigest } from "./proof/probe.ts";
 import type { ResumePoint } from "./start/common.ts";
 import { arithmeticOf, recordedCocoPath, requireSameCategories, RunCheck } from "./proof/circumstances.ts";
 import { showKeep } from "./records/kept_bundles.ts";
-import { runFiles } from "./records/run_files.ts";
+import { runFiles } from "../logs/run_files.ts";
 import { scheduleNotes } from "./schedule_notes.ts";
 import { TrainingSession } from "./session.ts";
 import { requireLargeImages } from "./start/image_sizes.ts";

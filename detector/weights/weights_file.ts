@@ -23,7 +23,7 @@ import {
   toStateValue,
 } from "../../checkpoint/mod.ts";
 import { type FileLayer, openForReading } from "../../checkpoint/files/layer.ts";
-import { nodeFiles } from "../../checkpoint/files/node_files.ts";
+import { nodeFiles } from "../../platform/node_files.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { stateOfMetadata } from "./safetensors_metadata.ts";
 import { type ConfigObject, type ConfigValue, type DinoConfig, isConfigKey, resolveConfig } from "../config/mod.ts";

@@ -122,6 +122,6 @@ Deno.test("a file that is no bundle, an empty one and a missing one are told apa
   await assertRejects(
     () => openBundle("none.dino", { files }),
     DinogradError,
-    "none.dino: expected a readable file but found no such file",
+    "none.dino: expected to read it but there is no such file or folder",
   );
 });

@@ -86,7 +86,7 @@ Deno.test("the order is write, sync, close, verify, rename, sync folder", async 
 
 Deno.test("a full disk is told apart, with its cause", async () => {
   const files = new FaultyFiles(new MemoryFiles(), { fault: "no space", at: 2 });
-  const error = await assertRejects(() => writeBundle(PATH, smallContent(), { files }), SaveError, "no space left");
+  const error = await assertRejects(() => writeBundle(PATH, smallContent(), { files }), SaveError, "no space is left");
   assertEquals([error.code, error.kind], ["no_space", "checkpoint"]);
   assert(error.cause instanceof Error);
 });
@@ -97,7 +97,7 @@ Deno.test("a save with workers meets a failing disk and ends, with nothing left 
   const tensors = new Map(Array.from({ length: 8 }, (_, index) => [`${index}`, weights([1 << 20], `${index}`)]));
   for (const at of [1, 4]) {
     const files = new FaultyFiles(disk, { fault: "no space", at });
-    await assertRejects(() => writeBundle(PATH, { tensors, state: null }, { files }), SaveError, "no space left");
+    await assertRejects(() => writeBundle(PATH, { tensors, state: null }, { files }), SaveError, "no space is left");
     assertEquals(disk.names, [PATH]);
     assertEquals(await markerAt(disk), 1);
   }
@@ -108,7 +108,7 @@ Deno.test("a folder that does not exist is a write error at once", () =>
     const error = await assertRejects(
       () => writeBundle(`${folder}/none/a.dino`, smallContent()),
       SaveError,
-      "none/a.dino: saving failed",
+      "none/a.dino: expected to save it but there is no such file or folder",
     );
     assertEquals(error.code, "write_failed");
   }));

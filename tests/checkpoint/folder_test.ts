@@ -190,7 +190,7 @@ Deno.test("a file is set aside under a name of its own, and one that cannot be i
   }
   assertEquals(files.names.length, 3);
   files.rename = () => Promise.reject(systemError("EACCES"));
-  await assertRejects(() => setAside("out/a.dino", { files }), DinogradError, "set it aside but found EACCES");
+  await assertRejects(() => setAside("out/a.dino", { files }), DinogradError, "set it aside but permission is denied");
 });
 
 Deno.test("where a run can go on from some states only, the others are not chosen", async () => {
@@ -252,7 +252,7 @@ Deno.test("pruning removes numbered bundles alone, and a file that it cannot rem
   await writeBundle("out/checkpoint1.dino", at(1), { files });
   files.remove = () => Promise.reject(systemError("EACCES"));
   const error = await assertRejects(() => pruneFolder("out", { files, last: 1 }), DinogradError);
-  assertEquals(error.message, "prune: expected to remove out/checkpoint1.dino but found EACCES");
+  assertEquals(error.message, "out/checkpoint1.dino: expected to remove it but permission is denied");
 });
 
 Deno.test("temporary files of killed writers are removed, and nothing else", async () => {

@@ -5,7 +5,8 @@
  * standard input ends.
  */
 import { type FileLayer, lockFolder } from "../../checkpoint/mod.ts";
-import { nodeFiles, nodeProcesses } from "../../checkpoint/files/node_files.ts";
+import { nodeFiles } from "../../platform/node_files.ts";
+import { nodeProcesses } from "../../platform/processes.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { RandomStream } from "../../engine/random.ts";
 import { kernelLocks, noKernelLocks } from "../../platform/kernel_locks.ts";

@@ -5,7 +5,7 @@
  * stale is not closed for ever.
  */
 import { describeLock, type FolderLock, lockFolder } from "../../checkpoint/mod.ts";
-import type { Processes } from "../../checkpoint/files/node_files.ts";
+import type { Processes } from "../../platform/processes.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import type { RandomStream } from "../../engine/random.ts";
 import { type KernelLocks, noKernelLocks } from "../../platform/kernel_locks.ts";

@@ -4,7 +4,7 @@ import { kernelLocks, noKernelLocks } from "../../platform/kernel_locks.ts";
 import { RandomStream } from "../../engine/random.ts";
 import { lockRound, PROTECTIONS } from "./lock_rounds.ts";
 import { MemoryKernel } from "./memory_locks.ts";
-import { nodeProcesses, type Processes } from "../../checkpoint/files/node_files.ts";
+import { nodeProcesses, type Processes } from "../../platform/processes.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { FaultyFiles, MemoryFiles, systemError } from "./memory_files.ts";
 import { inFolder } from "../helpers/in_folder.ts";

@@ -156,7 +156,7 @@ Deno.test("a write that fails leaves the old file", async () => {
   await assertRejects(
     () => writeSafetensors(PATH, new Map([["a", randomTensor("f32", [3])]]), { files: faulty }),
     DinogradError,
-    "no space left",
+    "no space is left",
   );
   assertEquals([files.names, files.get(PATH)], [[PATH], file("{}")]);
 });

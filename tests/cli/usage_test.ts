@@ -103,7 +103,7 @@ Deno.test("a folder where a file belongs, and a file where a folder belongs, are
       [3, "expected a folder but found a file", ["eval", "--checkpoint", checkpoint, "--coco_path", file]],
       [
         3,
-        `cannot make the folder ${file}`,
+        `${file}: expected to make this folder but`,
         [
           "eval",
           "--checkpoint",

@@ -48,7 +48,7 @@ const damaged: Record<string, string> = {
   "truncated.png": "truncated",
   "wrong_checksum.png": "damaged",
   "text.png": "neither a JPEG nor a PNG",
-  "not_there.jpg": "no such file",
+  "not_there.jpg": "there is no such file",
 };
 for (const [name, reason] of Object.entries(damaged)) {
   Deno.test(`${name} is refused in one line that names the file and the reason`, async () => {

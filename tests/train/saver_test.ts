@@ -3,8 +3,8 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { type FileLayer, nodeFiles, openBundle, stateNumber, writeBundle } from "../../checkpoint/mod.ts";
 import { type Best, NO_BEST } from "../../detector/train/best.ts";
 import type { Progress } from "../../detector/train/progress.ts";
-import { patientFiles, runFiles } from "../../detector/train/records/run_files.ts";
-import { RunLog } from "../../detector/train/records/run_log.ts";
+import { patientFiles, runFiles } from "../../detector/logs/run_files.ts";
+import { RunLog } from "../../detector/logs/run_log.ts";
 import { type SavedSession, Saver } from "../../detector/train/records/saver.ts";
 import type { KeepCheckpoints, TrainOptions } from "../../detector/config/mod.ts";
 import { train } from "../../detector/train/trainer.ts";
@@ -109,7 +109,7 @@ Deno.test("a full disk stops nothing: it is told, both bundles stay, and a later
     assertEquals(warnings.length, 1);
     assertMatch(
       warnings[0],
-      /checkpoint\.dino: saving failed: no space left; .* goes on with the previous bundle intact, and tries again/,
+      /checkpoint\.dino: expected to save it but no space is left; .* goes on with the previous bundle intact, and tries again/,
     );
     assertEquals([saver.retryIsDue, await saver.finish()], [true, false]);
     disk.isFull = false;

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import type { Target } from "../../detector/data/mod.ts";
-import { runFiles } from "../../detector/train/records/run_files.ts";
+import { runFiles } from "../../detector/logs/run_files.ts";
 import { type StepRecord, stepRecord, StepTrace } from "../../detector/train/records/step_trace.ts";
 
 const records: StepRecord[] = [0, 1, 2, 3].map((step) => ({ step, loss: 1 / (step + 3), images: step, content: 7 }));

@@ -7,7 +7,7 @@ import { RandomStream } from "../../../engine/random.ts";
 import { FaceLibrary, RANKS } from "./face.ts";
 import { drawScene } from "./scene.ts";
 import type { CocoCategory, CocoImage, CocoObject } from "../coco_file.ts";
-import { kindOf, listFolder, writeBytes } from "../data_files.ts";
+import { kindOf, listFolder, writeBytes } from "../../../platform/whole_files.ts";
 import { encodeJpeg } from "../images/image_codec.ts";
 
 /** How many scenes to draw, and where. */

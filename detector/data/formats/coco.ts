@@ -1,5 +1,5 @@
 /** COCO folders as annotated data sets, and back. */
-import { kindOf, readBytes, writeBytes } from "../data_files.ts";
+import { kindOf, readBytes, writeBytes } from "../../../platform/whole_files.ts";
 import { type CocoDataset, openDataset, type Split } from "../coco.ts";
 import { sizeOfImage } from "../images/image_codec.ts";
 import type { AnnotatedDataset, AnnotatedImage } from "./annotated.ts";

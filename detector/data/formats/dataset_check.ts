@@ -3,7 +3,7 @@
  * parts, classes nobody can learn. Reading it has already refused what cannot be understood at all.
  */
 import { sha256 } from "../../../checkpoint/codec/checksums.ts";
-import { readBytes } from "../data_files.ts";
+import { readBytes } from "../../../platform/whole_files.ts";
 import type { AnnotatedDataset, AnnotatedImage } from "./annotated.ts";
 
 /** One kind of trouble. */

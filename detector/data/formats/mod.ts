@@ -1,6 +1,6 @@
 /** Data sets in the formats that people have them in: COCO, YOLO and Pascal VOC folders, read and written. */
 import { DinogradError } from "../../../engine/errors.ts";
-import { kindOf, listFolder } from "../data_files.ts";
+import { kindOf, listFolder } from "../../../platform/whole_files.ts";
 import { type AnnotatedDataset, DATASET_FORMATS, type DatasetFormat } from "./annotated.ts";
 import { readCocoFolder, writeCocoFolder } from "./coco.ts";
 import type { PlaceOptions } from "./place_image.ts";

@@ -1,5 +1,5 @@
 /** Puts an image's file into a new data set: as a copy, or as a link to where it lies. */
-import { linkFile, readBytes, writeBytes } from "../data_files.ts";
+import { linkFile, readBytes, writeBytes } from "../../../platform/whole_files.ts";
 
 /** How images get into the new folder. */
 export interface PlaceOptions {

@@ -8,7 +8,7 @@ import { describe } from "../../../engine/describe.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 import type { CocoCategory } from "../coco_file.ts";
 import type { Split } from "../coco.ts";
-import { kindOf, listFolder, readBytes, writeBytes } from "../data_files.ts";
+import { kindOf, listFolder, readBytes, writeBytes } from "../../../platform/whole_files.ts";
 import { sizeOfImage } from "../images/image_codec.ts";
 import {
   type AnnotatedDataset,

@@ -5,7 +5,7 @@
  * refused. The Exif orientation is ignored unless asked for, as in the official code.
  */
 import { DinogradError } from "../../../engine/errors.ts";
-import { readBytes, readStandardInput } from "../data_files.ts";
+import { readBytes, readStandardInput } from "../../../platform/whole_files.ts";
 import { applyOrientation, exifOrientationOf } from "./exif.ts";
 import type { Image } from "./image.ts";
 import { decodeJpeg } from "./jpeg.ts";

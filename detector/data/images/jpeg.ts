@@ -7,7 +7,7 @@
 import createDecoder from "@jsquash/jpeg/codec/dec/mozjpeg_dec.js";
 import createEncoder from "@jsquash/jpeg/codec/enc/mozjpeg_enc.js";
 import { defaultOptions } from "@jsquash/jpeg/meta.js";
-import { readPackageFile } from "../data_files.ts";
+import { readPackageFile } from "../../../platform/whole_files.ts";
 import type { Image } from "./image.ts";
 import { outlineJpeg, withoutStrays } from "./jpeg_markers.ts";
 import { requirePixels } from "./pixel_limit.ts";

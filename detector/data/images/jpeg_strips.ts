@@ -4,7 +4,7 @@
  * become the restart intervals of one file (ITU-T T.81, B.2.1 and E.1.4): at a restart the coder begins anew, as it does
  * at the beginning of a file.
  */
-import { Buffer } from "node:buffer";
+import { nodeBuffer } from "../../../platform/node_codecs.ts";
 import jpegJs from "jpeg-js";
 
 /** Pixels are coded in squares of so many rows and columns. */
@@ -36,7 +36,7 @@ export class JpegStrips {
   /** Adds the next rows: `[rows, width, 4]`, the fourth byte of a pixel is not looked at. */
   add(data: Uint8ClampedArray): void {
     const rows = data.length / 4 / this.#width;
-    const pixels = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+    const pixels = nodeBuffer(data);
     const strip = jpegJs.encode({ width: this.#width, height: rows, data: pixels }, this.#quality).data;
     const scan = startOfScan(strip);
     if (this.#strips === 0) {

@@ -4,7 +4,7 @@
  * keep their high byte.
  */
 import { PNG } from "pngjs";
-import { Buffer } from "node:buffer";
+import { nodeBuffer } from "../../../platform/node_codecs.ts";
 import type { Image } from "./image.ts";
 import { soundPng } from "./png_chunks.ts";
 
@@ -38,7 +38,7 @@ export function decodePng(bytes: Uint8Array, options: { readonly maxPixels: numb
 export function encodePng(image: Image): Uint8Array {
   const { width, height } = image;
   const png = new PNG({ width, height, colorType: 2, inputColorType: 2, inputHasAlpha: false, bitDepth: 8 });
-  png.data = Buffer.from(image.data);
+  png.data = nodeBuffer(image.data.slice());
   const bytes: Uint8Array = PNG.sync.write(png, { colorType: 2, inputColorType: 2, inputHasAlpha: false });
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
@@ -46,7 +46,7 @@ export function encodePng(image: Image): Uint8Array {
 /** `pngjs`'s reader. What is left for it to refuse is an index beyond the palette. */
 function readPng(file: Uint8Array<ArrayBuffer>, options: { skipRescale: boolean }): DecodedPng {
   try {
-    return PNG.sync.read(Buffer.from(file.buffer), options);
+    return PNG.sync.read(nodeBuffer(file), options);
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new Error(`the PNG data is damaged (${message})`, { cause });

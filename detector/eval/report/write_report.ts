@@ -3,7 +3,7 @@
  * was found on the right.
  */
 import type { CocoDataset } from "../../data/mod.ts";
-import { makeFolder, writeBytes } from "../../data/data_files.ts";
+import { makeFolder, writeBytes } from "../../../platform/whole_files.ts";
 import type { Image } from "../../data/images/image.ts";
 import { encodeJpeg, encodePng, readImage } from "../../data/images/image_codec.ts";
 import { drawDetections, type DrawnDetection, renderSvg } from "../../draw/mod.ts";

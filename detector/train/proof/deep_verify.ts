@@ -20,7 +20,7 @@ import { counted } from "../../counted.ts";
 import { StateReader } from "../records/bundle_state.ts";
 import type { Progress } from "../progress.ts";
 import { configOf } from "../start/bundle_record.ts";
-import { runFiles } from "../records/run_files.ts";
+import { runFiles } from "../../logs/run_files.ts";
 import type { SavedSession } from "../records/saver.ts";
 import { readProgress } from "../records/session_state.ts";
 import type { StepLoss } from "../records/step_trace.ts";

@@ -5,7 +5,7 @@
 
 import { type FolderLock, LockError, lockFolder } from "../../../checkpoint/mod.ts";
 import type { RunUi } from "../../config/mod.ts";
-import { runFiles } from "./run_files.ts";
+import { runFiles } from "../../logs/run_files.ts";
 import type { FolderOwner } from "./saver.ts";
 
 export class RunFolder implements FolderOwner {

@@ -31,7 +31,7 @@ import { DinogradError } from "../../../engine/errors.ts";
 import type { KeepCheckpoints } from "../../config/mod.ts";
 import type { Progress } from "../progress.ts";
 import { keepRules } from "./kept_bundles.ts";
-import { type RunFiles, runFiles } from "./run_files.ts";
+import { type RunFiles, runFiles } from "../../logs/run_files.ts";
 import type { TrainingSession } from "../session.ts";
 
 export const BEST_REGULAR = "checkpoint_best_regular.dino";

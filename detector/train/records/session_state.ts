@@ -72,20 +72,20 @@ function readCounters(state: StateReader): SessionState["counters"] {
         "release trains in one and cannot go on exactly; --pretrain_model_path starts from the weights",
     );
   }
-  const [process] = processes;
+  const [own] = processes;
   const counter = (name: StreamName) => {
-    const key = process.get(name).get("key").optional((list) => list.list().map((word) => word.number()));
+    const key = own.get(name).get("key").optional((list) => list.list().map((word) => word.number()));
     // Official checkpoints have no streams: theirs begin afresh, without a key.
-    if (key === null) return process.get(name).get("counter").count();
+    if (key === null) return own.get(name).get("counter").count();
     const seed = state.get("seed").number();
     if (key.join() !== RandomStream.named(seed, name).key.join()) {
       throw new DinogradError(
         "checkpoint",
-        `${process.place}.${name}: expected the stream of seed ${seed} but found another one: its numbers cannot be ` +
+        `${own.place}.${name}: expected the stream of seed ${seed} but found another one: its numbers cannot be ` +
           "gone on with; --pretrain_model_path starts from the weights",
       );
     }
-    return process.get(name).get("counter").count();
+    return own.get(name).get("counter").count();
   };
   return { denoising: counter("denoising"), noise: counter("noise") };
 }

@@ -6,7 +6,7 @@
 import { crc32 } from "../../../checkpoint/mod.ts";
 import { hashName } from "../../../engine/random.ts";
 import type { Batch } from "../../data/mod.ts";
-import { type RunFiles, runFiles } from "./run_files.ts";
+import { type RunFiles, runFiles } from "../../logs/run_files.ts";
 
 export interface StepRecord {
   /** Optimizer steps done before this one. */

@@ -9,7 +9,7 @@ import type { DinoConfig, KeepCheckpoints, RunUi } from "../../config/mod.ts";
 import { counted } from "../../counted.ts";
 import { type ClassMap, parseClassMap } from "../../weights/mod.ts";
 import type { Progress } from "../progress.ts";
-import { runFiles } from "../records/run_files.ts";
+import { runFiles } from "../../logs/run_files.ts";
 import type { TrainingSession } from "../session.ts";
 import type { StateMap } from "./training_record.ts";
 

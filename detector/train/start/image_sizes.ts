@@ -6,7 +6,7 @@
 import type { DinoConfig, RunUi } from "../../config/mod.ts";
 import { transformsOf } from "../../data/configured_transforms.ts";
 import { counted } from "../../counted.ts";
-import { readBytes } from "../../data/data_files.ts";
+import { readBytes } from "../../../platform/whole_files.ts";
 import { type CocoDataset, sizeOfImage } from "../../data/mod.ts";
 import { sizesAfter } from "../../data/size_range.ts";
 import { tokensOf } from "../../model/token_count.ts";

@@ -7,7 +7,7 @@
 import { listBundles } from "../../../checkpoint/mod.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 import type { RunUi, TrainOptions } from "../../config/mod.ts";
-import { runFiles } from "../records/run_files.ts";
+import { runFiles } from "../../logs/run_files.ts";
 import type { Start } from "./common.ts";
 import { openFreshStart } from "./fresh.ts";
 import { findResumePath, openResume } from "./resume.ts";

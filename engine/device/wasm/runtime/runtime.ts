@@ -5,6 +5,7 @@
  * Where threads or shared memory are missing (a page without cross-origin isolation), everything runs on one thread.
  */
 
+import { processorCount } from "../../../../platform/threads.ts";
 import { DinogradError } from "../../../errors.ts";
 import {
   assemble,
@@ -69,7 +70,7 @@ export class WasmRuntime {
   }
 
   static async create(options: WasmRuntimeOptions = {}): Promise<WasmRuntime> {
-    const wanted = Math.min(options.threads ?? globalThis.navigator?.hardwareConcurrency ?? 1, MAXIMUM_THREADS);
+    const wanted = Math.min(options.threads ?? processorCount(), MAXIMUM_THREADS);
     if (!Number.isInteger(wanted) || wanted < 1) {
       throw new DinogradError("device", `cpu: expected at least 1 thread but found ${options.threads}`);
     }

@@ -2,11 +2,10 @@
  * A team of threads that shares one WebAssembly memory. The calling thread posts a job (a list of tasks) and works on it
  * too; the others spin for a while after each job and then sleep in `Atomics.wait`. Tasks are taken from a counter, so
  * a late or slow thread only takes fewer: which thread runs a task must not change its result.
- *
- * Deno and Node: `node:worker_threads`, whose threads do not keep the process alive. Browsers: `Worker` from a blob URL.
  */
 
 import { OWN_BYTES } from "../../../kernel/wasm/assembler.ts";
+import { startThread, type Thread } from "../../../../platform/threads.ts";
 import { CONTROL, runWorker, type WorkerStart } from "./worker.ts";
 
 export interface Job {
@@ -28,15 +27,14 @@ const TASK_LIST_WORDS = 1 << 14;
 const WORKER_SPIN = 0.1;
 /** The caller spins this long for the last tasks before it sleeps, in milliseconds. */
 const CALLER_SPIN = 0.2;
-const START_TIMEOUT = 20_000;
 export const MAXIMUM_THREADS = 64;
 
 export class ThreadTeam {
   readonly #control: Int32Array<SharedArrayBuffer>;
-  readonly #workers: WorkerHandle[];
+  readonly #workers: Thread[];
   #epoch = 0;
 
-  private constructor(control: Int32Array<SharedArrayBuffer>, workers: WorkerHandle[]) {
+  private constructor(control: Int32Array<SharedArrayBuffer>, workers: Thread[]) {
     this.#control = control;
     this.#workers = workers;
   }
@@ -48,7 +46,14 @@ export class ThreadTeam {
     const starts = Array.from(
       { length: threads - 1 },
       (_, i) =>
-        startWorker({ control, memory, thread: i + 1, ownBytes: OWN_BYTES, layout: CONTROL, spin: WORKER_SPIN }),
+        startThread<WorkerStart>(runWorker, {
+          control,
+          memory,
+          thread: i + 1,
+          ownBytes: OWN_BYTES,
+          layout: CONTROL,
+          spin: WORKER_SPIN,
+        }),
     );
     return new ThreadTeam(control, await Promise.all(starts));
   }
@@ -140,79 +145,4 @@ export function callTask(
   const args = [task.scratch];
   for (let i = 0; i < task.arity; i++) args.push(task.words[task.at + i]);
   f(...args);
-}
-
-interface WorkerHandle {
-  /** Resolves when the thread has ended after it was told to stop. */
-  ended(): Promise<void>;
-}
-
-function startWorker(start: WorkerStart): Promise<WorkerHandle> {
-  const node = nodeWorkerThreads();
-  return node ? startNodeWorker(node, start) : startWebWorker(start);
-}
-
-/** The little that is used of `node:worker_threads`. */
-interface NodeWorker {
-  once(event: "message" | "error" | "exit", listener: (value: unknown) => void): void;
-  postMessage(value: unknown): void;
-  ref(): void;
-  unref(): void;
-}
-interface NodeWorkerThreads {
-  readonly Worker: new (source: string, options: { eval: true }) => NodeWorker;
-}
-
-function nodeWorkerThreads(): NodeWorkerThreads | undefined {
-  // Asked of the running system instead of imported, so that a browser can load this module.
-  const system = (globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } }).process;
-  return system?.getBuiltinModule?.("node:worker_threads") as NodeWorkerThreads | undefined;
-}
-
-async function startNodeWorker(node: NodeWorkerThreads, start: WorkerStart): Promise<WorkerHandle> {
-  const source = `const { parentPort } = require("node:worker_threads");
-parentPort.once("message", (start) => (${runWorker})(start, () => parentPort.postMessage("ready")));`;
-  const worker = new node.Worker(source, { eval: true });
-  const end = Promise.withResolvers<void>();
-  worker.once("exit", () => end.resolve());
-  await within(START_TIMEOUT, (resolve, reject) => {
-    worker.once("message", resolve);
-    worker.once("error", reject);
-    worker.postMessage(start);
-  });
-  worker.unref();
-  return {
-    ended: () => {
-      worker.ref(); // or the event loop might end before the thread does
-      return end.promise;
-    },
-  };
-}
-
-async function startWebWorker(start: WorkerStart): Promise<WorkerHandle> {
-  const source =
-    `onmessage = ({ data }) => { (${runWorker})(data, () => postMessage("ready")); postMessage("ended"); close(); };`;
-  const url = URL.createObjectURL(new Blob([source], { type: "application/javascript" }));
-  const worker = new Worker(url, { type: "module" });
-  const end = Promise.withResolvers<void>();
-  try {
-    await within(START_TIMEOUT, (resolve, reject) => {
-      worker.onmessage = ({ data }) => data === "ready" ? resolve(data) : end.resolve();
-      worker.onerror = reject;
-      worker.postMessage(start);
-    });
-  } finally {
-    URL.revokeObjectURL(url);
-  }
-  return { ended: () => end.promise.then(() => worker.terminate()) };
-}
-
-function within(
-  milliseconds: number,
-  body: (resolve: (value: unknown) => void, reject: (reason: unknown) => void) => void,
-): Promise<unknown> {
-  const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-  const timer = setTimeout(() => reject(new Error("cpu: a worker thread did not start")), milliseconds);
-  body(resolve, reject);
-  return promise.finally(() => clearTimeout(timer));
 }

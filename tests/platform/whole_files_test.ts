@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { listBundles } from "../../checkpoint/mod.ts";
 import { checkSplit } from "../../commands/doctor/data.ts";
 import { openDataset } from "../../detector/data/coco.ts";
-import { readBytes } from "../../detector/data/data_files.ts";
+import { readBytes } from "../../platform/whole_files.ts";
 import { readImage } from "../../detector/data/images/image_codec.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { inFolder } from "../helpers/in_folder.ts";
@@ -32,7 +32,7 @@ Deno.test({
       await Deno.mkdir(`${folder}/folder.png`);
       for (const name of ["pipe.jpg", "zero.png"]) {
         const message = await refusal(() => readImage(`${folder}/${name}`));
-        assertEquals(message, `cannot read ${folder}/${name}: it is a pipe, a device or the like`);
+        assertEquals(message, `${folder}/${name}: expected to read it but it is a pipe, a device or the like`);
       }
       assertStringIncludes(await refusal(() => readImage(`${folder}/folder.png`)), "it is a folder");
     }),
@@ -56,7 +56,7 @@ Deno.test({
       const findings = await checkSplit(folder, "train", question);
       const wrong = findings.filter(({ level }) => level === "wrong").map(({ text }) => text);
       assertEquals(wrong.length, 1);
-      assertStringIncludes(wrong[0], "2.jpg: it is a pipe");
+      assertStringIncludes(wrong[0], "2.jpg: expected to read it but it is a pipe");
     }),
 });
 
@@ -69,7 +69,7 @@ Deno.test({
       const { bundles, bad } = await listBundles(folder);
       assertEquals(bundles, []);
       assertEquals(bad.map(({ isDamaged }) => isDamaged), [false]);
-      assertStringIncludes(bad[0].reason, "expected a readable file but found a pipe, a device or the like");
+      assertStringIncludes(bad[0].reason, "expected to read it but it is a pipe, a device or the like");
     }),
 });
 
@@ -80,9 +80,12 @@ Deno.test("a file larger than any image of so many pixels is refused unread", ()
     await Deno.truncate(path, 2 ** 40);
     assertStringIncludes(
       await refusal(() => readImage(path)),
-      "expected at most 867108864 bytes but found 1099511627776",
+      "it has 1099511627776 bytes, more than the 867108864 that are allowed",
     );
-    assertEquals((await refusal(() => readBytes(path, { maxBytes: 10 }))).includes("at most 10 bytes"), true);
+    assertEquals(
+      (await refusal(() => readBytes(path, { maxBytes: 10 }))).includes("more than the 10 that are allowed"),
+      true,
+    );
   }));
 
 const LEAVING = [

@@ -2,15 +2,15 @@
  * Results must not be written over what they are made from. Names do not tell: a link of either kind, another case, or a
  * folder reached by two ways leads to the same file. So files are compared, by what the file system calls them.
  */
-import { realpath, stat } from "node:fs/promises";
-import { DinogradError } from "../../engine/errors.ts";
+import { fileSystem } from "./builtin_modules.ts";
+import { DinogradError } from "./errors.ts";
 
 /** What an existing file is called by the file system; null where there is none that may be looked at. */
 async function identityOf(path: string): Promise<string | null> {
   try {
-    const { dev, ino } = await stat(path, { bigint: true });
+    const { dev, ino } = await fileSystem().promises.stat(path, { bigint: true });
     // File systems without numbers for files give 0; there are no hard links on them.
-    return ino === 0n ? await realpath(path) : `${dev}:${ino}`;
+    return ino === 0n ? await fileSystem().promises.realpath(path) : `${dev}:${ino}`;
   } catch {
     return null;
   }

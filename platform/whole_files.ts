@@ -1,10 +1,9 @@
 /**
- * What this folder asks of a file system, in one place: reading, writing, listing, and the bytes of files that come
- * inside an npm package (WebAssembly codecs, fonts). Everything else here works on bytes, so it runs in a browser too.
+ * Files and folders that are read and written whole: images, annotations, configurations, results. What stands on bytes
+ * alone runs in a browser too; this does not, and says so in one line there.
  */
-import { lstat, mkdir, readdir, readFile, realpath, rmdir, stat, symlink, writeFile } from "node:fs/promises";
-import { dirname, isAbsolute, relative, resolve } from "node:path";
-import { DinogradError } from "../../engine/errors.ts";
+import { fileSystem, paths, thisProcess } from "./builtin_modules.ts";
+import { fileError, reasonOf } from "./reasons.ts";
 
 /** How a file is read. */
 export interface ReadOptions {
@@ -20,30 +19,32 @@ const NO_FILE = "it is a pipe, a device or the like";
  */
 export async function readBytes(path: string, { maxBytes = Infinity }: ReadOptions = {}): Promise<Uint8Array> {
   try {
-    const stats = await stat(path);
+    const stats = await fileSystem().promises.stat(path);
     if (!stats.isFile() && !stats.isDirectory()) throw new Error(NO_FILE);
-    if (stats.size > maxBytes) throw new Error(`expected at most ${maxBytes} bytes but found ${stats.size}`);
-    const bytes = await readFile(path);
+    if (stats.size > maxBytes) {
+      throw new Error(`it has ${stats.size} bytes, more than the ${maxBytes} that are allowed`);
+    }
+    const bytes = await fileSystem().promises.readFile(path);
     return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   } catch (cause) {
-    throw new DinogradError("data", `cannot read ${path}: ${reasonOf(cause)}`, { cause });
+    throw fileError("data", { place: path, task: "read it", cause });
   }
 }
 
 /** Reads standard input to its end. Throws as `readBytes`. */
 export async function readStandardInput({ maxBytes = Infinity }: ReadOptions = {}): Promise<Uint8Array> {
-  const { stdin } = await import("node:process"); // asking for it opens it, which only who reads it should
+  const { stdin } = thisProcess(); // asking for it opens it, which only who reads it should
   const parts: Uint8Array[] = [];
   let length = 0;
   try {
     for await (const part of stdin) {
-      if (!(part instanceof Uint8Array)) throw new Error("expected bytes but found text");
+      if (!(part instanceof Uint8Array)) throw new Error("it is text where bytes were expected");
       length += part.length;
-      if (length > maxBytes) throw new Error(`expected at most ${maxBytes} bytes but found more`);
+      if (length > maxBytes) throw new Error(`it has more than the ${maxBytes} bytes that are allowed`);
       parts.push(part);
     }
   } catch (cause) {
-    throw new DinogradError("data", `cannot read standard input: ${reasonOf(cause)}`, { cause });
+    throw fileError("data", { place: "standard input", task: "read it", cause });
   }
   const bytes = new Uint8Array(length);
   let at = 0;
@@ -58,17 +59,27 @@ export async function readStandardInput({ maxBytes = Infinity }: ReadOptions = {
 export async function writeBytes(path: string, bytes: Uint8Array): Promise<void> {
   try {
     const slash = path.lastIndexOf("/");
-    if (slash > 0) await mkdir(path.slice(0, slash), { recursive: true });
-    await writeFile(path, bytes);
+    if (slash > 0) await fileSystem().promises.mkdir(path.slice(0, slash), { recursive: true });
+    await fileSystem().promises.writeFile(path, bytes);
   } catch (cause) {
-    throw new DinogradError("data", `cannot write ${path}: ${reasonOf(cause)}`, { cause });
+    throw fileError("data", { place: path, task: "write it", cause });
   }
+}
+
+/** The text of a whole file; reads and throws as `readBytes` does. */
+export async function readText(path: string): Promise<string> {
+  return new TextDecoder().decode(await readBytes(path));
+}
+
+/** Writes a text as UTF-8; works and throws as `writeBytes` does. */
+export async function writeText(path: string, text: string): Promise<void> {
+  await writeBytes(path, new TextEncoder().encode(text));
 }
 
 /** Whether a path is a file, a folder or nothing at all. */
 export async function kindOf(path: string): Promise<"file" | "folder" | "missing"> {
   try {
-    return (await stat(path)).isDirectory() ? "folder" : "file";
+    return (await fileSystem().promises.stat(path)).isDirectory() ? "folder" : "file";
   } catch {
     return "missing";
   }
@@ -77,7 +88,7 @@ export async function kindOf(path: string): Promise<"file" | "folder" | "missing
 /** Whether a path is a symbolic link, wherever it leads. */
 export async function isLink(path: string): Promise<boolean> {
   try {
-    return (await lstat(path)).isSymbolicLink();
+    return (await fileSystem().promises.lstat(path)).isSymbolicLink();
   } catch {
     return false;
   }
@@ -86,13 +97,23 @@ export async function isLink(path: string): Promise<boolean> {
 /** Why there is nothing to read in a file, found out without opening it; undefined where there is. */
 export async function whyNothingToRead(path: string): Promise<string | undefined> {
   try {
-    const stats = await stat(path);
+    const stats = await fileSystem().promises.stat(path);
     if (stats.isDirectory()) return "it is a folder";
     if (!stats.isFile()) return NO_FILE;
     return stats.size === 0 ? "it is empty" : undefined;
   } catch (cause) {
     return reasonOf(cause);
   }
+}
+
+/** Whether there is something at a path. */
+export async function exists(path: string): Promise<boolean> {
+  return await kindOf(path) !== "missing";
+}
+
+/** Whether there is a folder at a path. */
+export async function isFolder(path: string): Promise<boolean> {
+  return await kindOf(path) === "folder";
 }
 
 /**
@@ -102,15 +123,15 @@ export async function whyNothingToRead(path: string): Promise<string | undefined
 export async function makeFolder(path: string): Promise<AsyncDisposable> {
   const made: string[] = [];
   try {
-    for (let at = resolve(path); await kindOf(at) === "missing"; at = dirname(at)) made.push(at);
-    await mkdir(path, { recursive: true });
+    for (let at = paths().resolve(path); await kindOf(at) === "missing"; at = paths().dirname(at)) made.push(at);
+    await fileSystem().promises.mkdir(path, { recursive: true });
   } catch (cause) {
-    throw new DinogradError("data", `cannot make the folder ${path}: ${reasonOf(cause)}`, { cause });
+    throw fileError("data", { place: path, task: "make this folder", cause });
   }
   return {
     async [Symbol.asyncDispose]() {
       try {
-        for (const folder of made) await rmdir(folder); // the innermost first; refuses where there is something in it
+        for (const folder of made) await fileSystem().promises.rmdir(folder); // the innermost first; refuses where there is something in it
       } catch {
         return;
       }
@@ -121,7 +142,7 @@ export async function makeFolder(path: string): Promise<AsyncDisposable> {
 /** Whether two paths lead to the same existing file or folder, through links or not. */
 export async function isSamePath(a: string, b: string): Promise<boolean> {
   try {
-    return await realpath(a) === await realpath(b);
+    return await fileSystem().promises.realpath(a) === await fileSystem().promises.realpath(b);
   } catch {
     return false;
   }
@@ -130,23 +151,26 @@ export async function isSamePath(a: string, b: string): Promise<boolean> {
 /** Makes a symbolic link at `path` to an existing file. Throws a `DinogradError` of kind "data" that names the paths. */
 export async function linkFile(target: string, path: string): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true });
-    await symlink(await realpath(target), path);
+    await fileSystem().promises.mkdir(paths().dirname(path), { recursive: true });
+    await fileSystem().promises.symlink(await fileSystem().promises.realpath(target), path);
   } catch (cause) {
-    throw new DinogradError("data", `cannot link ${path} to ${target}: ${reasonOf(cause)}`, { cause });
+    throw fileError("data", { place: path, task: `make it a link to ${target}`, cause });
   }
 }
 
 /** Whether an existing file or folder lies in a folder (or is it), wherever links lead. */
 export async function isWithin(path: string, folder: string): Promise<boolean> {
-  const way = relative(await realpath(folder), await realpath(path));
-  return way === "" || !(way.startsWith("..") || isAbsolute(way));
+  const way = paths().relative(
+    await fileSystem().promises.realpath(folder),
+    await fileSystem().promises.realpath(path),
+  );
+  return way === "" || !(way.startsWith("..") || paths().isAbsolute(way));
 }
 
 /** The names in a folder, sorted by code unit; none if the folder does not exist. */
 export async function listFolder(path: string): Promise<string[]> {
   try {
-    return (await readdir(path)).sort();
+    return (await fileSystem().promises.readdir(path)).sort();
   } catch {
     return [];
   }
@@ -156,18 +180,4 @@ export async function listFolder(path: string): Promise<string[]> {
 export async function readPackageFile(url: string): Promise<Uint8Array<ArrayBuffer>> {
   const response = await fetch(url);
   return new Uint8Array(await response.arrayBuffer());
-}
-
-/** The short cause of a failed file operation, without paths and error classes. */
-function reasonOf(cause: unknown): string {
-  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
-  const known: Record<string, string> = {
-    ENOENT: "no such file or folder",
-    EACCES: "permission denied",
-    EISDIR: "it is a folder",
-    ENOTDIR: "a part of the path is not a folder",
-    EEXIST: "a file of that name exists",
-    ENOSPC: "no space left on the device",
-  };
-  return known[code] ?? (code || (cause instanceof Error ? cause.message : String(cause)));
 }
