@@ -77,7 +77,7 @@ export async function checkSplit(
 
 /** What to do about a data set that cannot be opened: a folder is elsewhere, or a file is wrong. */
 function remedyForDataset({ message }: DinogradError): string {
-  return /does not exist|no such file|cannot read|expected a folder/.test(message)
+  return /does not exist|no such file|expected to read it|expected a folder/.test(message)
     ? "check --coco_path: it needs train2017, val2017 and annotations"
     : "correct the annotation file at the place that is named";
 }

@@ -1,7 +1,7 @@
 /** Loads a configuration by preset name or from a `.py` or `.json` file, with `_base_` files and `--options`. */
 import { basename, dirname, isAbsolute, join } from "@std/path";
 import { DinogradError } from "../../engine/errors.ts";
-import { errorCode } from "../../platform/reasons.ts";
+import { errorCode, reasonOf } from "../../platform/reasons.ts";
 import { readBytes } from "../../platform/whole_files.ts";
 import { mergeConfig } from "./merge.ts";
 import { didYouMean } from "./nearest.ts";
@@ -114,7 +114,9 @@ class ConfigFiles {
       const named = from.length > 0 ? ` (a _base_ of ${from.at(-1)})` : "";
       const hint = PRESET_NAMES.includes(name) ? `; the preset of that name is -c ${name}` : "";
       // Why it cannot be read, where that is another reason than that it is not there.
-      const reason = cause instanceof DinogradError && errorCode(cause.cause) !== "ENOENT" ? ` (${cause.message})` : "";
+      const reason = cause instanceof DinogradError && errorCode(cause.cause) !== "ENOENT"
+        ? ` (${reasonOf(cause.cause ?? cause)})`
+        : "";
       throw new DinogradError(
         "usage",
         `config file ${shown(path)}${named}: expected a readable file but found none${reason}${hint}`,

@@ -122,7 +122,7 @@ Deno.test("bad images are left out of their batches where that is allowed, and o
       assertEquals(last, { ...whole[4], nextSample: 5 });
       assertEquals([second.shape, second.images.length, second.targets, second.nextSample], [[0, 3, 0, 0], 0, [], 4]);
       assertEquals(second.skipped, [
-        { imageId: 6, reason: `cannot read ${copy}/val2017/6.jpg: no such file or folder` },
+        { imageId: 6, reason: `${copy}/val2017/6.jpg: expected to read it but there is no such file or folder` },
         { imageId: 8, reason: `cannot decode image ${copy}/val2017/8.jpg: it is neither a JPEG nor a PNG file` },
       ]);
       const error = await assertRejects(() => collectFrom({ workers, batchSize: 5 }), DinogradError);

@@ -72,7 +72,7 @@ Deno.test("missing and empty image files are named before anything is computed, 
     await Deno.writeFile(`${cocoPath}/${nameOf(5)}`, new Uint8Array());
     const expected =
       "instances_train2017.json: expected a file for every image but found none to read for 4 of 6 images: " +
-      `${cocoPath}/${nameOf(2)}: no such file or folder, ${cocoPath}/${nameOf(3)}: no such file or folder, ` +
+      `${cocoPath}/${nameOf(2)}: there is no such file or folder, ${cocoPath}/${nameOf(3)}: there is no such file or folder, ` +
       `${cocoPath}/${nameOf(5)}: it is empty, and 1 more; fix them, take them out of the annotations, or go on ` +
       "without them with --skip_bad_images";
     for (const dryRun of [true, false]) {
@@ -104,7 +104,7 @@ Deno.test("missing and empty image files are named before anything is computed, 
     assertEquals(evaluation?.skipped.map(({ imageId }) => imageId), [11]);
     assertMatch(
       warnings.join("\n"),
-      /1 of 2 images is left out: .*11\.png: no such file or folder\n1 image was left out of the/,
+      /1 of 2 images is left out: .*11\.png: there is no such file or folder\n1 image was left out of the/,
     );
 
     const doctor = (flags: { skip_bad_images?: true }) =>
@@ -253,6 +253,6 @@ Deno.test("a missing image that would be too small for the model does not end a 
     Object.assign(file.images[0], { width: 2, height: 900 });
     await Deno.writeTextFile(annotations, JSON.stringify(file));
     await Deno.remove(`${cocoPath}/${nameOf(11)}`);
-    assertMatch((await refusal("stopped")).message, /11\.png: no such file/);
+    assertMatch((await refusal("stopped")).message, /11\.png: there is no such file/);
     await run("skipping", { skipBadImages: true });
   }, { num_queries: 30, epochs: 1 }));
