@@ -72,7 +72,9 @@ Deno.test("missing and empty image files are named before anything is computed, 
     await Deno.writeFile(`${cocoPath}/${nameOf(5)}`, new Uint8Array());
     const expected =
       "instances_train2017.json: expected a file for every image but found none to read for 4 of 6 images: " +
-      `${cocoPath}/${nameOf(2)}: there is no such file or folder, ${cocoPath}/${nameOf(3)}: there is no such file or folder, ` +
+      `${cocoPath}/${nameOf(2)}: there is no such file or folder, ${cocoPath}/${
+        nameOf(3)
+      }: there is no such file or folder, ` +
       `${cocoPath}/${nameOf(5)}: it is empty, and 1 more; fix them, take them out of the annotations, or go on ` +
       "without them with --skip_bad_images";
     for (const dryRun of [true, false]) {
