@@ -2,6 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import type { EpilogueDefinition, MatmulCall, MatrixLayout } from "../../engine/device/device.ts";
+import { TILE_COLUMNS, tileRows } from "../../engine/device/wasm/product/kernel.ts";
 import { WasmGemm } from "../../engine/device/wasm/product/product.ts";
 import { WasmRuntime } from "../../engine/device/wasm/runtime/runtime.ts";
 import { input } from "../../engine/kernel/language/expr.ts";
@@ -183,4 +184,30 @@ Deno.test("matmul leaves nothing allocated but its scratch and its kernels", asy
   run(runtime, gemm, test);
   assertEquals(runtime.arena.used, before);
   await runtime.destroy();
+});
+
+Deno.test("a tile without loops gives the bits of one chain of sums, as a tile at an edge does", async () => {
+  for (const fusedMultiplyAdd of [true, false]) {
+    const runtime = await WasmRuntime.create({ threads: 1, fusedMultiplyAdd });
+    const gemm = new WasmGemm(runtime);
+    // Equal columns: the first ones are whole tiles, the last three go through the loop at the edge.
+    const [m, whole, n] = [tileRows(fusedMultiplyAdd) * 2, 2 * TILE_COLUMNS, 2 * TILE_COLUMNS + 3];
+    for (const k of [31, 32, 64, 65, 96, 100, 500, 520, 1100]) {
+      const memory = new GuardedMemory(runtime);
+      const a = memory.random(m * k, 1);
+      const b = memory.random(k, 2);
+      const out = memory.filled(m * n, 77);
+      gemm.matmul({
+        ...{ m, n, k, outerBatch: 1, innerBatch: 1 },
+        ...{ a, aLayout: headsLayout(m, k, 1), b, bLayout: { outer: 0, inner: 0, row: 1, column: 0 } },
+        ...{ out, outLayout: headsLayout(m, n, 1) },
+      }, memory.addressOf);
+      const bits = new Uint32Array(memory.read(out).buffer);
+      for (let row = 0; row < m; row++) {
+        const [first, ...others] = bits.subarray(row * n, (row + 1) * n);
+        assertEquals(others, new Array(n - 1).fill(first), `k ${k}, row ${row}; the first ${whole} are whole tiles`);
+      }
+    }
+    await runtime.destroy();
+  }
 });
