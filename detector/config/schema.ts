@@ -183,6 +183,9 @@ export const OPTIMIZER_KEYS: ConfigTable<OptimizerConfig> = {
   dn_label_noise_ratio: number(0.5, "share of denoising queries with a changed label, twice", { min: 0, max: 1 }),
 };
 
+/** Of an image, in pixels. */
+const LARGEST_SIDE = 65_536;
+
 export const DATA_KEYS: ConfigTable<DataConfig> = {
   augmentation: oneOf(
     ["coco", "cards"],
@@ -193,14 +196,15 @@ export const DATA_KEYS: ConfigTable<DataConfig> = {
     min: 1,
     max: 32_768,
   }),
-  data_aug_max_size: integer(1333, "limit of the long side", { min: 1, max: 65_536 }),
+  data_aug_max_size: integer(1333, "limit of the long side", { min: 1, max: LARGEST_SIDE }),
   data_aug_scales2_resize: integers([400, 500, 600], "short sides before a crop", { min: 1, max: 32_768 }),
   data_aug_scales2_crop: {
     ...integers([384, 600], "smallest and largest side of a crop", { min: 1 }),
-    expects: "two integers of at least 1, the smaller first",
+    expects: `two integers from 1 to ${LARGEST_SIDE}, the smaller first`,
     read: (value) => {
       const [low, high, ...more] = isConfigList(value) ? value : [];
-      const fit = Number.isInteger(low) && Number.isInteger(high) && Number(low) >= 1 && Number(high) >= Number(low);
+      const isSide = (side: unknown) => Number.isInteger(side) && Number(side) >= 1 && Number(side) <= LARGEST_SIDE;
+      const fit = isSide(low) && isSide(high) && Number(high) >= Number(low);
       return fit && more.length === 0 ? [Number(low), Number(high)] : undefined;
     },
   },
