@@ -16,7 +16,7 @@ import { counted } from "../detector/counted.ts";
 import { refuseOverwriting } from "../platform/same_file.ts";
 import { CLASSES_METADATA, CONFIG_METADATA } from "../detector/weights/safetensors_metadata.ts";
 import { DinogradError } from "../engine/errors.ts";
-import { type AnyCheckpoint, openAnyCheckpoint } from "./shared/any_checkpoint.ts";
+import { type AnyCheckpoint, openAnyCheckpoint, refuseExpansion } from "./shared/any_checkpoint.ts";
 import { refuseTrainingState, stateToJson, weightsState } from "./shared/checkpoint_view.ts";
 import type { Verb } from "./shared/command.ts";
 import { formatBytes } from "./shared/table.ts";
@@ -45,7 +45,7 @@ export const convertVerb: Verb<ConvertFlags> = {
     await refuseTrainingState(to, "convert");
     await using source = await openAnyCheckpoint(from);
     const names = weightNames(source, flags.ema === true);
-    await refuseExpansion(source, names.values());
+    await refuseExpansion(source, { names: names.values(), verb: "convert" });
     const tensors = new Map<string, UnreadTensor>();
     for (const [key, name] of names) {
       const info = source.tensors.get(name);
@@ -67,22 +67,6 @@ export const convertVerb: Verb<ConvertFlags> = {
     );
   },
 };
-
-/** Weights may share memory and repeat elements, so that what is written is larger than what was read, within bounds. */
-const MOST_TIMES_THE_FILE = 4;
-const MOST_BYTES_BESIDES = 256 * 1024 * 1024;
-
-async function refuseExpansion({ path, tensors }: AnyCheckpoint, names: Iterable<string>): Promise<void> {
-  let bytes = 0;
-  for (const name of names) bytes += tensors.get(name)?.bytes ?? 0;
-  const most = MOST_TIMES_THE_FILE * (await Deno.stat(path)).size + MOST_BYTES_BESIDES;
-  if (bytes <= most) return;
-  throw new DinogradError(
-    "checkpoint",
-    `convert: ${path}: expected weights of at most ${most} bytes, ${MOST_TIMES_THE_FILE} times the file and 256 MiB, ` +
-      `but found ${bytes}, for some share their memory or repeat their elements`,
-  );
-}
 
 /** The state-dict key of every weight, and the name under which the source has it. */
 function weightNames(source: AnyCheckpoint, ema: boolean): Map<string, string> {

@@ -7,7 +7,7 @@ import { describeNonfinite, digestOfBundle, elementCount, stateField, stateNumbe
 import { stumbleOf } from "../detector/train/records/stumble.ts";
 import { assumedClasses } from "../detector/weights/coco_classes.ts";
 import { DinogradError } from "../engine/errors.ts";
-import { type AnyCheckpoint, openAnyCheckpoint } from "./shared/any_checkpoint.ts";
+import { type AnyCheckpoint, openAnyCheckpoint, refuseExpansion } from "./shared/any_checkpoint.ts";
 import {
   describeState,
   formatShape,
@@ -51,6 +51,7 @@ export const inspectVerb: Verb<InspectFlags> = {
     if (flags.keys !== undefined && names.length === 0) {
       terminal.warn(`--keys ${flags.keys}: no tensor has such a name`);
     }
+    if (flags.stats) await refuseExpansion(file, { names, verb: "inspect --stats" });
     const rows = await describeTensors(file, names, flags.stats === true);
     const digest = flags.digest && file.bundle ? await digestOfBundle(file.bundle) : undefined;
     if (flags.json) {

@@ -67,6 +67,29 @@ export async function refuseOtherFormats(paths: readonly string[], verb: string)
   }
 }
 
+/** Tensors may share memory and repeat elements, so that all of them are larger than their file, within bounds. */
+const MOST_TIMES_THE_FILE = 4;
+const MOST_BYTES_BESIDES = 256 * 1024 * 1024;
+
+/**
+ * For verbs that read all of a file's tensors: some hundred bytes can name one of megabytes ten thousand times.
+ * @throws DinogradError("checkpoint") where those of these names come to far more than the file
+ */
+export async function refuseExpansion(
+  { path, tensors }: AnyCheckpoint,
+  { names, verb }: { readonly names: Iterable<string>; readonly verb: string },
+): Promise<void> {
+  let bytes = 0;
+  for (const name of names) bytes += tensors.get(name)?.bytes ?? 0;
+  const most = MOST_TIMES_THE_FILE * (await Deno.stat(path)).size + MOST_BYTES_BESIDES;
+  if (bytes <= most) return;
+  throw new DinogradError(
+    "checkpoint",
+    `${verb}: ${path}: expected tensors of at most ${most} bytes, ${MOST_TIMES_THE_FILE} times the file and 256 MiB, ` +
+      `but found ${bytes}, for some share their memory or repeat their elements`,
+  );
+}
+
 /** What a file looks like by its first bytes, or else by its name; whatever is nothing else is opened as a bundle. */
 async function formatOf(path: string): Promise<AnyCheckpoint["format"]> {
   const start = await firstBytes(path);

@@ -60,6 +60,9 @@ Deno.test("convert refuses tensors that expand to gigabytes together, and leaves
     await Deno.writeFile(`${folder}/x.pth`, zip([["x/data.pkl", object], ["x/data/0", FOUR_FLOATS]]));
     assertEquals((await runCli(["inspect", `${folder}/x.pth`])).code, 0);
     await expectLine(["convert", `${folder}/x.pth`, `${folder}/y.dino`], "4 times the file and 256 MiB");
+    await expectLine(["inspect", `${folder}/x.pth`, "--stats"], "4 times the file and 256 MiB");
+    const few = await runCli(["inspect", `${folder}/x.pth`, "--stats", "--keys", "1,2"]);
+    assertEquals(few.code, 0, few.stderr);
     assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["x.pth"]);
   }));
 

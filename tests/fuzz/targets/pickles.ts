@@ -189,10 +189,11 @@ export const picklesTarget: FuzzTarget = {
       for (const weight of weights.tensors.values()) await attempt(() => weight.read());
       if (weights.pth) openOfficialRecord(weights, weights.pth);
     });
-    const tensors: PthTensor[] = [];
+    // One object stays one, however many names it has: verbs that read each name ask first what that comes to.
+    const tensors = new Set<PthTensor>();
     const state = toStateValue(file.root, {
       tensor: (tensor) => {
-        tensors.push(tensor);
+        tensors.add(tensor);
         return "";
       },
     });
