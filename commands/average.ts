@@ -10,7 +10,7 @@ import {
   type StateValue,
   writeBundle,
 } from "../checkpoint/mod.ts";
-import { counted } from "../detector/counted.ts";
+import { counted } from "../engine/counted.ts";
 import { refuseOverwriting } from "../platform/same_file.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { refuseOtherFormats } from "./shared/any_checkpoint.ts";

@@ -12,7 +12,7 @@ import {
   writeSafetensors,
 } from "../checkpoint/mod.ts";
 import { type ConfigObject, isConfigKey, resolveConfig } from "../detector/config/mod.ts";
-import { counted } from "../detector/counted.ts";
+import { counted } from "../engine/counted.ts";
 import { refuseOverwriting } from "../platform/same_file.ts";
 import { CLASSES_METADATA, CONFIG_METADATA } from "../detector/weights/safetensors_metadata.ts";
 import { DinogradError } from "../engine/errors.ts";

@@ -15,7 +15,7 @@ import {
   type RunUi,
   type TrainOptions,
 } from "../detector/config/mod.ts";
-import { counted } from "../detector/counted.ts";
+import { counted } from "../engine/counted.ts";
 import { StateReader } from "../detector/train/records/bundle_state.ts";
 import { recordedCocoPath } from "../detector/train/proof/circumstances.ts";
 import { train } from "../detector/train/trainer.ts";

@@ -5,7 +5,7 @@
 import type { Command } from "commander";
 import { errorText } from "../checkpoint/files/layer.ts";
 import { describeNonfinite, listBundles, openBundle } from "../checkpoint/mod.ts";
-import { counted } from "../detector/counted.ts";
+import { counted } from "../engine/counted.ts";
 import { withCleanup } from "../engine/cleanup.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { refuseOtherFormats } from "./shared/any_checkpoint.ts";

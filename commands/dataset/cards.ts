@@ -1,5 +1,5 @@
 /** `dataset cards`: draws scenes of playing cards in the COCO format. */
-import { counted } from "../../detector/counted.ts";
+import { counted } from "../../engine/counted.ts";
 import type { DatasetCall } from "./call.ts";
 
 export async function drawCards({ flags, terminal }: DatasetCall): Promise<void> {

@@ -1,5 +1,5 @@
 /** `dataset convert` and `dataset split`: one data set written as another. */
-import { counted } from "../../detector/counted.ts";
+import { counted } from "../../engine/counted.ts";
 import {
   type AnnotatedDataset,
   readDatasetFolder,

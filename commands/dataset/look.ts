@@ -1,5 +1,5 @@
 /** `dataset stats`, `dataset check` and `dataset show`: what a data set holds, what is wrong with it, how it looks. */
-import { counted } from "../../detector/counted.ts";
+import { counted } from "../../engine/counted.ts";
 import { writeBytes } from "../../platform/whole_files.ts";
 import { checkDataset, datasetStats, readDatasetFolder } from "../../detector/data/formats/mod.ts";
 import { readImage } from "../../detector/data/mod.ts";

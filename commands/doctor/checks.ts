@@ -7,7 +7,7 @@ import {
   type DinoConfig,
   groupMatters,
 } from "../../detector/config/mod.ts";
-import { counted } from "../../detector/counted.ts";
+import { counted } from "../../engine/counted.ts";
 import { withoutAliases } from "../../detector/train/records/bundle_state.ts";
 import { outlineModel } from "../../detector/train/model_outline.ts";
 import { chooseFromFolder, isAddress, openRecord } from "../../detector/train/start/resume.ts";

@@ -1,6 +1,6 @@
 /** Is the data there, and the same? Paths, counts, categories, annotations, images, and whether the model fits them. */
 import type { DinoConfig } from "../../detector/config/mod.ts";
-import { counted } from "../../detector/counted.ts";
+import { counted } from "../../engine/counted.ts";
 import { type CocoDataset, missingImages, openDataset, readImage, requireImages } from "../../detector/data/mod.ts";
 import type { StateReader } from "../../detector/train/records/bundle_state.ts";
 import { compareSplit } from "../../detector/train/proof/data_record.ts";

@@ -3,7 +3,7 @@
  * boxes that reach beyond an image, or a file that was annotated upright and lies on its side, cost accuracy unseen.
  */
 import type { DinoConfig } from "../../detector/config/mod.ts";
-import { counted } from "../../detector/counted.ts";
+import { counted } from "../../engine/counted.ts";
 import { type CocoDataset, sizeOfImage } from "../../detector/data/mod.ts";
 import { exifOrientationOf } from "../../detector/data/images/exif.ts";
 import { DinogradError } from "../../engine/errors.ts";

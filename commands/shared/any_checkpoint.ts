@@ -13,7 +13,7 @@ import {
   type StoredTensor,
   toStateValue,
 } from "../../checkpoint/mod.ts";
-import { counted } from "../../detector/counted.ts";
+import { counted } from "../../engine/counted.ts";
 import { describe } from "../../engine/describe.ts";
 import { stateOfMetadata } from "../../detector/weights/safetensors_metadata.ts";
 import { DinogradError } from "../../engine/errors.ts";

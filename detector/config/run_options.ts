@@ -3,7 +3,7 @@
  * programs that import the package have the same defaults, from here.
  */
 import type { DeviceChoice } from "../../engine/device/open.ts";
-import { DEFAULT_MAX_IMAGE_PIXELS } from "../data/images/pixel_limit.ts";
+import { DEFAULT_MAX_IMAGE_PIXELS } from "./pixel_limit.ts";
 import type { DinoConfig } from "./dino_config.ts";
 import type { ConfigObject } from "./values.ts";
 

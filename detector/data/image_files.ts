@@ -4,7 +4,7 @@
  */
 
 import { DinogradError } from "../../engine/errors.ts";
-import { counted } from "../counted.ts";
+import { counted } from "../../engine/counted.ts";
 import type { CocoDataset } from "./coco.ts";
 import { whyNothingToRead } from "../../platform/whole_files.ts";
 

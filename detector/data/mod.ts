@@ -26,7 +26,7 @@ export {
   readStandardImage,
   sizeOfImage,
 } from "./images/image_codec.ts";
-export { DEFAULT_MAX_IMAGE_PIXELS } from "./images/pixel_limit.ts";
+export { DEFAULT_MAX_IMAGE_PIXELS } from "../config/pixel_limit.ts";
 export type { EncodeJpegOptions } from "./images/jpeg.ts";
 export { Loader, type LoaderOptions } from "./loader.ts";
 export { IMAGENET_NORMALIZATION, type Normalization, normalizeImage } from "./normalize.ts";

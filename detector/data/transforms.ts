@@ -5,7 +5,7 @@
  */
 import type { RandomStream } from "../../engine/random.ts";
 import { DinogradError } from "../../engine/errors.ts";
-import { DEFAULT_MAX_IMAGE_PIXELS } from "./images/pixel_limit.ts";
+import { DEFAULT_MAX_IMAGE_PIXELS } from "../config/pixel_limit.ts";
 import { adjustBrightness, adjustContrast, jitterColour, permuteChannels } from "./images/colour.ts";
 import { cropImage, flipImage, type Rectangle, resizeBilinear } from "./images/resize.ts";
 import { type ChosenCrop, overlapCropRectangle, squareCropRectangle } from "./random_crops.ts";

@@ -9,8 +9,8 @@ import type { Image } from "../data/images/image.ts";
 import { addAlpha, encodeRgbaJpeg, LARGE } from "../data/images/jpeg.ts";
 import { JpegStrips, stripRows } from "../data/images/jpeg_strips.ts";
 import { resizeBilinear } from "../data/images/resize.ts";
-import { drawableText } from "./fonts.ts";
-import { escapeXml, renderSvg } from "./svg.ts";
+import { drawableText } from "../render/fonts.ts";
+import { escapeXml, renderSvg } from "../render/svg.ts";
 
 /** What is drawn of a detection. */
 export interface DrawnDetection {

@@ -3,4 +3,4 @@ export { type AnnotatedFile, annotateImage, drawDetections, type DrawnDetection 
 export { type Bar, barChart } from "./bars.ts";
 export { type Heatmap, heatmap } from "./heatmap.ts";
 export { linePlot, type PlotOptions, type Series } from "./plot.ts";
-export { escapeXml, type FontName, type Rendering, type RenderOptions, renderSvg } from "./svg.ts";
+export { escapeXml, type FontName, type Rendering, type RenderOptions, renderSvg } from "../render/svg.ts";

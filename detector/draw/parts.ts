@@ -1,5 +1,5 @@
 /** What drawings are made of: a document, words in a font that every viewer has, and numbers of a sensible length. */
-import { escapeXml } from "./svg.ts";
+import { escapeXml } from "../render/svg.ts";
 
 const FONT = `font-family="DejaVu Sans, Verdana, Helvetica, sans-serif"`;
 

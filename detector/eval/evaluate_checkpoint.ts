@@ -9,7 +9,7 @@ import { DinogradError } from "../../engine/errors.ts";
 import { EVAL_DEFAULTS, type EvalOptions, type Given, type RunUi } from "../config/mod.ts";
 import { withDefaults } from "../config/run_options.ts";
 import { completeUi } from "../config/run_ui.ts";
-import { counted } from "../counted.ts";
+import { counted } from "../../engine/counted.ts";
 import { listFolder, makeFolder, writeBytes } from "../../platform/whole_files.ts";
 import { refuseOverwriting } from "../../platform/same_file.ts";
 import {

@@ -20,7 +20,7 @@ import {
 } from "../config/mod.ts";
 import { withDefaults } from "../config/run_options.ts";
 import { completeUi } from "../config/run_ui.ts";
-import { counted } from "../counted.ts";
+import { counted } from "../../engine/counted.ts";
 import { isSamePath, makeFolder, readBytes, writeBytes } from "../../platform/whole_files.ts";
 import { type Image, prepareForInference, readImage, readStandardImage, type TransformSpec } from "../data/mod.ts";
 import { refuseOverwriting } from "../../platform/same_file.ts";

@@ -1,6 +1,6 @@
 /** Which image ids detections go by: those of an annotation file that lists the images, where there is one. */
 import { DinogradError } from "../../engine/errors.ts";
-import { counted } from "../counted.ts";
+import { counted } from "../../engine/counted.ts";
 import { parseCocoFile } from "../data/coco_file.ts";
 import { readBytes } from "../../platform/whole_files.ts";
 import { ImageIds } from "../data/image_ids.ts";

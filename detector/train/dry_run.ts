@@ -5,7 +5,7 @@
  */
 
 import type { RunUi } from "../config/mod.ts";
-import { counted } from "../counted.ts";
+import { counted } from "../../engine/counted.ts";
 import { type Batch, sizeWithAspectRatio, type Target, type TransformStep } from "../data/mod.ts";
 import { withoutAliases } from "./records/bundle_state.ts";
 import type { RunData } from "./proof/data_record.ts";

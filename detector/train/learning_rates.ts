@@ -5,7 +5,7 @@
 
 import { linearWarmup, multiStepLR, oneCycleLR, type Schedule, stepLR } from "../../engine/optim/mod.ts";
 import type { OptimizerConfig } from "../config/mod.ts";
-import { counted } from "../counted.ts";
+import { counted } from "../../engine/counted.ts";
 import type { Progress } from "./progress.ts";
 
 export interface StepRates {

@@ -1,7 +1,7 @@
 /** Tells which images a run leaves out (`--skip_bad_images`): each once, with what is wrong with it, and all by epochs. */
 
 import type { RunUi } from "../config/mod.ts";
-import { counted } from "../counted.ts";
+import { counted } from "../../engine/counted.ts";
 import type { BadImage } from "../data/mod.ts";
 
 /** Images that are told one by one; the bundles name all. */

@@ -4,7 +4,7 @@
  */
 
 import type { OptimizerConfig } from "../config/mod.ts";
-import { counted } from "../counted.ts";
+import { counted } from "../../engine/counted.ts";
 import { totalStepsOf } from "./learning_rates.ts";
 
 /** One line for each oddity; none where no step would be made. */

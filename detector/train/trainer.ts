@@ -11,7 +11,7 @@ import { DinogradError } from "../../engine/errors.ts";
 import { checkConfig, type Given, type RunUi, TRAIN_DEFAULTS, type TrainOptions } from "../config/mod.ts";
 import { withDefaults } from "../config/run_options.ts";
 import { completeUi } from "../config/run_ui.ts";
-import { counted } from "../counted.ts";
+import { counted } from "../../engine/counted.ts";
 import type { Batch } from "../data/mod.ts";
 import { better } from "./best.ts";
 import { showDryRun } from "./dry_run.ts";

@@ -4,7 +4,7 @@
  */
 
 import type { RunUi } from "../config/mod.ts";
-import { counted } from "../counted.ts";
+import { counted } from "../../engine/counted.ts";
 import { type CarriedRow, hasClassRows } from "./class_rows.ts";
 import type { KeyPlan } from "./load_weights.ts";
 import type { ClassName } from "./weights_file.ts";

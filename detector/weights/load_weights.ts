@@ -9,7 +9,7 @@ import type { Module } from "../../engine/nn/module.ts";
 import { formatShape, sameShape } from "../../engine/shape.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import type { RunUi } from "../config/mod.ts";
-import { counted } from "../counted.ts";
+import { counted } from "../../engine/counted.ts";
 import { type ClassesOfLoad, showClasses } from "./class_report.ts";
 import { type CarriedRow, type ClassMap, hasClassRows, matchClasses, sameClasses } from "./class_rows.ts";
 import type { ClassName, NamedWeight, Weights } from "./weights_file.ts";

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { blankImage, decodeImage, type Image } from "../../detector/data/mod.ts";
 import { annotateImage, detectionsSvg, drawDetections, type DrawnDetection } from "../../detector/draw/annotate.ts";
-import { drawableText, type Font, loadFont } from "../../detector/draw/fonts.ts";
-import { renderSvg } from "../../detector/draw/svg.ts";
+import { drawableText, type Font, loadFont } from "../../detector/render/fonts.ts";
+import { renderSvg } from "../../detector/render/svg.ts";
 
 const pixel = (
   { width, data }: Image,

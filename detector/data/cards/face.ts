@@ -2,7 +2,7 @@
  * The faces of the generated playing cards: drawn as SVG, kept as textures of several sizes. The rank stands large in the
  * middle, small suits in two corners; of 24 faces, 6 ranks are the classes and the suits only decide the colour.
  */
-import { type FontName, renderSvg } from "../../draw/svg.ts";
+import { type FontName, renderSvg } from "../../render/svg.ts";
 
 export const RANKS = ["A", "K", "Q", "J", "10", "9"] as const;
 export type Rank = (typeof RANKS)[number];

@@ -10,7 +10,7 @@ import { applyOrientation, exifOrientationOf } from "./exif.ts";
 import type { Image } from "./image.ts";
 import { decodeJpeg } from "./jpeg.ts";
 import { isJpeg, outlineJpeg } from "./jpeg_markers.ts";
-import { DEFAULT_MAX_IMAGE_PIXELS } from "./pixel_limit.ts";
+import { DEFAULT_MAX_IMAGE_PIXELS } from "../../config/pixel_limit.ts";
 import { decodePng } from "./png.ts";
 import { isPng, readPngHeader } from "./png_chunks.ts";
 

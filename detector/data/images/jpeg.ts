@@ -10,7 +10,7 @@ import { defaultOptions } from "@jsquash/jpeg/meta.js";
 import { readPackageFile } from "../../../platform/whole_files.ts";
 import type { Image } from "./image.ts";
 import { outlineJpeg, withoutStrays } from "./jpeg_markers.ts";
-import { requirePixels } from "./pixel_limit.ts";
+import { requirePixels } from "../../config/pixel_limit.ts";
 
 interface Decoder {
   decode(bytes: Uint8Array, preserveOrientation: boolean): ImageData | null;

@@ -5,7 +5,7 @@
  */
 import { crc32 } from "../../../checkpoint/codec/checksums.ts";
 import { inflateZlib } from "./inflate_zlib.ts";
-import { requirePixels } from "./pixel_limit.ts";
+import { requirePixels } from "../../config/pixel_limit.ts";
 
 /** What the header (IHDR) says, found possible. */
 export interface PngHeader {

@@ -4,7 +4,7 @@
  */
 
 import type { StateValue } from "../../../checkpoint/mod.ts";
-import { counted } from "../../counted.ts";
+import { counted } from "../../../engine/counted.ts";
 import type { CocoDataset } from "../../data/mod.ts";
 import type { StateReader } from "../records/bundle_state.ts";
 

@@ -16,7 +16,7 @@ import {
 } from "../../../checkpoint/mod.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 import { type ConfigObject, diffConfigs, type Given, type RunUi, type TrainOptions } from "../../config/mod.ts";
-import { counted } from "../../counted.ts";
+import { counted } from "../../../engine/counted.ts";
 import { StateReader } from "../records/bundle_state.ts";
 import type { Progress } from "../progress.ts";
 import { configOf } from "../start/bundle_record.ts";

@@ -6,7 +6,7 @@
 import { DinogradError } from "../../../engine/errors.ts";
 import type { Module } from "../../../engine/nn/module.ts";
 import type { DinoConfig, KeepCheckpoints, RunUi } from "../../config/mod.ts";
-import { counted } from "../../counted.ts";
+import { counted } from "../../../engine/counted.ts";
 import { type ClassMap, parseClassMap } from "../../weights/mod.ts";
 import type { Progress } from "../progress.ts";
 import { runFiles } from "../../logs/run_files.ts";

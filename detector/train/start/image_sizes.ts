@@ -5,7 +5,7 @@
  */
 import type { DinoConfig, RunUi } from "../../config/mod.ts";
 import { transformsOf } from "../../data/configured_transforms.ts";
-import { counted } from "../../counted.ts";
+import { counted } from "../../../engine/counted.ts";
 import { readBytes } from "../../../platform/whole_files.ts";
 import { type CocoDataset, sizeOfImage } from "../../data/mod.ts";
 import { sizesAfter } from "../../data/size_range.ts";

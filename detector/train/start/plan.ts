@@ -9,7 +9,7 @@ import { DinogradError } from "../../../engine/errors.ts";
 import { sameShape } from "../../../engine/shape.ts";
 import type { TensorData } from "../../../engine/dtype.ts";
 import type { ConfigDifference, ConfigKey, RunUi, TrainOptions } from "../../config/mod.ts";
-import { counted } from "../../counted.ts";
+import { counted } from "../../../engine/counted.ts";
 import {
   applyLoad,
   classesOfFile,
