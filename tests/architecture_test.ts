@@ -149,6 +149,21 @@ Deno.test("a browser can load the three faces: no module on their way is importe
   );
 });
 
+/** The rooms of `detector/`: each may import from itself and from those before it. */
+const ROOMS = ["config", "logs", "render", "data", "draw", "model", "loss", "weights", "inference", "eval", "train"];
+
+Deno.test("the rooms of the detector have an order, and none imports from a room after it", () => {
+  const roomOf = (path: string) => ROOMS.indexOf(path.split("/")[1]);
+  const detector = sources[LAYERS.indexOf("detector")];
+  assertEquals(detector.filter(({ path }) => roomOf(path) < 0).map(({ path }) => path), []);
+  for (const room of ROOMS) assert(detector.some(({ path }) => path.startsWith(`detector/${room}/`)), `no ${room}`);
+  const wrong = detector.flatMap((source) =>
+    importsOf(source).filter((target) => target.startsWith("detector/") && roomOf(target) > roomOf(source.path))
+      .map((target) => `${source.path} imports ${target}`)
+  );
+  assertEquals(wrong, []);
+});
+
 Deno.test("the time of day is for people to read: nothing computes with it, for it can be set", () => {
   const users = sources.flat().filter(({ text }) =>
     /\bDate\.now\b|\bnew Date\b(?!\(\)\.toISOString)/.test(withoutComments(text))

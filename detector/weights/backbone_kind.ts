@@ -4,7 +4,7 @@
  */
 
 import type { Module } from "../../engine/nn/module.ts";
-import type { LoadPlan } from "./load_weights.ts";
+import type { LoadPlan } from "./load_plan.ts";
 import type { Weights } from "./weights_file.ts";
 
 /** Tensors by name; all that is asked of them is their shape. */

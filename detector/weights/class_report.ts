@@ -5,22 +5,11 @@
 
 import type { RunUi } from "../config/mod.ts";
 import { counted } from "../../engine/counted.ts";
-import { type CarriedRow, hasClassRows } from "./class_rows.ts";
-import type { KeyPlan } from "./load_weights.ts";
-import type { ClassName } from "./weights_file.ts";
+import { hasClassRows } from "./class_rows.ts";
+import type { ClassesOfLoad, KeyPlan } from "./load_plan.ts";
 
 /** How many names of one kind are printed before "and so on". */
 const MOST_NAMES = 20;
-
-/** What is known of the classes on both sides. */
-export interface ClassesOfLoad {
-  /** Those of the file; null where it names none. */
-  readonly file: readonly ClassName[] | null;
-  /** Those of the model; null where they are not known. */
-  readonly model: readonly ClassName[] | null;
-  /** Rows that move to the class of the same name; undefined where rows stay where they are. */
-  readonly rows: readonly CarriedRow[] | undefined;
-}
 
 /** Says which classes keep what they learned, which begin with fresh values, and which the model has no place for. */
 export function showClasses(keys: readonly KeyPlan[], classes: ClassesOfLoad, ui: Pick<RunUi, "say">): void {

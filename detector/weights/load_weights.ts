@@ -10,40 +10,10 @@ import { formatShape, sameShape } from "../../engine/shape.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import type { RunUi } from "../config/mod.ts";
 import { counted } from "../../engine/counted.ts";
-import { type ClassesOfLoad, showClasses } from "./class_report.ts";
+import { showClasses } from "./class_report.ts";
 import { type CarriedRow, type ClassMap, hasClassRows, matchClasses, sameClasses } from "./class_rows.ts";
+import { KEY_OUTCOMES, type KeyOutcome, type KeyPlan, type LoadPlan } from "./load_plan.ts";
 import type { ClassName, NamedWeight, Weights } from "./weights_file.ts";
-
-/**
- * What happens to a key: `loaded` whole; `carried over` by rows of classes with the same name; `ignored` on request;
- * `missing` in the file; `unexpected` in the model; `shape mismatch`. A key of the model that is not loaded stays as it is.
- */
-export type KeyOutcome = "loaded" | "carried over" | "ignored" | "missing" | "unexpected" | "shape mismatch";
-
-export const KEY_OUTCOMES: readonly KeyOutcome[] = [
-  "loaded",
-  "carried over",
-  "ignored",
-  "missing",
-  "unexpected",
-  "shape mismatch",
-];
-
-export interface KeyPlan {
-  readonly name: string;
-  readonly outcome: KeyOutcome;
-  /** Shapes or classes, where they explain the outcome. */
-  readonly note: string;
-  /** What is read, and where it goes; absent where nothing is loaded. */
-  readonly load?: { readonly from: NamedWeight; readonly to: Tensor; readonly rows?: readonly CarriedRow[] };
-}
-
-export interface LoadPlan {
-  /** Every key of the model in its order, then what the file has beyond it. */
-  readonly keys: readonly KeyPlan[];
-  /** What is known of the classes; `showLoad` says what becomes of each. */
-  readonly classes: ClassesOfLoad;
-}
 
 export interface PlanOptions {
   /** Keys whose name contains one of these, under any of the tensor's names, stay as they are. */

@@ -12,17 +12,8 @@ export {
 export { describeWeights, nonfiniteWeights } from "./describe_weights.ts";
 export { parseClassList } from "./class_list.ts";
 export { assumedClasses, cocoClasses } from "./coco_classes.ts";
-export {
-  applyLoad,
-  KEY_OUTCOMES,
-  type KeyOutcome,
-  type KeyPlan,
-  keysWith,
-  type LoadPlan,
-  planLoad,
-  type PlanOptions,
-  showLoad,
-} from "./load_weights.ts";
+export { KEY_OUTCOMES, type KeyOutcome, type KeyPlan, type LoadPlan } from "./load_plan.ts";
+export { applyLoad, keysWith, planLoad, type PlanOptions, showLoad } from "./load_weights.ts";
 export { CLASSES_METADATA, CONFIG_METADATA, stateOfMetadata } from "./safetensors_metadata.ts";
 export {
   type ClassName,
