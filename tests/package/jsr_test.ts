@@ -46,7 +46,19 @@ Deno.test("from JSR, the README's example, training with workers, evaluation and
 
     await Deno.writeTextFile(`${folder}/main.ts`, await readmeExample(`${data}/val2017`));
     await run("main.ts");
-    await run(cli, "detect", "street.jpg", "--checkpoint", "run/checkpoint.dino", "--out", "found", "--threshold", "0");
+    await Deno.writeTextFile(`${folder}/names.txt`, "背景\n人物\n汽车\n🐕\n"); // drawn with the second font
+    const names = ["--classes", "names.txt"];
+    const detect = [
+      "detect",
+      "street.jpg",
+      "--checkpoint",
+      "run/checkpoint.dino",
+      "--out",
+      "found",
+      "--threshold",
+      "0",
+    ];
+    await run(cli, ...detect, ...names);
     const found = [...Deno.readDirSync(`${folder}/found`)].map(({ name }) => name);
     assert(found.includes("detections.json") && found.length === 2, found.join(", "));
   });
