@@ -15,10 +15,10 @@ export interface ImagePaths {
 }
 
 /** What can be read, for messages. */
-export const IMAGE_KINDS = "JPEG or PNG";
-const IMAGE_NAME = /\.(jpe?g|jpe|jfif|png)$/i;
+export const IMAGE_KINDS = "JPEG, PNG, WebP or BMP";
+const IMAGE_NAME = /\.(jpe?g|jpe|jfif|png|webp|bmp|dib)$/i;
 /** Images of other kinds; of these alone people wonder where they are, not of notes and annotations. */
-const OTHER_IMAGE = /\.(webp|bmp|dib|tiff?|gif|avif|heic|heif|jp2|j2k|jxl|ppm|pgm|pbm|tga|svg|psd|dng|cr2|nef|arw)$/i;
+const OTHER_IMAGE = /\.(tiff?|gif|avif|heic|heif|jp2|j2k|jxl|ppm|pgm|pbm|tga|svg|psd|dng|cr2|nef|arw)$/i;
 
 /** The argument that means one image from standard input. */
 export const STANDARD_INPUT = "-";

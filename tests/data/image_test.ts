@@ -3,7 +3,7 @@ import { DinogradError } from "../../engine/errors.ts";
 import { adjustBrightness, adjustContrast } from "../../detector/data/images/colour.ts";
 import { sha256 } from "../../checkpoint/codec/checksums.ts";
 import type { Image } from "../../detector/data/images/image.ts";
-import { decodeImage, encodeJpeg, encodePng, readImage } from "../../detector/data/images/image_codec.ts";
+import { decodeImage, encodeJpeg, encodePng, readImage, sizeOfImage } from "../../detector/data/images/image_codec.ts";
 import { resizeBilinear } from "../../detector/data/images/resize.ts";
 
 const FIXTURES = new URL("fixtures/", import.meta.url).pathname;
@@ -47,7 +47,14 @@ const damaged: Record<string, string> = {
   "cmyk.jpg": "CMYK",
   "truncated.png": "truncated",
   "wrong_checksum.png": "damaged",
-  "text.png": "neither a JPEG nor a PNG",
+  "text.png": "it is no JPEG, PNG, WebP or BMP file",
+  "truncated.webp": "truncated",
+  "damaged.webp": "the WebP data is damaged",
+  "animated.webp": "an animated WebP is not supported; save one of its pictures as PNG",
+  "truncated.bmp": "truncated",
+  "run_lengths.bmp": "8 bits and compression 1; convert it to PNG",
+  "picture.gif": "but found a GIF; convert it to PNG",
+  "picture.tif": "but found a TIFF; convert it to PNG",
   "not_there.jpg": "there is no such file",
 };
 for (const [name, reason] of Object.entries(damaged)) {
@@ -59,6 +66,31 @@ for (const [name, reason] of Object.entries(damaged)) {
     assert(!error.message.includes("\n"));
   });
 }
+
+for (const name of Object.keys(expected.images)) {
+  Deno.test(`the size of ${name} is read from its header alone, and holds it to the limit`, async () => {
+    const bytes = await Deno.readFile(FIXTURES + name);
+    const { width, height } = expected.images[name];
+    assertEquals(await sizeOfImage(bytes, { name }), { width, height });
+    const wait = () => decodeImage(bytes, { name, maxPixels: width * height - 1 });
+    await assertRejects(wait, DinogradError, `expected at most ${width * height - 1} pixels`);
+  });
+}
+
+Deno.test("the codecs of WebP and BMP are not loaded by who reads JPEG and PNG", async () => {
+  const codec = new URL("../../detector/data/images/image_codec.ts", import.meta.url).href;
+  const args = ["info", "--json", codec];
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args }).output();
+  const { modules }: { modules: { specifier: string; dependencies?: { specifier: string; isDynamic?: boolean }[] }[] } =
+    JSON.parse(new TextDecoder().decode(stdout));
+  const known = modules.find(({ specifier }) => specifier === codec)?.dependencies ?? [];
+  const lazy = known.filter(({ isDynamic }) => isDynamic).map(({ specifier }) => specifier);
+  assertEquals(lazy.sort(), ["./bmp.ts", "./webp.ts"]);
+  for (const { specifier, dependencies = [] } of modules) {
+    if (/\/(bmp|webp)\.ts$/.test(specifier)) continue;
+    for (const one of dependencies) assert(!/^(bmp-ts|@jsquash\/webp)/.test(one.specifier), specifier);
+  }
+});
 
 Deno.test("an empty file is refused", async () => {
   const error = await assertRejects(() => decodeImage(new Uint8Array(), { name: "a.jpg" }), DinogradError);

@@ -46,11 +46,15 @@ Deno.test("from JSR, the README's example, training with workers, evaluation and
 
     await Deno.writeTextFile(`${folder}/main.ts`, await readmeExample(`${data}/val2017`));
     await run("main.ts");
+    await Deno.copyFile(`${ROOT}tests/data/fixtures/lossy.webp`, `${folder}/photo.webp`);
+    await Deno.copyFile(`${ROOT}tests/data/fixtures/rgb.bmp`, `${folder}/scan.bmp`);
     await Deno.writeTextFile(`${folder}/names.txt`, "背景\n人物\n汽车\n🐕\n"); // drawn with the second font
     const names = ["--classes", "names.txt"];
     const detect = [
       "detect",
       "street.jpg",
+      "photo.webp",
+      "scan.bmp",
       "--checkpoint",
       "run/checkpoint.dino",
       "--out",
@@ -60,7 +64,7 @@ Deno.test("from JSR, the README's example, training with workers, evaluation and
     ];
     await run(cli, ...detect, ...names);
     const found = [...Deno.readDirSync(`${folder}/found`)].map(({ name }) => name);
-    assert(found.includes("detections.json") && found.length === 2, found.join(", "));
+    assert(found.includes("detections.json") && found.length === 4, found.join(", "));
   });
 });
 

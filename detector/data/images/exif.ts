@@ -1,15 +1,24 @@
 /**
  * The orientation that a camera noted in a picture's Exif data (EXIF 2.3, tag 0x0112), and how to undo it. Exif is a
- * small TIFF file: in JPEG inside the APP1 segment, in PNG inside the eXIf chunk.
+ * small TIFF file: in JPEG inside the APP1 segment, in PNG inside the
+ * eXIf chunk, in WebP inside the EXIF chunk.
  */
 import type { Image } from "./image.ts";
+import { isPng } from "./png_chunks.ts";
+import { exifInWebp, isWebp } from "./webp_header.ts";
 
 /** 1 = upright. 2..8 = the transformations of the Exif standard, in its numbering. */
 export type Orientation = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
 
-/** The orientation stated in a JPEG or PNG file; 1 where none is stated or the Exif data is damaged. */
+/** The orientation stated in a JPEG, PNG or WebP file; 1 where none is stated or the Exif data is damaged. */
 export function exifOrientationOf(bytes: Uint8Array): Orientation {
-  const tiff = bytes[0] === 0xff ? exifInJpeg(bytes) : exifInPng(bytes);
+  const tiff = bytes[0] === 0xff
+    ? exifInJpeg(bytes)
+    : isPng(bytes)
+    ? exifInPng(bytes)
+    : isWebp(bytes)
+    ? exifInWebp(bytes)
+    : undefined;
   return tiff === undefined ? 1 : orientationInTiff(tiff);
 }
 

@@ -1,11 +1,12 @@
 /**
- * The way of images in and out of files: JPEG and PNG decoded to the exact pixels that Pillow's
+ * The way of images in and out of files: JPEG, PNG, WebP and BMP decoded to the exact pixels that Pillow's
  * `Image.open(path).convert("RGB")` gives, because the official model was trained and is evaluated on those.
  * Two deliberate differences: a 16-bit grayscale PNG keeps its high byte (Pillow clips it to white), and a CMYK JPEG is
  * refused. The Exif orientation is ignored unless asked for, as in the official code.
  */
 import { DinogradError } from "../../../engine/errors.ts";
 import { readBytes, readStandardInput } from "../../../platform/whole_files.ts";
+import { isBmp, readBmpHeader } from "./bmp_header.ts";
 import { applyOrientation, exifOrientationOf } from "./exif.ts";
 import type { Image } from "./image.ts";
 import { decodeJpeg } from "./jpeg.ts";
@@ -13,6 +14,8 @@ import { isJpeg, outlineJpeg } from "./jpeg_markers.ts";
 import { DEFAULT_MAX_IMAGE_PIXELS } from "../../config/pixel_limit.ts";
 import { decodePng } from "./png.ts";
 import { isPng, readPngHeader } from "./png_chunks.ts";
+import { unreadKind } from "./unread_kinds.ts";
+import { isWebp, readWebpHeader } from "./webp_header.ts";
 
 export { encodeJpeg } from "./jpeg.ts";
 export { encodePng } from "./png.ts";
@@ -28,15 +31,13 @@ export interface DecodeOptions {
 }
 
 /**
- * Decodes the bytes of a JPEG or PNG file; which one is told by its first bytes, not by its name.
- * Throws a `DinogradError` of kind "data" with `name` in its one-line message if the bytes are neither, are damaged or
- * truncated, hold CMYK, or more pixels than allowed.
+ * Decodes the bytes of a JPEG, PNG, WebP or BMP file; which one is told by its first bytes, not by its name.
+ * Throws a `DinogradError` of kind "data" with `name` in its one-line message if the bytes are none of them, are damaged
+ * or truncated, hold CMYK or an animation, or more pixels than allowed.
  */
 export async function decodeImage(bytes: Uint8Array, options: DecodeOptions): Promise<Image> {
   const { name, exifOrientation = false, maxPixels = DEFAULT_MAX_IMAGE_PIXELS } = options;
-  const image = await orRefuse(name, () => {
-    return kindOfImage(bytes) === "jpeg" ? decodeJpeg(bytes, { maxPixels }) : decodePng(bytes, { maxPixels });
-  });
+  const image = await orRefuse(name, () => CODECS[kindOfImage(bytes)].decode(bytes, { maxPixels }));
   return exifOrientation ? applyOrientation(image, exifOrientationOf(bytes)) : image;
 }
 
@@ -48,19 +49,44 @@ export async function sizeOfImage(
   bytes: Uint8Array,
   { name, exifOrientation = false }: DecodeOptions,
 ): Promise<{ readonly width: number; readonly height: number }> {
-  const { width, height } = await orRefuse(
-    name,
-    () => kindOfImage(bytes) === "jpeg" ? outlineJpeg(bytes) : readPngHeader(bytes),
-  );
+  const { width, height } = await orRefuse(name, () => CODECS[kindOfImage(bytes)].header(bytes));
   const isTurned = exifOrientation && exifOrientationOf(bytes) >= 5;
   return isTurned ? { width: height, height: width } : { width, height };
 }
 
-function kindOfImage(bytes: Uint8Array): "jpeg" | "png" {
+type ImageKind = "jpeg" | "png" | "webp" | "bmp";
+
+/** How each kind is read: its header alone, and all of it. The codecs of the rarer kinds are loaded when they are needed. */
+const CODECS: Readonly<
+  Record<ImageKind, {
+    header(bytes: Uint8Array): { readonly width: number; readonly height: number };
+    decode(bytes: Uint8Array, options: { readonly maxPixels: number }): Image | Promise<Image>;
+  }>
+> = {
+  jpeg: { header: outlineJpeg, decode: decodeJpeg },
+  png: { header: readPngHeader, decode: decodePng },
+  webp: {
+    header: readWebpHeader,
+    decode: async (bytes, options) => await (await import("./webp.ts")).decodeWebp(bytes, options),
+  },
+  bmp: {
+    header: readBmpHeader,
+    decode: async (bytes, options) => (await import("./bmp.ts")).decodeBmp(bytes, options),
+  },
+};
+
+function kindOfImage(bytes: Uint8Array): ImageKind {
   if (bytes.length === 0) throw new Error("the file is empty");
   if (isJpeg(bytes)) return "jpeg";
   if (isPng(bytes)) return "png";
-  throw new Error("it is neither a JPEG nor a PNG file");
+  if (isWebp(bytes)) return "webp";
+  if (isBmp(bytes)) return "bmp";
+  const other = unreadKind(bytes);
+  throw new Error(
+    other === undefined
+      ? "it is no JPEG, PNG, WebP or BMP file"
+      : `expected a JPEG, PNG, WebP or BMP file but found ${other}; convert it to PNG`,
+  );
 }
 
 /** What `read` gives; whatever it throws becomes one line that names the image. */

@@ -143,7 +143,7 @@ export function addAlpha(rgb: Uint8Array): Uint8ClampedArray {
 }
 
 /** Pixels of four bytes as pixels of three, in the same memory where they are many: another copy would cost as much. */
-function dropAlpha(rgba: Uint8ClampedArray): Uint8Array {
+export function dropAlpha(rgba: Uint8ClampedArray): Uint8Array {
   const length = rgba.length / 4 * 3;
   const rgb = rgba.length > 4 * LARGE ? new Uint8Array(rgba.buffer, rgba.byteOffset, length) : new Uint8Array(length);
   for (let from = 0, to = 0; to < length; from += 4, to += 3) {

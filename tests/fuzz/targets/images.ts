@@ -1,5 +1,5 @@
 /**
- * Damaged PNG and JPEG files that keep enough of their structure to get past the first check: chunks and segments are put
+ * Damaged PNG, JPEG, WebP and BMP files that keep enough of their structure to get past the first check: chunks and segments are put
  * together wrongly, sizes claim what is not there, checksums are mostly right.
  */
 import { decodeImage } from "../../../detector/data/images/image_codec.ts";
@@ -212,3 +212,74 @@ function segmentsOf(bytes: Uint8Array): Uint8Array[] {
 function randomBytes(length: number, random: RandomStream): Uint8Array {
   return Uint8Array.from({ length }, () => random.int(256));
 }
+
+let webpPictures: FuzzInput[] | undefined;
+
+export const webpTarget: FuzzTarget = {
+  name: "webp",
+  kinds: ["data"],
+  shares: { refused: 0.3, read: 0.1 },
+  make(random) {
+    webpPictures ??= filesIn("data/fixtures", /\.webp$/);
+    const { bytes } = pick(webpPictures, random);
+    return { name: "a.webp", bytes: random.int(3) === 0 ? damageBytes(bytes, random) : oddWebp(bytes, random) };
+  },
+  read: readWhole,
+};
+
+/** Chunks changed, moved, doubled or left out, and sizes that claim more or less than there is. */
+function oddWebp(bytes: Uint8Array, random: RandomStream): Uint8Array {
+  const chunks: Uint8Array[] = [];
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 12; at + 8 <= bytes.length;) {
+    const length = 8 + view.getUint32(at + 4, true);
+    chunks.push(bytes.slice(at, at + length + length % 2));
+    at += length + length % 2;
+  }
+  const at = random.int(chunks.length);
+  const chunk = chunks[at];
+  switch (random.int(6)) {
+    case 0:
+      chunks.splice(at, 1);
+      break;
+    case 1:
+      chunks.splice(random.int(chunks.length + 1), 0, chunk);
+      break;
+    case 2:
+      chunks[at] = joinBytes(chunk.subarray(0, 8), damageBytes(chunk.subarray(8), random));
+      break;
+    case 3: // a length
+      new DataView(chunk.buffer).setUint32(4, pick(EDGES, random), true);
+      break;
+    case 4: // a size
+      if (chunk.length >= 18) new DataView(chunk.buffer).setUint32(8 + random.int(7), pick(EDGES, random), true);
+      break;
+    case 5: // flags: alpha, animation, what is not there
+      chunk[8] = random.int(256);
+  }
+  const file = joinBytes(bytes.subarray(0, 12), ...chunks);
+  const claimed = random.int(4) === 0 ? pick(EDGES, random) : file.length - 8;
+  new DataView(file.buffer).setUint32(4, claimed, true);
+  return file;
+}
+
+let bitmaps: FuzzInput[] | undefined;
+
+export const bmpTarget: FuzzTarget = {
+  name: "bmp",
+  kinds: ["data"],
+  shares: { refused: 0.3, read: 0.1 },
+  make(random) {
+    bitmaps ??= filesIn("data/fixtures", /\.bmp$/);
+    const bytes = pick(bitmaps, random).bytes.slice();
+    if (random.int(3) === 0) return { name: "a.bmp", bytes: damageBytes(bytes, random) };
+    // Fields of the headers: sizes, depths, compressions, counts and places.
+    const view = new DataView(bytes.buffer);
+    const [at, width] = pick([[10, 4], [14, 4], [18, 4], [22, 4], [28, 2], [30, 4], [34, 4], [46, 4]] as const, random);
+    const value = pick([...EDGES, 1, 4, 12, 16, 24, 32, 40, 108, 124, 2 ** 32 - 23], random);
+    if (width === 2) view.setUint16(at, value, true);
+    else view.setUint32(at, value, true);
+    return { name: "a.bmp", bytes: random.int(8) === 0 ? bytes.subarray(0, random.int(bytes.length)) : bytes };
+  },
+  read: readWhole,
+};
