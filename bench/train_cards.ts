@@ -4,7 +4,7 @@
  * the other. A run that was interrupted goes on where it was; times count only what was computed.
  */
 import { Command } from "commander";
-import { readScores, scorePlot } from "../commands/shared/run_curves.ts";
+import { readScores, scorePlot } from "../detector/train/report/run_curves.ts";
 import { formatTable } from "../commands/shared/table.ts";
 
 const CLI = new URL("../cli.ts", import.meta.url).pathname;
@@ -64,7 +64,7 @@ const rows: (string | number)[][] = [];
 let reached = true;
 for (const seed of seeds) {
   const folder = `${out}/seed${seed}`;
-  const scores = await readScores(folder);
+  const scores = readScores(folder);
   const times = elapsed(scores.map(({ time }) => time ?? 0), await startsOf(folder));
   const best = scores.map(({ ap50, emaAp50 }) => Math.max(ap50, emaAp50 ?? 0));
   const at = (least: number) => times[best.findIndex((ap50) => ap50 >= least)];
@@ -80,7 +80,7 @@ const headings = ["seed", "steps", "AP50", "best AP50", `minutes to ${MILESTONE}
 console.log(formatTable(headings, rows).join("\n"));
 const runs = seeds.map((seed) => ({ name: `seed ${seed}`, folder: `${out}/seed${seed}` }));
 const file = plot ?? `${out}/curves.svg`;
-await Deno.writeTextFile(file, await scorePlot(runs, { title: "Preset cards: AP50 on 200 validation images" }));
+await Deno.writeTextFile(file, scorePlot(runs, { title: "Preset cards: AP50 on 200 validation images" }));
 console.log(`curves: ${file}`);
 if (!reached) {
   console.error(`train:cards: expected an AP50 of at least ${REQUIRED_AP50} for every seed but found less`);

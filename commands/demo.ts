@@ -13,7 +13,7 @@ import { DinogradError } from "../engine/errors.ts";
 import { addComputeFlags, type ComputeFlags, type Verb } from "./shared/command.ts";
 import { DemoProcess } from "./demo/process.ts";
 import { exists, isFolder, writeText } from "../platform/whole_files.ts";
-import { lossPlot, readLosses } from "./shared/run_curves.ts";
+import { lossPlot, readLosses } from "../detector/train/report/run_curves.ts";
 import { formatSeconds } from "./shared/table.ts";
 import type { Terminal } from "./shared/terminal.ts";
 
@@ -194,7 +194,7 @@ class Demo {
   async plot(): Promise<void> {
     const { straight, killed } = this.#paths;
     const runs = [{ name: "uninterrupted", folder: straight }, { name: "killed and resumed", folder: killed }];
-    await writeText(`${this.#flags.out}/loss.svg`, await lossPlot(runs, { title: "The demo's training loss" }));
+    await writeText(`${this.#flags.out}/loss.svg`, lossPlot(runs, { title: "The demo's training loss" }));
   }
 
   summarize(): void {

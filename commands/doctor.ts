@@ -160,7 +160,7 @@ const NO_WISHES: Omit<TrainOptions, "config" | "configChanges" | keyof ComputeOp
     skipBadImages: false,
     debug: false,
   },
-  ...{ saveLog: false, note: "", dryRun: true, json: false },
+  ...{ plots: false, saveLog: false, note: "", dryRun: true, json: false },
 };
 
 /** Goes through the whole start on a device that computes nothing: what it stumbles over, training would. */

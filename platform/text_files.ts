@@ -19,6 +19,8 @@ export interface TextFiles {
   readText(file: string): string;
   /** Replaces a file in one step: the old or the new text is there, never a part. */
   writeText(file: string, text: string): void;
+  /** The same of bytes. */
+  writeBytes(file: string, bytes: Uint8Array): void;
   /** Adds to a file's end, all of the text or (where that fails) nothing. */
   appendText(file: string, text: string): void;
   /** Makes `to` a second name of the file (a copy where links are not possible), replacing what was there. */
@@ -122,6 +124,12 @@ export const textFiles: TextFiles = {
       "write it",
       file,
       () => replace(file, (temporary) => fileSystem().writeFileSync(temporary, text, { flag: "wx" })),
+    ),
+  writeBytes: (file, bytes) =>
+    attempt(
+      "write it",
+      file,
+      () => replace(file, (temporary) => fileSystem().writeFileSync(temporary, bytes, { flag: "wx" })),
     ),
   appendText(file, text) {
     const { O_WRONLY, O_APPEND, O_CREAT } = fileSystem().constants;

@@ -4,7 +4,7 @@ import { runFiles } from "../../detector/logs/run_files.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import type { Progress, ProgressDetails, RunUi } from "../../detector/config/mod.ts";
 import { visible } from "../../engine/visible.ts";
-import { formatTable } from "./table.ts";
+import { formatSeconds, formatTable } from "./table.ts";
 
 /** Updates of a progress bar between two lines, as often as the official code prints. */
 const LINE_INTERVAL = 10;
@@ -47,12 +47,13 @@ export class LogUi implements RunUi {
       update: (done: number, details: ProgressDetails = {}) => {
         inner.update(done, details);
         if (updates++ % LINE_INTERVAL !== 0 && done < total) return;
-        const { loss, imagesPerSecond, text } = details;
+        const { loss, imagesPerSecond, runSecondsLeft, text } = details;
         const parts = [
           `${label} ${done}/${total}`,
           loss === undefined ? "" : `loss ${loss}`,
           imagesPerSecond === undefined ? "" : `${imagesPerSecond.toPrecision(3)} images/s`,
           text ?? "",
+          runSecondsLeft === undefined ? "" : `run ${formatSeconds(runSecondsLeft)} left`,
         ];
         this.#write(parts.filter((part) => part !== "").join("  "));
       },

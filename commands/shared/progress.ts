@@ -21,6 +21,9 @@ function describe({ loss, imagesPerSecond, text }: ProgressDetails): string {
   return parts.map((part) => `  ${part}`).join("");
 }
 
+/** What is left of the whole run, where the task is a part of one. */
+const ofRun = ({ runSecondsLeft: left }: ProgressDetails) => left === undefined ? "" : `, run ${formatSeconds(left)}`;
+
 /** Remaining time from the average speed so far; a resumed task starts in the middle. */
 class Clock {
   readonly #start = performance.now();
@@ -48,7 +51,7 @@ export class BarProgress implements Progress {
   readonly #total: number;
   readonly #label: string;
   #done = 0;
-  #payload = { details: "", left: "-:--" };
+  #payload = { details: "", left: "-:--", run: "" };
 
   constructor(label: string, total: number, place: BarPlace) {
     this.#label = visible(label);
@@ -65,9 +68,11 @@ export class BarProgress implements Progress {
 
   /** The bar's text in at most so many columns: first the bar gives way, then the details, then the rest. */
   line(width: number): string {
-    const { details, left } = this.#payload;
+    const { details, left, run } = this.#payload;
     const parts = (bar: number, shown: string) =>
-      `${this.#label}${bar > 0 ? ` ${this.#blocks(bar)}` : ""} ${this.#done}/${this.#total}${shown}  ${left} left`;
+      `${this.#label}${
+        bar > 0 ? ` ${this.#blocks(bar)}` : ""
+      } ${this.#done}/${this.#total}${shown}  ${left} left${run}`;
     const rest = stringWidth(parts(0, details)) + 1;
     if (rest + LEAST_BAR <= width) return parts(Math.min(BAR, width - rest), details);
     const room = width - stringWidth(parts(LEAST_BAR, ""));
@@ -82,7 +87,8 @@ export class BarProgress implements Progress {
 
   update(done: number, details: ProgressDetails = {}): void {
     this.#done = done;
-    this.#payload = { details: describe(details), left: this.#clock.remaining(done, this.#total) };
+    const left = this.#clock.remaining(done, this.#total);
+    this.#payload = { details: describe(details), left, run: ofRun(details) };
     this.#bar.update(done, this.#payload);
   }
 
@@ -121,7 +127,7 @@ export class LineProgress implements Progress {
   update(done: number, details: ProgressDetails = {}): void {
     const left = this.#clock.remaining(done, this.#total);
     this.#line = `${this.#label} ${done}/${this.#total}${describe(details)}${
-      done < this.#total ? `  ${left} left` : ""
+      done < this.#total ? `  ${left} left${ofRun(details)}` : ""
     }`;
     const now = performance.now() / 1000;
     if (now - this.#last < LINE_INTERVAL) return;

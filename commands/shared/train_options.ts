@@ -39,6 +39,7 @@ export interface TrainFlags extends ConfigFlags, ComputeFlags, OfficialFlags {
   readonly debug?: true;
   readonly save_results?: true;
   readonly save_log?: true;
+  readonly plots: boolean;
   readonly note: string;
   readonly fix_size?: true;
   readonly exif_orientation?: true;
@@ -80,6 +81,7 @@ export function defineTrainFlags(command: Command): void {
     .option("--debug", "stop every epoch after 15 batches")
     .option("--save_results", "with --eval: write truth and detections of every image")
     .option("--save_log", "also write the log to info.txt")
+    .option("--no-plots", "draw no curves and pictures into the output folder")
     .option("--note <text>", "a remark, kept in the checkpoints", TRAIN_DEFAULTS.note)
     .option("--fix_size", "resize every training image to one size")
     .option("--exif_orientation", "turn images upright by their Exif orientation")
@@ -151,6 +153,7 @@ export async function trainOptions(flags: TrainFlags, ui: RunUi): Promise<TrainO
     strictResume: flags.strict_resume,
     resumeCheck: flags.resume_check,
     debug: flags.debug,
+    plots: flags.plots,
     saveLog: flags.save_log,
     note: flags.note,
     dryRun: flags.dry_run,

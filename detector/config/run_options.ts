@@ -74,6 +74,8 @@ export interface TrainOptions extends ComputeOptions, ConfigChoice {
   readonly skipBadImages: boolean;
   /** Stop every epoch after 15 batches. */
   readonly debug: boolean;
+  /** Draw curves, labels, a batch and detections into the output folder: see docs/run-folder.md. Default true. */
+  readonly plots: boolean;
   /** Also write the log to `info.txt`. */
   readonly saveLog: boolean;
   /** A remark kept in the bundle. */
@@ -179,6 +181,7 @@ export const TRAIN_DEFAULTS: TrainOptions = {
   resumeCheck: true,
   skipBadImages: false,
   debug: false,
+  plots: true,
   saveLog: false,
   note: "",
   dryRun: false,

@@ -11,6 +11,8 @@ export interface ProgressDetails {
   readonly loss?: number;
   /** Images per second of the latest batch, loading included. */
   readonly imagesPerSecond?: number;
+  /** Seconds until all of the run is over, of which this task is a part: an estimate. */
+  readonly runSecondsLeft?: number;
   /** More to show, as it stands. */
   readonly text?: string;
 }

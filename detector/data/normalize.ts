@@ -28,3 +28,19 @@ export function normalizeImage(
   }
   return result;
 }
+
+/** The way back: 8-bit pixels of `[3, height, width]` normalised values; those beyond black and white are cut. */
+export function denormalizeImage(
+  pixels: Float32Array,
+  { width, height, mean, std }: Normalization & { readonly width: number; readonly height: number },
+): Image {
+  const count = width * height;
+  const data = new Uint8Array(count * 3);
+  for (let channel = 0; channel < 3; channel++) {
+    const plane = pixels.subarray(channel * count, (channel + 1) * count);
+    for (let at = 0, to = channel; at < count; at++, to += 3) {
+      data[to] = Math.max(0, Math.min(255, Math.round((plane[at] * std[channel] + mean[channel]) * 255)));
+    }
+  }
+  return { width, height, data };
+}

@@ -1,5 +1,5 @@
-/** A table of counts as an SVG document: the darker a field, the larger its share of its row. */
-import { round, svgDocument, text } from "./parts.ts";
+/** A table of counts as an SVG document: the darker a field, the larger its share of its row, or of the largest count. */
+import { LONGEST_NAME, round, shortened, svgDocument, text } from "./parts.ts";
 
 /** Names and counts of a heat map. */
 export interface Heatmap {
@@ -15,12 +15,12 @@ export interface Heatmap {
   readonly columns: readonly string[];
   /** `[rows, columns]`, none negative. */
   readonly counts: readonly (readonly number[])[];
+  /** What the darkest field stands for: the whole of its row, or the largest count of the map. Default "row". */
+  readonly shades?: "row" | "largest";
 }
 
-const LONGEST_NAME = 18;
-
 /** Draws a heat map. Counts are written into the fields where these are large enough for it. */
-export function heatmap({ title, rowLabel, columnLabel, rows, columns, counts }: Heatmap): string {
+export function heatmap({ title, rowLabel, columnLabel, rows, columns, counts, shades = "row" }: Heatmap): string {
   const field = Math.max(9, Math.min(46, Math.floor(760 / Math.max(rows.length, columns.length))));
   const font = Math.min(12, field - 1);
   const names = [...rows, ...columns].map((name) => [...name].slice(0, LONGEST_NAME).length);
@@ -31,12 +31,13 @@ export function heatmap({ title, rowLabel, columnLabel, rows, columns, counts }:
   const height = Math.ceil(top + rows.length * field + room + 40);
   const parts = [`<rect width="${width}" height="${height}" fill="#fff"/>`];
   parts.push(text(title, { x: width / 2, y: 26, size: 16, anchor: "middle" }));
+  const largest = counts.flat().reduce((most, count) => Math.max(most, count), 0);
   rows.forEach((name, row) => {
     const y = top + row * field;
     parts.push(text(shortened(name), { x: left - 6, y: y + field / 2 + font / 3, size: font, anchor: "end" }));
-    const sum = counts[row].reduce((total, count) => total + count, 0);
+    const whole = shades === "largest" ? largest : counts[row].reduce((total, count) => total + count, 0);
     counts[row].forEach((count, column) => {
-      const share = sum === 0 ? 0 : count / sum;
+      const share = whole === 0 ? 0 : count / whole;
       const x = left + column * field;
       parts.push(
         `<rect x="${round(x)}" y="${round(y)}" width="${field}" height="${field}" fill="#0072b2" ` +
@@ -64,9 +65,4 @@ export function heatmap({ title, rowLabel, columnLabel, rows, columns, counts }:
     text(columnLabel, { x: left + columns.length * field / 2, y: height - 12, size: 13, anchor: "middle" }),
   );
   return svgDocument(parts, { width, height });
-}
-
-function shortened(name: string): string {
-  const letters = [...name];
-  return letters.length <= LONGEST_NAME ? name : `${letters.slice(0, LONGEST_NAME - 1).join("")}\u2026`;
 }

@@ -32,3 +32,12 @@ export function text(
 export function round(value: number): number {
   return Math.round(value * 100) / 100;
 }
+
+/** Letters of a name that there is room for. */
+export const LONGEST_NAME = 18;
+
+/** A name, or its beginning and an ellipsis. */
+export function shortened(name: string): string {
+  const letters = [...name];
+  return letters.length <= LONGEST_NAME ? name : `${letters.slice(0, LONGEST_NAME - 1).join("")}\u2026`;
+}

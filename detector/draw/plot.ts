@@ -10,6 +10,18 @@ export interface Series {
   readonly name: string;
   /** In the order of x. */
   readonly points: readonly (readonly [x: number, y: number])[];
+  /** Mark every point, where there are few enough to be told apart. Default false. */
+  readonly dots?: boolean;
+}
+
+/** Places on the horizontal axis at which something happened. */
+export interface Marks {
+  /** What the legend calls it. */
+  readonly name: string;
+  /** Values of x. */
+  readonly at: readonly number[];
+  /** A line through the whole plot, or a short stroke at its foot. */
+  readonly kind: "line" | "foot";
 }
 
 /** Words, limits and size of a plot. */
@@ -26,6 +38,8 @@ export interface PlotOptions {
   readonly xRange?: readonly [number, number];
   /** Fixed limits of y, for example [0, 1] for average precision. Default: what the points span, rounded outwards. */
   readonly yRange?: readonly [number, number];
+  /** What happened where; kinds without a place are not in the legend. Default: nothing. */
+  readonly marks?: readonly Marks[];
   /** In pixels. Default 800 by 480. */
   readonly width?: number;
   /** In pixels. Default 480. */
@@ -37,6 +51,10 @@ const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9
 const DASHES = ["", "7 4", "2 3"];
 const MARGIN = { left: 76, right: 20, top: 46, bottom: 54 };
 const LEGEND_ROW = 20;
+/** Height of a short mark in pixels. */
+const FOOT = 9;
+/** More points than that are no longer dotted. */
+const MOST_DOTS = 60;
 
 /** One axis: where a value lies in pixels, and the values to write beside it. */
 interface Axis {
@@ -47,7 +65,11 @@ interface Axis {
 /** Draws the curves with axes, grid, title and a legend below the title. Without any point, an empty frame that says so. */
 export function linePlot(series: readonly Series[], options: PlotOptions = {}): string {
   const { width = 800, height = 480, logarithmic = false, title = "" } = options;
-  const rows = legendRows(series, width);
+  const marks = (options.marks ?? []).filter(({ at }) => at.length > 0);
+  const rows = legendRows([
+    ...series.map(({ name }, at) => ({ name, style: strokeOf(at) })),
+    ...marks.map(({ name, kind }) => ({ name, style: MARK_STYLES[kind] })),
+  ], width);
   const frame = {
     left: MARGIN.left,
     right: width - MARGIN.right,
@@ -72,12 +94,17 @@ export function linePlot(series: readonly Series[], options: PlotOptions = {}): 
     const yPixels = { from: frame.bottom, to: frame.top, rounded: options.yRange === undefined };
     const yAxis = logarithmic ? logarithmicAxis(yValues, yPixels) : linearAxis(yValues, yPixels);
     parts.push(grid({ xAxis, yAxis }, frame));
+    // Several plots may stand in one document: equal names are of equal frames.
+    const clip = `frame-${frame.left}-${frame.top}-${frame.right}-${frame.bottom}`;
     parts.push(
-      `<clipPath id="frame"><rect x="${frame.left}" y="${frame.top}" width="${frame.right - frame.left}" ` +
-        `height="${frame.bottom - frame.top}"/></clipPath><g clip-path="url(#frame)" fill="none" stroke-width="1.8" ` +
+      `<clipPath id="${clip}"><rect x="${frame.left}" y="${frame.top}" width="${frame.right - frame.left}" ` +
+        `height="${
+          frame.bottom - frame.top
+        }"/></clipPath><g clip-path="url(#${clip})" fill="none" stroke-width="1.8" ` +
         `stroke-linejoin="round">`,
     );
-    series.forEach(({ points: own }, at) => parts.push(curve(own, { at, xAxis, yAxis, shown })));
+    marks.forEach((one) => parts.push(markLines(one, { xAxis, frame })));
+    series.forEach(({ points: own, dots }, at) => parts.push(curve(own, { at, xAxis, yAxis, shown, dots })));
     parts.push("</g>");
   }
   parts.push(
@@ -136,10 +163,10 @@ function logarithmicAxis([first, last]: readonly [number, number], { from, to, r
   const high = reach > low ? reach : low + 1;
   const every = Math.ceil((high - low) / 8);
   const ticks: number[] = [];
-  for (let power = Math.ceil(low); power <= high; power += every) {
+  for (let power = Math.floor(low); power <= high; power += every) {
     for (const factor of high - low <= 3 ? [1, 2, 5] : [1]) {
       const value = factor * 10 ** power;
-      if (Math.log10(value) <= high + 1e-9) ticks.push(value);
+      if (Math.log10(value) >= low - 1e-9 && Math.log10(value) <= high + 1e-9) ticks.push(value);
     }
   }
   return {
@@ -176,13 +203,25 @@ function grid({ xAxis, yAxis }: { xAxis: Axis; yAxis: Axis }, { left, right, top
   return `<path d="${lines.join("")}" stroke="#ddd" fill="none"/>\n${labels.join("\n")}`;
 }
 
+const MARK_STYLES: Readonly<Record<Marks["kind"], string>> = {
+  line: `stroke="#999" stroke-dasharray="5 4"`,
+  foot: `stroke="#555"`,
+};
+
+function markLines({ at, kind }: Marks, { xAxis, frame }: { readonly xAxis: Axis; readonly frame: Frame }): string {
+  const top = kind === "line" ? frame.top : frame.bottom - FOOT;
+  const lines = at.filter(Number.isFinite).map((x) => `M${round(xAxis.at(x))} ${frame.bottom}V${top}`);
+  return `<path d="${lines.join("")}" ${MARK_STYLES[kind]}/>`;
+}
+
 function curve(
   points: Series["points"],
-  { at, xAxis, yAxis, shown }: {
+  { at, xAxis, yAxis, shown, dots = false }: {
     at: number;
     xAxis: Axis;
     yAxis: Axis;
     shown: (point: readonly [number, number]) => boolean;
+    dots?: boolean;
   },
 ): string {
   const commands: string[] = [];
@@ -202,7 +241,12 @@ function curve(
     const [x, y] = commands[0].slice(1).split(" ");
     return `<circle cx="${x}" cy="${y}" r="3" ${style}/>`;
   }
-  return `<path d="${commands.join("")}" ${style}/>`;
+  const dotted = dots && commands.length <= MOST_DOTS ? commands : [];
+  const circles = dotted.map((command) => {
+    const [x, y] = command.slice(1).split(" ");
+    return `<circle cx="${x}" cy="${y}" r="2.5" ${style}/>`;
+  });
+  return `<path d="${commands.join("")}" ${style}/>${circles.join("")}`;
 }
 
 /** Of each column of pixels only the first, lowest, highest and last point: the curve looks the same, spikes included. */
@@ -230,29 +274,30 @@ function strokeOf(at: number): string {
 
 interface LegendEntry {
   readonly name: string;
-  readonly at: number;
+  /** Attributes of its line. */
+  readonly style: string;
   readonly x: number;
 }
 
 /** Places names side by side, in as many rows as they need. */
-function legendRows(series: readonly Series[], width: number): LegendEntry[][] {
+function legendRows(entries: readonly Omit<LegendEntry, "x">[], width: number): LegendEntry[][] {
   const rows: LegendEntry[][] = [];
   let x = Infinity;
-  series.forEach(({ name }, at) => {
+  entries.forEach(({ name, style }) => {
     const needed = 50 + [...name].length * 8;
     if (x + needed > width - MARGIN.right) {
       rows.push([]);
       x = MARGIN.left;
     }
-    rows[rows.length - 1].push({ name, at, x });
+    rows[rows.length - 1].push({ name, style, x });
     x += needed;
   });
   return rows;
 }
 
 function legend(row: readonly LegendEntry[], y: number): string {
-  return row.map(({ name, at, x }) =>
-    `<path d="M${x} ${y}h24" stroke-width="2.5" ${strokeOf(at)}/>` +
+  return row.map(({ name, style, x }) =>
+    `<path d="M${x} ${y}h24" stroke-width="2.5" ${style}/>` +
     text(name, { x: x + 30, y: y + 4, size: 12, anchor: "start" })
   ).join("\n");
 }
@@ -260,6 +305,6 @@ function legend(row: readonly LegendEntry[], y: number): string {
 function formatTick(value: number): string {
   if (value === 0) return "0";
   const size = Math.abs(value);
-  if (size >= 1e6 || size < 1e-4) return value.toExponential().replace("e+", "e");
-  return String(Number(value.toPrecision(10)));
+  const exact = Number(value.toPrecision(10)); // ticks are multiples of a step: what is beyond is rounding
+  return size >= 1e6 || size < 1e-4 ? exact.toExponential().replace("e+", "e") : String(exact);
 }

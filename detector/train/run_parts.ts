@@ -41,6 +41,8 @@ export interface RunParts {
   readonly keep: KeepCheckpoints;
   /** The bundle whose run goes on as it was, or null. */
   readonly resumedFrom: string | null;
+  /** What the run's results are so far, for its report. */
+  readonly resultsSoFar: StateValue;
   /** The data's folder as an absolute path. */
   readonly cocoPath: string;
 }
@@ -89,7 +91,8 @@ export async function openRunParts(options: TrainOptions, ui: RunUi): Promise<Ru
     writeConfig(options.outputDir, config);
   }
   opening.move(); // from here on `closeRunParts` does it
-  return { options, ui, session, sets, loaders, check, keep, resumedFrom: point?.path ?? null, cocoPath };
+  const { resultsSoFar } = start;
+  return { options, ui, session, sets, loaders, check, keep, resumedFrom: point?.path ?? null, resultsSoFar, cocoPath };
 }
 
 /** A run's records may be links: none may lead to what the run reads. Its own bundles are replaced, never written into. */
@@ -162,7 +165,10 @@ function openLoaders(
 }
 
 /** A run's circumstances: noted in bundles, left out of digests. */
-export async function runtimeRecord({ session, options, cocoPath, keep }: RunParts): Promise<StateValue> {
+export async function runtimeRecord(
+  { session, options, cocoPath, keep }: RunParts,
+  { results }: { readonly results: StateValue },
+): Promise<StateValue> {
   const { device, model, config } = session;
   return {
     saved: new Date().toISOString(),
@@ -172,6 +178,7 @@ export async function runtimeRecord({ session, options, cocoPath, keep }: RunPar
     note: options.note,
     finite: true, // every number of the bundle: no other is written
     keep_checkpoints: keep,
+    results,
     probe: await probeDigest(model, config),
   };
 }

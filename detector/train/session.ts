@@ -48,6 +48,8 @@ export interface StepOutcome {
   readonly losses: Readonly<Record<string, number>>;
   readonly gradientNorm: number;
   readonly learningRate: number;
+  /** One per parameter group; `learningRate` is the first. */
+  readonly learningRates: readonly number[];
 }
 
 export class TrainingSession {
@@ -117,6 +119,7 @@ export class TrainingSession {
   async step(batch: Batch): Promise<StepOutcome> {
     using _ = scope();
     const rates = this.rates.at(this.progress);
+    const { learningRates } = rates;
     const images = tensor(this.device, batch.images, batch.shape);
     const outputs = this.model.forward({
       images,
@@ -139,7 +142,7 @@ export class TrainingSession {
     this.trace = [...this.trace.slice(1 - TRACE_LENGTH), { step: this.progress.step, loss }];
     this.progress = { ...afterStep(this.progress, 0), samples: batch.nextSample };
     this.skipped = this.skipped.afterBatch(batch.skipped ?? [], { isEmpty: false });
-    return { loss, losses: values, gradientNorm, learningRate: rates.learningRates[0] };
+    return { loss, losses: values, gradientNorm, learningRate: learningRates[0], learningRates };
   }
 
   /** Goes past a batch none of whose images can be read: no step is made, and no random number drawn. */

@@ -21,6 +21,7 @@ import { afterEvaluation, afterTraining } from "./progress.ts";
 import { patientFiles, runFiles } from "../logs/run_files.ts";
 import { RunFolder } from "./records/run_folder.ts";
 import { RunLog } from "../logs/run_log.ts";
+import { RunReport } from "./report/run_report.ts";
 import { closeRunParts, openRunParts, type RunParts, runtimeRecord, writeConfig } from "./run_parts.ts";
 import { Saver } from "./records/saver.ts";
 import type { TrainingSession } from "./session.ts";
@@ -103,6 +104,7 @@ class Run {
   /** Ids of the images of the step under way; empty between steps. */
   #images: readonly number[] = [];
   readonly #leftOut: LeftOut;
+  readonly #report: RunReport;
 
   constructor(parts: RunParts, folder: RunFolder | null) {
     const { options, ui, session } = parts;
@@ -113,12 +115,13 @@ class Run {
     this.#log = new RunLog(options.outputDir, records);
     this.#trace = new StepTrace(options.outputDir, records);
     this.#leftOut = new LeftOut(ui);
+    this.#report = new RunReport({ options, ui, session, sets: parts.sets, recorded: parts.resultsSoFar });
     this.#saver = new Saver({
       folder: options.outputDir,
       compress: true,
       interval: session.config.save_checkpoint_interval,
       keep: parts.keep,
-      runtime: () => runtimeRecord(parts),
+      runtime: () => runtimeRecord(parts, { results: this.#report.state }),
       warn: (line) => ui.warn(line),
       ...(folder ? { owner: folder } : {}),
     });
@@ -153,6 +156,7 @@ class Run {
     }
     await this.#saver.clean();
     if (this.#parts.resumedFrom !== null) await this.#saver.restoreNames(session, this.#parts.resumedFrom);
+    await this.#report.begin();
     while (session.progress.epoch < epochs && (session.progress.phase === "evaluate" || !this.#isOver())) {
       if (session.progress.phase === "train") {
         if (!await this.#trainEpoch(reached)) return this.#leave();
@@ -225,8 +229,9 @@ class Run {
         }
         const { loss, learningRate } = await this.#step(batch);
         const now = performance.now();
-        const text = `lr ${learningRate.toExponential(1)}`;
-        bar.update(++done, { loss, imagesPerSecond: batch.targets.length / (now - clock) * 1000, text });
+        const imagesPerSecond = batch.targets.length / (now - clock) * 1000;
+        const runSecondsLeft = this.#report.secondsLeft ?? undefined;
+        bar.update(++done, { loss, imagesPerSecond, runSecondsLeft, text: `lr ${learningRate.toExponential(1)}` });
         clock = now;
         // A signal is only seen when the event loop turns.
         await new Promise((resolve) => setTimeout(resolve, 0));
@@ -278,6 +283,7 @@ class Run {
     const record = stepRecord({ step, loss: outcome.loss }, batch);
     this.#trace.append(record);
     this.#parts.check.add(record);
+    await this.#report.step(outcome, batch);
     return outcome;
   }
 
@@ -333,11 +339,13 @@ class Run {
     };
     session.history = [...session.history, record];
     session.skipped = session.skipped.afterEvaluation(regular.skipped);
-    this.#log.append({ ...record, now_time: new Date().toISOString() });
+    const ended = new Date().toISOString();
+    this.#log.append({ ...record, now_time: ended });
     this.#leftOut.tellEpoch(epoch, { train: trainSkipped, val: regular.skipped.length });
     const scores = ({ AP, AP50 }: CocoStats) => `AP ${scoreText(AP)}, AP50 ${scoreText(AP50)}`;
     const average = ema ? `; moving average: ${scores(ema.stats)}` : "";
     this.#ui.say(`epoch ${epoch}: step ${step}, ${scores(regular.stats)}${average}`);
+    await this.#report.epoch(record, { detections: regular.detections, ended });
     return true;
   }
 

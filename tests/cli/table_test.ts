@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import stringWidth from "string-width";
 import { BarProgress } from "../../commands/shared/progress.ts";
 import { cutToWidth, formatTable, layOutTable } from "../../commands/shared/table.ts";
@@ -94,5 +94,7 @@ Deno.test("a bar takes one line of any terminal, and details give way before cou
     if (width >= 59) assertStringIncludes(line, " left");
   }
   assertStringIncludes(bar.line(79), "…");
+  bar.update(60, { runSecondsLeft: 3723 });
+  assertMatch(bar.line(100), / left, run 1:02:03$/);
   bar.finish();
 });

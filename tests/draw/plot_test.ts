@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { linePlot, renderSvg } from "../../detector/draw/mod.ts";
+import { arrangePictures, linePlot, renderSvg } from "../../detector/draw/mod.ts";
 
 /** The coordinates of each curve: the paths and circles inside the clipped group. */
 function curves(svg: string): [number, number][][] {
@@ -68,4 +68,46 @@ Deno.test("long curves are thinned to what can be seen, and no spike is lost", (
   assert(svg.length < 100_000, `${svg.length}`);
   const heights = curves(svg)[0].map(([, y]) => y).sort((a, b) => a - b);
   assert(heights[1] - heights[0] > 200);
+});
+
+Deno.test("marks stand where something happened, lines through the plot and strokes at its foot, and are in the legend", () => {
+  const marks = [
+    { name: "resumed", at: [5], kind: "line" },
+    { name: "evaluated", at: [0, 10], kind: "foot" },
+    { name: "never", at: [], kind: "line" },
+  ] as const;
+  const svg = linePlot([{ name: "a", points: [[0, 0], [10, 100]] }], { marks });
+  const lines = [...svg.matchAll(/<path d="((?:M\S+ \S+V[\d.]+)+)" stroke="#(999|555)"/g)].map(([, d]) =>
+    [...d.matchAll(/M(\S+) (\S+?)V([\d.]+)/g)].map(([, x, from, to]) => [x, from, to].map(Number))
+  );
+  const [[[middle, bottom, top]], feet] = lines;
+  const [[first, last]] = curves(svg).filter((points) => points.length === 2 && points[0][1] !== points[1][1]);
+  assertEquals(middle, (first[0] + last[0]) / 2);
+  assertEquals([bottom, top], [first[1], last[1]]);
+  assertEquals(feet.map(([x, from, to]) => [x, from - to]), [[first[0], 9], [last[0], 9]]);
+  assert(labels(svg).includes("resumed") && labels(svg).includes("evaluated") && !labels(svg).includes("never"));
+});
+
+Deno.test("small ticks have short names, whatever rounding errors their multiples have", () => {
+  const ticks = labels(linePlot([{ name: "a", points: [[0, 0], [1, 0.00012]] }]));
+  assert(ticks.includes("6e-5") && ticks.includes("8e-5"), ticks.join(" "));
+});
+
+Deno.test("a short logarithmic axis has ticks below the first power of ten, and none beside itself", () => {
+  const points = [[0, 3], [1, 40]] as const;
+  const ticks = labels(linePlot([{ name: "a", points }], { logarithmic: true, xRange: [0, 1], yRange: [3, 40] }));
+  assertEquals(ticks.filter((tick) => Number(tick) > 1), ["5", "10", "20"]);
+});
+
+Deno.test("several drawings become one, each at its place", async () => {
+  const plot = (width: number, height: number) =>
+    linePlot([{ name: "a", points: [[0, 1], [1, 2]] }], { width, height });
+  const svg = arrangePictures([[plot(300, 200), plot(200, 250)], [plot(400, 300)]]);
+  const { width, height } = await renderSvg(svg, { fonts: ["DejaVu Sans"] });
+  assertEquals([width, height], [500, 550]);
+  assertEquals([...svg.matchAll(/translate\((\d+) (\d+)\)/g)].map(([, x, y]) => [x, y].map(Number)), [
+    [0, 0],
+    [300, 0],
+    [0, 250],
+  ]);
 });

@@ -93,7 +93,7 @@ export async function withTinyCliRun(
     await Deno.writeTextFile(`${folder}/config.json`, formatJsonConfig(tinyTrainingConfig(changes)));
     const train = (name: string, ...more: string[]) => [
       ...["train", "-c", `${folder}/config.json`, "--coco_path", cocoPath, "--output_dir", `${folder}/${name}`],
-      ...["--device", "cpu", "--threads", "1", "--num_workers", "0", ...more],
+      ...["--device", "cpu", "--threads", "1", "--num_workers", "0", "--no-plots", ...more],
     ];
     await body({
       folder,

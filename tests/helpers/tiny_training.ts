@@ -45,6 +45,7 @@ export function tinyTrainOptions(
     threads: 1,
     numWorkers: 0,
     seed: 5,
+    plots: false, // pictures take longer than such a run
     ...required,
     ...changes,
   };

@@ -6,7 +6,7 @@ import type { CocoDataset } from "../../data/mod.ts";
 import { makeFolder, writeBytes } from "../../../platform/whole_files.ts";
 import type { Image } from "../../data/images/image.ts";
 import { encodeJpeg, encodePng, readImage } from "../../data/images/image_codec.ts";
-import { drawDetections, type DrawnDetection, renderSvg } from "../../draw/mod.ts";
+import { drawDetections, type DrawnDetection, renderOpaque } from "../../draw/mod.ts";
 import type { CocoAnnotations, CocoDetection } from "../types.ts";
 import { reportPictures } from "./pictures.ts";
 import { type EvaluationReport, reportOn } from "./report.ts";
@@ -39,20 +39,10 @@ export async function writeReport(folder: string, options: WriteReportOptions): 
   await writeBytes(`${folder}/report.json`, new TextEncoder().encode(JSON.stringify(report, undefined, 1) + "\n"));
   for (const [name, svg] of reportPictures(report)) {
     await writeBytes(`${folder}/${name}.svg`, new TextEncoder().encode(svg));
-    await writeBytes(`${folder}/${name}.png`, encodePng(await pixelsOf(svg)));
+    await writeBytes(`${folder}/${name}.png`, encodePng(await renderOpaque(svg)));
   }
   if (dataset) await drawWorst(`${folder}/worst`, { report, dataset, detections });
   return report;
-}
-
-/** The pixels of a drawing whose background is opaque. */
-async function pixelsOf(svg: string): Promise<Image> {
-  const { width, height, rgba } = await renderSvg(svg, { fonts: ["DejaVu Sans"] });
-  const data = new Uint8Array(width * height * 3);
-  for (let pixel = 0; pixel < width * height; pixel++) {
-    for (let channel = 0; channel < 3; channel++) data[3 * pixel + channel] = rgba[4 * pixel + channel];
-  }
-  return { width, height, data };
 }
 
 async function drawWorst(

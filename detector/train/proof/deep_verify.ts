@@ -87,7 +87,15 @@ function trainOptions(
   );
   const { device, threads, numWorkers, maxImagePixels, cocoPath, scratch: outputDir } = options;
   const skipBadImages = new StateReader(bundle.state, bundle.path).get("skipped").value !== null;
-  const again = { skipBadImages, outputDir, resume: start.path, override, keepCheckpoints: 1, resumeCheck: false };
+  const again = {
+    skipBadImages,
+    outputDir,
+    resume: start.path,
+    override,
+    keepCheckpoints: 1,
+    resumeCheck: false,
+    plots: false,
+  };
   return { device, threads, numWorkers, maxImagePixels, cocoPath, ...again };
 }
 

@@ -4,6 +4,7 @@
  */
 
 import { DinogradError } from "../../../engine/errors.ts";
+import type { StateValue } from "../../../checkpoint/mod.ts";
 import type { Module } from "../../../engine/nn/module.ts";
 import type { DinoConfig, KeepCheckpoints, RunUi } from "../../config/mod.ts";
 import { counted } from "../../../engine/counted.ts";
@@ -29,6 +30,8 @@ export interface Start extends AsyncDisposable {
   readonly point: ResumePoint | null;
   /** Which numbered bundles its run has kept so far; null where it begins, or where a file tells nothing of it. */
   readonly keptSoFar: KeepCheckpoints | null;
+  /** What the results of its run are so far (see `report/run_results.ts`); null where it begins or nothing is recorded. */
+  readonly resultsSoFar: StateValue;
   /**
    * Decides what happens to every key.
    * @throws DinogradError where the start does not fit the session

@@ -45,6 +45,7 @@ export async function openFreshStart(options: TrainOptions, ui: RunUi): Promise<
     freeze: options.freeze,
     point: null,
     keptSoFar: null,
+    resultsSoFar: null,
     plan: (session) => {
       session.overrides = overrideRecords(overridden, 0);
       return Promise.resolve(planFresh(session, { options, files }));

@@ -21,6 +21,7 @@ import { stumbleOf } from "../records/stumble.ts";
 import { openBundleRecord } from "./bundle_record.ts";
 import { openOfficialRecord } from "./official_record.ts";
 import { recordedKeep } from "../records/kept_bundles.ts";
+import { recordedResults } from "../report/run_results.ts";
 import { planResume } from "./plan.ts";
 import { settleConfig } from "./settle_config.ts";
 import type { Start } from "./common.ts";
@@ -151,6 +152,7 @@ export async function openResume(path: string, options: TrainOptions, ui: RunUi)
     freeze,
     point: isSame ? { path, content: { state: record.state } } : null,
     keptSoFar: record.kind === "bundle" ? recordedKeep({ ...record.state }, path) : null,
+    resultsSoFar: recordedResults({ ...record.state }),
     plan: (session) => planResume(session, { record, exact, overridden, options }),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };

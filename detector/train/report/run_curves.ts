@@ -2,9 +2,9 @@
  * Curves of training runs, read from the files a run writes: the loss of every step from `trace.jsonl`, and average
  * precision after every epoch from `log.txt`.
  */
-import { linePlot, type Series } from "../../detector/draw/mod.ts";
-import { DinogradError } from "../../engine/errors.ts";
-import { exists, readText } from "../../platform/whole_files.ts";
+import { DinogradError } from "../../../engine/errors.ts";
+import { linePlot, type Series } from "../../draw/mod.ts";
+import { runFiles } from "../../logs/run_files.ts";
 
 /** One epoch's evaluation. */
 export interface EpochScore {
@@ -20,18 +20,18 @@ export interface EpochScore {
 }
 
 /** The losses of a run's steps, in their order. A torn last line is passed over. */
-export async function readLosses(folder: string): Promise<[step: number, loss: number][]> {
+export function readLosses(folder: string): [step: number, loss: number][] {
   const byStep = new Map<number, number>();
-  for (const { step, loss } of await jsonLines(`${folder}/trace.jsonl`)) {
+  for (const { step, loss } of jsonLines(`${folder}/trace.jsonl`)) {
     if (typeof step === "number" && typeof loss === "number") byStep.set(step, loss); // run again: the last time counts
   }
   return [...byStep].sort(([a], [b]) => a - b);
 }
 
 /** The evaluations of a run, in their order. */
-export async function readScores(folder: string): Promise<EpochScore[]> {
+export function readScores(folder: string): EpochScore[] {
   const file = `${folder}/log.txt`;
-  const lines = await exists(file) ? await jsonLines(file) : [];
+  const lines = runFiles.exists(file) ? jsonLines(file) : [];
   return lines.flatMap((line) => {
     const [stats, ema] = [line.test_coco_eval_bbox, line.ema_test_coco_eval_bbox];
     if (!Array.isArray(stats)) return [];
@@ -55,13 +55,11 @@ export function smoothed(points: readonly (readonly [number, number])[], radius:
 }
 
 /** The losses of several runs as an SVG document. @throws DinogradError of kind "data" if a run recorded no steps */
-export async function lossPlot(
+export function lossPlot(
   runs: readonly { readonly name: string; readonly folder: string }[],
   { title = "training loss" }: { readonly title?: string } = {},
-): Promise<string> {
-  const curves = await Promise.all(
-    runs.map(async ({ name, folder }) => ({ name, folder, points: await readLosses(folder) })),
-  );
+): string {
+  const curves = runs.map(({ name, folder }) => ({ name, folder, points: readLosses(folder) }));
   const empty = curves.find(({ points }) => points.length === 0);
   if (empty) throw new DinogradError("data", `${empty.folder}: expected steps in trace.jsonl but found none`);
   // The same for all, so that equal runs look equal.
@@ -71,13 +69,13 @@ export async function lossPlot(
 }
 
 /** AP50 of several runs against optimizer steps, as an SVG document. */
-export async function scorePlot(
+export function scorePlot(
   runs: readonly { readonly name: string; readonly folder: string }[],
   { title = "AP50 on the validation set" }: { readonly title?: string } = {},
-): Promise<string> {
+): string {
   const series: Series[] = [];
   for (const { name, folder } of runs) {
-    const scores = await readScores(folder);
+    const scores = readScores(folder);
     if (scores.length === 0) {
       throw new DinogradError("data", `${folder}: expected evaluations in log.txt but found none`);
     }
@@ -88,8 +86,8 @@ export async function scorePlot(
   return linePlot(series, { title, xLabel: "optimizer steps", yLabel: "AP50", yRange: [0, 1] });
 }
 
-async function jsonLines(file: string): Promise<Record<string, unknown>[]> {
-  return (await readText(file)).split("\n").flatMap((line) => {
+function jsonLines(file: string): Record<string, unknown>[] {
+  return runFiles.readText(file).split("\n").flatMap((line) => {
     try {
       const value: unknown = JSON.parse(line);
       return typeof value === "object" && value !== null ? [value as Record<string, unknown>] : []; // any key may be asked for
