@@ -9,6 +9,7 @@ import {
   computeOptions,
   type ConfigFlags,
   numberFlag,
+  UnfitValue,
   type Verb,
 } from "./shared/command.ts";
 import { chooseConfig } from "./shared/config_choice.ts";
@@ -29,6 +30,14 @@ interface DetectFlags extends ConfigFlags, ComputeFlags {
   readonly recursive?: true;
 }
 
+const FORMATS = RESULT_FORMATS.join(", ");
+
+function formatFlag(text: string): ResultFormat {
+  const format = RESULT_FORMATS.find((one) => one === text);
+  if (format === undefined) throw new UnfitValue(`one of ${FORMATS}`);
+  return format;
+}
+
 export const detectVerb: Verb<DetectFlags> = {
   define(command: Command): void {
     command
@@ -45,9 +54,7 @@ export const detectVerb: Verb<DetectFlags> = {
       .option("--exif_orientation", "turn images upright by their Exif orientation")
       .option("--classes <file>", "names of the classes: a JSON list or map, a COCO file, or a line for each from 0 on")
       .addOption(new Option("--class_names <file>", "the same, as it was called before").hideHelp())
-      .addOption(
-        new Option("--format <name>", "write the results into --out in this format too").choices(RESULT_FORMATS),
-      )
+      .option("--format <name>", `write the results into --out in this format too: ${FORMATS}`, formatFlag)
       .option("--images_of <file>", "annotations whose ids the images have in COCO results")
       .option("--recursive", "take images of folders within folders too")
       .option("--json", "print the detections as JSON");

@@ -90,6 +90,8 @@ Deno.test("COCO results of images that no annotations list are numbered from 1, 
     assertStringIncludes(errorLine(refused), "found none for");
     const nowhere = await runCli(["detect", `${folder}/val2017`, "--format", "csv", ...detect]);
     assertEquals([nowhere.code, errorLine(nowhere).includes("--out")], [2, true]);
+    const unknown = await runCli(["detect", "a.jpg", "--format", "pascal", ...detect]);
+    assertEquals([unknown.code, errorLine(unknown).includes("one of coco, yolo, voc, csv")], [2, true]);
   }));
 
 const FOUND: readonly ImageDetections[] = [

@@ -1,6 +1,6 @@
-/** Annotation and results files with values that nobody expects, and texts that are almost JSON. */
+/** Annotation, results and detection files with values that nobody expects, and texts that are almost JSON. */
 import { CocoDataset, parseCocoFile, pixelTarget } from "../../../detector/data/mod.ts";
-import { evaluateDetections, parseCocoAnnotations, parseCocoDetections } from "../../../detector/eval/mod.ts";
+import { evaluateDetections, parseCocoAnnotations, parseDetections } from "../../../detector/eval/mod.ts";
 import type { RandomStream } from "../../../engine/random.ts";
 import { damageBytes, pick } from "../damage.ts";
 import { type Value, withOddPlace } from "../hostile_values.ts";
@@ -13,8 +13,12 @@ export const annotationsTarget: FuzzTarget = {
   kinds: ["data"],
   shares: { refused: 0.3, read: 0.1 },
   make(random) {
-    const name = pick(["data.json", "truth.json", "results.json"], random);
-    let value: Value = name === "results.json" ? soundDetections() : soundAnnotations();
+    const name = pick(["data.json", "truth.json", "results.json", "detections.json"], random);
+    let value: Value = name === "results.json"
+      ? soundDetections()
+      : name === "detections.json"
+      ? soundImages()
+      : soundAnnotations();
     for (let change = random.int(3); change >= 0; change--) value = withOddPlace(value, random);
     return { name, bytes: new TextEncoder().encode(oddText(JSON.stringify(value), random)) };
   },
@@ -24,7 +28,8 @@ export const annotationsTarget: FuzzTarget = {
     else if (name === "truth.json") parseCocoAnnotations(text, name);
     else {
       const truth = parseCocoAnnotations(JSON.stringify(soundAnnotations()), "sound.json");
-      evaluateDetections(truth, parseCocoDetections(text, name), { source: name });
+      const detections = parseDetections(text, { truth, names: { dt: name, gt: "sound.json" } });
+      evaluateDetections(truth, detections, { source: name });
     }
     return Promise.resolve();
   },
@@ -59,6 +64,17 @@ function soundDetections(): Value {
     { length: ENTRIES },
     (_, i) => ({ image_id: i + 1, category_id: 1, bbox: [1, 2, 3, 4], score: 0.5 }),
   );
+}
+
+/** What `detect` writes, with and without ids of images. */
+function soundImages(): Value {
+  return Array.from({ length: ENTRIES }, (_, i) => ({
+    image: `a/${i + 1}.png`,
+    ...(i === 0 ? { image_id: 1 } : {}),
+    width: 40,
+    height: 30,
+    detections: [{ category_id: 1, label: 1, name: "one", score: 0.5, box: [1, 2, 4, 6] }],
+  }));
 }
 
 /** Mostly the text itself, else with numbers that JSON lacks or with damage of its bytes. */
