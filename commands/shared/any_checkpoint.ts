@@ -14,6 +14,7 @@ import {
   toStateValue,
 } from "../../checkpoint/mod.ts";
 import { counted } from "../../engine/counted.ts";
+import { type CheckpointFormat, formatOf } from "../../checkpoint/open.ts";
 import { describe } from "../../engine/describe.ts";
 import { stateOfMetadata } from "../../detector/weights/safetensors_metadata.ts";
 import { DinogradError } from "../../engine/errors.ts";
@@ -30,7 +31,7 @@ export interface TensorInfo {
 /** An open checkpoint. Close it, or hold it with `await using`. */
 export interface AnyCheckpoint extends AsyncDisposable {
   readonly path: string;
-  readonly format: "bundle" | "PyTorch" | "safetensors";
+  readonly format: CheckpointFormat;
   /** One line about the file. */
   readonly about: string;
   /** Everything that is not a tensor. */
@@ -88,26 +89,6 @@ export async function refuseExpansion(
     `${verb}: ${path}: expected tensors of at most ${most} bytes, ${MOST_TIMES_THE_FILE} times the file and 256 MiB, ` +
       `but found ${bytes}, for some share their memory or repeat their elements`,
   );
-}
-
-/** What a file looks like by its first bytes, or else by its name; whatever is nothing else is opened as a bundle. */
-async function formatOf(path: string): Promise<AnyCheckpoint["format"]> {
-  const start = await firstBytes(path);
-  const isZip = start[0] === 0x50 && start[1] === 0x4B;
-  const isPickle = start[0] === 0x80; // the older format of torch.save begins with a pickle
-  if (isZip || isPickle || /\.(pth|pt)$/i.test(path)) return "PyTorch";
-  return start[8] === 0x7B || /\.safetensors$/i.test(path) ? "safetensors" : "bundle"; // "{"
-}
-
-/** The first 16 bytes, or none where the file cannot be read: the reader that is tried next says why. */
-async function firstBytes(path: string): Promise<Uint8Array> {
-  const buffer = new Uint8Array(16);
-  try {
-    using file = await Deno.open(path);
-    return buffer.subarray(0, await file.read(buffer) ?? 0);
-  } catch {
-    return buffer.subarray(0, 0);
-  }
 }
 
 function fromBundle(bundle: Bundle): AnyCheckpoint {

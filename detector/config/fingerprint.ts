@@ -3,12 +3,9 @@
  * nothing that shows in the numbers. Keys that no code reads do not count.
  */
 import type { ConfigKey, DinoConfig } from "./dino_config.ts";
-import { CONFIG_GROUPS, type ConfigGroup } from "./key_spec.ts";
+import type { ConfigGroup } from "./key_spec.ts";
 import { CONFIG_KEYS, configKeys, groupOf } from "./schema.ts";
-import { canonicalJson, configObject, type ConfigValue } from "./values.ts";
-
-/** SHA-256 in hexadecimal, by group. */
-export type ConfigFingerprint = Readonly<Record<ConfigGroup, string>>;
+import { canonicalJson, type ConfigValue } from "./values.ts";
 
 /** One key that differs. */
 export interface ConfigDifference {
@@ -28,17 +25,6 @@ export function groupMatters(group: ConfigGroup): boolean {
 /** The used keys of a group. */
 export function keysOfGroup(group: ConfigGroup): ConfigKey[] {
   return configKeys().filter((key) => groupOf(key) === group && CONFIG_KEYS[key].use === "used");
-}
-
-/** The fingerprint of a configuration: equal where, and only where, the used keys of a group are equal. */
-export async function fingerprintConfig(config: DinoConfig): Promise<ConfigFingerprint> {
-  const hash = async (group: ConfigGroup) => {
-    const text = canonicalJson(configObject(keysOfGroup(group).map((key) => [key, config[key]])));
-    const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-    return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
-  };
-  const [model, optimizer, data, runtime] = await Promise.all(CONFIG_GROUPS.map(hash));
-  return { model, optimizer, data, runtime };
 }
 
 /** What differs between two configurations, by group, keys in the schema's order. */

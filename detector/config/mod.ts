@@ -12,13 +12,7 @@ export {
   type RuntimeConfig,
   type UnusedConfig,
 } from "./dino_config.ts";
-export {
-  type ConfigDifference,
-  type ConfigFingerprint,
-  diffConfigs,
-  fingerprintConfig,
-  groupMatters,
-} from "./fingerprint.ts";
+export { type ConfigDifference, diffConfigs, groupMatters } from "./fingerprint.ts";
 export { formatJsonConfig, formatPythonConfig } from "./format.ts";
 export { CONFIG_GROUPS, type ConfigGroup, type KeySpec, type KeyUse } from "./key_spec.ts";
 export { loadConfig, type LoadConfigOptions } from "./load.ts";

@@ -156,6 +156,9 @@ export const COMPUTE_DEFAULTS: ComputeOptions = {
 };
 const CONFIG_CHOICE: ConfigChoice = { config: null, configChanges: {} };
 
+/** After so many batches `debug` stops an epoch and an evaluation, as in the official code. */
+export const DEBUG_BATCHES = 15;
+
 /** The seed of a run that begins, unless another is given. */
 export const DEFAULT_SEED = 42;
 

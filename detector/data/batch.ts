@@ -110,12 +110,7 @@ export interface InferenceSample {
   readonly originalSize: readonly [number, number];
 }
 
-/** Reads an image file and prepares it for detection by a specification without random steps. */
-export async function loadForInference(path: string, transforms: TransformSpec): Promise<InferenceSample> {
-  return prepareForInference(await readImage(path, { exifOrientation: transforms.exifOrientation }), transforms);
-}
-
-/** The same for an image that is in memory already. */
+/** Prepares an image for detection by a specification without random steps. */
 export function prepareForInference(image: Image, transforms: TransformSpec): InferenceSample {
   const target = pixelTarget({ imageId: 0, path: "", objects: [] }, image);
   const changed = applyTransforms({ image, target }, transforms, RandomStream.named(0, "inference"));

@@ -6,7 +6,6 @@ export {
   type Batch,
   collate,
   type InferenceSample,
-  loadForInference,
   loadSample,
   prepareForInference,
   type Sample,

@@ -7,7 +7,7 @@ import type { Device } from "../../engine/device/device.ts";
 import { withCleanup } from "../../engine/cleanup.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { EVAL_DEFAULTS, type EvalOptions, type Given, type RunUi } from "../config/mod.ts";
-import { withDefaults } from "../config/run_options.ts";
+import { DEBUG_BATCHES, withDefaults } from "../config/run_options.ts";
 import { completeUi } from "../config/run_ui.ts";
 import { counted } from "../../engine/counted.ts";
 import { listFolder, makeFolder, writeBytes } from "../../platform/whole_files.ts";
@@ -22,15 +22,12 @@ import {
 } from "../data/mod.ts";
 import type { CocoDetection } from "./mod.ts";
 import { detectDataset } from "./detect_dataset.ts";
-import { checkCheckpoint, type LoadedModel, loadModel } from "../inference/load_model.ts";
+import { type LoadedModel, type OpenModel, openModel } from "../inference/load_model.ts";
 import { openDevice } from "../../engine/device/open.ts";
 import { evaluateModel, type Evaluation } from "./evaluate.ts";
 import { evaluationLoader } from "./evaluation_loader.ts";
 import { writeReport } from "./report/mod.ts";
 import { RunLog } from "../logs/run_log.ts";
-
-/** Batches after which `--debug` stops, as in the official code. */
-const DEBUG_BATCHES = 15;
 
 /** What may be written to the output folder. */
 const RESULTS = ["eval.json", "log.txt", "results.json", "results0.json"];
@@ -61,7 +58,7 @@ export async function evaluateCheckpoint(
   const options = withDefaults(EVAL_DEFAULTS, given);
   checkResults(options, ui);
   const dataset = await openDataset(options.cocoPath, options.test ? "test" : "val");
-  await checkCheckpoint(options.checkpoint, options);
+  await using opened = await openModel(options.checkpoint, options);
   const missing = await missingImages(dataset);
   const leftOut = requireImages(dataset, { missing, skipBad: options.skipBadImages });
   if (leftOut !== undefined) ui.warn(leftOut);
@@ -72,7 +69,7 @@ export async function evaluateCheckpoint(
   const device = await openDevice(options);
   return await withCleanup(async () => {
     try {
-      return await evaluateOn(device, { options, ui, dataset });
+      return await evaluateOn(device, { opened, options, ui, dataset });
     } catch (error) {
       if (!(error instanceof DinogradError) || error.kind !== "nonfinite") throw error;
       throw new DinogradError("nonfinite", `${options.checkpoint}: ${error.message}`, { cause: error });
@@ -108,9 +105,14 @@ async function refuseLosses({ outputDir, report, checkpoint }: EvalOptions, data
 
 async function evaluateOn(
   device: Device,
-  { options, ui, dataset }: { readonly options: EvalOptions; readonly ui: RunUi; readonly dataset: CocoDataset },
+  { opened, options, ui, dataset }: {
+    readonly opened: OpenModel;
+    readonly options: EvalOptions;
+    readonly ui: RunUi;
+    readonly dataset: CocoDataset;
+  },
 ): Promise<Evaluation | null> {
-  const loaded = await loadModel(options.checkpoint, { ...options, device, ui });
+  const loaded = await opened.load({ device, ui });
   const { model, config } = loaded;
   if (!options.test) dataset.requireClasses(config.num_classes);
   using loader = evaluationLoader(dataset, {

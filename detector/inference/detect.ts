@@ -27,7 +27,7 @@ import { refuseOverwriting } from "../../platform/same_file.ts";
 import { ANNOTATED_EXTENSION, annotateImage, LEAST_LONG_SIDE } from "../draw/annotate.ts";
 import { idsOfImages } from "./image_ids.ts";
 import { expandImagePaths, IMAGE_KINDS, STANDARD_INPUT } from "./image_paths.ts";
-import { checkCheckpoint, type LoadedModel, loadModel } from "./load_model.ts";
+import { type LoadedModel, type OpenModel, openModel } from "./load_model.ts";
 import { type ResultContext, resultFiles, resultPaths } from "./result_files.ts";
 import { UniqueNames } from "./unique_names.ts";
 import { type Detections, type Dino, postprocess } from "../model/mod.ts";
@@ -123,7 +123,7 @@ export async function detect(
     );
   }
   const classNames = options.classNames === null ? null : await readClassNames(options.classNames);
-  await checkCheckpoint(options.checkpoint, options);
+  await using opened = await openModel(options.checkpoint, options);
   const found = paths.filter(({ problem }) => problem === undefined).map(({ path }) => path);
   for (const { problem } of paths) if (problem !== undefined) ui.warn(problem);
   tellSkipped(skipped, ui);
@@ -137,7 +137,14 @@ export async function detect(
   }
   const device = await openDevice(options);
   return await withCleanup(async () => {
-    const { results, nonfinite, context } = await detectOn(device, { options, ui, paths: found, classNames, imageIds });
+    const { results, nonfinite, context } = await detectOn(device, {
+      opened,
+      options,
+      ui,
+      paths: found,
+      classNames,
+      imageIds,
+    });
     await tell(results, { options, ui, context });
     return { unreadable: missing + results.filter((result) => result === null).length - nonfinite, nonfinite };
   }, () => device.destroy());
@@ -180,7 +187,8 @@ async function refuseLosses(
 /** What was found in each image, or null where it could not be used; shorter than `paths` where asked to stop. */
 async function detectOn(
   device: Device,
-  { options, ui, paths, classNames, imageIds }: {
+  { opened, options, ui, paths, classNames, imageIds }: {
+    readonly opened: OpenModel;
     readonly options: DetectOptions;
     readonly ui: RunUi;
     readonly paths: readonly string[];
@@ -193,7 +201,7 @@ async function detectOn(
   readonly context: ResultContext;
 }> {
   const { checkpoint, out, threshold, exifOrientation, maxImagePixels: maxPixels } = options;
-  const loaded = await loadModel(checkpoint, { ...options, device, ui });
+  const loaded = await opened.load({ device, ui });
   const { model, config, classes } = loaded;
   tellNames(loaded, { given: classNames, ui });
   const naming = { threshold, classes: classNames ?? classes };

@@ -55,16 +55,54 @@ export interface LoadedModel {
  * where its weights do not fit the configuration
  */
 export async function loadModel(checkpoint: string, options: LoadModelOptions): Promise<LoadedModel> {
-  await using file = await openFile(checkpoint);
+  await using opened = await openModel(checkpoint, options);
+  return await opened.load(options);
+}
+
+/** A checkpoint that is open and has what a model needs. Dispose of it if it is not loaded. */
+export interface OpenModel extends AsyncDisposable {
+  /** Builds the model, loads its weights and closes the file. Throws as `loadModel`. */
+  load(options: Pick<LoadModelOptions, "device" | "ui">): Promise<LoadedModel>;
+}
+
+/**
+ * The first half of `loadModel`: the file is a checkpoint, has the weights asked for, and a configuration is known. Costs
+ * little, and comes before a device is opened or images are looked for.
+ * @throws DinogradError as `loadModel`
+ */
+export async function openModel(
+  checkpoint: string,
+  options: Omit<LoadModelOptions, "device" | "ui">,
+): Promise<OpenModel> {
+  await using opening = new AsyncDisposableStack();
+  const file = opening.use(await openFile(checkpoint));
   const config = chooseConfig(file, options);
   const weights = chooseWeights(file, options);
-  const model = buildDino({ device: options.device, random: new ZeroStream() }, config).evaluate();
+  const open = opening.move(); // closes once, however often it is asked to
+  return {
+    async load({ device, ui }) {
+      await using _ = open;
+      return await build({ file, config, weights }, { device, ui });
+    },
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  };
+}
+
+async function build(
+  { file, config, weights }: {
+    readonly file: WeightsFile;
+    readonly config: DinoConfig;
+    readonly weights: Weights;
+  },
+  { device, ui }: Pick<LoadModelOptions, "device" | "ui">,
+): Promise<LoadedModel> {
+  const model = buildDino({ device, random: new ZeroStream() }, config).evaluate();
   try {
     const plan = planLoad(model, weights);
-    requireComplete(plan, checkpoint, otherBackbone(model, weights));
+    requireComplete(plan, file.path, otherBackbone(model, weights));
     const unexpected = keysWith(plan, "unexpected");
     if (unexpected.length > 0) {
-      options.ui?.warn(`${checkpoint}: passed over ${namesOf(unexpected)}, which the model does not have`);
+      ui?.warn(`${file.path}: passed over ${namesOf(unexpected)}, which the model does not have`);
     }
     await applyLoad(plan);
   } catch (error) {
@@ -74,20 +112,6 @@ export async function loadModel(checkpoint: string, options: LoadModelOptions): 
   const assumed = file.classes ? null : assumedClasses(config.num_classes);
   const classesFrom = file.classes ? "checkpoint" : assumed ? "COCO" : "nobody";
   return { model, config, classes: file.classes ?? assumed ?? [], classesFrom };
-}
-
-/**
- * Finds out whether `loadModel` can begin: the file is a checkpoint, has the weights asked for, and a configuration is
- * known. Costs little, and comes before a device is opened or images are looked for.
- * @throws DinogradError as `loadModel`
- */
-export async function checkCheckpoint(
-  checkpoint: string,
-  options: Omit<LoadModelOptions, "device" | "ui">,
-): Promise<void> {
-  await using file = await openFile(checkpoint);
-  chooseConfig(file, options);
-  chooseWeights(file, options);
 }
 
 /** A run's folder is easily named instead of one of the checkpoints in it. */

@@ -13,10 +13,6 @@ export function cornersOf([x, y, width, height]: Box): Box {
   return [x - 0.5 * width, y - 0.5 * height, x + 0.5 * width, y + 0.5 * height];
 }
 
-export function centreOf([left, top, right, bottom]: Box): Box {
-  return [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top];
-}
-
 /** The i-th box of a row-major [n, 4]. */
 export function boxAt(boxes: ArrayLike<number>, i: number): Box {
   return [boxes[4 * i], boxes[4 * i + 1], boxes[4 * i + 2], boxes[4 * i + 3]];

@@ -16,8 +16,8 @@ export interface Progress {
 
 export const BEGINNING: Progress = { epoch: 0, step: 0, samples: 0, phase: "train" };
 
-export function afterStep(progress: Progress, samples: number): Progress {
-  return { ...progress, step: progress.step + 1, samples: progress.samples + samples };
+export function afterStep(progress: Progress): Progress {
+  return { ...progress, step: progress.step + 1 };
 }
 
 export function afterTraining(progress: Progress): Progress {

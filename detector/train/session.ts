@@ -140,7 +140,7 @@ export class TrainingSession {
     this.optimizer.zeroGrad();
     if (this.progress.epoch >= this.config.ema_epoch) this.ema?.update();
     this.trace = [...this.trace.slice(1 - TRACE_LENGTH), { step: this.progress.step, loss }];
-    this.progress = { ...afterStep(this.progress, 0), samples: batch.nextSample };
+    this.progress = { ...afterStep(this.progress), samples: batch.nextSample };
     this.skipped = this.skipped.afterBatch(batch.skipped ?? [], { isEmpty: false });
     return { loss, losses: values, gradientNorm, learningRate: learningRates[0], learningRates };
   }

@@ -9,7 +9,7 @@ import { setAside } from "../../checkpoint/mod.ts";
 import { withCleanup } from "../../engine/cleanup.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { checkConfig, type Given, type RunUi, TRAIN_DEFAULTS, type TrainOptions } from "../config/mod.ts";
-import { withDefaults } from "../config/run_options.ts";
+import { DEBUG_BATCHES, withDefaults } from "../config/run_options.ts";
 import { completeUi } from "../config/run_ui.ts";
 import { counted } from "../../engine/counted.ts";
 import type { Batch } from "../data/mod.ts";
@@ -29,9 +29,6 @@ import { explosion, stumbleOfFile } from "./records/stumble.ts";
 import { describeWeights } from "../weights/mod.ts";
 import { LeftOut } from "./left_out.ts";
 import { type StepRecord, stepRecord, StepTrace } from "./records/step_trace.ts";
-
-/** Batches per epoch with `--debug`, as in the official code. */
-const DEBUG_BATCHES = 15;
 
 /** How a run ended. */
 export interface TrainingResult {

@@ -22,8 +22,8 @@ import {
   stripPrefix,
   toStateValue,
 } from "../../checkpoint/mod.ts";
-import { type FileLayer, openForReading } from "../../checkpoint/files/layer.ts";
-import { nodeFiles } from "../../platform/node_files.ts";
+import { formatOf } from "../../checkpoint/open.ts";
+import type { FileLayer } from "../../platform/file_layer.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { stateOfMetadata } from "./safetensors_metadata.ts";
 import { type ConfigObject, type ConfigValue, type DinoConfig, isConfigKey, resolveConfig } from "../config/mod.ts";
@@ -66,16 +66,9 @@ export interface WeightsFile extends AsyncDisposable {
  * @throws DinogradError of kind "checkpoint" where it is none, is damaged or holds no weights
  */
 export async function openWeights(path: string, options: { files?: FileLayer } = {}): Promise<WeightsFile> {
-  const start = await firstBytes(path, options.files ?? nodeFiles);
-  const isZip = start[0] === 0x50 && start[1] === 0x4B;
-  const isPickle = start[0] === 0x80; // the older format of torch.save begins with a pickle
-  if (isZip || isPickle || /\.(pth|pt)$/i.test(path)) {
-    return await closingOnError(await openPth(path, options), fromPth);
-  }
-  if (start[8] === 0x7B || /\.safetensors$/i.test(path)) { // "{" opens the header
-    const file = await openSafetensors(path, options);
-    return await closingOnError(file, fromSafetensors);
-  }
+  const format = await formatOf(path, options.files);
+  if (format === "PyTorch") return await closingOnError(await openPth(path, options), fromPth);
+  if (format === "safetensors") return await closingOnError(await openSafetensors(path, options), fromSafetensors);
   return await closingOnError(await openBundle(path, options), fromBundle);
 }
 
@@ -90,16 +83,6 @@ export function resolveFileConfig({ config, path }: Pick<WeightsFile, "config" |
   } catch (error) {
     if (!(error instanceof DinogradError)) throw error;
     throw new DinogradError("config", error.message, { cause: error });
-  }
-}
-
-async function firstBytes(path: string, files: FileLayer): Promise<Uint8Array> {
-  const handle = await openForReading(path, files);
-  try {
-    const buffer = new Uint8Array(16);
-    return buffer.subarray(0, await handle.read(buffer, 0).catch(() => 0)); // the reader that is tried next says why
-  } finally {
-    await handle.close();
   }
 }
 

@@ -8,7 +8,7 @@ import { scope } from "../../engine/scope.ts";
 import { type Tensor, tensor } from "../../engine/tensor.ts";
 import { preset } from "../../detector/config/mod.ts";
 import { pairwiseGiou } from "../../detector/loss/box_loss.ts";
-import { boxAt, boxIou, centreOf, cornersOf, generalizedIou } from "../../detector/loss/boxes.ts";
+import { boxAt, boxIou, cornersOf, generalizedIou } from "../../detector/loss/boxes.ts";
 import { focalLossSum } from "../../detector/loss/focal.ts";
 import { match, matchingCosts } from "../../detector/loss/matcher.ts";
 import { ResNetBackbone } from "../../detector/model/backbone/resnet.ts";
@@ -277,10 +277,13 @@ async function runBoxOps(worst: Worst, golden: DetectorCase, device: Device): Pr
   const { a, b, gout_pair } = golden.inputs;
   const { expected } = golden;
   const [first, second] = [list(a), list(b)];
+  const centreOf = (
+    [left, top, right, bottom]: typeof first[0],
+  ) => [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top];
   const pairs = (ask: (x: typeof first[0], y: typeof first[0]) => number) =>
     first.flatMap((x) => second.map((y) => ask(x, y)));
   compareTensor(worst, "a_xyxy", { got: first.flat(), expected: expected.a_xyxy });
-  compareTensor(worst, "a_roundtrip", { got: first.flatMap((box) => centreOf(box)), expected: expected.a_roundtrip });
+  compareTensor(worst, "a_roundtrip", { got: first.flatMap(centreOf), expected: expected.a_roundtrip });
   compareTensor(worst, "iou", { got: pairs((x, y) => boxIou(x, y).iou), expected: expected.iou });
   compareTensor(worst, "union", { got: pairs((x, y) => boxIou(x, y).union), expected: expected.union });
   compareTensor(worst, "giou", { got: pairs(generalizedIou), expected: expected.giou });
