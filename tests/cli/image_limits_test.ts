@@ -46,7 +46,7 @@ Deno.test("--max_image_pixels holds for training, evaluation, detection and doct
     for (
       const line of [
         train("limited", ...few),
-        train("limited", "--num_workers", "2", ...few),
+        train("limited_workers", "--num_workers", "2", ...few),
         ["eval", ...checkpoint, "--coco_path", cocoPath, ...CPU, ...few],
         ["detect", `${cocoPath}/val2017`, ...checkpoint, ...CPU, ...few],
         ["doctor", "--coco_path", cocoPath, "--all_images", ...CPU, ...few],
