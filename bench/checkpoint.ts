@@ -143,7 +143,7 @@ function touchMemory(): void {
   for (let gigabytes = 0; gigabytes < 3; gigabytes++) new Uint8Array(2 ** 30).fill(1);
 }
 
-/** How long a training step of DINO R50 is held up by a save: what the saver waits for before training goes on. */
+/** How long a training step of DINO R50 is held up by a save: what the saver waits for before training continues. */
 async function heldUp(repeats: number): Promise<number> {
   const device = await createCpuDevice();
   const config = preset("DINO_4scale")!; // the name is one of the presets'

@@ -1,7 +1,7 @@
 /**
  * The benchmark of the whole system: how long the preset `cards` takes from random weights to an AP50 of 0.7 and 0.8 on
  * 200 generated validation images. `deno task train:cards` trains with one seed, `--seeds 1 2 3` with several, one after
- * the other. A run that was interrupted goes on where it was; times count only what was computed.
+ * the other. A run that was interrupted continues where it was; times count only what was computed.
  */
 import { Command } from "commander";
 import { readScores, scorePlot } from "../detector/train/report/run_curves.ts";

@@ -1,6 +1,6 @@
 /**
  * Numbers that are none: NaN and infinities among the elements of tensors. A training that has exploded leaves them in
- * weights and moments, where every checksum is right and nothing can be gone on with. They are told by their bits alone: in
+ * weights and moments, where every checksum is right and nothing can be continued. They are told by their bits alone: in
  * every IEEE 754 format all bits of the exponent are ones.
  */
 import { bytesPerElement, loadTensor, type StoredTensor, type TensorSource } from "./stored_tensor.ts";
@@ -44,7 +44,7 @@ function countWith(words: Int32Array | Uint16Array, exponent: number, { first = 
 /** Bytes that are looked at before others may have their turn. */
 const PAUSE_AFTER = 64 * 1024 * 1024;
 
-/** The tensors that are not finite throughout, in their order. Lets other work of this thread go on in between. */
+/** The tensors that are not finite throughout, in their order. Lets other work of this thread continue in between. */
 export async function findNonfinite(tensors: ReadonlyMap<string, TensorSource>): Promise<NonfiniteTensor[]> {
   const found: NonfiniteTensor[] = [];
   let bytes = 0;

@@ -207,7 +207,7 @@ class Demo {
       [`${found}/`, "annotated images and detections.json"],
       [`${out}/loss.svg`, "the loss of both runs"],
       [`${straight}/`, "bundles, log.txt and trace.jsonl of the uninterrupted run"],
-      [this.#checkpoint, "the checkpoint to go on with"],
+      [this.#checkpoint, "the checkpoint to continue with"],
       [`${data}/`, "the data set"],
     ]);
     this.#terminal.say("This was a taste: deno task train:cards trains on 2,000 scenes until most cards are found.");

@@ -101,15 +101,15 @@ async function findingsOf(flags: DoctorFlags, ui: RunUi): Promise<Finding[]> {
 
   const { findings: fileFindings, facts } = isResume ? await checkFile({ resume, outputDir }) : { findings: [] };
   findings.push(...fileFindings);
-  const wishes = {
+  const request = {
     finetuneIgnore: nameList(flags.finetune_ignore),
     startEpoch: flags.start_epoch ?? null,
     freeze: nameList(flags.freeze),
     classMap: flags.class_map ?? null,
     skipBadImages: flags.skip_bad_images ?? false,
   };
-  // A run that goes on differently is not held to its record: there the rehearsal alone decides.
-  const exact = wishes.finetuneIgnore.length === 0 && wishes.startEpoch === null;
+  // A run that continues with changes is not held to its record: there the rehearsal alone decides.
+  const exact = request.finetuneIgnore.length === 0 && request.startEpoch === null;
   let config: DinoConfig | null = choice.config;
   if (facts?.config) {
     findings.push(...checkConfig(facts.config, choice.config, { override, strict: strict && exact, exact }));
@@ -130,7 +130,7 @@ async function findingsOf(flags: DoctorFlags, ui: RunUi): Promise<Finding[]> {
   } else {
     const { maxImagePixels } = computeOptions(flags);
     const allImages = flags.all_images ?? false;
-    const question = { config: config ?? undefined, recorded, allImages, maxImagePixels, strict, ...wishes };
+    const question = { config: config ?? undefined, recorded, allImages, maxImagePixels, strict, ...request };
     for (const split of ["train", "val"] as const) {
       const found = await checkSplit(cocoPath, split, question);
       // A folder that is not there is the same for both.
@@ -142,7 +142,7 @@ async function findingsOf(flags: DoctorFlags, ui: RunUi): Promise<Finding[]> {
   if (outputDir !== undefined) findings.push(...await checkFolder(outputDir, { bundleBytes }));
 
   if (firstToStop(findings) === undefined) {
-    const options = { ...choice, ...computeOptions(flags), ...wishes, outputDir: outputDir ?? "", cocoPath, override };
+    const options = { ...choice, ...computeOptions(flags), ...request, outputDir: outputDir ?? "", cocoPath, override };
     findings.push(...await rehearse({ ...NO_WISHES, ...options, resume: facts?.path ?? null, strictResume: strict }));
   }
   return findings;

@@ -43,7 +43,7 @@ export const repairVerb: Verb<RepairFlags> = {
     for (const { path, reason, isDamaged, isNonfinite = false } of bad) {
       const verdict = isNonfinite ? "not finite" : isDamaged ? "damaged" : "left as it is, for it may be sound";
       terminal.say(`${verdict}: ${reason}`);
-      // Where it is the furthest state that there is, somebody may yet go on from it with other settings.
+      // Where it is the furthest state that there is, somebody may yet continue from it with other settings.
       if (isNonfinite && sound.length === 0) continue;
       if (isDamaged && !flags.dry_run) terminal.say(`  set aside as ${await setAside(path, { isNonfinite })}`);
     }
@@ -79,7 +79,7 @@ export const repairVerb: Verb<RepairFlags> = {
   },
 };
 
-/** Every bundle, with every checksum: those that a run can go on from, furthest first, and the damaged ones. */
+/** Every bundle, with every checksum: those that a run can continue from, furthest first, and the damaged ones. */
 async function examine(folder: string): Promise<{ sound: BundleFile[]; bad: BadFile[] }> {
   const { bundles, bad } = await listBundles(folder, { verify: true });
   const sound: BundleFile[] = [];

@@ -32,7 +32,7 @@ export const trainVerb: Verb<TrainFlags> = {
       const { ExplosionError } = await import("../detector/train/records/stumble.ts"); // loads the engine
       if (!(error instanceof ExplosionError) || error.back === null) throw error;
       const line = goBackLine(flags, { given, back: error.back });
-      throw new DinogradError(error.kind, `${error.message}; go on from it in smaller steps with: ${line}`, {
+      throw new DinogradError(error.kind, `${error.message}; continue from it in smaller steps with: ${line}`, {
         cause: error,
       });
     });
@@ -63,7 +63,7 @@ const OF_THE_START: readonly (keyof TrainFlags)[] = [
   ...["rank", "local_rank"] as const,
 ];
 
-/** The command line that goes on with a run as it was, under the circumstances that no bundle holds. */
+/** The command line that continues with a run as it was, under the circumstances that no bundle holds. */
 export function resumeLine(
   { output_dir: folder }: Pick<TrainFlags, "output_dir">,
   given: readonly GivenFlag[],

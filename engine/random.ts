@@ -42,12 +42,12 @@ export class RandomStream {
     return new RandomStream([seed >>> 0, hashName(name)]);
   }
 
-  /** Goes on where a state was taken. */
+  /** Continues where a state was taken. */
   static from(state: RandomState): RandomStream {
     return new RandomStream(state.key, state.counter);
   }
 
-  /** All that is needed to go on later, or elsewhere. */
+  /** All that is needed to continue later, or elsewhere. */
   state(): RandomState {
     return { key: this.key, counter: this.#counter };
   }

@@ -48,7 +48,7 @@ export interface VerifyReport {
   readonly bytes: number;
   /** One line each: the place, what was expected and what was found. */
   readonly problems: readonly string[];
-  /** Tensors with NaN or infinities: stored rightly, and no state to go on from. Not looked for with `quick`. */
+  /** Tensors with NaN or infinities: stored rightly, and no state to continue from. Not looked for with `quick`. */
   readonly nonfinite: readonly NonfiniteTensor[];
 }
 

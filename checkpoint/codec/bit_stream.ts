@@ -32,7 +32,7 @@ export class BitWriter {
     }
   }
 
-  /** Somebody else has gone on writing, up to bit `bits` from `position`. */
+  /** Somebody else has continued writing, up to bit `bits` from `position`. */
   appended(bits: number): void {
     this.position += bits >>> 3;
     this.bits = bits & 7;

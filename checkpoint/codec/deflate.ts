@@ -166,7 +166,7 @@ function unpack(
   return state[1];
 }
 
-/** A code's symbols by the bits that a stream goes on with. */
+/** A code's symbols by the bits that a stream continues with. */
 class SymbolTable {
   /** Bits of the longest code. */
   readonly #longest: number;

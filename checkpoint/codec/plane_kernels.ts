@@ -29,7 +29,7 @@ const range = (count: number, map: (index: number) => number) =>
 const gather = (byte: number) => [...range(8, (at) => 4 * at + byte), ...range(8, (at) => 4 * at + byte + 1)];
 /** The lower (0) or upper (8) halves of two vectors. */
 const halves = (from: number) => [...range(8, (at) => from + at), ...range(8, (at) => 16 + from + at)];
-/** Groups of `size` bytes by turns from two vectors, from byte `from` on. */
+/** Groups of `size` bytes alternately from two vectors, from byte `from` on. */
 const interleave = (size: number, from: number) =>
   range(16, (at) => {
     const group = Math.floor(at / size);
@@ -96,7 +96,7 @@ export function mergePlanes(): WasmFunction {
 }
 
 /**
- * Adds the occurrences of each byte to four histograms, [4, 256] u32, used by turns: equal neighbours would wait for one
+ * Adds the occurrences of each byte to four histograms, [4, 256] u32, used one after the other: equal neighbours would wait for one
  * another's count. Leaves up to three bytes at the end to the caller.
  */
 export function countBytes(): WasmFunction {

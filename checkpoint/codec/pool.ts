@@ -16,7 +16,7 @@ interface Waiting {
 }
 
 /**
- * A few workers that share a queue by turns. Close it when done: workers keep a process alive. Starting one holds the
+ * A few workers that take turns at a queue. Close it when done: workers keep a process alive. Starting one holds the
  * main thread for some 100 ms, so who saves often makes a pool once and hands it to every `writeBundle`.
  */
 export class CodecPool {

@@ -1,6 +1,6 @@
 /**
  * The bundles of an output folder: which there are, which is the newest sound one, which may go. A damaged file is
- * never an obstacle: it is named and the search goes on with the one before it.
+ * never an obstacle: it is named and the search continues with the one before it.
  */
 import { DinogradError } from "../../engine/errors.ts";
 import { visible } from "../../engine/visible.ts";
@@ -44,7 +44,7 @@ export interface BadFile {
   readonly reason: string;
   /** False where the bytes may well be sound but are out of reach (no permission), or of a newer version. */
   readonly isDamaged: boolean;
-  /** True where every checksum is right, and yet no run can go on from it: NaN or infinities are in it, or came of it. */
+  /** True where every checksum is right, and yet no run can continue from it: NaN or infinities are in it, or came of it. */
   readonly isNonfinite?: true;
 }
 
@@ -58,9 +58,9 @@ export interface FolderOptions {
   readonly verify?: boolean;
 }
 
-/** How the bundle to go on from is looked for. */
+/** How the bundle to continue from is looked for. */
 export interface NewestOptions extends FolderOptions {
-  /** Whether a run can go on from such a state; by default from any. */
+  /** Whether a run can continue from such a state; by default from any. */
   readonly accepts?: (state: StateValue) => boolean;
   /** What shows that a state, though finite itself, led to numbers that were not; by default nothing is known of that. */
   readonly objection?: (file: BundleFile) => string | null;
@@ -111,8 +111,8 @@ export async function listBundles(
 }
 
 /**
- * The bundle to go on from, or null: the resume file if all of its checksums are right (also where others are further:
- * a run that was taken back goes on from where it was taken back to), else the furthest that is sound. And the files that
+ * The bundle to continue from, or null: the resume file if all of its checksums are right (also where others are further:
+ * a run that was taken back continues from where it was taken back to), else the furthest that is sound. And the files that
  * were passed over, with the reason.
  */
 export async function newestSound(

@@ -9,12 +9,12 @@ import { reasonOf } from "../../platform/reasons.ts";
 import { LockError } from "./lock.ts";
 import { errorCode, errorText, type FileHandle, type FileLayer, folderOf, useHandle } from "./layer.ts";
 
-/** Why a file was not saved. `no_space` can mend itself: a trainer says so and goes on. */
+/** Why a file was not saved. `no_space` can resolve itself: a trainer says so and continues. */
 export type SaveErrorCode = "no_space" | "write_failed";
 
 /** A failed save. What was there before still is, and the temporary file is gone. */
 export class SaveError extends DinogradError {
-  /** `code` says whether waiting, or room on the disk, can mend it. */
+  /** `code` says whether waiting, or room on the disk, can fix it. */
   constructor(readonly code: SaveErrorCode, message: string, options: ErrorOptions) {
     super("checkpoint", message, options);
   }
@@ -28,7 +28,7 @@ const RETRY_DELAYS = [20, 100, 500];
 /** How often the whole file is written when syncing or verifying fails: after a failed sync its pages are in doubt. */
 const ATTEMPTS = 2;
 const NO_SPACE = ["ENOSPC", "EDQUOT", "EFBIG"];
-/** Errors that waiting does not mend. */
+/** Errors that waiting does not fix. */
 const LASTING = [
   ...NO_SPACE,
   "EROFS",
@@ -61,7 +61,7 @@ export async function replaceFile<T>(
     verify: (temporary: string) => Promise<void>;
   },
 ): Promise<{ result: T; retries: number }> {
-  const patience = new Patience(files);
+  const patience = new RetryTimer(files);
   for (let attempt = 1;; attempt++) {
     const temporary = `${path}${TEMPORARY_MARK}${crypto.randomUUID().slice(0, 8)}`;
     let result: T;
@@ -93,7 +93,7 @@ export async function replaceFile<T>(
 }
 
 /** Tries again after errors that may pass; every operation given to it can be repeated. */
-class Patience {
+class RetryTimer {
   retries = 0;
   readonly #pause: (milliseconds: number) => Promise<void>;
 
@@ -115,7 +115,7 @@ class Patience {
     return await operation();
   }
 
-  /** Writes all bytes, going on after short writes. */
+  /** Writes all bytes, continuing after short writes. */
   async writeFully(handle: FileHandle, { bytes, position }: { bytes: Uint8Array; position: number }): Promise<void> {
     let done = 0;
     while (done < bytes.length) {

@@ -31,7 +31,7 @@ export const LEGACY_START = Uint8Array.of(
   0x50,
   0x19,
 );
-/** First read-ahead, doubled while a pickle goes on, up to the most that pickles may take together. */
+/** First read-ahead, doubled while a pickle continues, up to the most that pickles may take together. */
 const FIRST_WINDOW = 1 << 20;
 
 /** An object whose storages lie in the file. */

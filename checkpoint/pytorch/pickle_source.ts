@@ -12,7 +12,7 @@ const INTEGER = /^[+-]?\d{1,1000}$/;
 /** Characters of the longest number in a line of protocol 0. */
 const LONGEST_NUMBER = 1024;
 
-/** Thrown when a pickle goes on beyond the bytes at hand; a reader of a long file may fetch more and try again. */
+/** Thrown when a pickle continues beyond the bytes at hand; a reader of a long file may fetch more and try again. */
 export class PickleTruncated extends DinogradError {
   /** `at`: how many bytes there were. */
   constructor(place: string, at: number) {

@@ -38,14 +38,14 @@ function remedyForFile({ message }: DinogradError): string {
     return "check the path; --resume auto looks in --output_dir";
   }
   if (/newer version|version \d+/.test(message)) return "use the version of dinograd that wrote it, or a newer one";
-  if (/weights alone|training to go on with/.test(message)) {
+  if (/weights alone|training to continue with/.test(message)) {
     return "--pretrain_model_path in place of --resume starts from its weights";
   }
   if (/permission/i.test(message)) return "let this user read it";
   return "resume from another file: --resume auto takes the newest sound one of a folder, and dinograd repair sets bad ones aside";
 }
 
-/** Is the file whole? Without `resume`, or with `auto`, the bundle that the folder would go on from. */
+/** Is the file whole? Without `resume`, or with `auto`, the bundle that the folder would continue from. */
 export async function checkFile(
   { resume = "auto", outputDir }: { readonly resume: string | undefined; readonly outputDir: string | undefined },
 ): Promise<FileAnswer> {
@@ -109,7 +109,7 @@ export function checkConfig(
   { override, strict, exact }: {
     readonly override: ConfigObject;
     readonly strict: boolean;
-    /** Whether the run goes on as it was; otherwise the start itself decides whether it can. */
+    /** Whether the run continues unchanged; otherwise the start itself decides whether it can. */
     readonly exact: boolean;
   },
 ): Finding[] {
@@ -121,7 +121,7 @@ export function checkConfig(
     findings.push(
       strict
         ? wrong("config", text, { kind: "verification", remedy })
-        : odd("config", text, "the run goes on with other settings than it had"),
+        : odd("config", text, "the run continues with other settings than it had"),
     );
   }
   if (given === null) return [...findings, fine("config", "none given: the checkpoint's will be used")];
@@ -130,8 +130,9 @@ export function checkConfig(
     for (const { key, before, after } of differences[group]) {
       if (Object.hasOwn(override, key)) continue;
       const text = `${group}: ${key} is ${show(before)} in the checkpoint, ${show(after)} here`;
-      if (!exact) findings.push(odd("config", text, "the run goes on differently: train --dry_run shows what counts"));
-      else if (group === "model") {
+      if (!exact) {
+        findings.push(odd("config", text, "the run continues with changes: train --dry_run shows what counts"));
+      } else if (group === "model") {
         const remedy = "another model: leave -c out, or start from its weights with --pretrain_model_path";
         findings.push(wrong("config", text, { kind: "config", remedy }));
       } else if (groupMatters(group)) {
@@ -151,9 +152,9 @@ export function checkProgress(config: DinoConfig, { state, path }: CheckpointFac
   const place = `epoch ${epoch} of ${config.epochs}, step ${step}`;
   const isInside = epoch < config.epochs &&
     (stateField(state ?? {}, "phase") === "evaluate" || step < (config.max_steps ?? Infinity));
-  if (isInside) return [fine("run", `goes on at ${place}`)];
+  if (isInside) return [fine("run", `continues at ${place}`)];
   const longer = config.max_steps !== null && step >= config.max_steps ? "max_steps=N" : "epochs=N";
-  const remedy = `train --resume auto --override ${longer} goes on with a larger N, its schedule planned anew; ` +
+  const remedy = `train --resume auto --override ${longer} continues with a larger N, its schedule planned anew; ` +
     `--pretrain_model_path ${path} with another --output_dir begins a new run from its weights`;
   return [odd(FINISHED, `the run is finished: ${place}`, remedy)];
 }

@@ -13,7 +13,7 @@ import { checkSizes } from "./sizes.ts";
 /** Images that are decoded of each split, unless all are asked for. */
 const DECODED = 100;
 const LEFT_OUT = "nothing: they are left out, and bundles record how often";
-const WITHOUT_THEM = "take them out of the annotations, or go on without them with --skip_bad_images";
+const WITHOUT_THEM = "take them out of the annotations, or continue without them with --skip_bad_images";
 const SAME_DATA = "use the data of the original training";
 
 export interface DataQuestion {

@@ -26,7 +26,7 @@ export function wrong(about: string, text: string, { kind, remedy }: { kind: Err
   return { level: "wrong", about, text, remedy, kind };
 }
 
-/** Turns what a user can cause into a finding; everything else goes on as an error. */
+/** Turns what a user can cause into a finding; everything else continues as an error. */
 export function asFinding(error: unknown, about: string, remedy: string | ((error: DinogradError) => string)): Finding {
   if (!(error instanceof DinogradError)) throw error;
   return wrong(about, error.message, {

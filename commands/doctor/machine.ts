@@ -17,7 +17,7 @@ const FIRST_FILES = ["config.json", "log.txt", "trace.jsonl"];
 export async function checkDevice(
   choice: ComputeOptions,
   { recorded, strict }: {
-    /** The bundle's state, where its run goes on as it was. */
+    /** The bundle's state, where its run continues unchanged. */
     readonly recorded: StateReader | undefined;
     /** Whether another device or version ends the run. */
     readonly strict: boolean;

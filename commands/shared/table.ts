@@ -1,6 +1,6 @@
 /**
  * Rows in aligned columns: text to the left, numbers to the right. Where the place is narrower than the table, words of
- * headings and cells go on in further lines, and where even that does not fit, each row becomes a list of its cells.
+ * headings and cells continue in further lines, and where even that does not fit, each row becomes a list of its cells.
  */
 import stringWidth from "string-width";
 import wrapAnsi from "wrap-ansi";

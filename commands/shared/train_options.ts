@@ -67,7 +67,7 @@ export function defineTrainFlags(command: Command): void {
       TRAIN_DEFAULTS.outputDir,
     )
     .option("--coco_path <dir>", "folder with train2017, val2017 and annotations")
-    .option("--resume <file>", "go on from a checkpoint; auto: from the newest sound one in the output folder")
+    .option("--resume <file>", "continue from a checkpoint; auto: from the newest sound one in the output folder")
     .option("--pretrain_model_path <file>", "take the weights alone from a checkpoint")
     .option("--finetune_ignore <names...>", "parameters whose name contains one of these start afresh")
     .option("--start_epoch <n>", "first epoch", integerFlag({ min: 0 }))
@@ -89,7 +89,7 @@ export function defineTrainFlags(command: Command): void {
     .option("--freeze <names...>", "parameters whose name contains one of these stay as they are")
     .option("--override <pairs...>", "key=value pairs that win over the checkpoint's configuration on resume")
     .option("--class_map <file>", "JSON file that renames classes on the way from the checkpoint")
-    .option("--skip_bad_images", "go on without images that cannot be read; checkpoints record which, and how often")
+    .option("--skip_bad_images", "continue without images that cannot be read; checkpoints record which, and how often")
     .option("--save_every_steps <n>", "also save every n steps", integerFlag({ min: 1 }))
     .option("--save_every_minutes <n>", "also save every n minutes", numberFlag({ min: 0 }))
     .option(
@@ -188,7 +188,7 @@ export async function officialEvalOptions(flags: TrainFlags, ui: RunUi): Promise
   });
 }
 
-/** The checkpoint that a training in the folder would go on from. */
+/** The checkpoint that a training in the folder would continue from. */
 async function newestIn(folder: string, ui: RunUi): Promise<string> {
   if (folder === "") {
     throw new DinogradError("usage", "train --eval: expected --output_dir with --resume auto but found none");

@@ -144,7 +144,7 @@ export interface ModelConfig {
   readonly use_detached_boxes_dec_out: boolean;
 }
 
-/** How training goes on: optimizer, schedule, matching, losses, denoising. */
+/** How training proceeds: optimizer, schedule, matching, losses, denoising. */
 export interface OptimizerConfig {
   /** The optimizer; the official one is AdamW. Dinograd's own key. */
   readonly optimizer: "adamw" | "sgd";

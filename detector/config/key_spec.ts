@@ -5,7 +5,7 @@
 import { type ConfigValue, formatPython, isConfigList } from "./values.ts";
 
 /**
- * What a key decides. A difference in "model" changes shapes or outputs, in "optimizer" how training goes on, in "data"
+ * What a key decides. A difference in "model" changes shapes or outputs, in "optimizer" how training proceeds, in "data"
  * what is seen; "runtime" may differ without any effect on the numbers.
  */
 export type ConfigGroup = "model" | "optimizer" | "data" | "runtime";

@@ -57,7 +57,7 @@ export interface TrainOptions extends ComputeOptions, ConfigChoice {
   readonly classMap: string | null;
   /**
    * Names every random number of the run; 0 to 2³² - 1. Null for the checkpoint's, and for 42, as in the official code,
-   * where there is none. A run that goes on as it was keeps the checkpoint's in any case, and says so.
+   * where there is none. A run that continues unchanged keeps the checkpoint's in any case, and says so.
    */
   readonly seed: number | null;
   /** Also save each time so many steps are done; null for the ends of epochs alone. */
@@ -70,7 +70,7 @@ export interface TrainOptions extends ComputeOptions, ConfigChoice {
   readonly strictResume: boolean;
   /** Compare the first losses after resuming with the recorded ones. */
   readonly resumeCheck: boolean;
-  /** Go on without images that cannot be read, which bundles record, instead of ending the run. */
+  /** Continue without images that cannot be read, which bundles record, instead of ending the run. */
   readonly skipBadImages: boolean;
   /** Stop every epoch after 15 batches. */
   readonly debug: boolean;

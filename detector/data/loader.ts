@@ -25,7 +25,7 @@ export interface LoaderOptions {
   /** Shuffle, and drop the last incomplete batch. */
   readonly training: boolean;
   /**
-   * Go on without images that cannot be read or decoded: their batch is smaller by them and lists them (`skipped`), also
+   * Continue without images that cannot be read or decoded: their batch is smaller by them and lists them (`skipped`), also
    * where nothing is left of it. Default false: they are errors.
    */
   readonly skipBad?: boolean;

@@ -13,7 +13,7 @@ export interface ChosenCrop {
 }
 
 const OVERLAPS = [0.1, 0.3, 0.5, 0.9, undefined];
-/** Rounds of 50 attempts before the image is left as it is; the official code goes on for ever. */
+/** Rounds of 50 attempts before the image is left as it is; the official code continues for ever. */
 const MAX_ROUNDS = 10;
 
 /**

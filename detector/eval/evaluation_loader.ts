@@ -21,7 +21,7 @@ export function evaluationLoader(
     readonly workers: number | null;
     /** Larger images are refused by their headers. */
     readonly maxPixels: number;
-    /** Go on without images that cannot be read: their batches are empty. */
+    /** Continue without images that cannot be read: their batches are empty. */
     readonly skipBad: boolean;
   },
 ): Loader {

@@ -213,7 +213,7 @@ async function detectOn(
   const progress = ui.progress("detect", paths.length);
   for (const path of paths) {
     if (ui.stop.aborted) break;
-    const used = await orTell(path, ui, async () => {
+    const used = await orWarn(path, ui, async () => {
       const reading = { exifOrientation: transforms.exifOrientation, maxPixels };
       const image = path === STANDARD_INPUT ? await readStandardImage(reading) : await readImage(path, reading);
       try {
@@ -255,7 +255,7 @@ function idOf(path: string, ids: ReadonlyMap<string, number> | null): { readonly
 const sizeOf = ({ width, height }: Image) => ({ width, height });
 
 /** What `run` gives, or null after a word on why this image cannot be used. */
-async function orTell<T>(path: string, ui: RunUi, run: () => Promise<T>): Promise<T | null> {
+async function orWarn<T>(path: string, ui: RunUi, run: () => Promise<T>): Promise<T | null> {
   try {
     return await run();
   } catch (error) {

@@ -26,7 +26,7 @@ export function patientFiles(files: RunFiles, warn: (line: string) => void): Run
         files.appendText(file, all);
       } catch (error) {
         if (!(error instanceof DinogradError)) throw error;
-        if (before === undefined) warn(`${error.message}; training goes on, its lines are kept and added later`);
+        if (before === undefined) warn(`${error.message}; training continues, its lines are kept and added later`);
         waiting.set(file, all);
         return;
       }

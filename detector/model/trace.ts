@@ -17,5 +17,5 @@ export type TraceName =
   | "reference"
   | "hidden";
 
-/** Called with tensors that die when the pass goes on: download, or take an `alias().detached()`. */
+/** Called with tensors that die when the pass continues: download, or take an `alias().detached()`. */
 export type Trace = (name: TraceName, tensor: Tensor) => void;

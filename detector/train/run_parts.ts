@@ -39,7 +39,7 @@ export interface RunParts {
   readonly check: RunCheck;
   /** Which numbered bundles stay. */
   readonly keep: KeepCheckpoints;
-  /** The bundle whose run goes on as it was, or null. */
+  /** The bundle whose run continues unchanged, or null. */
   readonly resumedFrom: string | null;
   /** What the run's results are so far, for its report. */
   readonly resultsSoFar: StateValue;
@@ -55,7 +55,7 @@ type RunLoaders = Readonly<Record<keyof RunData, Loader>>;
 /**
  * Finds where the run starts and opens everything for it; what it started from is closed. A dry run gets a device that
  * computes nothing, and nothing is loaded.
- * @throws DinogradError for whatever the user can mend
+ * @throws DinogradError for whatever the user can fix
  */
 export async function openRunParts(options: TrainOptions, ui: RunUi): Promise<RunParts> {
   await using start = await openStart(options, ui);

@@ -151,7 +151,7 @@ export class TrainingSession {
     this.skipped = this.skipped.afterBatch(skipped, { isEmpty: true });
   }
 
-  /** The whole state. Tensors are copies: training may go on while they are written. `runtime` is left out of digests. */
+  /** The whole state. Tensors are copies: training may continue while they are written. `runtime` is left out of digests. */
   async capture(runtime: StateValue): Promise<BundleContent> {
     const model = withoutAliases(this.model.stateDict());
     const { tensors: moments, steps } = this.optimizer.state();

@@ -38,7 +38,7 @@ export interface TrainingResult {
   readonly step: number;
   /** False if it was asked to stop before its end. */
   readonly finished: boolean;
-  /** The bundle from which `resume` goes on; null where none could be saved, and of a dry run. */
+  /** The bundle from which `resume` continues; null where none could be saved, and of a dry run. */
   readonly bundle: string | null;
 }
 
@@ -62,14 +62,14 @@ export interface TrainHooks {
  *   outputDir: "runs/mine",
  *   cocoPath: "data/mine",
  *   config: { ...preset("cards"), num_classes: 4, epochs: 12 },
- *   resume: "auto", // goes on where an earlier run in that folder was interrupted
+ *   resume: "auto", // continues where an earlier run in that folder was interrupted
  * }, { say: console.log });
  * ```
  *
- * @param given what is absent is as in `TRAIN_DEFAULTS`; a run needs `outputDir`, and, unless it goes on from a
+ * @param given what is absent is as in `TRAIN_DEFAULTS`; a run needs `outputDir`, and, unless it continues from a
  * checkpoint, `config` and `cocoPath`
  * @param partialUi who is told what happens; by default the console hears warnings and nothing else
- * @throws DinogradError for whatever the user can mend; the last bundle is intact then
+ * @throws DinogradError for whatever the user can fix; the last bundle is intact then
  */
 export async function train(
   given: Given<TrainOptions>,
@@ -188,7 +188,7 @@ class Run {
     return { epoch, step, finished: true, bundle: this.#saver.path };
   }
 
-  /** What an earlier run recorded of the steps to come, here or beside the bundle that it goes on from. */
+  /** What an earlier run recorded of the steps to come, here or beside the bundle that it continues from. */
   #earlierRecords(): ReadonlyMap<number, StepRecord> {
     const { progress: { step }, trace } = this.#session;
     const own = this.#trace.takeFrom(step, trace);
@@ -258,14 +258,14 @@ class Run {
     }
   }
 
-  /** An error of the data, with where to go on once it is mended. */
+  /** An error of the data, with where to continue once it is fixed. */
   #withRemedy(error: unknown, isSaved: boolean): unknown {
     if (!(error instanceof DinogradError) || (error.kind !== "data" && error.kind !== "config")) return error;
     const { epoch, step } = this.#session.progress;
     const place = `epoch ${epoch}, step ${step}`;
     const saved = isSaved ? `${place} is saved in ${this.#saver.path}` : `${place} could not be saved`;
     const skips = error.kind === "config" || this.#parts.options.skipBadImages;
-    const remedy = `mend the data and go on with --resume auto${skips ? "" : ", or add --skip_bad_images"}`;
+    const remedy = `fix the data and continue with --resume auto${skips ? "" : ", or add --skip_bad_images"}`;
     return new DinogradError(error.kind, `${error.message}; ${saved}: ${remedy}`, { cause: error });
   }
 

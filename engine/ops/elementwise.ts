@@ -66,7 +66,7 @@ const clampOp = pointwise("clamp", { tensors: 1, scalars: 2 }, (x, low, high) =>
 /** Limits to low..high; no gradient flows where the limit is reached. */
 export const clamp = (x: Tensor, low: number, high: number): Tensor => clampOp([x], [low, high]);
 
-/** The expression behind `inverseSigmoid`, for kernels that go on with it. */
+/** The expression behind `inverseSigmoid`, for kernels that continue with it. */
 export function clampedLogit(x: Expr, epsilon: Expr | number): Expr {
   const inside = x.max(0).min(1);
   return inside.max(epsilon).div(constant(1).sub(inside).max(epsilon)).log();

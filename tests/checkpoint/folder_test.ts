@@ -138,7 +138,7 @@ Deno.test("the newest sound bundle is found by walking back, and each bad one is
   assert(bad.every(({ path, reason }) => reason.startsWith(`${path}, tensor "model/steps", chunk 0`)), bad[0].reason);
 });
 
-Deno.test("a sound resume file is what a run goes on from, also where other bundles are further", async () => {
+Deno.test("a sound resume file is what a run continues from, also where other bundles are further", async () => {
   const files = await folderOf(3);
   await writeBundle("out/checkpoint.dino", at(2, { epoch: 2 }), { files });
   assertEquals((await newestSound("out", { files })).newest?.path, "out/checkpoint.dino");
@@ -193,7 +193,7 @@ Deno.test("a file is set aside under a name of its own, and one that cannot be i
   await assertRejects(() => setAside("out/a.dino", { files }), DinogradError, "set it aside but permission is denied");
 });
 
-Deno.test("where a run can go on from some states only, the others are not chosen", async () => {
+Deno.test("where a run can continue from some states only, the others are not chosen", async () => {
   const files = await folderOf(2);
   const accepts = (state: StateValue) => (state as { step: number }).step !== 2; // `at` made it
   assertEquals((await newestSound("out", { files, accepts })).newest?.path, "out/checkpoint1.dino");

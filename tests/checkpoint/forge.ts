@@ -67,15 +67,15 @@ export function forge({ tensors = [], chunks = [], state = null, extra = {}, hea
 
 /** Makes the checksums of prelude, header and footer of altered bytes right again, as far as the bytes allow. */
 export function mendChecksums(file: Uint8Array): Uint8Array {
-  const mended = file.slice();
-  if (mended.length < PRELUDE_BYTES + FOOTER_BYTES) return mended;
-  const view = new DataView(mended.buffer);
+  const fixed = file.slice();
+  if (fixed.length < PRELUDE_BYTES + FOOTER_BYTES) return fixed;
+  const view = new DataView(fixed.buffer);
   const headerBytes = view.getUint32(12, true);
-  if (PRELUDE_BYTES + headerBytes > mended.length) return mended;
-  view.setUint32(16, crc32(mended.subarray(PRELUDE_BYTES, PRELUDE_BYTES + headerBytes)), true);
-  view.setUint32(28, crc32(mended.subarray(0, 28)), true);
-  const footer = mended.length - FOOTER_BYTES;
-  mended.set(sha256(mended.subarray(0, Math.min(footer, dataStart(headerBytes)))), footer + 8);
-  view.setUint32(footer + 40, crc32(mended.subarray(footer, footer + 40)), true);
-  return mended;
+  if (PRELUDE_BYTES + headerBytes > fixed.length) return fixed;
+  view.setUint32(16, crc32(fixed.subarray(PRELUDE_BYTES, PRELUDE_BYTES + headerBytes)), true);
+  view.setUint32(28, crc32(fixed.subarray(0, 28)), true);
+  const footer = fixed.length - FOOTER_BYTES;
+  fixed.set(sha256(fixed.subarray(0, Math.min(footer, dataStart(headerBytes)))), footer + 8);
+  view.setUint32(footer + 40, crc32(fixed.subarray(footer, footer + 40)), true);
+  return fixed;
 }

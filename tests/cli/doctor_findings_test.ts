@@ -27,12 +27,12 @@ type Ask = (flags?: Partial<DoctorFlags>) => Promise<readonly Finding[]>;
 
 const about = (findings: readonly Finding[], part: string) => findings.find(({ text }) => text.includes(part));
 
-Deno.test("doctor says of a finished run that it is finished and how to go on", () =>
+Deno.test("doctor says of a finished run that it is finished and how to continue", () =>
   withRun(async ({ folder, ask }) => {
     const found = about(await ask(), "the run is finished: epoch 1 of 1, step 3");
     assertEquals(found?.level, "odd");
     assertStringIncludes(found?.remedy ?? "", "train --resume auto --override epochs=N");
-    assert(about(await ask({ override: ["epochs=2"] }), "goes on at epoch 1 of 2"));
+    assert(about(await ask({ override: ["epochs=2"] }), "continues at epoch 1 of 2"));
     const { code, stdout } = await runCli(["doctor", "--output_dir", `${folder}/run`, "--device", "cpu"]);
     assertEquals(code, 0);
     assertStringIncludes(stdout, "nothing is left to train: the run is finished\n");

@@ -268,7 +268,7 @@ Deno.test("of several things that are wrong the exit code is that of the first w
     assertEquals((await tryBoth()).code, 4);
   }));
 
-Deno.test("state: what cannot be gone on with exactly fails by name, before anything is computed", () =>
+Deno.test("state: what cannot be continued exactly fails by name, before anything is computed", () =>
   withStoppedRun(async ({ folder, tryBoth }) => {
     const path = bundlePath(folder);
     const original = await readBundle(path);
@@ -296,7 +296,7 @@ Deno.test("state: what cannot be gone on with exactly fails by name, before anyt
     );
   }));
 
-Deno.test("flags: a run that goes on differently is judged as such, and an average that is switched on passes", () =>
+Deno.test("flags: a run that continues with changes is judged as such, and an average that is switched on passes", () =>
   withStoppedRun(async ({ folder, tryBoth }) => {
     const [flags, options] = [{ coco_path: `${folder}/coco` }, { cocoPath: `${folder}/coco` }];
     const ignore = [{ finetune_ignore: ["class_embed"] }, { finetuneIgnore: ["class_embed"] }] as const;

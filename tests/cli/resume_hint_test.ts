@@ -3,7 +3,7 @@ import { quoteWord } from "../../commands/shared/shell.ts";
 import { CliProcess, withTinyCliRun } from "../helpers/cli_training.ts";
 import { errorLine, runCli } from "../helpers/run_cli.ts";
 
-Deno.test("the command line that a stopped run prints goes on with it when it is pasted into a shell", () =>
+Deno.test("the command line that a stopped run prints continues with it when it is pasted into a shell", () =>
   withTinyCliRun(async ({ train, run, digest }) => {
     await run("whole");
     const name = "it's a run";

@@ -67,7 +67,7 @@ Deno.test("train --eval and train --eval --test give what eval gives, from a tra
     }
   }));
 
-Deno.test("train --eval --resume auto evaluates what a training would go on from", () =>
+Deno.test("train --eval --resume auto evaluates what a training would continue from", () =>
   withTinyCliRun(async ({ folder, cocoPath, run }) => {
     assertEquals((await run("run")).code, 0);
     const command = ["train", "--eval", "--resume", "auto", "--coco_path", cocoPath, ...CPU];

@@ -43,7 +43,7 @@ Deno.test("the command line of the article does what its author expected", async
     for (
       const words of [
         "epoch 3, step 3",
-        "starts at epoch 3 by --start_epoch; the checkpoint would go on with epoch 2",
+        "starts at epoch 3 by --start_epoch; the checkpoint would continue with epoch 2",
         "ignored: label_enc.weight",
         "ignored: transformer.decoder.class_embed.1.bias",
         "lr 0.001 (the checkpoint)",

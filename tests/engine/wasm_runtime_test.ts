@@ -148,7 +148,7 @@ Deno.test("memory: what cannot be allocated is said with its size and a remedy",
   const error = assertThrows(() => runtime.allocate(5e9), DinogradError, "expected room for 5000000000 bytes");
   assertEquals(error.kind, "device");
   assert(error.message.includes("smaller batch"));
-  // And the runtime goes on working.
+  // And the runtime continues working.
   runtime.free(runtime.allocate(1000));
   assertEquals(runtime.arena.used, 0);
 });

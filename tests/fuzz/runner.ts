@@ -8,7 +8,7 @@ import { fuzzTarget } from "./targets.ts";
 const STARTING = 120_000;
 /** A child says itself that a case was slow, unless the case never ends. */
 const HANGING = 4 * SLOWEST;
-/** A child says itself that it took too much, unless it goes on taking. */
+/** A child says itself that it took too much, unless it continues taking. */
 const WATCH_EVERY = 100;
 
 /** What became of the cases that were run. */
@@ -16,7 +16,7 @@ export interface FuzzOutcome {
   readonly read: number;
   readonly refused: number;
   readonly findings: readonly Finding[];
-  /** Number of the case to go on with. */
+  /** Number of the case to continue with. */
   readonly next: number;
 }
 

@@ -63,7 +63,7 @@ function recorder() {
   return { ui, warnings, values };
 }
 
-Deno.test("a folder is detected in the order of its names; an unreadable image is told and the rest goes on", async () => {
+Deno.test("a folder is detected in the order of its names; an unreadable image is told and the rest continues", async () => {
   await prepared(async (folder) => {
     const { ui, warnings, values } = recorder();
     assertEquals(await detect(options(folder, { out: `${folder}/out` }), ui), { unreadable: 1, nonfinite: 0 });

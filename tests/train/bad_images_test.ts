@@ -1,6 +1,6 @@
 /**
  * Images that are not there or cannot be read: found at the start, or met later, when the state before them is saved; and
- * runs that go on without them, which stay exact.
+ * runs that continue without them, which stay exact.
  */
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { examine } from "../../commands/doctor.ts";
@@ -32,7 +32,7 @@ interface Setup {
   run(name: string, changes?: Partial<TrainOptions>): Promise<string>;
   /** What the start or the run ends with. */
   refusal(name: string, changes?: Partial<TrainOptions>): Promise<DinogradError>;
-  /** Makes an image undecodable; what it gives mends it. */
+  /** Makes an image undecodable; what it gives fixes it. */
   spoil(id: number): Promise<() => Promise<void>>;
 }
 
@@ -75,7 +75,7 @@ Deno.test("missing and empty image files are named before anything is computed, 
       `${cocoPath}/${nameOf(2)}: there is no such file or folder, ${cocoPath}/${
         nameOf(3)
       }: there is no such file or folder, ` +
-      `${cocoPath}/${nameOf(5)}: it is empty, and 1 more; fix them, take them out of the annotations, or go on ` +
+      `${cocoPath}/${nameOf(5)}: it is empty, and 1 more; fix them, take them out of the annotations, or continue ` +
       "without them with --skip_bad_images";
     for (const dryRun of [true, false]) {
       const error = await refusal("run", { dryRun });
@@ -120,18 +120,18 @@ Deno.test("missing and empty image files are named before anything is computed, 
     assertMatch(findings.map(({ text }) => text).join(), /train2017.json: 4 of 6 images are left out: /);
   }));
 
-Deno.test("an image that turns out bad ends the run with its state saved, and the mended run is the straight one", () =>
+Deno.test("an image that turns out bad ends the run with its state saved, and the fixed run is the straight one", () =>
   withData(async ({ folder, run, refusal, spoil }) => {
     const straight = await run("straight");
     for (const id of [1, 2, 3, 6]) {
-      const mend = await spoil(id);
+      const fix = await spoil(id);
       const name = `bad${id}`;
       const error = await refusal(name, { numWorkers: id % 2 });
       assertEquals(error.kind, "data");
       assertStringIncludes(error.message, `${nameOf(id)}`);
-      const saved = `epoch 0, step \\d is saved in ${folder}/${name}/checkpoint\\.dino: mend the data and go on with`;
+      const saved = `epoch 0, step \\d is saved in ${folder}/${name}/checkpoint\\.dino: fix the data and continue with`;
       assertMatch(error.message, new RegExp(`${saved} --resume auto, or add --skip_bad_images$`));
-      await mend();
+      await fix();
       assertEquals(await run(name, { resume: "auto", strictResume: true }), straight);
     }
   }));
@@ -139,10 +139,13 @@ Deno.test("an image that turns out bad ends the run with its state saved, and th
 Deno.test("so does one of validation, whose evaluation is made again", () =>
   withData(async ({ run, refusal, spoil }) => {
     const straight = await run("straight");
-    const mend = await spoil(12);
+    const fix = await spoil(12);
     const error = await refusal("run");
-    assertMatch(error.message, /12\.jpg.*; epoch 0, step 3 is saved in .*: mend the data and go on with --resume auto/);
-    await mend();
+    assertMatch(
+      error.message,
+      /12\.jpg.*; epoch 0, step 3 is saved in .*: fix the data and continue with --resume auto/,
+    );
+    await fix();
     assertEquals(await run("run", { resume: "auto", strictResume: true }), straight);
   }));
 
@@ -156,7 +159,7 @@ async function trainInSteps(options: TrainOptions): Promise<void> {
   throw new Error("expected the run to end");
 }
 
-Deno.test("a run that goes on without bad images is exact however it is stopped, and records and tells what it left out", () =>
+Deno.test("a run that continues without bad images is exact however it is stopped, and records and tells what it left out", () =>
   withData(async ({ folder, cocoPath, options, spoil }) => {
     await Promise.all([2, 3, 5, 12].map(spoil));
     await Deno.remove(`${cocoPath}/${nameOf(6)}`);
@@ -228,13 +231,13 @@ Deno.test("a batch keeps its step as long as one of its images can be read, and 
 
 Deno.test("where no image can be read a run that skips bad ones ends with an error, also when they are met late", () =>
   withData(async ({ cocoPath, refusal, spoil }) => {
-    const mends = await Promise.all([11, 12].map(spoil));
+    const fixes = await Promise.all([11, 12].map(spoil));
     const validation = await refusal("val", { skipBadImages: true });
     assertMatch(
       validation.message,
-      /expected images that can be read but found none: .*11\.png.*go on with --resume auto$/,
+      /expected images that can be read but found none: .*11\.png.*continue with --resume auto$/,
     );
-    await Promise.all(mends.map((mend) => mend()));
+    await Promise.all(fixes.map((fix) => fix()));
     await Promise.all([1, 2, 3, 4, 5, 6].map(spoil));
     const training = await refusal("train", { skipBadImages: true });
     assertEquals([training.kind, training.message], [
@@ -248,7 +251,7 @@ Deno.test("where no image can be read a run that skips bad ones ends with an err
     );
   }));
 
-Deno.test("a missing image that would be too small for the model does not end a run that goes on without it", () =>
+Deno.test("a missing image that would be too small for the model does not end a run that continues without it", () =>
   withData(async ({ cocoPath, run, refusal }) => {
     const annotations = `${cocoPath}/annotations/instances_val2017.json`;
     const file = JSON.parse(await Deno.readTextFile(annotations));

@@ -85,7 +85,7 @@ Deno.test("a real run's bundles have what pruning by the best needs: the AP of t
     }
   }));
 
-Deno.test("the state has a place per process, and its cursor lets any number of processes go on without skipping or repeating an image", async () => {
+Deno.test("the state has a place per process, and its cursor lets any number of processes continue without skipping or repeating an image", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const cocoPath = await writeTinyCoco(`${folder}/coco`);

@@ -1,4 +1,4 @@
-/** A bundle that cannot be gone on with exactly is refused by name, in a dry run as in a real one. */
+/** A bundle that cannot be continued exactly is refused by name, in a dry run as in a real one. */
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { asStateMap, type BundleContent, readBundle, type StateValue, writeBundle } from "../../checkpoint/mod.ts";
 import type { TrainOptions } from "../../detector/config/mod.ts";
@@ -99,13 +99,13 @@ Deno.test("random streams of another seed, missing entries and counters that are
     );
   }));
 
-Deno.test("a bundle without moments or without its average does not go on as if it had them", () =>
+Deno.test("a bundle without moments or without its average does not continue as if it had them", () =>
   withStoppedRun(async ({ refusal, resume }) => {
     const moments = await refusal(without("optimizer/"));
     assertMatch(moments, /^checkpoint: .*expected moments of every trained parameter but found none that fit .* more;/);
     await resume({ override: { optimizer: "sgd" } }); // told to: AdamW's moments would not be used
     const one = await refusal(without("optimizer/exp_avg/transformer.level_embed"));
-    assertMatch(one, /none that fit transformer\.level_embed; it cannot be gone on with exactly/);
+    assertMatch(one, /none that fit transformer\.level_embed; it cannot be continued exactly/);
     assertMatch(await refusal(without("ema/")), /^checkpoint: .*expected the average of its weights but found none;/);
     assertMatch(await refusal(without("ema/transformer.level_embed")), /but found missing: transformer\.level_embed/);
     await resume({ override: { use_ema: false } });

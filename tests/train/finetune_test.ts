@@ -60,7 +60,9 @@ for (const kind of ["pth", "dino"] as const) {
         const { session } = started;
         assertEquals(session.progress, { epoch: 3, step: 9, samples: 0, phase: "train" });
         assertEquals(session.rates.at(session.progress).learningRates.map(Math.fround), [1e-4, 1e-5].map(Math.fround));
-        assert(said(started).includes("starts at epoch 3 by --start_epoch; the checkpoint would go on with epoch 2"));
+        assert(
+          said(started).includes("starts at epoch 3 by --start_epoch; the checkpoint would continue with epoch 2"),
+        );
 
         const fresh = await freshValues(session.config, session.seed);
         for (const [name, values] of await valuesOf(session)) {
@@ -172,7 +174,7 @@ Deno.test("a class map beside --resume alone is refused before the file is opene
   });
 });
 
-Deno.test("data with other classes than the checkpoint's is told as that where a run goes on at another epoch", async () => {
+Deno.test("data with other classes than the checkpoint's is told as that where a run continues at another epoch", async () => {
   await prepared(async ({ dino }) => {
     const classes = [{ id: 1, name: "one" }, { id: 2, name: "three" }, { id: 3, name: "two" }];
     const resume = () => withStarted({ resume: dino, startEpoch: 3 }, () => {}, { classes });
@@ -185,7 +187,7 @@ Deno.test("data with other classes than the checkpoint's is told as that where a
   });
 });
 
-Deno.test("a run that goes on as it was keeps its seed and says so, one that goes on differently takes the one given", async () => {
+Deno.test("a run that continues unchanged keeps its seed and says so, one that continues with changes takes the one given", async () => {
   await prepared(async ({ dino, pth }) => {
     const seedWith = async (options: Partial<TrainOptions>) => {
       let outcome: readonly [number, string] = [NaN, ""];
@@ -197,7 +199,7 @@ Deno.test("a run that goes on as it was keeps its seed and says so, one that goe
     };
     const [kept, line] = await seedWith({ resume: dino, seed: 77 });
     assertEquals(kept, 5);
-    assert(line.startsWith("--seed: the checkpoint's 5 wins over 77, because a resumed run goes on as it was"), line);
+    assert(line.startsWith("--seed: the checkpoint's 5 wins over 77, because a resumed run continues unchanged"), line);
     const change = "seed: 77 (--seed) from here on, 5 in the checkpoint";
     assertEquals(await seedWith({ resume: dino, seed: 77, startEpoch: 3 }), [77, change]);
     assertEquals(await seedWith({ resume: dino, seed: 77, finetuneIgnore: ["class_embed"] }), [77, change]);

@@ -89,8 +89,9 @@ Deno.test("a loss that is not finite stops the run, names step, images and the l
     ];
     const exploded = await runCli(again);
     assertEquals(exploded.code, 6);
-    const [, command] = /; go on from it in smaller steps with: deno run -A \S+ (train .*)\n$/.exec(exploded.stderr) ??
-      [];
+    const [, command] =
+      /; continue from it in smaller steps with: deno run -A \S+ (train .*)\n$/.exec(exploded.stderr) ??
+        [];
     assert(command, exploded.stderr);
     const { code, stderr } = await runCli(command.replaceAll("1e+36", "0.0001").split(" "));
     assertEquals(code, 0, stderr);
@@ -124,7 +125,7 @@ Deno.test("--resume auto passes over the state from which a loss was not finite,
     assertEquals((await chooseFromFolder(outputDir)).path, `${outputDir}/checkpoint.dino`);
   }));
 
-Deno.test("a bundle that is named goes on also from a state whose next loss was not finite: the data may have been mended", () =>
+Deno.test("a bundle that is named continues also from a state whose next loss was not finite: the data may have been fixed", () =>
   afterSteps(2, async ({ outputDir, options }) => {
     new StepTrace(outputDir).appendNonfinite(2);
     const { result } = await runTraining(options({ resume: `${outputDir}/checkpoint.dino` }));
@@ -141,7 +142,7 @@ Deno.test("a run that goes back does not keep the state it fled from as the one 
     assertEquals([await stepIn(resume), await stepIn(`${outputDir}/checkpoint.dino`)], [1, 2]);
   }));
 
-Deno.test("weights, moments or an average that are not finite are told by every command that would go on from them", () =>
+Deno.test("weights, moments or an average that are not finite are told by every command that would continue from them", () =>
   afterSteps(2, async ({ outputDir, options }) => {
     const path = `${outputDir}/checkpoint.dino`;
     await spoil(path, { name: "optimizer/exp_avg/transformer.level_embed", numbers: [1, Infinity, NaN] });

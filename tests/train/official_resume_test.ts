@@ -87,7 +87,7 @@ Deno.test("every weight of an official checkpoint arrives under all its names, a
   });
 });
 
-Deno.test("a run from an official checkpoint stops and goes on from its own bundle as if it had not", async () => {
+Deno.test("a run from an official checkpoint stops and continues from its own bundle as if it had not", async () => {
   await inFolder(async (folder) => {
     const cocoPath = await writeTinyCoco(folder);
     const resume = await writeOfficialCheckpoint(folder);

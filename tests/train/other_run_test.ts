@@ -1,4 +1,4 @@
-/** What a training may start into: an empty folder, or the folder of the run that it goes on from. */
+/** What a training may start into: an empty folder, or the folder of the run that it continues from. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { writeBundle } from "../../checkpoint/mod.ts";
 import { preset } from "../../detector/config/mod.ts";

@@ -132,7 +132,7 @@ Deno.test("--save_every_minutes saves by time, in the middle of an epoch too", (
     assert(step !== undefined && step < 6, `saved at ${step}`);
   }, { batch_size: 1, data_aug_scales: [320], data_aug_max_size: 400 }));
 
-Deno.test("without space for a bundle training goes on to its end, says so, and leaves the bundle before it intact", () =>
+Deno.test("without space for a bundle training continues to its end, says so, and leaves the bundle before it intact", () =>
   withTinyCliRun(async ({ folder, train, run, digest }) => {
     const first = new CliProcess(train("full"));
     await first.said(/epoch 0 1\/3/);
@@ -145,7 +145,7 @@ Deno.test("without space for a bundle training goes on to its end, says so, and 
     assertEquals(code, 4, stderr);
     assertMatch(
       stderr,
-      /expected to save it but no larger file is allowed; .* training goes on with the previous bundle intact/,
+      /expected to save it but no larger file is allowed; .* training continues with the previous bundle intact/,
     );
     assertMatch(stderr, /expected to save the end of the training but could not/);
     assertEquals(await stepsIn(`${folder}/full`), before);

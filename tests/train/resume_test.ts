@@ -111,7 +111,7 @@ Deno.test("a run that is stopped in the middle of an evaluation, of the weights 
     }
   }));
 
-Deno.test("a run that is asked to stop before its first step makes one, saves it and goes on from there", () =>
+Deno.test("a run that is asked to stop before its first step makes one, saves it and continues from there", () =>
   inFolder(async (root) => {
     const cocoPath = await writeTinyCoco(`${root}/coco`);
     const options = tinyTrainOptions({ outputDir: `${root}/run`, cocoPath, config: tinyTrainingConfig() });

@@ -130,7 +130,7 @@ Deno.test("logs planted as links before a run are not followed: it says which to
     }
   }));
 
-Deno.test("logs planted as links in mid-run are not followed, and the run goes on", () =>
+Deno.test("logs planted as links in mid-run are not followed, and the run continues", () =>
   inFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/precious`, "precious\n");
     const ui = await trainWith(folder, {

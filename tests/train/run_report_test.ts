@@ -139,7 +139,7 @@ Deno.test("pictures change no bit of a run, are left out where asked to, and mar
     }
   }));
 
-Deno.test("a table and pictures that cannot be written are one warning, and the run goes on to the same end", () =>
+Deno.test("a table and pictures that cannot be written are one warning, and the run continues to the same end", () =>
   withData(async ({ folder, options }) => {
     await runTraining(options("free"));
     await runTraining(options("hindered"), { stopAfter: 1 });
@@ -150,7 +150,7 @@ Deno.test("a table and pictures that cannot be written are one warning, and the 
     const { ui, result } = await runTraining(options("hindered", { resume: "auto", plots: true }));
     assert(result.finished);
     assertEquals(ui.warnings.length, 1);
-    assertMatch(ui.warnings[0], /results\.csv: expected to write it but .*training goes on/);
+    assertMatch(ui.warnings[0], /results\.csv: expected to write it but .*training continues/);
     assertEquals(await digestIn(`${folder}/hindered`), await digestIn(`${folder}/free`));
     assertEquals([...Deno.readDirSync(`${folder}/hindered`)].filter(({ name }) => name.includes(".tmp-")), []);
   }));

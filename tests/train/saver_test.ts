@@ -109,7 +109,7 @@ Deno.test("a full disk stops nothing: it is told, both bundles stay, and a later
     assertEquals(warnings.length, 1);
     assertMatch(
       warnings[0],
-      /checkpoint\.dino: expected to save it but no space is left; .* goes on with the previous bundle intact, and tries again/,
+      /checkpoint\.dino: expected to save it but no space is left; .* continues with the previous bundle intact, and tries again/,
     );
     assertEquals([saver.retryIsDue, await saver.finish()], [true, false]);
     disk.isFull = false;
@@ -242,7 +242,7 @@ Deno.test("lines that cannot be added to a record are kept, told once and added 
   }
   assertEquals(text.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line).epoch), [0, 1, 2, 3, 4]);
   assertEquals(warnings.length, 2);
-  assertMatch(warnings[0], /log\.txt: expected to add to it but no space is left; training goes on/);
+  assertMatch(warnings[0], /log\.txt: expected to add to it but no space is left; training continues/);
 });
 
 Deno.test("a record that is added to may be written by no more people than any other file", () =>

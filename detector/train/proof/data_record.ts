@@ -18,7 +18,7 @@ export type RunData = Readonly<Record<SplitName, CocoDataset>>;
 export interface DataDifference {
   readonly split: SplitName;
   readonly text: string;
-  /** Whether labels mean something else: the run cannot go on with it. */
+  /** Whether labels mean something else: the run cannot continue with it. */
   readonly categories: boolean;
 }
 

@@ -81,7 +81,7 @@ export function withoutAliases(state: ReadonlyMap<string, Tensor>): { tensors: M
   return { tensors, aliases };
 }
 
-/** Downloads tensors into a form that files take. The copies do not change when training goes on. */
+/** Downloads tensors into a form that files take. The copies do not change when training continues. */
 export async function snapshot(
   groups: Iterable<readonly [prefix: string, tensors: ReadonlyMap<string, Tensor>]>,
 ): Promise<Map<string, StoredTensor>> {

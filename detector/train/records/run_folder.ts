@@ -57,7 +57,7 @@ export class RunFolder implements FolderOwner {
     this.#lock = renewed;
     this.#made = made;
     this.#ui.warn(
-      `${this.#path}: the folder was removed while this run was writing it, with all that it held; it was made again, and the run goes on`,
+      `${this.#path}: the folder was removed while this run was writing it, with all that it held; it was made again, and the run continues`,
     );
     this.onMadeAgain();
   }

@@ -1,7 +1,7 @@
 /**
  * Writes a session's bundles. `checkpoint.dino` is the file to resume from; the one before it stays as
  * `checkpoint_previous.dino`, so that a damaged disk costs one interval, not everything. A copy of the state is taken
- * and written in the background while training goes on. A failed write never stops a run: it is told, what was there
+ * and written in the background while training continues. A failed write never stops a run: it is told, what was there
  * stays, and it is tried again before long. A state that deserves a name of its own (the best one, a numbered one) is
  * kept in memory until it could be written. A state with NaN or infinities is never written: it would take the place of one
  * that can be gone back to.
@@ -231,7 +231,7 @@ export class Saver {
         return await this.#write({ content, names }, { isSecondTry: true });
       }
       warn(
-        `${error.message}; training goes on${hasPrevious ? " with the previous bundle intact" : ""}, and tries again`,
+        `${error.message}; training continues${hasPrevious ? " with the previous bundle intact" : ""}, and tries again`,
       );
       this.#forgive(() => this.#files.remove(this.#at(STAGED)));
       return false;

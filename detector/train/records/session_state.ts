@@ -69,7 +69,7 @@ function readCounters(state: StateReader): SessionState["counters"] {
     throw new DinogradError(
       "checkpoint",
       `${places.place}: expected the random streams of one process but found those of ${processes.length}: this ` +
-        "release trains in one and cannot go on exactly; --pretrain_model_path starts from the weights",
+        "release trains in one and cannot continue exactly; --pretrain_model_path starts from the weights",
     );
   }
   const [own] = processes;
@@ -82,7 +82,7 @@ function readCounters(state: StateReader): SessionState["counters"] {
       throw new DinogradError(
         "checkpoint",
         `${own.place}.${name}: expected the stream of seed ${seed} but found another one: its numbers cannot be ` +
-          "gone on with; --pretrain_model_path starts from the weights",
+          "continued; --pretrain_model_path starts from the weights",
       );
     }
     return own.get(name).get("counter").count();

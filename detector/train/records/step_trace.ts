@@ -1,6 +1,6 @@
 /**
  * A line per training step in `trace.jsonl`: the step, its loss and what it was trained on. A run that is killed has
- * usually gone on past its last bundle; these lines are what a resumed run is compared with, step by step.
+ * usually continued past its last bundle; these lines are what a resumed run is compared with, step by step.
  */
 
 import { crc32 } from "../../../checkpoint/mod.ts";

@@ -15,7 +15,7 @@ import { DinogradError } from "../../../engine/errors.ts";
 import type { DinoConfig } from "../../config/mod.ts";
 import { type StepLoss, StepTrace } from "./step_trace.ts";
 
-/** What the trace beside a bundle says against going on from it, or null. */
+/** What the trace beside a bundle says against continuing from it, or null. */
 export function stumbleOf({ path, state, progress }: Pick<BundleFile, "path" | "state" | "progress">): string | null {
   const step = StepTrace.beside(path).firstNonfinite(lossesOf(state));
   if (step === undefined || progress < step) return null;
@@ -52,7 +52,7 @@ async function bundleBefore(folder: string, step: number): Promise<BundleFile | 
   return null;
 }
 
-/** Why no run should go on from a training's bundle that opens: numbers in it, or those that came of it; or null. */
+/** Why no run should continue from a training's bundle that opens: numbers in it, or those that came of it; or null. */
 export async function stumbleOfFile(path: string): Promise<string | null> {
   try {
     await using bundle = await openBundle(path);
@@ -86,7 +86,7 @@ export class ExplosionError extends DinogradError {
 
 /**
  * The error to end a run with whose numbers ceased to be finite at a step: with the bundle to go back to, and a tenth of the
- * learning rates to go on with.
+ * learning rates to continue with.
  */
 export async function explosion(message: string, { step, outputDir, config, cause }: {
   readonly step: number;

@@ -181,7 +181,7 @@ export class RunReport {
       if (!this.#isTold) {
         const text = errorText(error);
         const place = text.includes(name) ? text : `${this.#path(name)}: could not be made: ${text}`;
-        this.#given.ui.warn(`${place}; training goes on without it, and tries again after the next epoch`);
+        this.#given.ui.warn(`${place}; training continues without it, and tries again after the next epoch`);
       }
       this.#isTold = true;
     }

@@ -14,7 +14,7 @@ import { runFiles } from "../../logs/run_files.ts";
 import type { TrainingSession } from "../session.ts";
 import type { StateMap } from "./training_record.ts";
 
-/** A bundle whose run goes on as it was. */
+/** A bundle whose run continues unchanged. */
 export interface ResumePoint {
   readonly path: string;
   readonly content: { readonly state: StateMap };
@@ -26,7 +26,7 @@ export interface Start extends AsyncDisposable {
   readonly seed: number;
   /** Parameters whose name contains one of these stay as they are. */
   readonly freeze: readonly string[];
-  /** The bundle whose run goes on as it was; null where something is different from then on. */
+  /** The bundle whose run continues unchanged; null where something is different from then on. */
   readonly point: ResumePoint | null;
   /** Which numbered bundles its run has kept so far; null where it begins, or where a file tells nothing of it. */
   readonly keptSoFar: KeepCheckpoints | null;

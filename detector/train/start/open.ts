@@ -31,7 +31,7 @@ async function refuseOtherRun(folder: string, resume: string | null): Promise<vo
   if (first === undefined) return;
   throw new DinogradError(
     "usage",
-    `train: expected a folder without another run but found ${first.path}; --resume auto goes on from it, another ` +
+    `train: expected a folder without another run but found ${first.path}; --resume auto continues from it, another ` +
       "--output_dir begins a new run beside it",
   );
 }

@@ -1,5 +1,5 @@
 /**
- * What happens to each part of a checkpoint when a session goes on from it, decided before anything is loaded: weights
+ * What happens to each part of a checkpoint when a session continues from it, decided before anything is loaded: weights
  * key by key, moments with their parameters, counters as they were or at the beginning of an epoch, best metric and
  * history as far as they still say something about this run.
  */
@@ -29,17 +29,17 @@ import { overrideRecords } from "./settle_config.ts";
 import { beginningOf, readClassMap, showFrozen, type StartPlan, warnOfIdleKeywords } from "./common.ts";
 import type { OptimizerRecord, StateMap, TrainingRecord } from "./training_record.ts";
 
-export interface ResumeWishes {
+export interface ResumeRequest {
   readonly record: TrainingRecord;
-  /** Whether the run goes on as it was. */
+  /** Whether the run continues unchanged. */
   readonly exact: boolean;
   readonly overridden: readonly ConfigDifference[];
   readonly options: TrainOptions;
 }
 
 /** Decides. @throws DinogradError where weights, moments or the epoch do not fit the session */
-export async function planResume(session: TrainingSession, wishes: ResumeWishes): Promise<StartPlan> {
-  const { record, exact, options } = wishes;
+export async function planResume(session: TrainingSession, request: ResumeRequest): Promise<StartPlan> {
+  const { record, exact, options } = request;
   const classMap = readClassMap(options.classMap);
   const choice = {
     ignore: options.finetuneIgnore,
@@ -53,25 +53,25 @@ export async function planResume(session: TrainingSession, wishes: ResumeWishes)
   }
   const average = session.ema && record.ema ? planLoad(session.ema.average, record.ema, choice) : undefined;
   const moments = planMoments(session, await record.optimizer(session.config), weights);
-  if (exact) requireRest(session, { average, moments, wishes });
-  const progress = planProgress(session, wishes);
+  if (exact) requireRest(session, { average, moments, request });
+  const progress = planProgress(session, request);
   const state = readSessionState(
     new StateReader(
-      stateToGoOnWith(session, { ...wishes, progress, moments, keepsWeights: isWhole(weights) }),
+      resumableState(session, { ...request, progress, moments, keepsWeights: isWhole(weights) }),
       record.path,
     ),
   );
   return {
     progress,
     show: (ui) => {
-      showPlace(progress, wishes, ui);
+      showPlace(progress, request, ui);
       if (!exact) showLoad(weights, ui);
       showMoments(moments, ui);
       if (session.ema && !average) ui.say("the average starts as a copy of the weights: the checkpoint has none");
       const names = [...session.model.stateDict().keys(), ...record.weights.keys()];
       warnOfIdleKeywords("--finetune_ignore", options.finetuneIgnore, { names, ui });
       showFrozen(session.model, session.freeze, ui);
-      if (wishes.overridden.length === 0) {
+      if (request.overridden.length === 0) {
         for (const line of record.differences({ progress, rates: session.rates })) ui.warn(line);
       }
     },
@@ -115,22 +115,22 @@ function requireComplete(
 }
 
 /**
- * A run that goes on as it was needs its moments and its average as much as its weights, unless it is told to do without.
+ * A run that continues unchanged needs its moments and its average as much as its weights, unless it is told to do without.
  * @throws DinogradError("checkpoint") where the file lacks them
  */
 function requireRest(
   session: TrainingSession,
-  { average, moments, wishes: { record, overridden } }: {
+  { average, moments, request: { record, overridden } }: {
     readonly average: LoadPlan | undefined;
     readonly moments: MomentsPlan;
-    readonly wishes: ResumeWishes;
+    readonly request: ResumeRequest;
   },
 ): void {
   const isOverridden = (wanted: ConfigKey) => overridden.some(({ key }) => key === wanted);
   const lacks = (what: string): never => {
     throw new DinogradError(
       "checkpoint",
-      `${record.path}: expected ${what}; it cannot be gone on with exactly, --pretrain_model_path starts from its weights`,
+      `${record.path}: expected ${what}; it cannot be continued exactly, --pretrain_model_path starts from its weights`,
     );
   };
   const [fresh, ...more] = moments.fresh;
@@ -182,16 +182,16 @@ async function readMoments({ moments }: MomentsPlan): Promise<Map<string, Tensor
 }
 
 /** Where the run is: where the bundle was, also in the middle of an epoch, or at the beginning of one. */
-function planProgress(session: TrainingSession, { record, exact, options }: ResumeWishes): Progress {
+function planProgress(session: TrainingSession, { record, exact, options }: ResumeRequest): Progress {
   return exact
     ? readProgress(new StateReader({ ...record.state }, record.path))
     : beginningOf(options.startEpoch ?? record.nextEpoch, session);
 }
 
-function showPlace({ epoch, step }: Progress, { record, options }: ResumeWishes, ui: RunUi): void {
+function showPlace({ epoch, step }: Progress, { record, options }: ResumeRequest, ui: RunUi): void {
   ui.say(`resumed from ${record.path}: epoch ${epoch}, step ${step}`);
   if (options.startEpoch !== null && epoch !== record.nextEpoch) {
-    ui.say(`starts at epoch ${epoch} by --start_epoch; the checkpoint would go on with epoch ${record.nextEpoch}`);
+    ui.say(`starts at epoch ${epoch} by --start_epoch; the checkpoint would continue with epoch ${record.nextEpoch}`);
   }
   if (record.kind === "pth") {
     ui.say("an official checkpoint keeps no random state, history or best metric: these begin afresh");
@@ -207,9 +207,9 @@ function showMoments({ steps, fresh, dropped }: MomentsPlan, ui: RunUi): void {
 }
 
 /** The checkpoint's state as far as it holds for the run from now on. */
-function stateToGoOnWith(
+function resumableState(
   session: TrainingSession,
-  { record, exact, overridden, progress, moments, keepsWeights }: ResumeWishes & {
+  { record, exact, overridden, progress, moments, keepsWeights }: ResumeRequest & {
     readonly progress: Progress;
     readonly moments: MomentsPlan;
     readonly keepsWeights: boolean;

@@ -1,6 +1,6 @@
 /**
- * Going on from a checkpoint: a bundle of ours or an official `.pth`. Without further wishes everything must match, and
- * a bundle's run goes on as it was, bit by bit. `--finetune_ignore` lets parameters start afresh, with their moments;
+ * Continuing from a checkpoint: a bundle of ours or an official `.pth`. Without further requests everything must match, and
+ * a bundle's run continues unchanged, bit by bit. `--finetune_ignore` lets parameters start afresh, with their moments;
  * `--start_epoch` moves to the beginning of an epoch. Both make it another run from there, and it says so.
  */
 
@@ -27,7 +27,7 @@ import { settleConfig } from "./settle_config.ts";
 import type { Start } from "./common.ts";
 import { type TrainingRecord, weightsAlone } from "./training_record.ts";
 
-/** Which bundle of a folder `--resume auto` goes on from, and which it passes over. */
+/** Which bundle of a folder `--resume auto` continues from, and which it passes over. */
 export interface FolderChoice {
   /** Null only where the folder holds no bundle at all. */
   readonly path: string | null;
@@ -102,7 +102,7 @@ export async function findResumePath(
 }
 
 /**
- * Opens what a training can go on from.
+ * Opens what a training can continue from.
  * @throws DinogradError of kind "checkpoint" where the file is none, is damaged, or holds weights alone
  */
 export async function openRecord(path: string): Promise<TrainingRecord> {
@@ -115,7 +115,7 @@ export async function openRecord(path: string): Promise<TrainingRecord> {
   return record;
 }
 
-/** Opens a checkpoint and settles what goes on from it. */
+/** Opens a checkpoint and settles what continues from it. */
 export async function openResume(path: string, options: TrainOptions, ui: RunUi): Promise<Start> {
   if (options.classMap !== null && options.finetuneIgnore.length === 0) {
     throw new DinogradError(
@@ -158,7 +158,7 @@ export async function openResume(path: string, options: TrainOptions, ui: RunUi)
   };
 }
 
-/** A run that goes on as it was keeps its seed, since it would be another run with other random numbers. */
+/** A run that continues unchanged keeps its seed, since it would be another run with other random numbers. */
 function settleSeed(
   recorded: number | null,
   given: number | null,
@@ -170,7 +170,7 @@ function settleSeed(
     return given;
   }
   ui.warn(
-    `--seed: the checkpoint's ${recorded} wins over ${given}, because a resumed run goes on as it was; ` +
+    `--seed: the checkpoint's ${recorded} wins over ${given}, because a resumed run continues unchanged; ` +
       "--pretrain_model_path in place of --resume begins a run with another seed",
   );
   return recorded;

@@ -1,10 +1,10 @@
 /**
- * Which configuration a run goes on with, and where each setting comes from. The order, the last word first:
+ * Which configuration a run continues with, and where each setting comes from. The order, the last word first:
  *
  * 1. `--override KEY=VALUE`; recorded in the bundle.
- * 2. A run that goes on as it was (a bundle, nothing ignored, no `--start_epoch`): the bundle's configuration. `-c` is
+ * 2. A run that continues unchanged (a bundle, nothing ignored, no `--start_epoch`): the bundle's configuration. `-c` is
  *    compared with it; only settings of the group "runtime" are taken from there.
- * 3. A run that goes on differently (an official `.pth`, `--finetune_ignore`, `--start_epoch`): learning rates and
+ * 3. A run that continues with changes (an official `.pth`, `--finetune_ignore`, `--start_epoch`): learning rates and
  *    schedule are the checkpoint's, as in the official code, where optimizer and scheduler states win; everything else
  *    is `-c`'s, and without `-c` the checkpoint's.
  */
@@ -61,13 +61,13 @@ export interface ConfigSources {
   /** Keys to lay over `recorded` where there is no `-c`. */
   readonly changes: ConfigObject;
   readonly override: ConfigObject;
-  /** Whether the run goes on as it was. */
+  /** Whether the run continues unchanged. */
   readonly exact: boolean;
 }
 
 /**
  * Settles the configuration and tells every setting that loses against another.
- * @throws DinogradError of kind "config" where a run that goes on as it was is asked for another model
+ * @throws DinogradError of kind "config" where a run that continues unchanged is asked for another model
  */
 export function settleConfig(sources: ConfigSources, ui: RunUi): SettledConfig {
   const { recorded, given, changes, path } = sources;
@@ -76,7 +76,7 @@ export function settleConfig(sources: ConfigSources, ui: RunUi): SettledConfig {
   }
   const wanted = given ?? resolveConfig(changes, { source: "--options", base: recorded ?? undefined }).config;
   const settled = recorded !== null && sources.exact
-    ? asItWas(recorded, wanted, { ...sources, ui })
+    ? continuesAsRecorded(recorded, wanted, { ...sources, ui })
     : differently(recorded, wanted, { ...sources, ui });
   const result = overrideConfig(settled, sources.override, ui);
   showRates(sources, result, ui);
@@ -107,7 +107,11 @@ interface Circumstances {
   readonly ui: RunUi;
 }
 
-function asItWas(recorded: DinoConfig, wanted: DinoConfig, { path, override, ui }: Circumstances): DinoConfig {
+function continuesAsRecorded(
+  recorded: DinoConfig,
+  wanted: DinoConfig,
+  { path, override, ui }: Circumstances,
+): DinoConfig {
   const differences = diffConfigs(recorded, wanted);
   const others = differences.model.filter(({ key }) => !Object.hasOwn(override, key));
   if (others.length > 0) {

@@ -41,13 +41,13 @@ export interface TrainingRecord extends AsyncDisposable {
   readonly freeze: readonly string[];
   /** Counters, random streams, best metric and history, in the layout of a bundle's state. */
   readonly state: StateMap;
-  /** Reads the optimizer's state. `config` is the configuration to go on with. */
+  /** Reads the optimizer's state. `config` is the configuration to continue with. */
   optimizer(config: DinoConfig): Promise<OptimizerRecord>;
   /** What the file says of the learning rates that this run will not do: one line each. */
   differences(plan: { readonly progress: Progress; readonly rates: RatesPlan }): string[];
 }
 
-/** The error for a file that gives weights but no training to go on with. */
+/** The error for a file that gives weights but no training to continue with. */
 export function weightsAlone(path: string, missing = "weights alone"): DinogradError {
   return new DinogradError(
     "checkpoint",

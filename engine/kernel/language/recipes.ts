@@ -54,7 +54,7 @@ export interface RowReduction {
   readonly value: Expr;
   /**
    * The number of an output per element that holds the reduced values until it is written itself: its value reads them
-   * as `kept()`, so what is dear is computed once. What the reduction overwrites must not be read any more.
+   * as `kept()`, so what is expensive is computed once. What the reduction overwrites must not be read any more.
    */
   readonly keep?: number;
 }

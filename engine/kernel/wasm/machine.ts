@@ -133,7 +133,7 @@ export class WasmMachine extends Machine {
     return new WasmBilinear({ code: this.#code, loadPair, local, value: (type, at) => this.local(type, at) }, plane);
   }
 
-  /** Beside a literal, the one-instruction pmax and pmin do: they hand on a NaN in their first operand. */
+  /** Beside a literal, the one-instruction pmax and pmin do: they pass on a NaN in their first operand. */
   #extremum(op: "max" | "min", a: WasmValue, b: WasmValue): Value {
     const [first, second] = a.literal === undefined ? [a, b] : [b, a];
     const bounded = second.literal !== undefined && !Number.isNaN(second.literal);

@@ -92,7 +92,7 @@ export class VectorCode {
  * 2^k is multiplied in two halves, for the sake of results below 2^-126 and of overflow to infinity.
  */
 function exp(v: VectorCode, argument: Local): Local {
-  // pmax and pmin hand on a NaN in their first operand.
+  // pmax and pmin pass on a NaN in their first operand.
   const x = v.op("f32x4.pmin", v.op("f32x4.pmax", argument, v.float(-105)), v.float(89));
   // Added to 1.5 * 2^23, k moves into the lowest bits of the sum, rounded and as an integer.
   const shifted = v.multiplyAdd(x, v.float(Math.LOG2E), v.float(ROUNDING));

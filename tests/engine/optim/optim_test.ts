@@ -78,7 +78,7 @@ deviceTest("SGD follows PyTorch's formulas with momentum and weight decay", asyn
   }
 });
 
-deviceTest("an optimizer restored from its state goes on bit for bit", async (devices) => {
+deviceTest("an optimizer restored from its state continues bit for bit", async (devices) => {
   for (const device of [...devices.cpu, devices.webgpu]) {
     if (!device) continue;
     const parameter = makeParameter(device);

@@ -1,4 +1,4 @@
-/** Damaged checkpoints of all three formats; of a bundle mostly with its checksums mended, or nothing behind them is met. */
+/** Damaged checkpoints of all three formats; of a bundle mostly with its checksums fixed, or nothing behind them is met. */
 import { openBundle, openPth, openSafetensors, type PthTensor, toStateValue } from "../../../checkpoint/mod.ts";
 import { mendChecksums } from "../../checkpoint/forge.ts";
 import { MemoryFiles } from "../../checkpoint/memory_files.ts";
