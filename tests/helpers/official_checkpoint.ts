@@ -1,9 +1,9 @@
-/** Checkpoints that the official code made of a small model (see `tests/train/make_official_checkpoints.py`). */
+/** Checkpoints that the official code made of a small model (see `tests/detector/train/make_official_checkpoints.py`). */
 import { type DinoConfig, resolveConfig } from "../../detector/config/mod.ts";
 import type { Parameter } from "../../engine/parameter.ts";
 import { tensor } from "../../engine/tensor.ts";
 
-const FIXTURES = new URL("../train/fixtures/", import.meta.url);
+const FIXTURES = new URL("../detector/train/fixtures/", import.meta.url);
 
 export const OFFICIAL_CASES = ["official_step", "official_multi_step", "official_one_cycle"] as const;
 export type OfficialCase = (typeof OFFICIAL_CASES)[number];

@@ -46,8 +46,8 @@ Deno.test("from JSR, the README's example, training with workers, evaluation and
 
     await Deno.writeTextFile(`${folder}/main.ts`, await readmeExample(`${data}/val2017`));
     await run("main.ts");
-    await Deno.copyFile(`${ROOT}tests/data/fixtures/lossy.webp`, `${folder}/photo.webp`);
-    await Deno.copyFile(`${ROOT}tests/data/fixtures/rgb.bmp`, `${folder}/scan.bmp`);
+    await Deno.copyFile(`${ROOT}tests/detector/data/images/fixtures/lossy.webp`, `${folder}/photo.webp`);
+    await Deno.copyFile(`${ROOT}tests/detector/data/images/fixtures/rgb.bmp`, `${folder}/scan.bmp`);
     await Deno.writeTextFile(`${folder}/names.txt`, "背景\n人物\n汽车\n🐕\n"); // drawn with the second font
     const names = ["--classes", "names.txt"];
     const detect = [

@@ -1,7 +1,7 @@
 /** Damaged checkpoints of all three formats; of a bundle mostly with its checksums fixed, or nothing behind them is met. */
 import { openBundle, openPth, openSafetensors, type PthTensor, toStateValue } from "../../../checkpoint/mod.ts";
-import { mendChecksums } from "../../checkpoint/forge.ts";
-import { MemoryFiles } from "../../checkpoint/memory_files.ts";
+import { mendChecksums } from "../../helpers/forge.ts";
+import { MemoryFiles } from "../../helpers/memory_files.ts";
 import { damageBytes, filesIn, pick } from "../damage.ts";
 import type { FuzzInput, FuzzTarget } from "../target.ts";
 

@@ -7,8 +7,8 @@ import { encodeCanonical } from "../../../checkpoint/bundle/canonical.ts";
 import { encodeHeader } from "../../../checkpoint/bundle/header.ts";
 import { describeState, stateToJson } from "../../../commands/shared/checkpoint_view.ts";
 import type { RandomStream } from "../../../engine/random.ts";
-import { forge, type ForgedChunk } from "../../checkpoint/forge.ts";
-import { MemoryFiles } from "../../checkpoint/memory_files.ts";
+import { forge, type ForgedChunk } from "../../helpers/forge.ts";
+import { MemoryFiles } from "../../helpers/memory_files.ts";
 import { joinBytes, pick } from "../damage.ts";
 import type { FuzzTarget } from "../target.ts";
 

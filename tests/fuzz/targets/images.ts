@@ -146,7 +146,7 @@ export const jpegTarget: FuzzTarget = {
   kinds: ["data"],
   shares: { refused: 0.3, read: 0.1 },
   make(random) {
-    photographs ??= filesIn("data/fixtures", /\.jpg$/);
+    photographs ??= filesIn("detector/data/images/fixtures", /\.jpg$/);
     const { bytes } = pick(photographs, random);
     return { name: "a.jpg", bytes: random.int(4) === 0 ? damageBytes(bytes, random) : oddJpeg(bytes, random) };
   },
@@ -220,7 +220,7 @@ export const webpTarget: FuzzTarget = {
   kinds: ["data"],
   shares: { refused: 0.3, read: 0.1 },
   make(random) {
-    webpPictures ??= filesIn("data/fixtures", /\.webp$/);
+    webpPictures ??= filesIn("detector/data/images/fixtures", /\.webp$/);
     const { bytes } = pick(webpPictures, random);
     return { name: "a.webp", bytes: random.int(3) === 0 ? damageBytes(bytes, random) : oddWebp(bytes, random) };
   },
@@ -270,7 +270,7 @@ export const bmpTarget: FuzzTarget = {
   kinds: ["data"],
   shares: { refused: 0.3, read: 0.1 },
   make(random) {
-    bitmaps ??= filesIn("data/fixtures", /\.bmp$/);
+    bitmaps ??= filesIn("detector/data/images/fixtures", /\.bmp$/);
     const bytes = pick(bitmaps, random).bytes.slice();
     if (random.int(3) === 0) return { name: "a.bmp", bytes: damageBytes(bytes, random) };
     // Fields of the headers: sizes, depths, compressions, counts and places.

@@ -2,7 +2,7 @@
 import { openSafetensors } from "../../../checkpoint/mod.ts";
 import { openWeights } from "../../../detector/weights/mod.ts";
 import type { RandomStream } from "../../../engine/random.ts";
-import { MemoryFiles } from "../../checkpoint/memory_files.ts";
+import { MemoryFiles } from "../../helpers/memory_files.ts";
 import { damageBytes, joinBytes, pick } from "../damage.ts";
 import type { FuzzTarget } from "../target.ts";
 

@@ -6,8 +6,8 @@ import { openPth, type PthTensor, stateDictOf, toStateValue } from "../../../che
 import { openWeights } from "../../../detector/weights/mod.ts";
 import { openOfficialRecord } from "../../../detector/train/start/official_record.ts";
 import type { RandomStream } from "../../../engine/random.ts";
-import { MemoryFiles } from "../../checkpoint/memory_files.ts";
-import { int, legacy, name, pickle, pickled, tensor, text, zip } from "../../checkpoint/python_files.ts";
+import { MemoryFiles } from "../../helpers/memory_files.ts";
+import { int, legacy, name, pickle, pickled, tensor, text, zip } from "../../helpers/python_files.ts";
 import { damageBytes, pick } from "../damage.ts";
 import { checkRefusal, type FuzzTarget } from "../target.ts";
 

@@ -1,0 +1,139 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { Command } from "commander";
+import {
+  defineTrainFlags,
+  officialEvalOptions,
+  type TrainFlags,
+  trainOptions,
+} from "../../../commands/shared/train_options.ts";
+import { DEFAULT_SEED } from "../../../detector/config/run_options.ts";
+import type { Progress, RunUi } from "../../../detector/config/mod.ts";
+import { DinogradError } from "../../../engine/errors.ts";
+
+/** Keeps the warnings. */
+class Listener implements RunUi {
+  readonly stop = new AbortController().signal;
+  readonly warnings: string[] = [];
+  say(): void {}
+  warn(line: string): void {
+    this.warnings.push(line);
+  }
+  table(): void {}
+  json(): void {}
+  progress(): Progress {
+    return { update() {}, finish() {} };
+  }
+}
+
+function parse(line: string): TrainFlags {
+  const command = new Command("train").exitOverride().configureOutput({ writeErr() {} });
+  defineTrainFlags(command);
+  // Words, and texts in double quotes.
+  const words = [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain);
+  command.parse(words, { from: "user" });
+  return command.opts<TrainFlags>();
+}
+
+const options = (line: string, ui: RunUi = new Listener()) => trainOptions(parse(line), ui);
+
+Deno.test("the keywords of --finetune_ignore are one list however they are given", async () => {
+  const spellings = [
+    "label_enc.weight class_embed",
+    '"label_enc.weight class_embed"',
+    "label_enc.weight,class_embed",
+    '"label_enc.weight, class_embed"',
+  ];
+  for (const spelling of spellings) {
+    const { finetuneIgnore } = await options(`-c DINO_4scale --finetune_ignore ${spelling} --output_dir O`);
+    assertEquals(finetuneIgnore, ["label_enc.weight", "class_embed"], spelling);
+  }
+});
+
+Deno.test("the command line of the article is understood word for word", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/config_cfg.py`, "num_classes=5\ndn_labelbook_size=5\nepochs=4\n");
+    const got = await options(
+      `--output_dir O -c ${folder}/config_cfg.py --coco_path D --resume checkpoint_best_regular.pth ` +
+        `--finetune_ignore "label_enc.weight class_embed" --start_epoch 3`,
+    );
+    assertEquals(
+      [got.outputDir, got.cocoPath, got.resume, got.startEpoch, got.config?.num_classes, got.config?.epochs],
+      ["O", "D", "checkpoint_best_regular.pth", 3, 5, 4],
+    );
+    assertEquals(got.finetuneIgnore, ["label_enc.weight", "class_embed"]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("the official training script's options are accepted and those without effect are named", async () => {
+  const ui = new Listener();
+  const { config } = await options(
+    "--output_dir logs/DINO/R50-MS4 -c DINO_4scale --coco_path D --options dn_scalar=100 embed_init_tgt=TRUE " +
+      "dn_label_coef=1.0 dn_bbox_coef=1.0 use_ema=False dn_box_noise_scale=1.0",
+    ui,
+  );
+  assertEquals([config?.embed_init_tgt, config?.use_ema, config?.dn_box_noise_scale], [true, false, 1]);
+  assertEquals(ui.warnings.length, 1);
+  for (const key of ["dn_scalar", "dn_label_coef", "dn_bbox_coef"]) assertStringIncludes(ui.warnings[0], key);
+});
+
+Deno.test("defaults are the official ones where they decide a number", async () => {
+  const got = await options("-c DINO_4scale");
+  assertEquals([got.seed, got.outputDir, got.startEpoch, got.resumeCheck], [null, "", null, true]);
+  assertEquals(DEFAULT_SEED, 42);
+  assertEquals([got.device, got.threads, got.numWorkers], ["auto", null, null]);
+});
+
+Deno.test("cuda means webgpu, and flags without work are accepted with one warning", async () => {
+  const ui = new Listener();
+  const got = await options("-c cards --device cuda:0 --amp --find_unused_params --world_size 1 --rank 0", ui);
+  assertEquals(got.device, "webgpu");
+  assertEquals(ui.warnings, ["flags without effect: --amp (everything is computed in float32), --find_unused_params"]);
+});
+
+Deno.test("what cannot be honoured or contradicts itself is refused", async () => {
+  const refused: [string, string][] = [
+    ["", "expected -c (a preset or config file) or --resume but found neither"],
+    [
+      "-c cards --resume a.dino --pretrain_model_path b.pth",
+      "expected --resume or --pretrain_model_path but found both",
+    ],
+    [
+      "-c cards --output_dir o --resume auto --strict_resume --no-resume_check",
+      "expected --strict_resume or --no-resume_check but found both",
+    ],
+    ["-c cards --resume auto", "expected --output_dir with --resume auto"],
+    ["-c cards --world_size 8", "expected one process but found --world_size 8"],
+    ["-c cards --dataset_file o365", "found o365"],
+    ["-c cards --coco_panoptic_path P", "panoptic segmentation, which is not part of dinograd"],
+    ["-c cards --options masks=True", "dinograd has no mask or panoptic segmentation"],
+    ["-c cards --override lrr=1", "did you mean lr?"],
+    ["--resume a.dino --options num_clases=3", "did you mean num_classes?"],
+  ];
+  for (const [line, message] of refused) {
+    const error = await assertRejects(() => options(line), DinogradError, message);
+    assertEquals(error.kind, "usage");
+  }
+});
+
+Deno.test("without -c the options wait for the checkpoint's configuration", async () => {
+  const got = await options("--resume auto --output_dir O --options lr_drop=3 --fix_size");
+  assertEquals(got.config, null);
+  assertEquals({ ...got.configChanges }, { lr_drop: 3, fix_size: true });
+});
+
+Deno.test("--fix_size and --exif_orientation are settings of the data", async () => {
+  const { config } = await options("-c DINO_4scale --fix_size --exif_orientation");
+  assertEquals([config?.fix_size, config?.exif_orientation], [true, true]);
+});
+
+Deno.test("train --eval is the evaluation of the checkpoint of --resume", async () => {
+  const evaluation = (line: string) => officialEvalOptions(parse(line), new Listener());
+  const got = await evaluation("--eval --resume C --coco_path D -c DINO_5scale --save_results --output_dir O");
+  assertEquals([got.checkpoint, got.cocoPath, got.saveResults, got.outputDir], ["C", "D", true, "O"]);
+  assertEquals(got.config?.num_feature_levels, 5);
+  await assertRejects(() => evaluation("--eval --coco_path D -c DINO_5scale"), DinogradError, "expected --resume FILE");
+  await assertRejects(() => evaluation("--eval --resume C -c DINO_5scale"), DinogradError, "expected --coco_path DIR");
+});

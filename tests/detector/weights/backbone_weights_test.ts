@@ -1,0 +1,65 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { type StoredTensor, writeSafetensors } from "../../../checkpoint/mod.ts";
+import { preset } from "../../../detector/config/mod.ts";
+import { pretrainedFile } from "../../../detector/model/backbone/pretrained.ts";
+import { Dino, dinoModelOptions } from "../../../detector/model/mod.ts";
+import { snapshot } from "../../../detector/train/records/bundle_state.ts";
+import { applyLoad, keysWith, openWeights, planLoad } from "../../../detector/weights/mod.ts";
+import { DinogradError } from "../../../engine/errors.ts";
+import { RandomStream } from "../../../engine/random.ts";
+import { deviceTest } from "../../helpers/devices.ts";
+import { TINY_CONVNEXT, TINY_SWIN } from "../../helpers/tiny_backbone.ts";
+
+/** What published classification networks have beside a backbone. */
+const CLASSIFIER: [string, StoredTensor][] = [
+  ["norm.weight", { dtype: "f32", shape: [2], data: new Uint8Array(8) }],
+  ["head.weight", { dtype: "f32", shape: [1, 2], data: new Uint8Array(8) }],
+  ["layers.0.blocks.1.attn_mask", { dtype: "f32", shape: [1, 2, 2], data: new Uint8Array(16) }],
+];
+
+for (const architecture of [TINY_SWIN, TINY_CONVNEXT]) {
+  const { kind } = architecture;
+  deviceTest(`a ${kind} that was published for classification gives its weights to a detector`, async ({ cpu }) => {
+    const options = dinoModelOptions({
+      ...preset("DINO_4scale")!,
+      ...{ hidden_dim: 32, enc_layers: 0, dec_layers: 1 },
+    });
+    const make = (seed: number) =>
+      new Dino(
+        { device: cpu[1], random: RandomStream.named(seed, "weights") },
+        { ...options, backbone: { ...options.backbone, architecture } },
+      );
+    const [source, model] = [make(1), make(2)];
+    const published = [...await snapshot([["", source.backbone[0].stateDict()]])]
+      .map(([name, tensor]): [string, StoredTensor] => [name.replace(/^\//, ""), tensor])
+      .filter(([name]) => !/^norm\d/.test(name));
+    const path = await Deno.makeTempFile({ suffix: ".safetensors" });
+    try {
+      await writeSafetensors(path, new Map([...published, ...CLASSIFIER]));
+      await using file = await openWeights(path);
+      const plan = planLoad(model, file.tensors, { within: "backbone." });
+      await applyLoad(plan);
+      assertEquals(keysWith(plan, "loaded").length, published.length);
+      assertEquals(keysWith(plan, "unexpected"), []);
+      assertEquals(keysWith(plan, "shape mismatch"), []);
+      assert(keysWith(plan, "missing").every(({ name }) => /^backbone\.0\.norm\d\./.test(name)));
+      for (const [name] of published) {
+        const [got, want] = [model, source].map((one) => one.backbone[0].stateDict().get(name));
+        assertEquals(await got?.data(), await want?.data(), name);
+      }
+    } finally {
+      await Deno.remove(path);
+      for (const one of [source, model]) one.dispose();
+    }
+  });
+}
+
+Deno.test("backbone_dir holds the file that was published for the backbone", async () => {
+  const config = preset("DINO_4scale_swin")!; // a preset of the project
+  assertEquals(pretrainedFile(config), null);
+  const given = { ...config, backbone_dir: "weights" };
+  assertEquals(pretrainedFile(given), "weights/swin_large_patch4_window12_384_22k.pth");
+  assertEquals(pretrainedFile({ ...given, backbone: "resnet50" }), null);
+  const error = await assertRejects(() => openWeights(pretrainedFile(given)!), DinogradError);
+  assertStringIncludes(error.message, "weights/swin_large_patch4_window12_384_22k.pth");
+});
