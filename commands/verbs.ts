@@ -49,6 +49,10 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     about: "what a kernel becomes: WGSL, WebAssembly, numbers; without a name, all of a model's",
     load: async () => (await import("./kernel.ts")).kernelVerb,
   },
+  tour: {
+    about: "run a chapter of the tour through the implementation; without a number, list them",
+    load: async () => (await import("./tour.ts")).tourVerb,
+  },
   diff: {
     about: "which tensors and states of two bundles differ, and by how much",
     load: async () => (await import("./diff.ts")).diffVerb,

@@ -102,6 +102,7 @@ Deno.test("no verb sends a terminal what stands in names, files, paths and flags
       ],
       demo: [["demo", "--out", picture]],
       bench: [["bench", HOSTILE]],
+      tour: [["tour", "1", "--notebook", `${root}/chapter.ipynb`]],
       kernel: [["kernel", HOSTILE]],
     };
     assertEquals(Object.keys(cases).sort(), Object.keys(VERBS).sort());
