@@ -4,13 +4,13 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
-import { codeOf, picturesOf, readChapter } from "../../commands/tour/chapter.ts";
-import { CHAPTER_NAMES, loadChapter } from "../../commands/tour/chapters.ts";
-import { notebookOf } from "../../commands/tour/notebook.ts";
-import { programOf } from "../../commands/tour/program.ts";
+import { codeOf, picturesOf, readChapter } from "../../../commands/tour/chapter.ts";
+import { CHAPTER_NAMES, loadChapter } from "../../../commands/tour/chapters.ts";
+import { notebookOf } from "../../../commands/tour/notebook.ts";
+import { programOf } from "../../../commands/tour/program.ts";
 import { CHAPTERS, run } from "./support.ts";
 
-const ROOT = fromFileUrl(new URL("../../", import.meta.url));
+const ROOT = fromFileUrl(new URL("../../../", import.meta.url));
 const read = (path: string) => Deno.readTextFileSync(ROOT + path);
 
 /** Words of an output whose numbers are a machine's own, and how many there are. */

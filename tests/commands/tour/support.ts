@@ -1,7 +1,7 @@
 /** Runs chapters for the tests and for the script that writes what they print into them. */
-import { CHAPTER_NAMES, loadChapter } from "../../commands/tour/chapters.ts";
-import { type Chapter, codeOf } from "../../commands/tour/chapter.ts";
-import { runChapter } from "../../commands/tour/program.ts";
+import { CHAPTER_NAMES, loadChapter } from "../../../commands/tour/chapters.ts";
+import { type Chapter, codeOf } from "../../../commands/tour/chapter.ts";
+import { runChapter } from "../../../commands/tour/program.ts";
 
 /** The numbers of all chapters. */
 export const CHAPTERS: readonly number[] = CHAPTER_NAMES.map((_, at) => at + 1);

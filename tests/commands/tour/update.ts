@@ -3,12 +3,12 @@
  * difference before you commit it.
  */
 import { fromFileUrl } from "@std/path";
-import { codeOf } from "../../commands/tour/chapter.ts";
-import { loadChapter } from "../../commands/tour/chapters.ts";
-import { notebookOf } from "../../commands/tour/notebook.ts";
+import { codeOf } from "../../../commands/tour/chapter.ts";
+import { loadChapter } from "../../../commands/tour/chapters.ts";
+import { notebookOf } from "../../../commands/tour/notebook.ts";
 import { CHAPTERS, run } from "./support.ts";
 
-const TOUR = fromFileUrl(new URL("../../docs/tour/", import.meta.url));
+const TOUR = fromFileUrl(new URL("../../../docs/tour/", import.meta.url));
 
 for (const number of Deno.args.length > 0 ? Deno.args.map(Number) : CHAPTERS) {
   const { chapter, outputs, pictures } = await run(number);

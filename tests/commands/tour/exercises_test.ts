@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 
-const FOLDER = fromFileUrl(new URL("../../docs/tour/exercises/", import.meta.url));
+const FOLDER = fromFileUrl(new URL("../../../docs/tour/exercises/", import.meta.url));
 const names = (folder: string) => [...Deno.readDirSync(folder)].filter(({ isFile }) => isFile).map(({ name }) => name);
 const tests = names(FOLDER).filter((name) => name.endsWith("_test.ts")).sort();
 
