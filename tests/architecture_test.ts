@@ -188,3 +188,32 @@ Deno.test("the kernels and devices of the engine know neither tensors nor operat
   );
   assertEquals(wrong, []);
 });
+
+/** Folders of `tests/` that no room of the code answers to: fuzzing, the package as it is published, and what tests share. */
+const TESTS_ALONE = ["fuzz", "package", "helpers"];
+
+/** What a test, or a part of one, may not import from: another room's tests. Shared parts are in `tests/helpers/`. */
+function foreignImportsOf(source: Source): string[] {
+  const room = source.path.slice(0, source.path.lastIndexOf("/") + 1);
+  return importsOf(source).filter((target) =>
+    target.startsWith("tests/") && !target.startsWith("tests/helpers/") && !target.startsWith(room)
+  );
+}
+
+Deno.test("the tests of a room lie in a folder of its path, and share nothing with other rooms but the helpers", () => {
+  const tests = sourcesIn("tests");
+  const folders = new Set(tests.map(({ path }) => path.split("/").slice(1, -1).join("/")));
+  const homeless = [...folders].filter((folder) => {
+    const isAlone = folder === "" || TESTS_ALONE.includes(folder.split("/")[0]);
+    return !isAlone && !sources.flat().some(({ path }) => path.startsWith(`${folder}/`));
+  });
+  assertEquals(homeless, []);
+  for (const folder of ["engine/device/wasm", "checkpoint/codec", "detector/train/records", "commands/shared"]) {
+    assert(folders.has(folder), `no tests of ${folder}`);
+  }
+  const foreign = tests.filter(({ path }) => !path.startsWith("tests/fuzz/"))
+    .flatMap((source) => foreignImportsOf(source).map((target) => `${source.path} imports ${target}`));
+  assertEquals(foreign, []);
+  const text = 'import { a } from "../fuzz/a.ts";\nimport { b } from "../helpers/b.ts";\nimport { c } from "./c.ts";\n';
+  assertEquals(foreignImportsOf({ path: "tests/engine/x_test.ts", text }), ["tests/fuzz/a.ts"]);
+});

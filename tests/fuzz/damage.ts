@@ -1,5 +1,6 @@
 /** Damage that knows nothing of what it damages: bytes set, blocks moved, doubled, cut or zeroed. */
 import type { RandomStream } from "../../engine/random.ts";
+import { joinBytes } from "../helpers/bytes.ts";
 import type { FuzzInput } from "./target.ts";
 
 /** Values that lengths, counts and offsets go wrong at. */
@@ -39,17 +40,6 @@ export function damageBytes(bytes: Uint8Array, random: RandomStream): Uint8Array
     }
   }
   return damaged;
-}
-
-/** All parts, one behind the other. */
-export function joinBytes(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const joined = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    joined.set(part, at);
-    at += part.length;
-  }
-  return joined;
 }
 
 /** One of a list. */

@@ -1,7 +1,7 @@
 /** Writes PNG files of every kind, sound and unsound: whatever a test wants to be wrong is given in its place. */
 import { Buffer } from "node:buffer";
 import { crc32, deflateSync } from "node:zlib";
-import { joinBytes } from "../fuzz/damage.ts";
+import { joinBytes } from "./bytes.ts";
 
 /** What a file is made of; what is absent is right. */
 export interface PngParts {

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type FileLayer, LOCK_NAME, LockError, lockFolder, type LockOptions } from "../../../checkpoint/mod.ts";
 import { kernelLocks, noKernelLocks } from "../../../platform/kernel_locks.ts";
 import { RandomStream } from "../../../engine/random.ts";
-import { lockRound, PROTECTIONS } from "./lock_rounds.ts";
+import { lockRound, PROTECTIONS } from "../../helpers/lock_rounds.ts";
 import { MemoryKernel } from "../../helpers/memory_locks.ts";
 import { nodeProcesses, type Processes } from "../../../platform/processes.ts";
 import { DinogradError } from "../../../engine/errors.ts";

@@ -9,7 +9,8 @@ import { describeState, stateToJson } from "../../../commands/shared/checkpoint_
 import type { RandomStream } from "../../../engine/random.ts";
 import { forge, type ForgedChunk } from "../../helpers/forge.ts";
 import { MemoryFiles } from "../../helpers/memory_files.ts";
-import { joinBytes, pick } from "../damage.ts";
+import { pick } from "../damage.ts";
+import { joinBytes } from "../../helpers/bytes.ts";
 import type { FuzzTarget } from "../target.ts";
 
 /** One in so many values or lengths is wrong: headers that are read to their end are to occur too. */

@@ -5,7 +5,8 @@
 import { decodeImage } from "../../../detector/data/images/image_codec.ts";
 import type { RandomStream } from "../../../engine/random.ts";
 import { deflate, PNG_KINDS, PNG_SIGNATURE, pngChunk, pngFile, pngRowBytes } from "../../helpers/png_files.ts";
-import { damageBytes, filesIn, joinBytes, pick } from "../damage.ts";
+import { damageBytes, filesIn, pick } from "../damage.ts";
+import { joinBytes } from "../../helpers/bytes.ts";
 import type { FuzzInput, FuzzTarget } from "../target.ts";
 
 /** Small enough for thousands of files, large enough for every path. */

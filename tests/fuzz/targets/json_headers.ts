@@ -3,7 +3,8 @@ import { openSafetensors } from "../../../checkpoint/mod.ts";
 import { openWeights } from "../../../detector/weights/mod.ts";
 import type { RandomStream } from "../../../engine/random.ts";
 import { MemoryFiles } from "../../helpers/memory_files.ts";
-import { damageBytes, joinBytes, pick } from "../damage.ts";
+import { damageBytes, pick } from "../damage.ts";
+import { joinBytes } from "../../helpers/bytes.ts";
 import type { FuzzTarget } from "../target.ts";
 
 const DTYPES = [["F64", 8], ["F32", 4], ["F16", 2], ["BF16", 2], ["I64", 8], ["U8", 1], ["BOOL", 1]] as const;

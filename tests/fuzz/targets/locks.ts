@@ -4,7 +4,7 @@
  */
 import { describeLock, LOCK_NAME, lockFolder } from "../../../checkpoint/mod.ts";
 import { RandomStream } from "../../../engine/random.ts";
-import { lockRound, PROTECTIONS } from "../../checkpoint/files/lock_rounds.ts";
+import { lockRound, PROTECTIONS } from "../../helpers/lock_rounds.ts";
 import { MemoryFiles } from "../../helpers/memory_files.ts";
 import { damageBytes, pick } from "../damage.ts";
 import type { FuzzInput, FuzzTarget } from "../target.ts";

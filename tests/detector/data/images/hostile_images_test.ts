@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Image } from "../../../../detector/data/images/image.ts";
 import { decodeImage, encodeJpeg } from "../../../../detector/data/images/image_codec.ts";
 import { DinogradError } from "../../../../engine/errors.ts";
-import { joinBytes } from "../../../fuzz/damage.ts";
+import { joinBytes } from "../../../helpers/bytes.ts";
 import { deflate, PNG_KINDS, pngChunk, pngFile, type PngParts, pngRowBytes } from "../../../helpers/png_files.ts";
 
 const FIXTURES = new URL("fixtures/", import.meta.url).pathname;

@@ -4,13 +4,13 @@
  * some look on as `doctor` does. The demand: never two holders, no error but `DinogradError`, and a folder that is free or
  * stale is not closed for ever.
  */
-import { describeLock, type FolderLock, lockFolder } from "../../../checkpoint/mod.ts";
-import type { Processes } from "../../../platform/processes.ts";
-import { DinogradError } from "../../../engine/errors.ts";
-import type { RandomStream } from "../../../engine/random.ts";
-import { type KernelLocks, noKernelLocks } from "../../../platform/kernel_locks.ts";
-import { MemoryFiles, systemError } from "../../helpers/memory_files.ts";
-import { MemoryKernel } from "../../helpers/memory_locks.ts";
+import { describeLock, type FolderLock, lockFolder } from "../../checkpoint/mod.ts";
+import type { Processes } from "../../platform/processes.ts";
+import { DinogradError } from "../../engine/errors.ts";
+import type { RandomStream } from "../../engine/random.ts";
+import { type KernelLocks, noKernelLocks } from "../../platform/kernel_locks.ts";
+import { MemoryFiles, systemError } from "./memory_files.ts";
+import { MemoryKernel } from "./memory_locks.ts";
 
 /**
  * What keeps runs apart: locks of the kernel on files and folders, or on files alone (network file systems), or not at
