@@ -4,6 +4,8 @@ import { type Chapter, readChapter } from "./chapter.ts";
 /** The files in `docs/tour/`, without `.md`. */
 export const CHAPTER_NAMES: readonly string[] = [
   "01-tensors",
+  "02-autograd",
+  "03-kernels",
 ];
 
 /** Reads a chapter by its number, counted from 1. */
