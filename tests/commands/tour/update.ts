@@ -24,6 +24,7 @@ for (const number of Deno.args.length > 0 ? Deno.args.map(Number) : CHAPTERS) {
     lines.splice(end + 1, old, ...fresh);
   });
   Deno.writeTextFileSync(path, lines.join("\n"));
+  await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", path] }).output();
   for (const [name, svg] of pictures) Deno.writeTextFileSync(`${TOUR}pictures/${name}`, svg);
   Deno.mkdirSync(`${TOUR}notebooks`, { recursive: true });
   Deno.writeTextFileSync(`${TOUR}notebooks/${chapter.name}.ipynb`, notebookOf(await loadChapter(number)));
