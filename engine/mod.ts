@@ -49,7 +49,16 @@ export type { Tiles } from "./device/webgpu/gemm.ts";
 export type { DType, TensorData } from "./dtype.ts";
 export { DinogradError, type ErrorKind } from "./errors.ts";
 export type { BilinearSampler, Corner, Plane, SamplePoint } from "./kernel/language/bilinear.ts";
-export type { BinaryOp, Expr, ExprOp, LeafOp, UnaryOp } from "./kernel/language/expr.ts";
+export {
+  type BinaryOp,
+  constant,
+  type Expr,
+  type ExprOp,
+  type LeafOp,
+  select,
+  type UnaryOp,
+} from "./kernel/language/expr.ts";
+export { joinIndex, splitIndex } from "./kernel/language/index_arithmetic.ts";
 export type { Machine, Variable } from "./kernel/language/machine.ts";
 export type {
   Along,
@@ -100,5 +109,5 @@ export * from "./optim/mod.ts";
 export { BufferTensor, Parameter, type ParameterPlace } from "./parameter.ts";
 export { type RandomState, RandomStream, ZeroStream } from "./random.ts";
 export { currentScope, type Disposes, Scope, scope, tidy } from "./scope.ts";
-export type { Shape } from "./shape.ts";
+export { broadcastShapes, formatShape, normalizeAxis, type Shape, sizeOf, stridesOf } from "./shape.ts";
 export { full, type Storage, Tensor, tensor, zeros } from "./tensor.ts";

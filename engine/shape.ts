@@ -20,15 +20,17 @@ export function stridesOf(shape: Shape): number[] {
   return strides;
 }
 
+/** Whether two shapes have the same sizes. */
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((dimension, axis) => dimension === b[axis]);
 }
 
+/** A shape as messages show it: `[2, 3]`. */
 export function formatShape(shape: Shape): string {
   return `[${shape.join(", ")}]`;
 }
 
-/** Turns an axis in -rank..rank-1 into 0..rank-1. */
+/** Turns an axis in -rank..rank-1 into 0..rank-1. @throws RangeError that begins with `op`, for any other number */
 export function normalizeAxis(op: string, axis: number, rank: number): number {
   if (!Number.isInteger(axis) || axis < -rank || axis >= rank) {
     throw new RangeError(`${op}: expected axis in ${-rank}..${rank - 1} but found ${axis}`);
@@ -36,7 +38,10 @@ export function normalizeAxis(op: string, axis: number, rank: number): number {
   return axis < 0 ? axis + rank : axis;
 }
 
-/** The common shape that all operands stretch to; a dimension of 1 (or a missing one) stretches. */
+/**
+ * The common shape that all operands stretch to; a dimension of 1 (or a missing one) stretches.
+ * @throws RangeError that begins with `op`, where there is none
+ */
 export function broadcastShapes(op: string, shapes: readonly Shape[]): number[] {
   const rank = Math.max(0, ...shapes.map((shape) => shape.length));
   const result = new Array<number>(rank).fill(1);

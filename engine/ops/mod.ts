@@ -37,6 +37,7 @@ export { concat, pad, permute, reshape, slice, stack } from "./layout.ts";
 export { linear, type LinearOptions } from "./linear.ts";
 export { matmul } from "./matmul.ts";
 export { batchNorm2d, type BatchNormOperands, groupNorm, layerNorm } from "./normalize.ts";
+export { pointwise, type PointwiseFunction, type PointwiseOptions } from "./pointwise.ts";
 export { maxPool2d, type Pool2dOptions } from "./pool.ts";
 export { max, mean, sum } from "./reduce.ts";
 export { samplingLocations } from "./sampling_locations.ts";

@@ -70,14 +70,20 @@ function propagate(node: Expr, g: Expr, send: (node: Expr, term: Expr) => void):
       return send(a, select(constant(0).lt(a), g, select(a.lt(0), g.neg(), 0)));
     case "exp":
       return send(a, g.mul(node));
+    case "expm1":
+      return send(a, g.mul(node.add(1)));
     case "log":
       return send(a, g.div(a));
+    case "log1p":
+      return send(a, g.div(a.add(1)));
     case "sqrt":
       return send(a, g.div(node.mul(2)));
     case "sin":
       return send(a, g.mul(a.cos()));
     case "cos":
       return send(a, g.mul(a.sin()).neg());
+    case "atan":
+      return send(a, g.div(a.square().add(1)));
     case "erf":
       return send(a, g.mul(a.square().neg().exp()).mul(TWO_OVER_SQRT_PI));
     case "select":

@@ -1,5 +1,5 @@
 /**
- * The polynomials of exp, log, sin, cos and erf, for every target: WebAssembly has none of these functions, and WGSL lets `sin`
+ * The polynomials of exp, log, sin, cos, atan and erf, for every target: WebAssembly has none of these functions, and WGSL lets `sin`
  * and `cos` be wrong by 2^-11 and `exp` by 3 + 2|x| units in the last place. Each function reduces its argument to a short
  * interval, evaluates one of these there, and puts the result together again. They are our own least-maximum fits (Lawson's
  * iteration), lowest power first, rounded to float32; the errors named beside them are before rounding.
@@ -35,6 +35,18 @@ export const SQRT_HALF_BITS = 0x3f3504f3;
 export const SIN: readonly number[] = [-0.16666653752326965, 0.008332131430506706, -0.00019510839774738997];
 /** (cos r − 1 + r²/2) / r⁴ in r², for |r| ≤ π/4: 1e-10. */
 export const COS: readonly number[] = [0.04166664555668831, -0.0013887305976822972, 2.4431205019936897e-5];
+
+/** (atan √z / √z − 1) / z for √z ≤ tan π/8: 3e-9 of the arc tangent, rounding included. */
+export const ATAN: readonly number[] = [
+  -0.33333316445350647,
+  0.19998465478420258,
+  -0.142434224486351,
+  0.10592946410179138,
+  -0.06075916066765785,
+];
+
+/** What π, π/2 and π/4 as floats are short of, relative to themselves. */
+export const PI_REST: number = Math.PI / Math.fround(Math.PI) - 1;
 
 /** erf(√z) / √z − 1 for 0 ≤ z ≤ 1: 1e-9. Without the 1, whose share x is added last, unrounded. */
 export const ERF_SMALL: readonly number[] = [

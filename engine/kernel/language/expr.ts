@@ -5,7 +5,19 @@
  */
 
 /** Functions of one number. */
-export type UnaryOp = "neg" | "abs" | "floor" | "exp" | "log" | "sqrt" | "sin" | "cos" | "erf";
+export type UnaryOp =
+  | "neg"
+  | "abs"
+  | "floor"
+  | "exp"
+  | "expm1"
+  | "log"
+  | "log1p"
+  | "sqrt"
+  | "sin"
+  | "cos"
+  | "atan"
+  | "erf";
 /** Functions of two numbers; `lt` and `le` give 1 or 0. */
 export type BinaryOp = "add" | "sub" | "mul" | "div" | "max" | "min" | "lt" | "le";
 /**
@@ -69,6 +81,14 @@ export class Expr {
   le(other: Expr | number): Expr {
     return binary("le", this, lift(other));
   }
+  /** 1 where this is greater than the other, else 0; only meaningful as the condition of `select`. */
+  gt(other: Expr | number): Expr {
+    return binary("lt", lift(other), this);
+  }
+  /** 1 where this is at least the other, else 0; only meaningful as the condition of `select`. */
+  ge(other: Expr | number): Expr {
+    return binary("le", lift(other), this);
+  }
   /** −x. */
   neg(): Expr {
     return this.op === "constant" ? constant(-this.value) : Expr.node("neg", [this]);
@@ -85,9 +105,17 @@ export class Expr {
   exp(): Expr {
     return Expr.node("exp", [this]);
   }
+  /** eˣ − 1, exact also near 0. */
+  expm1(): Expr {
+    return Expr.node("expm1", [this]);
+  }
   /** The natural logarithm. */
   log(): Expr {
     return Expr.node("log", [this]);
+  }
+  /** The natural logarithm of 1 + x, exact also near 0. */
+  log1p(): Expr {
+    return Expr.node("log1p", [this]);
   }
   /** √x. */
   sqrt(): Expr {
@@ -100,6 +128,10 @@ export class Expr {
   /** The cosine, of radians. */
   cos(): Expr {
     return Expr.node("cos", [this]);
+  }
+  /** The arc tangent, in radians. */
+  atan(): Expr {
+    return Expr.node("atan", [this]);
   }
   /** The error function, 2/√π ∫₀ˣ e^(−t²) dt. */
   erf(): Expr {
@@ -123,6 +155,7 @@ export class Expr {
   }
 }
 
+/** A literal. */
 export const constant = (value: number): Expr => Expr.leaf("constant", value);
 export const input = (index: number): Expr => Expr.leaf("input", index);
 export const scalar = (index: number): Expr => Expr.leaf("scalar", index);
@@ -130,7 +163,7 @@ export const reduced = (name: string): Expr => Expr.leaf("reduced", 0, name);
 /** What a reduction with `keep` has left in output `index` (its position among the recipe's outputs). */
 export const kept = (index = 0): Expr => Expr.leaf("kept", index);
 export const column = (): Expr => Expr.leaf("column");
-/** `condition ? whenTrue : whenFalse`; the condition is an `lt` or `le`. */
+/** `condition ? whenTrue : whenFalse`, of expressions; the condition is an `lt`, `le`, `gt` or `ge`. */
 export const select = (condition: Expr, whenTrue: Expr | number, whenFalse: Expr | number): Expr =>
   Expr.node("select", [condition, lift(whenTrue), lift(whenFalse)]);
 

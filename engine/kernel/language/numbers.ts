@@ -54,10 +54,13 @@ const mathematics: Record<MathOp, (x: number) => number> = {
   abs: Math.abs,
   floor: Math.floor,
   exp: Math.exp,
+  expm1: Math.expm1,
   log: Math.log,
+  log1p: Math.log1p,
   sqrt: Math.sqrt,
   sin: Math.sin,
   cos: Math.cos,
+  atan: Math.atan,
   erf,
 };
 

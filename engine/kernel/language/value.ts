@@ -28,7 +28,19 @@ export type IntegerOp = "rem" | "and" | "or" | "xor" | "shl" | "shrU";
 /** Comparisons; the others follow by swapping operands. */
 export type CompareOp = "lt" | "le" | "eq";
 /** Functions of one number. */
-export type MathOp = "neg" | "abs" | "floor" | "exp" | "log" | "sqrt" | "sin" | "cos" | "erf";
+export type MathOp =
+  | "neg"
+  | "abs"
+  | "floor"
+  | "exp"
+  | "expm1"
+  | "log"
+  | "log1p"
+  | "sqrt"
+  | "sin"
+  | "cos"
+  | "atan"
+  | "erf";
 
 /** What a machine can do with values; `machine.ts` adds memory and loops. Authors of machines write these. */
 export interface ValueMachine {
@@ -182,9 +194,17 @@ export class Value<T extends ValueType = ValueType> {
   exp(): Value<T> {
     return this.#same(this.machine.math("exp", this));
   }
+  /** eˣ − 1, exact also near 0. */
+  expm1(): Value<T> {
+    return this.#same(this.machine.math("expm1", this));
+  }
   /** The natural logarithm. */
   log(): Value<T> {
     return this.#same(this.machine.math("log", this));
+  }
+  /** The natural logarithm of 1 + x, exact also near 0. */
+  log1p(): Value<T> {
+    return this.#same(this.machine.math("log1p", this));
   }
   /** √x. */
   sqrt(): Value<T> {
@@ -197,6 +217,10 @@ export class Value<T extends ValueType = ValueType> {
   /** The cosine, of radians. */
   cos(): Value<T> {
     return this.#same(this.machine.math("cos", this));
+  }
+  /** The arc tangent, in radians. */
+  atan(): Value<T> {
+    return this.#same(this.machine.math("atan", this));
   }
   /** The error function. */
   erf(): Value<T> {

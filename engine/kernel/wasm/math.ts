@@ -1,10 +1,11 @@
 /**
- * exp, log, sin, cos and erf on four lanes, written as WebAssembly vector code (which has none of them), with the polynomials
- * of `language/elementary.ts`. In float32 the functions stay within 2 units in the last place (erf: 1e-7 absolute), fused or
- * not.
+ * exp, log, sin, cos, atan and erf, and what is near them, on four lanes, written as WebAssembly vector code (which has none
+ * of them), with the polynomials of `language/elementary.ts`. In float32 the functions stay within 2 units in the last place
+ * (log1p and atan: 2.5; erf: 1e-7 absolute), fused or not.
  */
 
 import {
+  ATAN,
   COS,
   ERF_SMALL,
   EXP,
@@ -12,24 +13,31 @@ import {
   LN2_SHORT,
   LOG,
   LOG_ERFC,
+  PI_REST,
   SIN,
   SQRT_HALF_BITS,
 } from "../language/elementary.ts";
 import type { Local, WasmFunction } from "./assembler.ts";
 import type { PlainOp } from "./opcodes.ts";
 
-export type VectorMathOp = "exp" | "log" | "sin" | "cos" | "erf";
+export type VectorMathOp = "exp" | "expm1" | "log" | "log1p" | "sin" | "cos" | "atan" | "erf";
 
 /** Emits the function for the vector in `x`; returns the local of the result. */
 export function emitVectorMath(code: VectorCode, op: VectorMathOp, x: Local): Local {
   switch (op) {
     case "exp":
       return exp(code, x);
+    case "expm1":
+      return expm1(code, x);
     case "log":
       return log(code, x);
+    case "log1p":
+      return log1p(code, x);
     case "sin":
     case "cos":
       return sineOrCosine(code, op, x);
+    case "atan":
+      return atan(code, x);
     case "erf":
       return erf(code, x);
   }
@@ -94,16 +102,31 @@ export class VectorCode {
 function exp(v: VectorCode, argument: Local): Local {
   // pmax and pmin pass on a NaN in their first operand.
   const x = v.op("f32x4.pmin", v.op("f32x4.pmax", argument, v.float(-105)), v.float(89));
+  const { shifted, rest: aboveOne } = splitPower(v, x);
+  const power = v.add(aboveOne, v.float(1));
+  // The nine lowest bits of ROUNDING, and of its half, are zero: only k is left when 23 bits are shifted out.
+  const half = v.shift("i32x4.shr_s", shifted, 1);
+  const rest = v.op("i32x4.sub", shifted, half);
+  return v.mul(v.mul(power, powerOfTwo(v, half)), powerOfTwo(v, rest));
+}
+
+/** e^x = 2^k (1 + rest), with k in the nine lowest bits of `shifted`. */
+function splitPower(v: VectorCode, x: Local): { readonly shifted: Local; readonly rest: Local } {
   // Added to 1.5 * 2^23, k moves into the lowest bits of the sum, rounded and as an integer.
   const shifted = v.multiplyAdd(x, v.float(Math.LOG2E), v.float(ROUNDING));
   const k = v.sub(shifted, v.float(ROUNDING));
   const r = v.multiplyAdd(k, v.float(LN2_REST), v.multiplyAdd(k, v.float(-LN2_SHORT), x));
   const p = v.polynomial(r, EXP);
-  const power = v.add(v.multiplyAdd(p, v.mul(r, r), r), v.float(1));
-  // The nine lowest bits of ROUNDING, and of its half, are zero: only k is left when 23 bits are shifted out.
-  const half = v.shift("i32x4.shr_s", shifted, 1);
-  const rest = v.op("i32x4.sub", shifted, half);
-  return v.mul(v.mul(power, powerOfTwo(v, half)), powerOfTwo(v, rest));
+  return { shifted, rest: v.multiplyAdd(p, v.mul(r, r), r) };
+}
+
+/** Up to 16, 2^k rest + (2^k - 1), where 2^k - 1 is exact and as large as it must be for nothing to cancel. */
+function expm1(v: VectorCode, x: Local): Local {
+  const limit = v.float(16);
+  const { shifted, rest } = splitPower(v, v.op("f32x4.pmin", v.op("f32x4.pmax", x, v.float(-16)), limit));
+  const scale = powerOfTwo(v, shifted);
+  const near = v.multiplyAdd(scale, rest, v.sub(scale, v.float(1)));
+  return v.select(v.op("f32x4.lt", v.op("f32x4.abs", x), limit), near, v.sub(exp(v, x), v.float(1)));
 }
 
 /** Floats of this size have no bits below 1. */
@@ -123,10 +146,7 @@ function log(v: VectorCode, x: Local): Local {
   const k = v.sub(exponent, v.op("v128.and", tiny, v.float(24)));
   const m = v.op("i32x4.add", v.op("v128.and", bits, v.int(0x007fffff)), v.int(SQRT_HALF_BITS));
   const f = v.sub(m, v.float(1));
-  const s = v.op("f32x4.div", f, v.add(f, v.float(2)));
-  const z = v.mul(s, s);
-  const R = v.mul(z, v.polynomial(z, LOG));
-  const halfSquare = v.mul(v.mul(f, f), v.float(0.5));
+  const { s, halfSquare, R } = logTerms(v, f);
   const correction = v.multiplyAdd(k, v.float(-LN2_REST), v.mul(s, v.add(halfSquare, R)));
   const result = v.multiplyAdd(k, v.float(LN2_SHORT), v.sub(f, v.sub(halfSquare, correction)));
   // log 0 = -∞; of negative numbers and NaN: NaN; log ∞ = ∞.
@@ -136,6 +156,43 @@ function log(v: VectorCode, x: Local): Local {
   const special = v.select(zero, v.float(-Infinity), v.select(infinite, x, result));
   return v.op("v128.or", special, invalid); // all bits set is a NaN
 }
+
+/** What log(1 + f) is put together of, as at `LOG`. */
+function logTerms(v: VectorCode, f: Local): Readonly<Record<"s" | "halfSquare" | "R", Local>> {
+  const s = v.op("f32x4.div", f, v.add(f, v.float(2)));
+  const z = v.mul(s, s);
+  const R = v.mul(z, v.polynomial(z, LOG));
+  return { s, R, halfSquare: v.mul(v.mul(f, f), v.float(0.5)) };
+}
+
+/** Where 1 + x is in [√½, √2), as `LOG` without ever rounding 1 + x; beyond, rounding it does not matter. */
+function log1p(v: VectorCode, x: Local): Local {
+  const { s, halfSquare, R } = logTerms(v, x);
+  const near = v.sub(x, v.sub(halfSquare, v.mul(s, v.add(halfSquare, R))));
+  const isNear = v.op("f32x4.lt", v.op("f32x4.abs", v.sub(x, v.float(0.06))), v.float(0.35));
+  return v.select(isNear, near, log(v, v.add(x, v.float(1))));
+}
+
+/** Beyond tan π/8 of |x|, π/4 + atan((|x| - 1) / (|x| + 1)); beyond tan 3π/8, π/2 - atan(1 / |x|); as at `ATAN`. */
+function atan(v: VectorCode, x: Local): Local {
+  const magnitude = v.op("f32x4.abs", x);
+  const [middle, large] = [TAN_PI_8, 1 / TAN_PI_8].map((limit) => v.op("f32x4.lt", v.float(limit), magnitude));
+  const choose = (whenLarge: Local, whenMiddle: Local, otherwise: Local) =>
+    v.select(large, whenLarge, v.select(middle, whenMiddle, otherwise));
+  const one = v.float(1);
+  const t = v.op(
+    "f32x4.div",
+    choose(v.float(-1), v.sub(magnitude, one), magnitude),
+    choose(magnitude, v.add(magnitude, one), one),
+  );
+  const z = v.mul(t, t);
+  const angle = v.multiplyAdd(v.mul(v.polynomial(z, ATAN), z), t, t);
+  const base = choose(v.float(Math.PI / 2), v.float(Math.PI / 4), v.float(0));
+  const sum = v.add(base, v.multiplyAdd(base, v.float(PI_REST), angle));
+  return v.op("v128.or", sum, v.op("v128.and", x, v.int(-2147483648)));
+}
+
+const TAN_PI_8 = Math.SQRT2 - 1;
 
 /**
  * x = k π/2 + r with |r| <= π/4; the quarter k mod 4 says whether sin r or cos r and with which sign. The reduction is done in

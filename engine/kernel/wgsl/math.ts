@@ -8,6 +8,7 @@
  */
 
 import {
+  ATAN,
   COS,
   ERF_SMALL,
   EXP,
@@ -15,20 +16,35 @@ import {
   LN2_SHORT,
   LOG,
   LOG_ERFC,
+  PI_REST,
   SIN,
   SQRT_HALF_BITS,
 } from "../language/elementary.ts";
 
-export type MathFunction = "is_nan" | "max_nan" | "min_nan" | "exp" | "log" | "sin" | "cos" | "erf";
+export type MathFunction =
+  | "is_nan"
+  | "max_nan"
+  | "min_nan"
+  | "exp"
+  | "expm1"
+  | "log"
+  | "log1p"
+  | "sin"
+  | "cos"
+  | "atan"
+  | "erf";
 
 const NEEDS: Record<MathFunction, readonly MathFunction[]> = {
   is_nan: [],
   max_nan: ["is_nan"],
   min_nan: ["is_nan"],
   exp: ["is_nan"],
+  expm1: ["exp"],
   log: [],
+  log1p: ["log"],
   sin: [],
   cos: [],
+  atan: [],
   erf: ["is_nan", "exp"],
 };
 
@@ -104,6 +120,43 @@ fn ${n(name)}(x: ${F}) -> ${F} {
   let high = select(value, x, bits >= ${I}(0x7f800000));
   let low = select(high, bitcast<${F}>(bits | ${I}(0x7fc00000)), bits < ${I}(0));
   return select(low, bitcast<${F}>(bits | ${I}(-8388608)), (bits & ${I}(0x7fffffff)) == ${I}(0));
+}`;
+    }
+    case "expm1": {
+      return `// Up to 16, 2^k (e^r - 1) + (2^k - 1): 2^k - 1 is exact, and nothing cancels.
+fn ${n(name)}(x: ${F}) -> ${F} {
+  let y = clamp(x, ${F}(-16.0), ${F}(16.0));
+  let k = floor(y * ${F}(1.44269504) + ${F}(0.5));
+  let r = (y - k * ${float(LN2_SHORT)}) + k * ${float(LN2_REST)};
+  let scale = bitcast<${F}>((${I}(k) + ${I}(127)) << ${U}(23u));
+  let near = scale * (r + r * r * ${poly("r", EXP)}) + (scale - ${F}(1.0));
+  return select(${n("exp")}(x) - ${F}(1.0), near, abs(x) < ${F}(16.0));
+}`;
+    }
+    case "log1p": {
+      return `// Where 1 + x is in [sqrt(1/2), sqrt(2)), ln(1 + x) without rounding 1 + x; beyond, rounding it does not matter.
+fn ${n(name)}(x: ${F}) -> ${F} {
+  let s = x / (${F}(2.0) + x);
+  let z = s * s;
+  let half_square = ${F}(0.5) * x * x;
+  let near = x - (half_square - s * (half_square + z * ${poly("z", LOG)}));
+  return select(${n("log")}(${F}(1.0) + x), near, abs(x - ${F}(0.06)) < ${F}(0.35));
+}`;
+    }
+    case "atan": {
+      return `// Beyond tan(pi/8), pi/4 + atan((a - 1) / (a + 1)); beyond tan(3 pi/8), pi/2 - atan(1 / a).
+fn ${n(name)}(x: ${F}) -> ${F} {
+  let a = abs(x);
+  let middle = a > ${float(Math.SQRT2 - 1)};
+  let large = a > ${float(Math.SQRT2 + 1)};
+  let above = select(select(a, a - ${F}(1.0), middle), ${F}(-1.0), large);
+  let below = select(select(${F}(1.0), a + ${F}(1.0), middle), a, large);
+  let t = above / below;
+  let z = t * t;
+  let angle = t + t * z * ${poly("z", ATAN)};
+  let base = select(select(${F}(0.0), ${float(Math.PI / 4)}, middle), ${float(Math.PI / 2)}, large);
+  let value = base + (angle + base * ${float(PI_REST)});
+  return select(value, -value, x < ${F}(0.0));
 }`;
     }
     case "sin":

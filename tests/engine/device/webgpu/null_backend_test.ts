@@ -19,7 +19,9 @@ import type { WgslProgram } from "../../../../engine/kernel/wgsl/machine.ts";
 import { isSplittable, joinRecipe, rowPartsProgram, rowProgram } from "../../../../engine/kernel/wgsl/row.ts";
 
 const x = input(0);
-const FUNCTIONS: readonly MathOp[] = ["neg", "abs", "floor", "exp", "log", "sqrt", "sin", "cos", "erf"];
+const FUNCTIONS: readonly MathOp[] = [
+  ...["neg", "abs", "floor", "exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "atan", "erf"] as const,
+];
 
 const pointwise: RowRecipe = {
   kind: "row",
@@ -31,7 +33,9 @@ const pointwise: RowRecipe = {
   outputs: [
     {
       per: "element",
-      value: x.neg().abs().floor().exp().log().sqrt().sin().cos().erf().max(column()).min(scalar(0))
+      value: x.neg().abs().floor().exp().expm1().log().log1p().sqrt().sin().cos().atan().erf().max(column()).min(
+        scalar(0),
+      )
         .add(select(x.lt(input(1)), constant(Infinity), constant(NaN))).sub(constant(-Infinity)).div(1e39),
       into: 0,
     },

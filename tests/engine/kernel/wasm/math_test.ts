@@ -1,4 +1,4 @@
-/** exp, log, sin, cos and erf in WebAssembly against float64. */
+/** exp, log, sin, cos, erf and their relatives in WebAssembly against float64. */
 
 import { assert, assertEquals } from "@std/assert";
 import { createCpuDevice } from "../../../../engine/device/wasm/device.ts";
@@ -36,18 +36,46 @@ function unitInTheLastPlace(y: number): number {
 
 const MAXIMUM_ULP = 2;
 
-const cases: { name: string; value: Expr; exact: (x: number) => number; ranges: [number, number][] }[] = [
+interface Case {
+  readonly name: string;
+  readonly value: Expr;
+  readonly exact: (x: number) => number;
+  readonly ranges: readonly [number, number][];
+  readonly maximum?: number;
+}
+
+const cases: readonly Case[] = [
   { name: "exp", value: input(0).exp(), exact: Math.exp, ranges: [[-104, 89], [-1, 1], [-1e-3, 1e-3], [80, 88.8]] },
   { name: "log", value: input(0).log(), exact: Math.log, ranges: [[0, 1e-38], [1e-3, 4], [0.99, 1.01], [1, 3e38]] },
   { name: "sin", value: input(0).sin(), exact: Math.sin, ranges: [[-7, 7], [-1000, 1000], [-1e-3, 1e-3]] },
   { name: "cos", value: input(0).cos(), exact: Math.cos, ranges: [[-7, 7], [-1000, 1000], [1.57, 1.5709]] },
+  {
+    name: "expm1",
+    value: input(0).expm1(),
+    exact: Math.expm1,
+    ranges: [[-20, 20], [-1e-3, 1e-3], [-1, 1], [80, 88.8]],
+  },
+  {
+    name: "log1p",
+    value: input(0).log1p(),
+    exact: Math.log1p,
+    maximum: 2.5,
+    ranges: [[-1, 1], [-1e-3, 1e-3], [1, 3e38], [-1e-9, 1e-9]],
+  },
+  {
+    name: "atan",
+    value: input(0).atan(),
+    exact: Math.atan,
+    maximum: 2.5,
+    ranges: [[-3, 3], [-1e-3, 1e-3], [-1e4, 1e4], [0, 1e-38]],
+  },
   { name: "sqrt", value: input(0).sqrt(), exact: Math.sqrt, ranges: [[0, 1e-37], [0, 100]] },
 ];
 
-for (const { name, value, exact, ranges } of cases) {
+for (const { name, value, exact, ranges, maximum = MAXIMUM_ULP } of cases) {
   for (const fused of [true, false]) {
     const how = fused ? "fused" : "unfused";
-    Deno.test(`${name}, ${how}: within ${MAXIMUM_ULP} units in the last place of float64`, async () => {
+    Deno.test(`${name}, ${how}: within ${maximum} units in the last place of float64`, async () => {
       const xs = ranges.flatMap(([low, high]) => spread(low, high));
       const ys = await evaluate(value, xs, fused);
       let worst = 0;
@@ -59,7 +87,7 @@ for (const { name, value, exact, ranges } of cases) {
         assert(!Number.isNaN(error), `${name}(${x}) is ${ys[i]}, expected ${expected}`);
         if (error > worst) [worst, worstAt] = [error, x];
       });
-      assert(worst <= MAXIMUM_ULP, `${name}(${worstAt}) is ${worst} units off`);
+      assert(worst <= maximum, `${name}(${worstAt}) is ${worst} units off`);
     });
   }
 }
@@ -90,6 +118,9 @@ Deno.test("special arguments give what IEEE 754 and float64 give", async () => {
   const exact: [Expr, (x: number) => number][] = [
     [input(0).exp(), Math.exp],
     [input(0).log(), Math.log],
+    [input(0).expm1(), Math.expm1],
+    [input(0).log1p(), Math.log1p],
+    [input(0).atan(), Math.atan],
     [input(0).sqrt(), Math.sqrt],
     [input(0).erf(), erf],
     [input(0).abs(), Math.abs],

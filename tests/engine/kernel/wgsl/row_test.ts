@@ -33,6 +33,11 @@ const functions: readonly (readonly [string, Expr, Float32Array, number?])[] = [
   ["exp", x.exp(), sweep(-86, 88.7)],
   ["log over all magnitudes", x.log(), powers],
   ["log near 1", x.log(), sweep(0.9, 1.1)],
+  ["expm1", x.expm1(), sweep(-20, 20)],
+  ["expm1 near 0", x.expm1(), sweep(-1e-3, 1e-3)],
+  ["log1p", x.log1p(), sweep(-0.99, 3)],
+  ["log1p near 0", x.log1p(), sweep(-1e-3, 1e-3)],
+  ["atan", x.atan(), sweep(-30, 30)],
   ["sqrt", x.sqrt(), powers],
   // Near multiples of pi the result is as small as the rounding of x: there only the absolute error counts.
   ["sin", x.sin(), sweep(-50, 50), 0.05],
@@ -56,10 +61,15 @@ const special = Float32Array.of(0, -0, 1, -1, INF, -INF, NaN, 200, -200, 1e-30, 
 
 gpuTest("infinities and NaN go through functions as in float64", async (gpu) => {
   for (
-    const [name, value] of Object.entries({ exp: x.exp(), log: x.log(), erf: x.erf(), sqrt: x.sqrt(), sin: x.sin() })
+    const [name, value] of Object.entries({
+      ...{ exp: x.exp(), log: x.log(), erf: x.erf(), sqrt: x.sqrt(), sin: x.sin() },
+      ...{ expm1: x.expm1(), log1p: x.log1p(), atan: x.atan() },
+    })
   ) {
     // exp(200) and exp(-200) are beyond float32, sin(1e30) beyond range reduction.
-    const data = special.filter((v) => name === "exp" ? Math.abs(v) !== 200 : name !== "sin" || Math.abs(v) < 1e4);
+    const data = special.filter((v) =>
+      name.startsWith("exp") ? Math.abs(v) !== 200 : name !== "sin" || Math.abs(v) < 1e4
+    );
     await compare(gpu, apply(pointwise(name, value), data), { scale: 0 });
   }
 });
