@@ -6,6 +6,7 @@ export const CHAPTER_NAMES: readonly string[] = [
   "01-tensors",
   "02-autograd",
   "03-kernels",
+  "04-matrix-product",
 ];
 
 /** Reads a chapter by its number, counted from 1. */
