@@ -1,6 +1,7 @@
 /** `eval`: COCO average precision, of a results file against annotations or of a checkpoint on a data set. */
 import type { Command } from "commander";
 import { evaluateDetections, parseCocoAnnotations, parseDetections } from "../detector/eval/mod.ts";
+import { counted } from "../engine/counted.ts";
 import { makeFolder } from "../platform/whole_files.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { EVAL_DEFAULTS, type EvalOptions } from "../detector/config/mod.ts";
@@ -67,11 +68,17 @@ export const evalVerb: Verb<EvalFlags> = {
     }
     await using _report = flags.report === undefined ? null : await makeFolder(flags.report); // before minutes of work
     const truth = parseCocoAnnotations(await readText(flags.gt), flags.gt);
-    const detections = parseDetections(await readText(flags.dt), {
+    const { detections, images } = parseDetections(await readText(flags.dt), {
       truth,
       names: { dt: flags.dt, gt: flags.gt },
     });
-    showResult(evaluateDetections(truth, detections, { source: flags.dt }), flags, terminal);
+    const result = evaluateDetections(truth, detections, { source: flags.dt });
+    const without = truth.images.filter(({ id }) => !images.has(id)).length;
+    if (without > 0) {
+      const all = counted(truth.images.length, "image");
+      terminal.warn(`${flags.dt}: no entry for ${without} of ${all}: objects there count as missed`);
+    }
+    showResult(result, flags, terminal);
     if (flags.report !== undefined) {
       const { writeReport } = await import("../detector/eval/report/mod.ts"); // with codecs, which nothing else needs here
       await writeReport(flags.report, { truth, detections });

@@ -23,6 +23,10 @@ export const trainVerb: Verb<TrainFlags> = {
       if (flags.eval || !flags[flag]) continue;
       throw new DinogradError("usage", `train: expected --eval with --${flag} but found --${flag} alone`);
     }
+    const idle = flags.eval ? given.filter(({ name }) => OF_TRAINING.some((flag) => flag === name)) : [];
+    if (idle.length > 0) {
+      terminal.warn(`without effect beside --eval: ${idle.map(({ words: [flag] }) => flag).join(", ")}`);
+    }
     if (flags.save_results && !flags.eval) terminal.warn("--save_results: without effect, it goes with --eval");
     if (flags.save_log && flags.output_dir === "") {
       throw new DinogradError("usage", "train: expected --output_dir with --save_log but found none");
@@ -54,11 +58,18 @@ async function trainOrEvaluate(flags: TrainFlags, ui: RunUi): Promise<TrainingRe
   return await train(options, ui);
 }
 
+/** Flags that say nothing about an evaluation. */
+const OF_TRAINING: readonly (keyof TrainFlags)[] = [
+  ...["pretrain_model_path", "finetune_ignore", "start_epoch", "seed", "plots", "note", "backbone_weights"] as const,
+  ...["freeze", "override", "class_map", "save_every_steps", "save_every_minutes", "keep_checkpoints"] as const,
+  ...["strict_resume", "resume_check", "dry_run", "patience", "eval_every"] as const,
+];
+
 /** Flags that say how a run starts, or what a bundle holds: the configuration, the data, the seed, what is frozen. */
 const OF_THE_START: readonly (keyof TrainFlags)[] = [
   ...["config_file", "options", "override", "resume", "pretrain_model_path", "backbone_weights"] as const,
   ...["finetune_ignore", "class_map", "freeze", "start_epoch", "seed", "coco_path"] as const,
-  ...["fix_size", "exif_orientation"] as const,
+  ...["fix_size", "exif_orientation", "patience", "eval_every"] as const,
   ...["dataset_file", "remove_difficult", "find_unused_params", "amp", "world_size", "dist_url"] as const,
   ...["rank", "local_rank"] as const,
 ];

@@ -8,7 +8,9 @@ import {
   groupMatters,
 } from "../../detector/config/mod.ts";
 import { counted } from "../../engine/counted.ts";
-import { withoutAliases } from "../../detector/train/records/bundle_state.ts";
+import { EARLY_REMEDY, whyEarly } from "../../detector/train/evaluation_plan.ts";
+import { StateReader, withoutAliases } from "../../detector/train/records/bundle_state.ts";
+import { readEvaluations } from "../../detector/train/records/session_state.ts";
 import { outlineModel } from "../../detector/train/model_outline.ts";
 import { chooseFromFolder, isAddress, openRecord } from "../../detector/train/start/resume.ts";
 import type { DinogradError } from "../../engine/errors.ts";
@@ -152,6 +154,9 @@ export function checkProgress(config: DinoConfig, { state, path }: CheckpointFac
   const place = `epoch ${epoch} of ${config.epochs}, step ${step}`;
   const isInside = epoch < config.epochs &&
     (stateField(state ?? {}, "phase") === "evaluate" || step < (config.max_steps ?? Infinity));
+  const isBetweenEpochs = isInside && stateField(state ?? {}, "phase") === "train";
+  const early = isBetweenEpochs ? whyEarly(config, readEvaluations(new StateReader({ ...state }, path))) : undefined;
+  if (early !== undefined) return [odd(FINISHED, `the run ended early: ${early}; ${place}`, EARLY_REMEDY)];
   if (isInside) return [fine("run", `continues at ${place}`)];
   const longer = config.max_steps !== null && step >= config.max_steps ? "max_steps=N" : "epochs=N";
   const remedy = `train --resume auto --override ${longer} continues with a larger N, its schedule planned anew; ` +

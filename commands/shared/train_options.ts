@@ -41,6 +41,8 @@ export interface TrainFlags extends ConfigFlags, ComputeFlags, OfficialFlags {
   readonly save_log?: true;
   readonly plots: boolean;
   readonly note: string;
+  readonly patience?: number;
+  readonly eval_every?: number;
   readonly fix_size?: true;
   readonly exif_orientation?: true;
   readonly backbone_weights?: string;
@@ -83,6 +85,8 @@ export function defineTrainFlags(command: Command): void {
     .option("--save_log", "also write the log to info.txt")
     .option("--no-plots", "draw no curves and pictures into the output folder")
     .option("--note <text>", "a remark, kept in the checkpoints", TRAIN_DEFAULTS.note)
+    .option("--patience <n>", "end after n evaluations in a row without a better AP", integerFlag({ min: 1 }))
+    .option("--eval_every <n>", "evaluate after every nth epoch, and after the last", integerFlag({ min: 1 }))
     .option("--fix_size", "resize every training image to one size")
     .option("--exif_orientation", "turn images upright by their Exif orientation")
     .option("--backbone_weights <file>", "pretrained weights of the backbone")
@@ -126,7 +130,7 @@ export async function trainOptions(flags: TrainFlags, ui: RunUi): Promise<TrainO
   if (flags.strict_resume && !flags.resume_check) {
     throw new DinogradError("usage", "train: expected --strict_resume or --no-resume_check but found both");
   }
-  const choice = await chooseConfig(flags, ui, dataFlags(flags));
+  const choice = await chooseConfig(flags, ui, keyFlags(flags));
   if (choice.config === null && resume === undefined) {
     throw new DinogradError("usage", "train: expected -c (a preset or config file) or --resume but found neither");
   }
@@ -174,7 +178,7 @@ export async function officialEvalOptions(flags: TrainFlags, ui: RunUi): Promise
     throw new DinogradError("usage", "train --eval: expected --coco_path DIR, the data set, but found none");
   }
   return withDefaults(EVAL_DEFAULTS, {
-    ...await chooseConfig(flags, ui, dataFlags(flags)),
+    ...await chooseConfig(flags, ui, keyFlags(flags)),
     ...computeOptions(flags),
     checkpoint: flags.resume === "auto" ? await newestIn(flags.output_dir, ui) : flags.resume,
     cocoPath: flags.coco_path,
@@ -201,8 +205,10 @@ async function newestIn(folder: string, ui: RunUi): Promise<string> {
 }
 
 /** Flags that are keys of the configuration here. */
-function dataFlags(flags: TrainFlags): Record<string, boolean> {
+function keyFlags(flags: TrainFlags): Record<string, boolean | number> {
   return {
+    ...(flags.patience !== undefined ? { patience: flags.patience } : {}),
+    ...(flags.eval_every !== undefined ? { eval_every: flags.eval_every } : {}),
     ...(flags.fix_size ? { fix_size: true } : {}),
     ...(flags.exif_orientation ? { exif_orientation: true } : {}),
   };

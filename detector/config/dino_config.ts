@@ -172,6 +172,10 @@ export interface OptimizerConfig {
   readonly epochs: number;
   /** End after this many steps, though epochs be left. Dinograd's own key. */
   readonly max_steps: number | null;
+  /** End after so many evaluations in a row without a better AP (also --patience). Dinograd's own key. */
+  readonly patience: number | null;
+  /** Epochs from one evaluation to the next; the last epoch has one (also --eval_every). Dinograd's own key. */
+  readonly eval_every: number;
   /** Epochs after which the learning rate falls to a tenth, again and again. */
   readonly lr_drop: number;
   /** Share of all steps after which it falls once, instead of lr_drop. Dinograd's own key. */

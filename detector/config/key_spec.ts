@@ -28,6 +28,11 @@ export interface KeySpec<T extends ConfigValue = ConfigValue> {
   readonly expects: string;
   /** The possible values, where they are names. */
   readonly choices?: readonly string[];
+  /**
+   * A key that came after bundles were first written: they record it only where it is not its default, so that a run
+   * without it has the digest that it had before.
+   */
+  readonly isLater?: boolean;
   /** The value in its own type, or undefined where it does not fit. */
   readonly read: (value: ConfigValue) => T | undefined;
 }
@@ -145,6 +150,11 @@ export function optional<T extends ConfigValue>(inner: KeySpec<T>): KeySpec<T | 
     expects: `${inner.expects}, or None`,
     read: (v) => v === null ? null : inner.read(v),
   };
+}
+
+/** A key that came after bundles were first written (see `KeySpec.isLater`). */
+export function later<T extends ConfigValue>(inner: KeySpec<T>): KeySpec<T> {
+  return { ...inner, isLater: true };
 }
 
 /** A key that official configs spell and no code reads. Any value does. */

@@ -20,6 +20,7 @@ import {
   integer,
   integers,
   type KeySpec,
+  later,
   leftOut,
   number,
   oneOf,
@@ -145,6 +146,12 @@ export const OPTIMIZER_KEYS: ConfigTable<OptimizerConfig> = {
   batch_size: integer(2, "images per step", { min: 1, max: 1024 }),
   epochs: integer(12, "passes over the training set", { min: 1, max: 1_000_000 }),
   max_steps: optional(integer(0, "+ end after this many steps, though epochs be left", { min: 1 })),
+  patience: later(optional(
+    integer(0, "+ end after so many evaluations in a row without a better AP (also --patience)", { min: 1 }),
+  )),
+  eval_every: later(
+    integer(1, "+ epochs from one evaluation to the next; the last epoch has one (also --eval_every)", { min: 1 }),
+  ),
   lr_drop: integer(11, "epochs after which the learning rate falls to a tenth, again and again", { min: 1 }),
   lr_drop_fraction: optional(
     number(0, "+ share of all steps after which it falls once, instead of lr_drop", { min: 0, max: 1 }),

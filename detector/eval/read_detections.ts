@@ -8,6 +8,13 @@ import { ImageIds } from "../data/image_ids.ts";
 import { detectionsIn, integer, isRecord, number, parseJson } from "./read_coco.ts";
 import type { CocoAnnotations, CocoDetection } from "./types.ts";
 
+/** What a file of detections says. */
+export interface ParsedDetections {
+  readonly detections: readonly CocoDetection[];
+  /** Ids of the images that have an entry, though it may be one without detections. */
+  readonly images: ReadonlySet<number>;
+}
+
 /**
  * Parses a COCO results file, or `detections.json` of `detect`; an empty list is both. Images without an `image_id` are
  * matched with those of the truth by their files' names (see `ImageIds`).
@@ -17,10 +24,13 @@ import type { CocoAnnotations, CocoDetection } from "./types.ts";
 export function parseDetections(
   text: string,
   { truth, names }: { readonly truth: CocoAnnotations; readonly names: { readonly dt: string; readonly gt: string } },
-): CocoDetection[] {
+): ParsedDetections {
   const root = parseJson(text, names.dt);
   const isOurs = Array.isArray(root) && root.some((entry) => isRecord(entry) && "detections" in entry);
-  if (!isOurs) return detectionsIn(root, names.dt);
+  if (!isOurs) {
+    const detections = detectionsIn(root, names.dt);
+    return { detections, images: new Set(detections.map(({ image_id }) => image_id)) };
+  }
   let ids: ImageIds | undefined;
   const idOf = (path: unknown): number | undefined => {
     ids ??= new ImageIds(
@@ -29,8 +39,8 @@ export function parseDetections(
     );
     return typeof path === "string" ? ids.of(path) : undefined;
   };
-  const seen = new Set<number>();
-  return root.flatMap((entry: unknown, i) => {
+  const images = new Set<number>();
+  const detections = root.flatMap((entry: unknown, i) => {
     const place = `${names.dt}: image ${i}`;
     if (!isRecord(entry) || !Array.isArray(entry.detections)) {
       throw new DinogradError("data", `${place}: expected image and detections but found ${describe(entry)}`);
@@ -42,10 +52,10 @@ export function parseDetections(
         `${place}: expected the name of an image of ${names.gt} but found ${describe(entry.image)}`,
       );
     }
-    if (seen.has(imageId)) {
+    if (images.has(imageId)) {
       throw new DinogradError("data", `${place}: expected each image once but found ${describe(entry.image)} again`);
     }
-    seen.add(imageId);
+    images.add(imageId);
     return entry.detections.map((found: unknown, k): CocoDetection => {
       const where = `${place}: detection ${k}`;
       const [left, top, right, bottom] = cornersOf(found, where);
@@ -58,6 +68,7 @@ export function parseDetections(
       };
     });
   });
+  return { detections, images };
 }
 
 function cornersOf(entry: unknown, place: string): number[] {

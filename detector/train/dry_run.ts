@@ -10,6 +10,7 @@ import { type Batch, sizeWithAspectRatio, type Target, type TransformStep } from
 import { withoutAliases } from "./records/bundle_state.ts";
 import type { RunData } from "./proof/data_record.ts";
 import type { TrainingSession } from "./session.ts";
+import { evaluationsLeft } from "./evaluation_plan.ts";
 import { transformsOf } from "../data/configured_transforms.ts";
 
 /** Rows of the learning-rate curve that are worth printing. */
@@ -42,6 +43,13 @@ function showSteps({ config, stepsPerEpoch, rates, progress }: TrainingSession, 
   ui.say(
     `steps: ${stepsPerEpoch} per epoch of batches of ${config.batch_size}; ${rates.totalSteps} in all, ${left} left ` +
       `from epoch ${progress.epoch}, step ${progress.step}`,
+  );
+  const epochs = Math.min(config.epochs, Math.ceil(rates.totalSteps / stepsPerEpoch));
+  const { eval_every: every, patience } = config;
+  ui.say(
+    `evaluations: ${evaluationsLeft(config, progress.epoch, epochs)}, after ` +
+      `${every === 1 ? "every epoch" : `every ${every} epochs and the last`}` +
+      `${patience === null ? "" : `; the run ends after ${patience} without a better AP`}`,
   );
 }
 

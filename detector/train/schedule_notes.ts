@@ -5,6 +5,7 @@
 
 import type { OptimizerConfig } from "../config/mod.ts";
 import { counted } from "../../engine/counted.ts";
+import { evaluationsLeft } from "./evaluation_plan.ts";
 import { totalStepsOf } from "./learning_rates.ts";
 
 /** One line for each oddity; none where no step would be made. */
@@ -25,13 +26,18 @@ interface RunLength {
   readonly epochs: number;
 }
 
-function notesOnLength({ max_steps, use_ema, ema_epoch }: OptimizerConfig, { steps, epochs }: RunLength): string[] {
+function notesOnLength(config: OptimizerConfig, { steps, epochs }: RunLength): string[] {
+  const { max_steps, use_ema, ema_epoch, patience } = config;
   const notes: string[] = [];
   if (max_steps !== null && max_steps > steps) {
     notes.push(`max_steps=${max_steps} is never reached: ${counted(epochs, "epoch")} have ${counted(steps, "step")}`);
   }
   if (use_ema && ema_epoch >= epochs) {
     notes.push(`ema_epoch=${ema_epoch}: the average never begins, for the run ends after ${counted(epochs, "epoch")}`);
+  }
+  const evaluations = evaluationsLeft(config, 0, epochs);
+  if (patience !== null && patience >= evaluations) {
+    notes.push(`patience=${patience} never ends the run, which has ${counted(evaluations, "evaluation")}`);
   }
   return notes;
 }

@@ -12,7 +12,8 @@ import { RandomStream, ZeroStream } from "../../engine/random.ts";
 import { scope } from "../../engine/scope.ts";
 import { tensor } from "../../engine/tensor.ts";
 import type { Module } from "../../engine/nn/module.ts";
-import { type ConfigKey, type ConfigValue, type DinoConfig, groupOf } from "../config/mod.ts";
+import { CONFIG_KEYS, type ConfigKey, type ConfigValue, type DinoConfig, groupOf } from "../config/mod.ts";
+import { canonicalJson } from "../config/values.ts";
 import type { Batch } from "../data/mod.ts";
 import { Criterion } from "../loss/criterion.ts";
 import { buildDino, type Dino } from "../model/dino.ts";
@@ -224,7 +225,11 @@ const randomState = (stream: RandomStream): StateValue => ({ key: [...stream.key
 
 /** What decides the numbers, and what may differ between equal runs. */
 function splitConfig(config: DinoConfig): [decided: StateValue, incidental: StateValue] {
-  const entries = Object.entries(config) as [ConfigKey, ConfigValue][]; // a config has exactly these keys
+  const isTold = ([key, value]: [ConfigKey, ConfigValue]) => {
+    const { isLater, default: initial } = CONFIG_KEYS[key];
+    return !isLater || canonicalJson(value) !== canonicalJson(initial);
+  };
+  const entries = (Object.entries(config) as [ConfigKey, ConfigValue][]).filter(isTold); // a config has exactly these keys
   const part = (runtime: boolean): StateValue =>
     Object.fromEntries(
       entries.filter(([key]) => (groupOf(key) === "runtime") === runtime).map(([key, value]) => [key, toState(value)]),

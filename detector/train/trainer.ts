@@ -17,6 +17,8 @@ import { better } from "./best.ts";
 import { showDryRun } from "./dry_run.ts";
 import { evaluateModel, imagesNamed } from "../eval/evaluate.ts";
 import { type CocoStats, scoreText } from "../eval/mod.ts";
+import { type EpochEvaluations, epochRecord } from "./epoch_record.ts";
+import { EARLY_REMEDY, isEvaluated, whyEarly } from "./evaluation_plan.ts";
 import { afterEvaluation, afterTraining } from "./progress.ts";
 import { patientFiles, runFiles } from "../logs/run_files.ts";
 import { RunFolder } from "./records/run_folder.ts";
@@ -38,6 +40,8 @@ export interface TrainingResult {
   readonly step: number;
   /** False if it was asked to stop before its end. */
   readonly finished: boolean;
+  /** True if it ended before its last epoch, because evaluations no longer got better (`patience`). */
+  readonly endedEarly: boolean;
   /** The bundle from which `resume` continues; null where none could be saved, and of a dry run. */
   readonly bundle: string | null;
 }
@@ -159,9 +163,9 @@ class Run {
         if (!await this.#trainEpoch(reached)) return this.#leave();
         if (this.#ui.stop.aborted) return await this.#stop();
         if (await reached(session)) return this.#leave();
-        await this.#saver.save(session);
+        if (this.#isEvaluated()) await this.#saver.save(session);
       }
-      if (!await this.#evaluateEpoch()) return await this.#stop();
+      if (!await this.#endEpoch()) return await this.#stop();
       session.progress = afterEvaluation(session.progress);
       if (await reached(session)) return this.#leave();
       await this.#saver.save(session, { wait: true });
@@ -180,12 +184,14 @@ class Run {
     const { epoch, step } = session.progress;
     const { ap, epoch: best } = session.best.regular;
     this.#ui.say(`training is over after ${counted(epoch, "epoch")} and ${counted(step, "step")}: ${this.#saver.path}`);
+    const early = this.#whyEarly();
+    if (early !== undefined) this.#ui.say(`it ended early: ${early}; ${EARLY_REMEDY}`);
     if (best !== null) this.#ui.say(`best AP ${scoreText(ap)} after epoch ${best}`);
     const { ap: averageAp, epoch: bestAverage } = session.best.ema;
     if (bestAverage !== null) {
       this.#ui.say(`best AP of the moving average ${scoreText(averageAp)} after epoch ${bestAverage}`);
     }
-    return { epoch, step, finished: true, bundle: this.#saver.path };
+    return { epoch, step, finished: true, endedEarly: early !== undefined, bundle: this.#saver.path };
   }
 
   /** What an earlier run recorded of the steps to come, here or beside the bundle that it continues from. */
@@ -197,7 +203,23 @@ class Run {
   }
 
   #isOver(): boolean {
+    return this.#areStepsOver() || this.#whyEarly() !== undefined;
+  }
+
+  #areStepsOver(): boolean {
     return this.#session.progress.step >= this.#session.rates.totalSteps;
+  }
+
+  /** Why the run ends before its last epoch, if it does and epochs are left. */
+  #whyEarly(): string | undefined {
+    const { config, progress: { epoch } } = this.#session;
+    return epoch >= config.epochs || this.#areStepsOver() ? undefined : whyEarly(config, this.#session);
+  }
+
+  /** Whether the epoch under way ends with an evaluation. */
+  #isEvaluated(): boolean {
+    const { config, progress: { epoch } } = this.#session;
+    return isEvaluated(config, epoch, { isLast: this.#areStepsOver() });
   }
 
   /**
@@ -211,7 +233,7 @@ class Run {
     const { epoch } = session.progress;
     const steps = loaders.train.batchesPerEpoch();
     let done = steps - loaders.train.batchesPerEpoch(session.progress.samples);
-    const isComplete = () => done >= steps || this.#isOver() || (options.debug && done >= DEBUG_BATCHES);
+    const isComplete = () => done >= steps || this.#areStepsOver() || (options.debug && done >= DEBUG_BATCHES);
     const bar = this.#ui.progress(`epoch ${epoch}`, steps);
     let clock = performance.now();
     try {
@@ -291,11 +313,39 @@ class Run {
     return saveEveryMinutes !== null && this.#saver.sinceLastSave >= saveEveryMinutes * 60_000;
   }
 
-  /** Evaluates and files the result. False if it was asked to stop. */
-  async #evaluateEpoch(): Promise<boolean> {
+  /** Evaluates, if it is time, and files what the epoch came to. False if it was asked to stop. */
+  async #endEpoch(): Promise<boolean> {
+    const session = this.#session;
+    const { epoch, step } = session.progress;
+    const evaluations = this.#isEvaluated() ? await this.#evaluate() : {};
+    if (evaluations === undefined) return false;
+    const { regular, ema } = evaluations;
+    session.best = {
+      regular: regular ? better(session.best.regular, regular.stats.AP, epoch) : session.best.regular,
+      ema: ema ? better(session.best.ema, ema.stats.AP, epoch) : session.best.ema,
+    };
+    const skipped = regular?.skipped ?? [];
+    this.#leftOut.tell(skipped);
+    const { images: trainSkipped } = session.skipped.epoch;
+    const record = epochRecord(session, { ...evaluations, batches: this.#parts.loaders.train.batchesPerEpoch() });
+    session.history = [...session.history, record];
+    session.skipped = session.skipped.afterEvaluation(skipped);
+    const ended = new Date().toISOString();
+    this.#log.append({ ...record, now_time: ended });
+    this.#leftOut.tellEpoch(epoch, { train: trainSkipped, val: skipped.length });
+    const scores = ({ AP, AP50 }: CocoStats) => `AP ${scoreText(AP)}, AP50 ${scoreText(AP50)}`;
+    const result = regular ? scores(regular.stats) : `training loss ${record.train_loss.toFixed(3)}, not evaluated`;
+    const average = ema ? `; moving average: ${scores(ema.stats)}` : "";
+    this.#ui.say(`epoch ${epoch}: step ${step}, ${result}${average}`);
+    await this.#report.epoch(record, { detections: regular?.detections ?? null, ended });
+    return true;
+  }
+
+  /** The weights and, where there is one, their average on the validation set; undefined if it was asked to stop. */
+  async #evaluate(): Promise<EpochEvaluations | undefined> {
     const session = this.#session;
     const { options, sets, loaders } = this.#parts;
-    const { epoch, step } = session.progress;
+    const { epoch } = session.progress;
     const evaluate = async (model: typeof session.model, label: string) => {
       const run = {
         dataset: sets.val,
@@ -312,43 +362,15 @@ class Run {
       }
     };
     const regular = await evaluate(session.model, `evaluate epoch ${epoch}`);
-    if (!regular) return false;
+    if (!regular) return undefined;
     const averaged = session.ema && session.ema.updates > 0 ? session.ema.average : undefined;
     const ema = averaged && await evaluate(averaged, `evaluate the average of epoch ${epoch}`);
-    if (averaged && !ema) return false;
-    session.best = {
-      regular: better(session.best.regular, regular.stats.AP, epoch),
-      ema: ema ? better(session.best.ema, ema.stats.AP, epoch) : session.best.ema,
-    };
-    this.#leftOut.tell(regular.skipped);
-    const { images: trainSkipped, batches: passedOver } = session.skipped.epoch;
-    const steps = loaders.train.batchesPerEpoch() - passedOver;
-    const losses = session.trace.filter((entry) => entry.step < step).slice(-steps);
-    const record = {
-      epoch,
-      step,
-      train_loss: losses.reduce((sum, { loss }) => sum + loss, 0) / Math.max(1, losses.length),
-      ...Object.fromEntries(Object.entries(regular.losses).map(([name, value]) => [`test_${name}`, value])),
-      test_coco_eval_bbox: Object.values(regular.stats),
-      ...(ema ? { ema_test_coco_eval_bbox: Object.values(ema.stats) } : {}),
-      ...(trainSkipped > 0 ? { train_skipped_images: trainSkipped } : {}),
-      ...(regular.skipped.length > 0 ? { test_skipped_images: regular.skipped.length } : {}),
-    };
-    session.history = [...session.history, record];
-    session.skipped = session.skipped.afterEvaluation(regular.skipped);
-    const ended = new Date().toISOString();
-    this.#log.append({ ...record, now_time: ended });
-    this.#leftOut.tellEpoch(epoch, { train: trainSkipped, val: regular.skipped.length });
-    const scores = ({ AP, AP50 }: CocoStats) => `AP ${scoreText(AP)}, AP50 ${scoreText(AP50)}`;
-    const average = ema ? `; moving average: ${scores(ema.stats)}` : "";
-    this.#ui.say(`epoch ${epoch}: step ${step}, ${scores(regular.stats)}${average}`);
-    await this.#report.epoch(record, { detections: regular.detections, ended });
-    return true;
+    return averaged && !ema ? undefined : { regular, ema };
   }
 
   #leave(): TrainingResult {
     const { epoch, step } = this.#session.progress;
-    return { epoch, step, finished: false, bundle: null };
+    return { epoch, step, finished: false, endedEarly: false, bundle: null };
   }
 
   /** Saves, and says whether that worked. */
@@ -365,7 +387,7 @@ class Run {
           (bundle === null ? "there is nothing to resume from" : `the last save is ${path}`),
       );
     }
-    return { epoch, step, finished: false, bundle };
+    return { epoch, step, finished: false, endedEarly: false, bundle };
   }
 
   /**

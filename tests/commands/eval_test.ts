@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { inFolder } from "../helpers/in_folder.ts";
 import { errorLine, runCli } from "../helpers/run_cli.ts";
@@ -12,7 +12,8 @@ Deno.test("eval --json prints the twelve numbers of two files and nothing else",
     return Object.keys(golden.params).length === 0 && !golden.empty;
   });
   const { code, stdout, stderr } = await runCli(["eval", ...files, "--json"]);
-  assertEquals([code, stderr], [0, ""]);
+  assertEquals(code, 0);
+  assertMatch(stderr, /^warning: .*coco_dt\.json: no entry for \d+ of 50 images: objects there count as missed\n$/);
   const { stats, ...rest } = JSON.parse(stdout);
   assertEquals([Object.keys(stats), rest], [expected.stat_names, {}]);
   all.stats.forEach((value: number, i: number) => {
@@ -49,3 +50,28 @@ Deno.test("a detection of an image that the annotations do not have is told with
     );
   });
 });
+
+Deno.test("eval says how many images have no entry in the file of detections, whichever kind it is", () =>
+  inFolder(async (folder) => {
+    const images = [1, 2, 3].map((id) => ({ id, file_name: `${id}.jpg`, width: 50, height: 50 }));
+    const bbox = [5, 5, 20, 20];
+    const annotations = images.map(({ id }) => ({ id, image_id: id, category_id: 1, bbox, area: 400, iscrowd: 0 }));
+    const write = async (name: string, value: unknown) => {
+      await Deno.writeTextFile(`${folder}/${name}`, JSON.stringify(value));
+      return `${folder}/${name}`;
+    };
+    const gt = await write("gt.json", { images, annotations, categories: [{ id: 1, name: "one" }] });
+    const detection = { image_id: 1, category_id: 1, bbox, score: 0.9 };
+    const entry = (id: number, detections: unknown[]) => ({ image: `photos/${id}.jpg`, detections });
+    const own = entry(1, [{ label: 1, score: 0.9, box: [5, 5, 25, 25] }]);
+    const files: [string, unknown, string][] = [
+      ["coco.json", [detection], "no entry for 2 of 3 images: objects there count as missed"],
+      ["own.json", [own, entry(2, [])], "no entry for 1 of 3 images: objects there count as missed"],
+      ["whole.json", [own, entry(2, []), entry(3, [])], ""],
+    ];
+    for (const [name, value, expected] of files) {
+      const { code, stdout, stderr } = await runCli(["eval", "--gt", gt, "--dt", await write(name, value), "--json"]);
+      assertEquals([code, JSON.parse(stdout).stats.AR100.toFixed(4)], [0, "0.3333"]);
+      assertEquals(stderr, expected === "" ? "" : `warning: ${folder}/${name}: ${expected}\n`);
+    }
+  }));

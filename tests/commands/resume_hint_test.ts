@@ -69,6 +69,9 @@ Deno.test("flags that go with --eval are refused or told without it", () =>
       "dinograd: train: expected --eval with --per_class but found --per_class alone",
     );
     assertStringIncludes((await run("b", "--save_results", "--dry_run")).stderr, "--save_results: without effect");
+    const evaluation = await run("c", "--eval", "--resume", `${folder}/none.dino`, "--patience", "3");
+    assertEquals(evaluation.code, 4);
+    assertStringIncludes(evaluation.stderr, "warning: without effect beside --eval: --no-plots, --patience\n");
     const files = ["--gt", `${folder}/coco/annotations/instances_val2017.json`, "--dt", `${folder}/config.json`];
     const { code, stderr } = await runCli(["eval", ...files, "--ema"]);
     assertEquals([code, stderr], [2, "dinograd: eval: expected --checkpoint with --ema but found --gt and --dt\n"]);

@@ -31,25 +31,30 @@ export interface SessionState {
 
 /** @throws DinogradError of kind "checkpoint" that names the entry which is missing, no such value, or of another run */
 export function readSessionState(state: StateReader): SessionState {
-  const values = (key: string) => state.get(key).list().map(({ value }) => value);
-  const best = (which: string): Best => ({
-    ap: state.get("best").get(which).get("ap").share(),
-    epoch: state.get("best").get(which).get("epoch").optional((epoch) => epoch.count()),
-  });
   return {
     progress: readProgress(state),
     counters: readCounters(state),
     averageUpdates: state.get("ema").optional((ema) => ema.get("updates").count()),
-    best: { regular: best("regular"), ema: best("ema") },
-    history: values("history"),
+    ...readEvaluations(state),
     trace: state.get("losses").list().map((entry) => ({
       step: entry.get("step").count(),
       loss: entry.get("loss").number(),
     })),
-    overrides: values("overrides"),
+    overrides: valuesIn(state, "overrides"),
     skipped: SkippedImages.fromState(state),
   };
 }
+
+/** What the evaluations of a state's run came to. */
+export function readEvaluations(state: StateReader): Pick<SessionState, "best" | "history"> {
+  const best = (which: string): Best => ({
+    ap: state.get("best").get(which).get("ap").share(),
+    epoch: state.get("best").get(which).get("epoch").optional((epoch) => epoch.count()),
+  });
+  return { best: { regular: best("regular"), ema: best("ema") }, history: valuesIn(state, "history") };
+}
+
+const valuesIn = (state: StateReader, key: string): StateValue[] => state.get(key).list().map(({ value }) => value);
 
 /** Where the run of a state stands. */
 export function readProgress(state: StateReader): Progress {

@@ -27,12 +27,12 @@ export function resultsSvg(results: RunResults): string {
   const last = Math.max(1, rows.at(-1)?.step ?? 0, curve.points("train_loss").at(-1)?.[0] ?? 0);
   const marks: Marks[] = [
     { name: "resumed", at: resumes, kind: "line" },
-    { name: "evaluated", at: rows.map(({ step }) => step), kind: "foot" },
+    { name: "evaluated", at: rows.filter((row) => "AP" in row).map(({ step }) => step), kind: "foot" },
   ];
   const common = { xLabel: "optimizer steps", xRange: [0, last] as const, marks, width: 760, height: 400 };
   const byEpoch = (column: string, name: string): Series => ({
     name,
-    points: rows.map((row) => [row.step, Number(row[column] ?? NaN)]), // NaN leaves a gap
+    points: rows.filter((row) => column in row).map((row) => [row.step, Number(row[column])]),
     dots: true,
   });
   const kinds = ["loss", ...LOSS_KINDS];

@@ -20,6 +20,7 @@ import { resultsCsv, resultsSvg } from "./results_files.ts";
 import { RunResults } from "./run_results.ts";
 import { batchSheet, foundSheet, type SampleSource, truthSheet } from "./sample_pictures.ts";
 import { TimeLeft } from "./time_left.ts";
+import { evaluationsLeft } from "../evaluation_plan.ts";
 
 /** What is written: a table, which every run has, and pictures, which `plots` leaves out. */
 export const RESULTS_TABLE = "results.csv";
@@ -70,7 +71,7 @@ export class RunReport {
       groups: session.groups.map(({ name }) => name),
       history: session.history,
     });
-    const evaluation = this.#results.rows.at(-1)?.evaluation_seconds;
+    const evaluation = this.#results.rows.findLast((row) => "evaluation_seconds" in row)?.evaluation_seconds;
     this.#timeLeft = new TimeLeft(typeof evaluation === "number" ? evaluation : null);
   }
 
@@ -83,7 +84,8 @@ export class RunReport {
   get secondsLeft(): number | null {
     const { session: { progress, config, rates, ema, stepsPerEpoch }, sets } = this.#given;
     const steps = Math.max(0, rates.totalSteps - progress.step);
-    const evaluations = Math.min(config.epochs, Math.ceil(rates.totalSteps / stepsPerEpoch)) - progress.epoch;
+    const epochs = Math.min(config.epochs, Math.ceil(rates.totalSteps / stepsPerEpoch));
+    const evaluations = evaluationsLeft(config, progress.epoch, epochs);
     return this.#timeLeft.seconds({ steps, evaluations, evaluatedImages: sets.val.length * (ema ? 2 : 1) });
   }
 
@@ -120,23 +122,28 @@ export class RunReport {
     this.#isFirstStep = false;
   }
 
-  /** An epoch is over. `record`: its line of `log.txt`. */
+  /** An epoch is over. `record`: its line of `log.txt`. `detections`: null where it was not evaluated. */
   async epoch(
     record: Readonly<Record<string, unknown>> & { readonly epoch: number; readonly step: number },
-    { detections, ended }: { readonly detections: readonly CocoDetection[]; readonly ended: string },
+    { detections, ended }: { readonly detections: readonly CocoDetection[] | null; readonly ended: string },
   ): Promise<void> {
     const seconds = this.#lap();
-    this.#timeLeft.addEvaluation(seconds);
+    if (detections !== null) this.#timeLeft.addEvaluation(seconds);
     this.#results.addSeconds(seconds);
-    this.#results.endEpoch({ ...record, record, ended, evaluationSeconds: seconds });
+    const evaluationSeconds = detections === null ? null : seconds;
+    this.#results.endEpoch({ ...record, record, ended, evaluationSeconds });
     await this.#attempt(RESULTS_TABLE, () => this.#writeTable());
     await this.#drawCurves();
+    if (detections !== null) await this.#drawEvaluation(detections);
+    this.#clock = performance.now();
+  }
+
+  async #drawEvaluation(detections: readonly CocoDetection[]): Promise<void> {
     const { sets, session: { config }, options: { maxImagePixels: maxPixels } } = this.#given;
     const source: SampleSource = { dataset: sets.val, config, maxPixels };
     if (this.#isFirstEvaluation) await this.#drawSheet(RUN_PICTURES.truth, () => truthSheet(source));
     this.#isFirstEvaluation = false;
     await this.#drawSheet(RUN_PICTURES.found, () => foundSheet(source, detections));
-    this.#clock = performance.now();
   }
 
   /** Seconds since the last lap. */

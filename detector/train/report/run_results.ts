@@ -22,7 +22,7 @@ export interface StepResult {
   readonly learningRates: readonly number[];
 }
 
-/** One evaluation: what `log.txt` says of it, and when it ended. */
+/** One epoch: what `log.txt` says of it, and when it ended. */
 export interface EpochResult {
   readonly epoch: number;
   readonly step: number;
@@ -30,8 +30,8 @@ export interface EpochResult {
   readonly record: Readonly<Record<string, unknown>>;
   /** ISO 8601. */
   readonly ended: string;
-  /** What it took, as a part of the epoch's time. */
-  readonly evaluationSeconds: number;
+  /** What it took, as a part of the epoch's time; null where there was none. */
+  readonly evaluationSeconds: number | null;
 }
 
 /** Where a run continues. */
@@ -68,8 +68,9 @@ export class RunResults {
   readonly groups: readonly string[];
   /** The curves of `train_` losses and of learning rates. */
   readonly curve: StepCurve;
-  /** Steps at which the run was resumed. */
-  readonly resumes: readonly number[];
+  #resumes: readonly number[];
+  /** Where the run continues, until a step was made there: a finished run that is looked at again was not resumed. */
+  #resumedAt: number | null;
   #rows: ResultRow[];
   #epoch: EpochSums;
 
@@ -82,8 +83,13 @@ export class RunResults {
     const names = [...["loss", ...LOSS_KINDS].map((name) => `train_${name}`), ...at.groups.map(rateColumn)];
     // With other parameter groups the curves are others.
     this.curve = known && known.curve.names.join() === names.join() ? known.curve : new StepCurve(names);
-    const resumes = known?.resumes ?? [];
-    this.resumes = at.step > 0 && !resumes.includes(at.step) ? [...resumes, at.step] : resumes;
+    this.#resumes = known?.resumes ?? [];
+    this.#resumedAt = at.step > 0 && !this.#resumes.includes(at.step) ? at.step : null;
+  }
+
+  /** Steps at which the run was resumed. */
+  get resumes(): readonly number[] {
+    return this.#resumes;
   }
 
   /** The epochs so far, in their order. */
@@ -103,6 +109,8 @@ export class RunResults {
   }
 
   addStep({ step, images, losses, learningRates }: StepResult): void {
+    if (this.#resumedAt !== null) this.#resumes = [...this.#resumes, this.#resumedAt];
+    this.#resumedAt = null;
     const before = this.#epoch;
     this.#epoch = {
       ...before,
@@ -128,7 +136,11 @@ export class RunResults {
     const rates = Object.fromEntries(this.groups.flatMap((group, i) => {
       return i < learningRates.length ? [[rateColumn(group), learningRates[i]]] : [];
     }));
-    const times = { seconds, evaluation_seconds: evaluationSeconds, ended };
+    const times = {
+      seconds,
+      ...(evaluationSeconds === null ? {} : { evaluation_seconds: evaluationSeconds }),
+      ended,
+    };
     const row = { epoch, step, ...trained, ...rates, ...evaluated(record), ...times };
     this.#rows = [...this.#rows.filter((earlier) => earlier.epoch < epoch), row];
     this.#epoch = BEGINNING;

@@ -129,6 +129,17 @@ Deno.test("--fix_size and --exif_orientation are settings of the data", async ()
   assertEquals([config?.fix_size, config?.exif_orientation], [true, true]);
 });
 
+Deno.test("--patience and --eval_every are settings of the training, and what is no number of evaluations is refused", async () => {
+  const { config } = await options("-c cards --patience 5 --eval_every 2");
+  assertEquals([config?.patience, config?.eval_every], [5, 2]);
+  const resumed = await options("--resume a.dino --patience 5");
+  assertEquals({ ...resumed.configChanges }, { patience: 5 });
+  for (const line of ["--patience 0", "--patience x", "--eval_every 0", "--eval_every 1.5"]) {
+    await assertRejects(async () => await options(`-c cards ${line}`), Error, "an integer of at least 1");
+  }
+  await assertRejects(() => options("-c cards --options eval_every=0"), DinogradError, "eval_every to be an integer");
+});
+
 Deno.test("train --eval is the evaluation of the checkpoint of --resume", async () => {
   const evaluation = (line: string) => officialEvalOptions(parse(line), new Listener());
   const got = await evaluation("--eval --resume C --coco_path D -c DINO_5scale --save_results --output_dir O");

@@ -57,7 +57,13 @@ Deno.test("a program trains by naming folder, data and configuration alone", () 
     const heard: string[] = [];
     const ui = { say: (line: string) => void heard.push(line) };
     const run = { outputDir: `${folder}/run`, cocoPath, config, device: "cpu", threads: 1, numWorkers: 0 } as const;
-    assertEquals(await train(run, ui), { epoch: 1, step: 3, finished: true, bundle: `${folder}/run/checkpoint.dino` });
+    assertEquals(await train(run, ui), {
+      epoch: 1,
+      step: 3,
+      finished: true,
+      endedEarly: false,
+      bundle: `${folder}/run/checkpoint.dino`,
+    });
     assertEquals(heard.filter((line) => line.startsWith("epoch 0")).length, 1);
   }));
 

@@ -47,6 +47,15 @@ Deno.test("a schedule that fits its run is not remarked on", () => {
   assertEquals(notesOf({ epochs: 0 }), []);
 });
 
+Deno.test("patience for more evaluations than the run has is told", () => {
+  assertEquals(notesOf({ patience: 11 }), []);
+  assertEquals(notesOf({ patience: 12 }), ["patience=12 never ends the run, which has 12 evaluations"]);
+  assertEquals(notesOf({ patience: 3, eval_every: 5 }), ["patience=3 never ends the run, which has 3 evaluations"]);
+  assertEquals(notesOf({ patience: 2, max_steps: 15, lr_drop: 1 }), [
+    "patience=2 never ends the run, which has 2 evaluations",
+  ]);
+});
+
 Deno.test("a warm-up that does not end within the run is told with what the learning rate comes to", () => {
   const long = { warmup_steps: 400 };
   assertEquals(notesOf(long), [

@@ -198,3 +198,18 @@ Deno.test("--no-plots leaves out the pictures on the command line, and only them
     assertEquals(rowsOf(`${folder}/mine`).length, 1);
     for (const name of PICTURES) assert(!runFiles.exists(`${folder}/mine/${name}`), name);
   }, { epochs: 1 }));
+
+Deno.test("a finished run that is started again is not marked as resumed at its end", () =>
+  withData(async ({ folder, options }) => {
+    const all = options("run", { config: tinyTrainingConfig({ epochs: 1 }) });
+    await runTraining(all, { stopAfter: 1 });
+    await runTraining({ ...all, resume: "auto" });
+    await runTraining({ ...all, resume: "auto", plots: true });
+    const marks = async () => {
+      const svg = await Deno.readTextFile(`${folder}/run/${RUN_PICTURES.curves}`);
+      return /<path d="([^"]*)" stroke="#999" stroke-dasharray/.exec(svg)?.[1].match(/M/g)?.length;
+    };
+    assertEquals(await marks(), 1);
+    await runTraining({ ...all, resume: "auto", override: { epochs: 2 }, plots: true });
+    assertEquals(await marks(), 2);
+  }));
