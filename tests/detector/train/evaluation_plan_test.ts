@@ -3,7 +3,12 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { examine } from "../../../commands/doctor.ts";
 import type { DinoConfig, TrainOptions } from "../../../detector/config/mod.ts";
 import type { Best } from "../../../detector/train/best.ts";
-import { evaluationsLeft, evaluationsSinceBest, isEvaluated, whyEarly } from "../../../detector/train/evaluation_plan.ts";
+import {
+  evaluationsLeft,
+  evaluationsSinceBest,
+  isEvaluated,
+  whyEarly,
+} from "../../../detector/train/evaluation_plan.ts";
 import { inFolder } from "../../helpers/in_folder.ts";
 import {
   contentIn,
