@@ -1,6 +1,7 @@
 /** `eval`: COCO average precision, of a results file against annotations or of a checkpoint on a data set. */
 import type { Command } from "commander";
-import { evaluateDetections, parseCocoAnnotations, parseDetections } from "../detector/eval/mod.ts";
+import { evaluateDetections, parseCocoAnnotations } from "../detector/eval/mod.ts";
+import { readDetections } from "../detector/eval/read_detections.ts";
 import { counted } from "../engine/counted.ts";
 import { makeFolder } from "../platform/whole_files.ts";
 import { DinogradError } from "../engine/errors.ts";
@@ -68,7 +69,7 @@ export const evalVerb: Verb<EvalFlags> = {
     }
     await using _report = flags.report === undefined ? null : await makeFolder(flags.report); // before minutes of work
     const truth = parseCocoAnnotations(await readText(flags.gt), flags.gt);
-    const { detections, images } = parseDetections(await readText(flags.dt), {
+    const { detections, images } = readDetections(await readText(flags.dt), {
       truth,
       names: { dt: flags.dt, gt: flags.gt },
     });

@@ -15,6 +15,12 @@ export interface ParsedDetections {
   readonly images: ReadonlySet<number>;
 }
 
+/** The file that detections are in and that of the truth, and the truth itself. */
+interface DetectionsContext {
+  readonly truth: CocoAnnotations;
+  readonly names: { readonly dt: string; readonly gt: string };
+}
+
 /**
  * Parses a COCO results file, or `detections.json` of `detect`; an empty list is both. Images without an `image_id` are
  * matched with those of the truth by their files' names (see `ImageIds`).
@@ -24,7 +30,12 @@ export interface ParsedDetections {
 export function parseDetections(
   text: string,
   { truth, names }: { readonly truth: CocoAnnotations; readonly names: { readonly dt: string; readonly gt: string } },
-): ParsedDetections {
+): CocoDetection[] {
+  return [...readDetections(text, { truth, names }).detections];
+}
+
+/** The same, with the images that have an entry. @throws as `parseDetections` */
+export function readDetections(text: string, { truth, names }: DetectionsContext): ParsedDetections {
   const root = parseJson(text, names.dt);
   const isOurs = Array.isArray(root) && root.some((entry) => isRecord(entry) && "detections" in entry);
   if (!isOurs) {

@@ -154,7 +154,7 @@ Deno.test("a file of detections that does not fit the truth is refused by file, 
   const text = JSON.stringify({ images: [{ id: 3, file_name: "a.jpg" }], annotations: [], categories: [] });
   const truth = parseCocoAnnotations(text, "gt.json");
   const read = (root: unknown) =>
-    parseDetections(JSON.stringify(root), { truth, names: { dt: "dt.json", gt: "gt.json" } }).detections;
+    parseDetections(JSON.stringify(root), { truth, names: { dt: "dt.json", gt: "gt.json" } });
   const found = { label: 1, score: 0.5, box: [1, 2, 3, 5] };
   assertEquals(read([{ image: "x/a.jpg", detections: [found] }]), [
     { image_id: 3, category_id: 1, bbox: [1, 2, 2, 3], score: 0.5 },

@@ -28,7 +28,7 @@ export const annotationsTarget: FuzzTarget = {
     else if (name === "truth.json") parseCocoAnnotations(text, name);
     else {
       const truth = parseCocoAnnotations(JSON.stringify(soundAnnotations()), "sound.json");
-      const { detections } = parseDetections(text, { truth, names: { dt: name, gt: "sound.json" } });
+      const detections = parseDetections(text, { truth, names: { dt: name, gt: "sound.json" } });
       evaluateDetections(truth, detections, { source: name });
     }
     return Promise.resolve();
