@@ -7,6 +7,7 @@ export const CHAPTER_NAMES: readonly string[] = [
   "02-autograd",
   "03-kernels",
   "04-matrix-product",
+  "05-convolution",
 ];
 
 /** Reads a chapter by its number, counted from 1. */
