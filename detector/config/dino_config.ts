@@ -32,6 +32,21 @@ export const NORMS = ["frozen_batch_norm", "batch_norm", "group_norm"] as const;
 /** One of {@link NORMS}. */
 export type NormName = (typeof NORMS)[number];
 
+/** Whose arithmetic of sizes a resize follows: the official code's, or that of another program. */
+export const RESIZE_RULES = ["official", "detectron2", "mmdetection"] as const;
+/** One of {@link RESIZE_RULES}. */
+export type ResizeRule = (typeof RESIZE_RULES)[number];
+
+/** Whose bilinear filter it is: Pillow's, which averages where it reduces, or OpenCV's, which samples. */
+export const RESIZE_FILTERS = ["pillow", "opencv"] as const;
+/** One of {@link RESIZE_FILTERS}. */
+export type ResizeFilter = (typeof RESIZE_FILTERS)[number];
+
+/** Red, green, blue, or the other way round, as programs have it that read images with OpenCV. */
+export const CHANNEL_ORDERS = ["rgb", "bgr"] as const;
+/** One of {@link CHANNEL_ORDERS}. */
+export type ChannelOrder = (typeof CHANNEL_ORDERS)[number];
+
 /** What changes shapes or outputs of the model. */
 export interface ModelConfig {
   /** Only 'dino': dinograd has no other model. */
@@ -62,6 +77,8 @@ export interface ModelConfig {
   readonly pe_temperatureH: number;
   /** Temperature of the horizontal sine embedding. */
   readonly pe_temperatureW: number;
+  /** Added to the number of a row or column, from 1 on, before it is embedded. Dinograd's own key. */
+  readonly pe_offset: number;
   /** Encoder layers. */
   readonly enc_layers: number;
   /** Decoder layers. */
@@ -122,6 +139,8 @@ export interface ModelConfig {
   readonly num_select: number;
   /** Non-maximum suppression at this overlap; off at 0 or below. */
   readonly nms_iou_threshold: number;
+  /** Cut boxes at the edges of the image, and leave out those of which nothing remains. Dinograd's own key. */
+  readonly clip_boxes: boolean;
   /** Activation in the feed-forward blocks. */
   readonly transformer_activation: "relu" | "gelu";
   /** Only False: dinograd has no mask or panoptic segmentation. */
@@ -250,6 +269,16 @@ export interface DataConfig {
   readonly strong_aug: boolean;
   /** Turn images upright by their Exif orientation (also --exif_orientation). Dinograd's own key. */
   readonly exif_orientation: boolean;
+  /** Whose arithmetic of sizes a resize follows. Dinograd's own key. */
+  readonly resize_rule: ResizeRule;
+  /** Whose bilinear filter it is: pillow averages where it reduces, opencv samples. Dinograd's own key. */
+  readonly resize_filter: ResizeFilter;
+  /** Order of the channels that the model is given. Dinograd's own key. */
+  readonly image_channels: ChannelOrder;
+  /** Mean of each channel in that order, as a share of full brightness. Dinograd's own key. */
+  readonly image_mean: readonly number[];
+  /** Standard deviation of each channel, likewise. Dinograd's own key. */
+  readonly image_std: readonly number[];
 }
 
 /** What may differ without any effect on the numbers. */

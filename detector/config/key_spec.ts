@@ -133,6 +133,19 @@ export function integers(initial: readonly number[], about: string, range: Range
   });
 }
 
+/** A number for each of three channels. */
+export function channels(initial: readonly number[], about: string, range: Range): KeySpec<readonly number[]> {
+  return spec<readonly number[]>({
+    default: initial,
+    about,
+    expects: `three numbers${rangeText(range).replace(/^ /, ", each ")}`,
+    read: (value) => {
+      const items = readList(value, (item) => readNumber(item, range));
+      return items?.length === 3 ? items : undefined;
+    },
+  });
+}
+
 export function texts(initial: readonly string[], about: string): KeySpec<readonly string[]> {
   return spec<readonly string[]>({
     default: initial,

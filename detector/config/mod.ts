@@ -2,6 +2,8 @@
 export {
   type BackboneName,
   BACKBONES,
+  CHANNEL_ORDERS,
+  type ChannelOrder,
   type ConfigKey,
   type DataConfig,
   type DinoConfig,
@@ -9,6 +11,10 @@ export {
   type NormName,
   NORMS,
   type OptimizerConfig,
+  RESIZE_FILTERS,
+  RESIZE_RULES,
+  type ResizeFilter,
+  type ResizeRule,
   type RuntimeConfig,
   type UnusedConfig,
 } from "./dino_config.ts";

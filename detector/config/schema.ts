@@ -4,17 +4,21 @@
  */
 import {
   BACKBONES,
+  CHANNEL_ORDERS,
   type ConfigKey,
   type DataConfig,
   type DinoConfig,
   type ModelConfig,
   NORMS,
   type OptimizerConfig,
+  RESIZE_FILTERS,
+  RESIZE_RULES,
   type RuntimeConfig,
   type UnusedConfig,
 } from "./dino_config.ts";
 import {
   boolean,
+  channels,
   CONFIG_GROUPS,
   type ConfigGroup,
   integer,
@@ -67,6 +71,10 @@ export const MODEL_KEYS: ConfigTable<ModelConfig> = {
   ),
   pe_temperatureH: number(20, "temperature of the vertical sine embedding", { above: 0 }),
   pe_temperatureW: number(20, "temperature of the horizontal sine embedding", { above: 0 }),
+  pe_offset: number(0, "+ added to the number of a row or column, from 1 on, before it is embedded", {
+    min: -1,
+    max: 1,
+  }),
   enc_layers: integer(6, "encoder layers", { min: 0, max: 100 }),
   dec_layers: integer(6, "decoder layers", { min: 1, max: 100 }),
   unic_layers: leftOut(0, "unified encoder-decoder"),
@@ -103,6 +111,10 @@ export const MODEL_KEYS: ConfigTable<ModelConfig> = {
   two_stage_keep_all_tokens: leftOut(false, "output of all encoder tokens"),
   num_select: integer(300, "detections kept per image", { min: 1 }),
   nms_iou_threshold: number(-1, "non-maximum suppression at this overlap; off at 0 or below", { max: 1 }),
+  clip_boxes: boolean(
+    false,
+    "+ cut boxes at the edges of the image, and leave out those of which nothing remains",
+  ),
   transformer_activation: oneOf(["relu", "gelu"], "relu", "activation in the feed-forward blocks"),
   masks: leftOut(false, "mask or panoptic segmentation"),
   frozen_weights: leftOut(null, "mask or panoptic segmentation"),
@@ -219,6 +231,18 @@ export const DATA_KEYS: ConfigTable<DataConfig> = {
   fix_size: boolean(false, "resize every training image to data_aug_max_size x the largest scale (also --fix_size)"),
   strong_aug: boolean(false, "add a crop, channel shuffle, brightness or contrast change"),
   exif_orientation: boolean(false, "+ turn images upright by their Exif orientation (also --exif_orientation)"),
+  resize_rule: oneOf(RESIZE_RULES, "official", "+ whose arithmetic of sizes a resize follows"),
+  resize_filter: oneOf(
+    RESIZE_FILTERS,
+    "pillow",
+    "+ whose bilinear filter it is: pillow averages where it reduces, opencv samples",
+  ),
+  image_channels: oneOf(CHANNEL_ORDERS, "rgb", "+ order of the channels that the model is given"),
+  image_mean: channels([0.485, 0.456, 0.406], "+ mean of each channel in that order, as a share of full brightness", {
+    min: 0,
+    max: 1,
+  }),
+  image_std: channels([0.229, 0.224, 0.225], "+ standard deviation of each channel, likewise", { above: 0, max: 1 }),
 };
 
 export const RUNTIME_KEYS: ConfigTable<RuntimeConfig> = {

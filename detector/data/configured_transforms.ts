@@ -1,15 +1,18 @@
 /** The configured augmentation as a transform specification. */
 
 import type { DataConfig } from "../config/mod.ts";
-import { cardsTransforms, cocoTransforms, type TransformSpec } from "./mod.ts";
+import { cardsTransforms, cocoTransforms, type TransformSpec, type TransformStep } from "./mod.ts";
 
 /** How images are prepared for training, or (`training` false) for evaluation and detection. */
 export function transformsOf(config: DataConfig, training: boolean): TransformSpec {
-  const exifOrientation = config.exif_orientation;
-  if (config.augmentation === "cards") {
-    const size = Math.max(...config.data_aug_scales);
-    return { ...cardsTransforms(training, { size }), exifOrientation };
-  }
+  const { steps } = config.augmentation === "cards"
+    ? cardsTransforms(training, { size: Math.max(...config.data_aug_scales) })
+    : officialTransforms(config, training);
+  const { image_mean: mean, image_std: std, image_channels: channels, exif_orientation: exifOrientation } = config;
+  return { steps: steps.map((step) => resizedAs(step, config)), mean, std, channels, exifOrientation };
+}
+
+function officialTransforms(config: DataConfig, training: boolean): TransformSpec {
   const [smallest, largest] = config.data_aug_scales2_crop;
   return cocoTransforms(training, {
     scales: config.data_aug_scales,
@@ -19,6 +22,23 @@ export function transformsOf(config: DataConfig, training: boolean): TransformSp
     scaleFactor: config.data_aug_scale_overlap,
     fixSize: config.fix_size,
     strongAugmentation: config.strong_aug,
-    exifOrientation,
   });
+}
+
+/** The step, with the configured arithmetic of sizes and the configured filter wherever it resizes. */
+function resizedAs(step: TransformStep, config: DataConfig): TransformStep {
+  const { resize_rule: rule, resize_filter: filter } = config;
+  const inner = (steps: readonly TransformStep[]) => steps.map((one) => resizedAs(one, config));
+  switch (step.kind) {
+    case "resize":
+      return { ...step, rule, filter };
+    case "squareCrop":
+      return { ...step, filter };
+    case "select":
+      return { ...step, first: inner(step.first), second: inner(step.second) };
+    case "oneOf":
+      return { ...step, steps: inner(step.steps) };
+    default:
+      return step;
+  }
 }

@@ -29,6 +29,7 @@ export { DEFAULT_MAX_IMAGE_PIXELS } from "../config/pixel_limit.ts";
 export type { EncodeJpegOptions } from "./images/jpeg.ts";
 export { Loader, type LoaderOptions } from "./loader.ts";
 export { IMAGENET_NORMALIZATION, type Normalization, normalizeImage } from "./normalize.ts";
+export { resizedSize } from "./resized_size.ts";
 export { cropImage, flipImage, padImage, type Rectangle, resizeBilinear } from "./images/resize.ts";
 export { type BatchPlan, Sampler, type SamplerOptions } from "./sampler.ts";
 export { type AnnotatedImage, normalizeTarget, type PixelTarget, type Target } from "./target.ts";
@@ -39,4 +40,4 @@ export {
   type TransformSpec,
   type TransformStep,
 } from "./transform_spec.ts";
-export { applyTransforms, sizeWithAspectRatio } from "./transforms.ts";
+export { applyTransforms } from "./transforms.ts";

@@ -3,7 +3,7 @@
  * can take it.
  */
 import type { TransformSpec, TransformStep } from "./transform_spec.ts";
-import { sizeWithAspectRatio } from "./transforms.ts";
+import { resizedSize } from "./resized_size.ts";
 
 interface Size {
   readonly width: number;
@@ -21,11 +21,7 @@ export function sizesAfter(size: Size, { steps }: Pick<TransformSpec, "steps">):
 function afterStep(size: Size, step: TransformStep): Size[] {
   switch (step.kind) {
     case "resize":
-      return step.sizes.map((to) =>
-        typeof to === "number"
-          ? sizeWithAspectRatio(size, { size: to, maxSize: step.maxSize })
-          : { width: to[0], height: to[1] }
-      );
+      return step.sizes.map((_, choice) => resizedSize(size, step, choice));
     case "sizeCrop": {
       const sides = (side: number) => [Math.min(side, step.minSize), Math.min(side, step.maxSize)];
       return sides(size.width).flatMap((width) => sides(size.height).map((height) => ({ width, height })));

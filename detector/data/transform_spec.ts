@@ -2,6 +2,7 @@
  * Transformations written down as plain data, so that a specification travels to workers, into a config file and into a
  * checkpoint, and the recipes of the official code (`make_coco_transforms`) and of the cards preset.
  */
+import type { ChannelOrder, ResizeFilter, ResizeRule } from "../config/dino_config.ts";
 import { IMAGENET_NORMALIZATION } from "./normalize.ts";
 
 /** One step. Sizes are pixels, probabilities 0..1, random ranges uniform. */
@@ -16,6 +17,10 @@ export type TransformStep =
     readonly kind: "resize";
     readonly sizes: readonly (number | readonly [number, number])[];
     readonly maxSize?: number | null;
+    /** Default `official`. */
+    readonly rule?: ResizeRule;
+    /** Default `pillow`. */
+    readonly filter?: ResizeFilter;
   }
   /** Crops a rectangle whose sides are drawn from `minSize` to the smaller of `maxSize` and the image's side. */
   | { readonly kind: "sizeCrop"; readonly minSize: number; readonly maxSize: number }
@@ -47,6 +52,8 @@ export type TransformStep =
     readonly minScale: number;
     readonly keepBelow: number;
     readonly keepAbove: number;
+    /** Default `pillow`. */
+    readonly filter?: ResizeFilter;
   }
   /** Contrast around mid-gray by ±`contrast`, brightness by ±`brightness` levels, each channel's gain by ±`gain`. */
   | {
@@ -64,6 +71,8 @@ export interface TransformSpec {
   readonly mean: readonly number[];
   /** Per channel, divides what is left. */
   readonly std: readonly number[];
+  /** In which order the model is given the channels; `mean` and `std` are in the same. Default `rgb`. */
+  readonly channels?: ChannelOrder;
   /** Turn images upright by their Exif orientation before everything else. Default false, as in the official code. */
   readonly exifOrientation?: boolean;
 }

@@ -5,11 +5,14 @@
  */
 import type { RandomStream } from "../../engine/random.ts";
 import { DinogradError } from "../../engine/errors.ts";
+import type { ResizeFilter } from "../config/dino_config.ts";
 import { DEFAULT_MAX_IMAGE_PIXELS } from "../config/pixel_limit.ts";
 import { adjustBrightness, adjustContrast, jitterColour, permuteChannels } from "./images/colour.ts";
 import { cropImage, flipImage, type Rectangle, resizeBilinear } from "./images/resize.ts";
+import { resizeOpenCv } from "./images/resize_opencv.ts";
 import { type ChosenCrop, overlapCropRectangle, squareCropRectangle } from "./random_crops.ts";
 import { type AnnotatedImage, cropTarget, filterTarget, flipTarget, resizeTarget } from "./target.ts";
+import { resizedSize } from "./resized_size.ts";
 import type { TransformSpec, TransformStep } from "./transform_spec.ts";
 
 /**
@@ -20,36 +23,14 @@ export function applyTransforms(sample: AnnotatedImage, spec: TransformSpec, ran
   return spec.steps.reduce((current, step) => applyStep(current, step, random), sample);
 }
 
-/**
- * The size (pixels) to which the official code resizes an image of `from`, given a wanted short side and a limit for the
- * long side: Python's half-to-even rounding where the limit binds, truncation for the long side.
- */
-export function sizeWithAspectRatio(
-  from: { width: number; height: number },
-  { size, maxSize = null }: { size: number; maxSize?: number | null },
-): { width: number; height: number } {
-  const { width, height } = from;
-  const shorter = Math.min(width, height), longer = Math.max(width, height);
-  let short = size;
-  if (maxSize !== null && longer / shorter * size > maxSize) {
-    short = Math.max(1, roundHalfToEven(maxSize * shorter / longer)); // 0 for strips, on which the official code fails
-  }
-  if (shorter === short) return { width, height };
-  if (width < height) return { width: short, height: Math.max(1, Math.trunc(short * height / width)) };
-  return { width: Math.max(1, Math.trunc(short * width / height)), height: short };
-}
-
 function applyStep(sample: AnnotatedImage, step: TransformStep, random: RandomStream): AnnotatedImage {
   const { image } = sample;
   switch (step.kind) {
     case "horizontalFlip":
       return random.uniform() < step.probability ? flip(sample) : sample;
     case "resize": {
-      const size = step.sizes[random.int(step.sizes.length)];
-      const to = typeof size === "number"
-        ? sizeWithAspectRatio(image, { size, maxSize: step.maxSize })
-        : { width: size[0], height: size[1] };
-      return resize(sample, to);
+      const to = resizedSize(image, step, random.int(step.sizes.length));
+      return resize(sample, { to, filter: step.filter });
     }
     case "sizeCrop": {
       const width = drawSide(step, image.width, random), height = drawSide(step, image.height, random);
@@ -76,7 +57,7 @@ function applyStep(sample: AnnotatedImage, step: TransformStep, random: RandomSt
       const found = squareCropRectangle(sample, { ...step, random });
       if (found === undefined) return sample;
       const side = Math.min(image.width, image.height);
-      return resize(cropKeeping(sample, found), { width: side, height: side });
+      return resize(cropKeeping(sample, found), { to: { width: side, height: side }, filter: step.filter });
     }
     case "colourJitter": {
       const around = (centre: number, spread: number) => centre + (random.uniform() * 2 - 1) * spread;
@@ -94,7 +75,10 @@ function flip({ image, target }: AnnotatedImage): AnnotatedImage {
 }
 
 /** A strip of 1 x 60000 pixels, its short side brought to 600, would have 21 billion. */
-function resize({ image, target }: AnnotatedImage, to: { width: number; height: number }): AnnotatedImage {
+function resize(
+  { image, target }: AnnotatedImage,
+  { to, filter = "pillow" }: { readonly to: { width: number; height: number }; readonly filter?: ResizeFilter },
+): AnnotatedImage {
   if (to.width * to.height > DEFAULT_MAX_IMAGE_PIXELS) {
     throw new DinogradError(
       "data",
@@ -102,7 +86,8 @@ function resize({ image, target }: AnnotatedImage, to: { width: number; height: 
         `become ${to.width} x ${to.height}: such a strip has no use in training`,
     );
   }
-  return { image: resizeBilinear(image, to), target: resizeTarget(target, { from: image, to }) };
+  const resized = filter === "opencv" ? resizeOpenCv(image, to) : resizeBilinear(image, to);
+  return { image: resized, target: resizeTarget(target, { from: image, to }) };
 }
 
 function crop({ image, target }: AnnotatedImage, rectangle: Rectangle): AnnotatedImage {
@@ -121,11 +106,4 @@ function drawSide(
 ): number {
   const largest = Math.min(side, maxSize);
   return minSize >= largest ? largest : minSize + random.int(largest - minSize + 1);
-}
-
-function roundHalfToEven(value: number): number {
-  const floor = Math.floor(value);
-  const rest = value - floor;
-  if (rest !== 0.5) return Math.round(value);
-  return floor % 2 === 0 ? floor : floor + 1;
 }

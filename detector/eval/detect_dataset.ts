@@ -6,7 +6,7 @@ import { tensor } from "../../engine/tensor.ts";
 import type { DinoConfig } from "../config/mod.ts";
 import type { BadImage, Batch } from "../data/mod.ts";
 import type { CocoDetection } from "./mod.ts";
-import { type Detections, type Dino, postprocess } from "../model/mod.ts";
+import { type Detections, type Dino, postprocess, postprocessOptions } from "../model/mod.ts";
 import { type EvaluateOptions, namingImages, requireSome } from "./evaluate.ts";
 import { explainingNonfinite } from "./nonfinite.ts";
 
@@ -53,10 +53,7 @@ async function detectBatch(model: Dino, batch: Batch, config: DinoConfig): Promi
   using _ = scope();
   const pixels = tensor(model.device, batch.images, batch.shape);
   const outputs = withoutGradient(() => model.forward({ images: pixels, mask: batch.mask, auxiliary: false }));
-  return await postprocess(outputs, batch.targets.map(({ originalSize }) => originalSize), {
-    numSelect: config.num_select,
-    nmsIouThreshold: config.nms_iou_threshold,
-  });
+  return await postprocess(outputs, batch.targets.map(({ originalSize }) => originalSize), postprocessOptions(config));
 }
 
 const cornerAndSize = ([left, top, right, bottom]: Float64Array) => [left, top, right - left, bottom - top];

@@ -14,6 +14,7 @@ import { explainingNonfinite } from "./nonfinite.ts";
 import { Criterion } from "../loss/criterion.ts";
 import { loggedLosses } from "../loss/weights.ts";
 import type { Dino } from "../model/dino.ts";
+import { postprocessOptions } from "../model/options.ts";
 import { postprocess } from "../model/postprocess.ts";
 
 /** COCO's numbers with the losses and detections that they go with. */
@@ -107,10 +108,7 @@ async function evaluateBatch(
   const outputs = withoutGradient(() => model.forward({ images, mask: batch.mask }));
   const sizes = batch.targets.map(({ originalSize }) => originalSize);
   // Before the losses: it tells outputs that are no numbers by what they are.
-  const found = await postprocess(outputs, sizes, {
-    numSelect: config.num_select,
-    nmsIouThreshold: config.nms_iou_threshold,
-  });
+  const found = await postprocess(outputs, sizes, postprocessOptions(config));
   const { total, values } = await criterion.losses(outputs, batch.targets);
   const loss = await total.item();
   if (!Number.isFinite(loss)) throw new DinogradError("nonfinite", `expected a finite loss but found ${loss}`);

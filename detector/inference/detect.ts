@@ -30,7 +30,7 @@ import { expandImagePaths, IMAGE_KINDS, STANDARD_INPUT } from "./image_paths.ts"
 import { type LoadedModel, type OpenModel, openModel } from "./load_model.ts";
 import { type ResultContext, resultFiles, resultPaths } from "./result_files.ts";
 import { UniqueNames } from "./unique_names.ts";
-import { type Detections, type Dino, postprocess } from "../model/mod.ts";
+import { type Detections, type Dino, postprocess, postprocessOptions } from "../model/mod.ts";
 import { openDevice } from "../../engine/device/open.ts";
 import { transformsOf } from "../data/configured_transforms.ts";
 import { type ClassName, nonfiniteWeights, parseClassList } from "../weights/mod.ts";
@@ -45,7 +45,7 @@ export interface Detection {
   readonly name: string;
   /** In 0..1. */
   readonly score: number;
-  /** Left, top, right, bottom in pixels of the original image, not clamped to it. */
+  /** Left, top, right, bottom in pixels of the original image, beyond its edges unless `clip_boxes` is set. */
   readonly box: readonly [number, number, number, number];
 }
 
@@ -80,10 +80,7 @@ export async function detectImage(model: Dino, image: Image, options: DetectImag
   const images = tensor(model.device, pixels, [1, channels, height, width]);
   const mask = new Uint8Array(height * width);
   const outputs = withoutGradient(() => model.forward({ images, mask, auxiliary: false }));
-  const [found] = await postprocess(outputs, [originalSize], {
-    numSelect: config.num_select,
-    nmsIouThreshold: config.nms_iou_threshold,
-  });
+  const [found] = await postprocess(outputs, [originalSize], postprocessOptions(config));
   return found;
 }
 

@@ -3,7 +3,13 @@ export type { Backbone } from "./backbone/backbone.ts";
 export type { BackboneOptions, ConvNeXtArchitecture, SwinArchitecture } from "./backbone/backbone.ts";
 export { buildDino, Dino, type DinoInputs } from "./dino.ts";
 export { type DenoisingDraws, type DenoisingTarget, planDenoising, randomDraws } from "./denoising.ts";
-export { type DecoderStep, type DenoisingOptions, type DinoModelOptions, dinoModelOptions } from "./options.ts";
+export {
+  type DecoderStep,
+  type DenoisingOptions,
+  type DinoModelOptions,
+  dinoModelOptions,
+  postprocessOptions,
+} from "./options.ts";
 export type { DenoisingOutputs, DinoOutputs, Predictions } from "./outputs.ts";
 export { type Detections, postprocess, type PostprocessOptions } from "./postprocess.ts";
 export type { Trace, TraceName } from "./trace.ts";

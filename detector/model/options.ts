@@ -5,6 +5,7 @@
 import { DinogradError } from "../../engine/errors.ts";
 import type { DinoConfig } from "../config/mod.ts";
 import type { BackboneOptions } from "./backbone/backbone.ts";
+import type { PostprocessOptions } from "./postprocess.ts";
 
 /** One step of a decoder layer: self-attention, deformable cross-attention, feed-forward network. */
 export type DecoderStep = "sa" | "ca" | "ffn";
@@ -53,6 +54,8 @@ export interface DinoModelOptions {
   readonly temperatureHeight: number;
   /** As `temperatureHeight`, along the other axis. */
   readonly temperatureWidth: number;
+  /** Added to the numbers of rows and columns, from 1 on, in the image position embedding. */
+  readonly positionOffset: number;
   /** Learned content queries (mixed query selection) instead of the selected encoder features. */
   readonly learnedContent: boolean;
   /** Learn the initial width and height of the encoder's proposals. */
@@ -107,6 +110,7 @@ export function dinoModelOptions(config: DinoConfig): DinoModelOptions {
     decoderSteps: config.decoder_module_seq.map(decoderStep),
     temperatureHeight: config.pe_temperatureH,
     temperatureWidth: config.pe_temperatureW,
+    positionOffset: config.pe_offset,
     learnedContent: config.embed_init_tgt,
     learnedProposalSize: config.two_stage_learn_wh,
     shareDecoderBoxHeads: config.dec_pred_bbox_embed_share,
@@ -124,6 +128,11 @@ export function dinoModelOptions(config: DinoConfig): DinoModelOptions {
   };
   checkOptions(options);
   return options;
+}
+
+/** How a configuration wants detections to be chosen. */
+export function postprocessOptions(config: DinoConfig): PostprocessOptions {
+  return { numSelect: config.num_select, nmsIouThreshold: config.nms_iou_threshold, clip: config.clip_boxes };
 }
 
 function decoderStep(name: string): DecoderStep {

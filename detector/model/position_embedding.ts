@@ -27,6 +27,8 @@ export interface PixelEmbeddingOptions {
   readonly features: number;
   readonly temperatureHeight: number;
   readonly temperatureWidth: number;
+  /** Added to the numbers of rows and columns, which begin at 1: -1/2 gives the centres of pixels. */
+  readonly offset: number;
 }
 
 /**
@@ -68,8 +70,8 @@ interface Target {
 function embedPixels(mask: BatchMask, options: PixelEmbeddingOptions, { output, start, imageStride }: Target): void {
   const { batch, height, width, data } = mask;
   const { features } = options;
-  const rows = new EmbeddingTable(features, options.temperatureHeight);
-  const columns = new EmbeddingTable(features, options.temperatureWidth);
+  const rows = new EmbeddingTable(features, { temperature: options.temperatureHeight, offset: options.offset });
+  const columns = new EmbeddingTable(features, { temperature: options.temperatureWidth, offset: options.offset });
   for (let image = 0; image < batch; image++) {
     const base = image * height * width;
     const countInColumn = new Int32Array(width), rowNumber = new Int32Array(width);
@@ -93,16 +95,18 @@ function embedPixels(mask: BatchMask, options: PixelEmbeddingOptions, { output, 
 class EmbeddingTable {
   readonly #known = new Map<number, Float64Array>();
   readonly #wavelengths: Float64Array;
+  readonly #offset: number;
 
-  constructor(features: number, temperature: number) {
+  constructor(features: number, { temperature, offset }: { readonly temperature: number; readonly offset: number }) {
     this.#wavelengths = wavelengths(features, temperature);
+    this.#offset = offset;
   }
 
   get(number: number, count: number): Float64Array {
     const key = count * 65536 + number;
     let embedding = this.#known.get(key);
     if (!embedding) {
-      const angle = (number / (count + LENGTH_EPSILON)) * 2 * Math.PI;
+      const angle = ((number + this.#offset) / (count + LENGTH_EPSILON)) * 2 * Math.PI;
       embedding = this.#wavelengths.map((length, i) =>
         i % 2 === 0 ? Math.sin(angle / length) : Math.cos(angle / length)
       );

@@ -14,7 +14,7 @@ export interface Detections {
   readonly scores: Float64Array;
   /** [n]: category ids. */
   readonly labels: Int32Array;
-  /** [n, 4]: corners x1, y1, x2, y2 in pixels, not clamped to the image (see `boxFormat`). */
+  /** [n, 4]: corners x1, y1, x2, y2 in pixels (see `boxFormat`), beyond the image's edges unless they were clipped. */
   readonly boxes: Float64Array;
 }
 
@@ -24,6 +24,8 @@ export interface PostprocessOptions {
   readonly numSelect: number;
   /** Suppress boxes that overlap a better one by more than this, whatever their classes; 0 or less: never. */
   readonly nmsIouThreshold?: number;
+  /** Cut boxes at the edges of the image, and leave out those of which nothing remains. Default false. */
+  readonly clip?: boolean;
   /** `xyxy` corners (default), `xywh` corner and size, `cxcywh` centre and size. */
   readonly boxFormat?: "xyxy" | "xywh" | "cxcywh";
 }
@@ -39,7 +41,7 @@ export async function postprocess(
   sizes: readonly (readonly [height: number, width: number])[],
   options: PostprocessOptions,
 ): Promise<Detections[]> {
-  const { numSelect, nmsIouThreshold = -1, boxFormat = "xyxy" } = options;
+  const { numSelect, nmsIouThreshold = -1, clip = false, boxFormat = "xyxy" } = options;
   const [batch, queries, classes] = predLogits.shape;
   if (sizes.length !== batch) throw new RangeError(`postprocess: expected ${batch} sizes but found ${sizes.length}`);
   if (numSelect > queries * classes) {
@@ -66,7 +68,8 @@ export async function postprocess(
       const [x, y, w, h] = [boxes[at] * width, boxes[at + 1] * height, boxes[at + 2] * width, boxes[at + 3] * height];
       corners.boxes.set([x - w / 2, y - h / 2, x + w / 2, y + h / 2], k * 4);
     }
-    const kept = nmsIouThreshold > 0 ? suppress(corners, nmsIouThreshold) : corners;
+    const apart = nmsIouThreshold > 0 ? suppress(corners, nmsIouThreshold) : corners;
+    const kept = clip ? clipped(apart, { width, height }) : apart;
     return { ...kept, boxes: inFormat(kept.boxes, boxFormat) };
   });
 }
@@ -94,16 +97,33 @@ function inFormat(corners: Float64Array, format: NonNullable<PostprocessOptions[
 
 /** Keeps, from the best on, what overlaps nothing kept by more than the threshold. Boxes are corners. */
 function suppress(detections: Detections, threshold: number): Detections {
-  const { scores, labels, boxes } = detections;
+  const { scores, boxes } = detections;
   const corners = (i: number) => boxes.subarray(4 * i, 4 * i + 4);
   const kept: number[] = [];
   for (let i = 0; i < scores.length; i++) {
     if (kept.every((better) => overlap(corners(better), corners(i)) <= threshold)) kept.push(i);
   }
+  return chosen(detections, kept);
+}
+
+/** Cuts boxes, which are corners, at the edges of an image; leaves out those without area. */
+function clipped(
+  { scores, labels, boxes }: Detections,
+  { width, height }: { readonly width: number; readonly height: number },
+): Detections {
+  const within = boxes.map((value, at) => Math.max(0, Math.min(at % 2 === 0 ? width : height, value)));
+  const kept = [...scores.keys()].filter((i) =>
+    within[4 * i + 2] > within[4 * i] && within[4 * i + 3] > within[4 * i + 1]
+  );
+  return chosen({ scores, labels, boxes: within }, kept);
+}
+
+/** Some of the detections, in the given order. */
+function chosen({ scores, labels, boxes }: Detections, indices: readonly number[]): Detections {
   return {
-    scores: Float64Array.from(kept, (i) => scores[i]),
-    labels: Int32Array.from(kept, (i) => labels[i]),
-    boxes: Float64Array.from(kept.flatMap((i) => [...corners(i)])),
+    scores: Float64Array.from(indices, (i) => scores[i]),
+    labels: Int32Array.from(indices, (i) => labels[i]),
+    boxes: Float64Array.from(indices.flatMap((i) => [...boxes.subarray(4 * i, 4 * i + 4)])),
   };
 }
 

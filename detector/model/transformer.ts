@@ -143,11 +143,11 @@ export class DeformableTransformer extends Module {
     return tidy(() => {
       const { device } = this.levelEmbed;
       const { batch, tokens, shapes } = levels;
-      const { features, temperatureHeight, temperatureWidth } = this.#options;
+      const { features, temperatureHeight, temperatureWidth, positionOffset: offset } = this.#options;
       const tokensOf = (source: Tensor) => source.reshape([batch, features, -1]).permute([0, 2, 1]);
       const flat = tidy(() => concat(sources.map(tokensOf), 1));
       const positions = tidy(() => {
-        const options = { features: features / 2, temperatureHeight, temperatureWidth };
+        const options = { features: features / 2, temperatureHeight, temperatureWidth, offset };
         const sines = tokenEmbedding(device, levels, options);
         let start = 0;
         const parts = shapes.map(([height, width], level) => {

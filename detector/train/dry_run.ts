@@ -6,7 +6,7 @@
 
 import type { RunUi } from "../config/mod.ts";
 import { counted } from "../../engine/counted.ts";
-import { type Batch, sizeWithAspectRatio, type Target, type TransformStep } from "../data/mod.ts";
+import { type Batch, resizedSize, type Target, type TransformStep } from "../data/mod.ts";
 import { withoutAliases } from "./records/bundle_state.ts";
 import type { RunData } from "./proof/data_record.ts";
 import type { TrainingSession } from "./session.ts";
@@ -160,11 +160,7 @@ function largestBatches({ config }: TrainingSession): ImageSize[] {
 function resizesOf(step: TransformStep): ((image: ImageSize) => ImageSize)[] {
   switch (step.kind) {
     case "resize":
-      return step.sizes.map((size) => (image) =>
-        typeof size === "number"
-          ? sizeWithAspectRatio(image, { size, maxSize: step.maxSize })
-          : { width: size[0], height: size[1] }
-      );
+      return step.sizes.map((_, choice) => (image) => resizedSize(image, step, choice));
     case "select":
       return [...step.first, ...step.second].flatMap(resizesOf);
     case "oneOf":

@@ -6,7 +6,7 @@ import { type NamedWorst, Worst } from "./compare.ts";
 import { normalizeImage } from "../../detector/data/normalize.ts";
 import { resizeBilinear } from "../../detector/data/images/resize.ts";
 import { cropTarget, flipTarget, normalizeTarget, type PixelTarget, resizeTarget } from "../../detector/data/target.ts";
-import { sizeWithAspectRatio } from "../../detector/data/transforms.ts";
+import { sizeWithAspectRatio } from "../../detector/data/resized_size.ts";
 
 /** Sums of float32 values are printed with 12 digits; relative. Everything else must be equal to the last bit. */
 export const DATA_SUM_TOLERANCE = 1e-11;

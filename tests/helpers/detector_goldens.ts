@@ -127,6 +127,7 @@ const RUNNERS: Readonly<Record<string, Run>> = {
       features,
       temperatureHeight: numberIn(golden, "temperatureH"),
       temperatureWidth: numberIn(golden, "temperatureW"),
+      offset: 0,
     });
     const [plane, channels] = [size[0] * size[1], 2 * features];
     const got = pos.map((_, i) => {

@@ -40,3 +40,21 @@ Deno.test("without suppression all of num_select are kept, best first", async ()
   assertEquals(boxes.length, 16);
   assertEquals([...scores], [...scores].toSorted((a, b) => b - a));
 });
+
+Deno.test("clipped boxes end at the edges of the image, and those beyond it are left out with their scores", async () => {
+  const device = new ReferenceDevice();
+  // Over the left and upper edge; over the right one; wholly beyond the lower edge; within.
+  const boxes = [[0, 0.25, 0.5, 1], [0.75, 0.5, 1, 0.5], [0.5, 1.5, 0.5, 0.5], [0.5, 0.5, 0.25, 0.25]];
+  const predictions = {
+    predLogits: tensor(device, Float32Array.of(4, 3, 2, 1), [1, 4, 1]),
+    predBoxes: tensor(device, Float32Array.from(boxes.flat()), [1, 4, 4]),
+  };
+  const options = { numSelect: 4 };
+  const [plain] = await postprocess(predictions, [SIZE], options);
+  assertEquals([...plain.boxes.subarray(0, 4)], [-50, -25, 50, 75]);
+  const [clipped] = await postprocess(predictions, [SIZE], { ...options, clip: true });
+  assertEquals([...clipped.boxes], [0, 0, 50, 75, 50, 25, 200, 75, 75, 37.5, 125, 62.5]);
+  assertEquals([...clipped.scores], [0, 1, 3].map((at) => plain.scores[at]));
+  const [sized] = await postprocess(predictions, [SIZE], { ...options, clip: true, boxFormat: "xywh" });
+  assertEquals([...sized.boxes.subarray(4, 8)], [50, 25, 150, 50]);
+});
