@@ -1,14 +1,14 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
-import { Sha256 } from "../../checkpoint/mod.ts";
-import { CONFIG_KEYS, defaultConfig, type DinoConfig, preset, resolveConfig } from "../../detector/config/mod.ts";
-import { transformsOf } from "../../detector/data/configured_transforms.ts";
-import { resizeBilinear } from "../../detector/data/images/resize.ts";
-import { resizeOpenCv } from "../../detector/data/images/resize_opencv.ts";
-import { resizedSize } from "../../detector/data/resized_size.ts";
-import { sizesAfter } from "../../detector/data/size_range.ts";
-import { blankImage, prepareForInference, type TransformStep } from "../../detector/data/mod.ts";
-import { denormalizeImage, normalizeImage } from "../../detector/data/normalize.ts";
-import { formula } from "../helpers/formula.ts";
+import { Sha256 } from "../../../checkpoint/mod.ts";
+import { CONFIG_KEYS, defaultConfig, type DinoConfig, preset, resolveConfig } from "../../../detector/config/mod.ts";
+import { transformsOf } from "../../../detector/data/configured_transforms.ts";
+import { resizeBilinear } from "../../../detector/data/images/resize.ts";
+import { resizeOpenCv } from "../../../detector/data/images/resize_opencv.ts";
+import { resizedSize } from "../../../detector/data/resized_size.ts";
+import { sizesAfter } from "../../../detector/data/size_range.ts";
+import { blankImage, prepareForInference, type TransformStep } from "../../../detector/data/mod.ts";
+import { denormalizeImage, normalizeImage } from "../../../detector/data/normalize.ts";
+import { formula } from "../../helpers/formula.ts";
 
 interface Preprocessing {
   readonly resizes: readonly {
@@ -28,7 +28,7 @@ interface Preprocessing {
 }
 
 const golden: Preprocessing = JSON.parse(
-  await Deno.readTextFile(new URL("../goldens/preprocessing.json", import.meta.url)),
+  await Deno.readTextFile(new URL("../../goldens/preprocessing.json", import.meta.url)),
 );
 
 const bytes = (name: string, shape: readonly number[]) =>

@@ -1,7 +1,7 @@
 import { assertAlmostEquals, assertEquals, assertNotEquals } from "@std/assert";
-import { defaultConfig } from "../../detector/config/mod.ts";
-import { dinoModelOptions } from "../../detector/model/mod.ts";
-import { pixelEmbedding } from "../../detector/model/position_embedding.ts";
+import { defaultConfig } from "../../../detector/config/mod.ts";
+import { dinoModelOptions } from "../../../detector/model/mod.ts";
+import { pixelEmbedding } from "../../../detector/model/position_embedding.ts";
 
 const SIZE = { batch: 1, height: 3, width: 5 };
 const WHOLE = { ...SIZE, data: new Uint8Array(15) };
