@@ -4,6 +4,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
+import { inFolder } from "./helpers/in_folder.ts";
 
 const ROOT = fromFileUrl(new URL("../", import.meta.url));
 const FACES = ["mod.ts", "engine/mod.ts", "checkpoint/mod.ts"];
@@ -23,9 +24,9 @@ Deno.test("every export and member has a comment, a full type, and refers to not
   assertEquals(await complaints(FACES, ROOT), []);
 });
 
-Deno.test("a field, a method, a constructor or an export without a comment is noticed", async () => {
-  const folder = `${await Deno.realPath(await Deno.makeTempDir())}/`;
-  try {
+Deno.test("a field, a method, a constructor or an export without a comment is noticed", () =>
+  inFolder(async (given) => {
+    const folder = `${await Deno.realPath(given)}/`;
     const lines = [
       "/** Described. */",
       "export interface Options {",
@@ -52,7 +53,4 @@ Deno.test("a field, a method, a constructor or an export without a comment is no
       "missing-jsdoc: face.ts:17",
       "missing-jsdoc: face.ts:3",
     ]);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-});
+  }));

@@ -4,6 +4,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
+import { inFolder } from "./helpers/in_folder.ts";
 
 const ROOT = fromFileUrl(new URL("../", import.meta.url));
 const FACES = ["mod.ts", "engine/mod.ts", "checkpoint/mod.ts"];
@@ -42,8 +43,7 @@ interface Outcome {
  * of them.
  */
 async function deno(verb: "check" | "run", programs: readonly string[], first = programs.length): Promise<Outcome> {
-  const cwd = await Deno.makeTempDir();
-  try {
+  return await inFolder(async (cwd) => {
     const names = programs.map((_, i) => `example_${i}.ts`);
     programs.forEach((program, i) => Deno.writeTextFileSync(`${cwd}/${names[i]}`, program));
     const args = [
@@ -60,9 +60,7 @@ async function deno(verb: "check" | "run", programs: readonly string[], first = 
     }).output();
     const [output, errors] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
     return { success, output, errors };
-  } finally {
-    await Deno.remove(cwd, { recursive: true });
-  }
+  });
 }
 
 const BETWEEN = "=== the next example ===";

@@ -4,9 +4,10 @@
  */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path";
-import { createCpuDevice } from "../engine/device/wasm/device.ts";
 import { ReferenceDevice } from "../engine/device/reference.ts";
 import { type GoldenResult, runGoldens } from "./helpers/goldens.ts";
+import { inFolder } from "./helpers/in_folder.ts";
+import { onCpu } from "./helpers/on_cpu.ts";
 
 const folder = Deno.env.get("DINOGRAD_GOLDENS") || fromFileUrl(new URL("goldens", import.meta.url));
 
@@ -86,47 +87,43 @@ const spread = <T>(list: readonly T[], count: number): T[] =>
   list.filter((_, i) => i % Math.ceil(list.length / count) === 0);
 
 for (const [file, parts] of Object.entries(FILES)) {
-  Deno.test(`a wrong number anywhere in ${file}.json is noticed`, async () => {
-    const golden: Json = JSON.parse(await Deno.readTextFile(`${folder}/${file}.json`));
-    const device = await createCpuDevice({ threads: 1 });
-    const other = await Deno.makeTempDir();
-    for (const part of parts) await Deno.copyFile(`${folder}/${part}.json`, `${other}/${part}.json`);
-    const passes = async (content: Json) => {
-      await Deno.writeTextFile(`${other}/${file}.json`, JSON.stringify(content));
-      return (await runGoldens(other, device)).every(({ worst }) => worst <= 1);
-    };
-    assertEquals(await passes(golden), true, "the right numbers pass");
-    const notices = async (path: Path): Promise<boolean> => {
-      for (const to of wrongValues(valueAt(golden, path))) {
-        const wrong = changed(golden, path, { to, isList: Array.isArray(golden) });
-        if (!await passes(file === "modules" ? moduleAlone(wrong, path) : wrong)) return true;
-      }
-      return false;
-    };
-    const unnoticed: string[] = [];
-    for (const [kind, paths] of kindsOf(golden, file)) {
-      if (INFORMATIVE.some((end) => `${file}.${kind}`.endsWith(`.${end}`) || `${file}.${kind}` === end)) continue;
-      let noticed = false;
-      for (const path of spread(paths, TRIES)) noticed ||= await notices(path);
-      if (!noticed) unnoticed.push(kind);
-    }
-    await Deno.remove(other, { recursive: true });
-    await device.destroy();
-    assertEquals(unnoticed, []);
-  });
+  Deno.test(`a wrong number anywhere in ${file}.json is noticed`, () =>
+    inFolder((other) =>
+      onCpu(async (device) => {
+        const golden: Json = JSON.parse(await Deno.readTextFile(`${folder}/${file}.json`));
+        for (const part of parts) await Deno.copyFile(`${folder}/${part}.json`, `${other}/${part}.json`);
+        const passes = async (content: Json) => {
+          await Deno.writeTextFile(`${other}/${file}.json`, JSON.stringify(content));
+          return (await runGoldens(other, device)).every(({ worst }) => worst <= 1);
+        };
+        assertEquals(await passes(golden), true, "the right numbers pass");
+        const notices = async (path: Path): Promise<boolean> => {
+          for (const to of wrongValues(valueAt(golden, path))) {
+            const wrong = changed(golden, path, { to, isList: Array.isArray(golden) });
+            if (!await passes(file === "modules" ? moduleAlone(wrong, path) : wrong)) return true;
+          }
+          return false;
+        };
+        const unnoticed: string[] = [];
+        for (const [kind, paths] of kindsOf(golden, file)) {
+          if (INFORMATIVE.some((end) => `${file}.${kind}`.endsWith(`.${end}`) || `${file}.${kind}` === end)) continue;
+          let noticed = false;
+          for (const path of spread(paths, TRIES)) noticed ||= await notices(path);
+          if (!noticed) unnoticed.push(kind);
+        }
+        assertEquals(unnoticed, []);
+      })
+    ));
 }
 
 /** The results of a folder of these files. */
 async function resultsOf(files: Readonly<Record<string, Json>>): Promise<GoldenResult[]> {
-  const other = await Deno.makeTempDir();
-  try {
+  return await inFolder(async (other) => {
     for (const [name, content] of Object.entries(files)) {
       await Deno.writeTextFile(`${other}/${name}`, JSON.stringify(content));
     }
     return await runGoldens(other, new ReferenceDevice());
-  } finally {
-    await Deno.remove(other, { recursive: true });
-  }
+  });
 }
 
 Deno.test("what no runner knows has failed: files, modules, tensors, checkpoints without a manifest, files without cases", async () => {
@@ -151,15 +148,14 @@ Deno.test("what no runner knows has failed: files, modules, tensors, checkpoints
   }
 });
 
-Deno.test("the command fails where there is no folder or nothing in it", async () => {
-  const empty = await Deno.makeTempDir();
-  for (const [env, said] of [[empty, "no goldens in"], [`${empty}/none`, "No such file"]]) {
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-check", fromFileUrl(new URL("goldens.ts", import.meta.url)), "--device", "reference"],
-      env: { DINOGRAD_GOLDENS: env, NO_COLOR: "1" },
-    }).output();
-    assertEquals(code, 1);
-    assertStringIncludes(new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr), said);
-  }
-  await Deno.remove(empty);
-});
+Deno.test("the command fails where there is no folder or nothing in it", () =>
+  inFolder(async (empty) => {
+    for (const [env, said] of [[empty, "no goldens in"], [`${empty}/none`, "No such file"]]) {
+      const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+        args: ["run", "-A", "--no-check", fromFileUrl(new URL("goldens.ts", import.meta.url)), "--device", "reference"],
+        env: { DINOGRAD_GOLDENS: env, NO_COLOR: "1" },
+      }).output();
+      assertEquals(code, 1);
+      assertStringIncludes(new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr), said);
+    }
+  }));

@@ -4,9 +4,9 @@ import { DinogradError } from "../../engine/errors.ts";
 import { Module, type ModuleContext } from "../../engine/nn/module.ts";
 import { BufferTensor, Parameter } from "../../engine/parameter.ts";
 import { RandomStream } from "../../engine/random.ts";
-import { createCpuDevice } from "../../engine/device/wasm/device.ts";
 import { scope } from "../../engine/scope.ts";
 import { full } from "../../engine/tensor.ts";
+import { onCpu } from "../helpers/on_cpu.ts";
 
 class Counted extends Module {
   readonly weight: Parameter;
@@ -19,20 +19,19 @@ class Counted extends Module {
   }
 }
 
-Deno.test("a module's parameters and buffers go into stored tensors and into another module", async () => {
-  const device = await createCpuDevice({ threads: 1 });
-  const context = { device, random: RandomStream.named(1, "test") };
-  const [from, to] = [new Counted(context, [0.1, -2], 7), new Counted(context, [0, 0], 0)];
-  const stored = await storeTensors(from.stateDict());
-  assertEquals([...stored].map(([name, { dtype, shape }]) => [name, dtype, shape]), [
-    ["weight", "f32", [2, 1]],
-    ["steps", "i32", [1]],
-  ]);
-  from.weight.fill(9); // what is stored is a copy
-  to.loadStateDict(stateDictFrom(stored));
-  assertEquals([await to.weight.data(), await to.steps.data()], [Float32Array.of(0.1, -2), Int32Array.of(7)]);
-  await device.destroy();
-});
+Deno.test("a module's parameters and buffers go into stored tensors and into another module", () =>
+  onCpu(async (device) => {
+    const context = { device, random: RandomStream.named(1, "test") };
+    const [from, to] = [new Counted(context, [0.1, -2], 7), new Counted(context, [0, 0], 0)];
+    const stored = await storeTensors(from.stateDict());
+    assertEquals([...stored].map(([name, { dtype, shape }]) => [name, dtype, shape]), [
+      ["weight", "f32", [2, 1]],
+      ["steps", "i32", [1]],
+    ]);
+    from.weight.fill(9); // what is stored is a copy
+    to.loadStateDict(stateDictFrom(stored));
+    assertEquals([await to.weight.data(), await to.steps.data()], [Float32Array.of(0.1, -2), Int32Array.of(7)]);
+  }));
 
 Deno.test("elements that begin between four-byte boundaries are read, other dtypes refused by name", () => {
   const bytes = new Uint8Array(9);
@@ -44,38 +43,36 @@ Deno.test("elements that begin between four-byte boundaries are read, other dtyp
   assertThrows(() => stateDictFrom(new Map([["w", half]])), DinogradError, "w: expected f32 or i32 but found f16");
 });
 
-Deno.test("many downloads are under way at a time, of 32 MB at most unless one is larger, and come in order", async () => {
-  const device = await createCpuDevice({ threads: 1 });
-  const lengths = [10, 3_000_000, 2_000_000, 5, 20_000_000, 0, 4_000_000, 4_000_000, 4_000_000];
-  using _ = scope();
-  const tensors = new Map(lengths.map((length, at) => [`${at}`, full(device, [length], at)]));
-  const seen: [count: number, megabytes: number][] = [];
-  let count = 0;
-  let elements = 0;
-  const download = device.download.bind(device);
-  device.download = async (buffer, dtype, length) => {
-    seen.push([++count, (elements += length) * 4 / 2 ** 20]);
-    await new Promise((resolve) => setTimeout(resolve, 1));
-    const data = await download(buffer, dtype, length);
-    count--;
-    elements -= length;
-    return data;
-  };
-  const stored = await storeTensors(tensors);
-  assertEquals([...stored.keys()], [...tensors.keys()]);
-  assertEquals([...stored.values()].map(({ data }) => data.length / 4), lengths);
-  assertEquals([...stored.values()].every((tensor, at) => elementsOf(tensor, "f32").every((x) => x === at)), true);
-  assert(Math.max(...seen.map(([count]) => count)) >= 4, `under way: ${seen.join("; ")}`);
-  assert(seen.every(([count, megabytes]) => count === 1 || megabytes <= 32), `under way: ${seen.join("; ")}`);
-  await device.destroy();
-});
+Deno.test("many downloads are under way at a time, of 32 MB at most unless one is larger, and come in order", () =>
+  onCpu(async (device) => {
+    const lengths = [10, 3_000_000, 2_000_000, 5, 20_000_000, 0, 4_000_000, 4_000_000, 4_000_000];
+    using _ = scope();
+    const tensors = new Map(lengths.map((length, at) => [`${at}`, full(device, [length], at)]));
+    const seen: [count: number, megabytes: number][] = [];
+    let count = 0;
+    let elements = 0;
+    const download = device.download.bind(device);
+    device.download = async (buffer, dtype, length) => {
+      seen.push([++count, (elements += length) * 4 / 2 ** 20]);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      const data = await download(buffer, dtype, length);
+      count--;
+      elements -= length;
+      return data;
+    };
+    const stored = await storeTensors(tensors);
+    assertEquals([...stored.keys()], [...tensors.keys()]);
+    assertEquals([...stored.values()].map(({ data }) => data.length / 4), lengths);
+    assertEquals([...stored.values()].every((tensor, at) => elementsOf(tensor, "f32").every((x) => x === at)), true);
+    assert(Math.max(...seen.map(([count]) => count)) >= 4, `under way: ${seen.join("; ")}`);
+    assert(seen.every(([count, megabytes]) => count === 1 || megabytes <= 32), `under way: ${seen.join("; ")}`);
+  }));
 
-Deno.test("a download that fails is told, and those beside it fail unheard", async () => {
-  const device = await createCpuDevice({ threads: 1 });
-  using _ = scope();
-  const tensors = new Map(["a", "b", "c"].map((name) => [name, full(device, [4], 1)]));
-  device.download = () => Promise.reject(new Error("device lost"));
-  await assertRejects(() => storeTensors(tensors), Error, "device lost");
-  await new Promise((resolve) => setTimeout(resolve, 5)); // a rejection that nobody handles would end the test here
-  await device.destroy();
-});
+Deno.test("a download that fails is told, and those beside it fail unheard", () =>
+  onCpu(async (device) => {
+    using _ = scope();
+    const tensors = new Map(["a", "b", "c"].map((name) => [name, full(device, [4], 1)]));
+    device.download = () => Promise.reject(new Error("device lost"));
+    await assertRejects(() => storeTensors(tensors), Error, "device lost");
+    await new Promise((resolve) => setTimeout(resolve, 5)); // a rejection that nobody handles would end the test here
+  }));

@@ -1,10 +1,10 @@
 /** The demo, made small: the same processes, kill and comparison as in the README. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { runCli } from "../helpers/run_cli.ts";
+import { inFolder } from "../helpers/in_folder.ts";
 
-Deno.test("the demo kills a training, resumes it and finds it equal to the uninterrupted one, then detects and plots", async () => {
-  const root = await Deno.makeTempDir();
-  try {
+Deno.test("the demo kills a training, resumes it and finds it equal to the uninterrupted one, then detects and plots", () =>
+  inFolder(async (root) => {
     const out = `${root}/demo`;
     const { code, stdout, stderr } = await runCli(["demo", "--quick", "--device", "cpu", "--out", out]);
     assertEquals(code, 0, stdout + stderr);
@@ -23,7 +23,4 @@ Deno.test("the demo kills a training, resumes it and finds it equal to the unint
     const refused = await runCli(["demo", "--quick", "--out", `${root}/mine`]);
     assertEquals(refused.code, 2);
     assertStringIncludes(refused.stderr, "expected --out to be new, empty or an earlier demo");
-  } finally {
-    await Deno.remove(root, { recursive: true });
-  }
-});
+  }));

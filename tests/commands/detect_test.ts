@@ -1,25 +1,17 @@
 import { assert, assertEquals } from "@std/assert";
-import { createCpuDevice } from "../../engine/device/wasm/device.ts";
 import { errorLine, runCli } from "../helpers/run_cli.ts";
 import { writeTinySplit } from "../helpers/tiny_dataset.ts";
-import { tinySession, writeTinyBundle } from "../helpers/tiny_model.ts";
+import { writeTinyModel } from "../helpers/tiny_model.ts";
+import { inFolder } from "../helpers/in_folder.ts";
 
-async function prepared(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  const device = await createCpuDevice({ threads: 1 });
-  try {
-    const session = tinySession(device);
-    await writeTinyBundle(`${folder}/model.dino`, session);
-    session.dispose();
+const prepared = (test: (folder: string) => Promise<void>) =>
+  inFolder(async (folder) => {
+    await writeTinyModel(`${folder}/model.dino`);
     await writeTinySplit(folder, "val", {
       images: [{ id: 1, width: 60, height: 40 }, { id: 2, width: 50, height: 40 }],
     });
     await test(folder);
-  } finally {
-    await device.destroy();
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+  });
 
 Deno.test("detect and eval answer in JSON alone; an unreadable image makes the exit code 3, nothing else", async () => {
   await prepared(async (folder) => {

@@ -26,8 +26,7 @@ interface Setup {
 const bundlePath = (folder: string) => `${folder}/run/checkpoint.dino`;
 
 async function withStoppedRun(body: (setup: Setup) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
+  await inFolder(async (folder) => {
     const cocoPath = await writeTinyCoco(`${folder}/coco`);
     const first = tinyTrainOptions({ outputDir: `${folder}/run`, cocoPath, config: tinyTrainingConfig() });
     await runTraining(first, { stopAfter: 4 });
@@ -41,9 +40,7 @@ async function withStoppedRun(body: (setup: Setup) => Promise<void>): Promise<vo
       return { code, wrong: wrong.map(({ text }) => text).join("\n") };
     };
     await body({ folder, tryBoth });
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 }
 
 /** The exit code of a training that is resumed for one step. The folder's bundles stay as they are. */
@@ -375,9 +372,8 @@ Deno.test("a folder that another run holds fails, and says which", () =>
     assertMatch(wrong, /run is held by process \d+ on /);
   }));
 
-Deno.test("doctor before a training: num_classes too small is exit code 5 from both, and a box without area is told", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
+Deno.test("doctor before a training: num_classes too small is exit code 5 from both, and a box without area is told", () =>
+  inFolder(async (folder) => {
     const cocoPath = await writeTinyCoco(`${folder}/coco`);
     const annotations = `${cocoPath}/annotations/instances_train2017.json`;
     const text = await Deno.readTextFile(annotations);
@@ -399,10 +395,7 @@ Deno.test("doctor before a training: num_classes too small is exit code 5 from b
     const moved = await runCli(["doctor", ...look]);
     assertEquals(moved.code, 3);
     assertMatch(moved.stdout, /\n1 finding is wrong: the run would fail\n$/, "both splits miss the same folder");
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-});
+  }));
 
 Deno.test("doctor without anything to look at is a usage error", async () => {
   const result = await runCli(["doctor"]);

@@ -5,12 +5,11 @@ import { writeBundle, writeSafetensors } from "../../checkpoint/mod.ts";
 import { formatJsonConfig } from "../../detector/config/mod.ts";
 import { detectionsSvg } from "../../detector/draw/annotate.ts";
 import { linePlot } from "../../detector/draw/plot.ts";
-import { openDevice } from "../../engine/device/open.ts";
 import { visible } from "../../engine/visible.ts";
 import { inFolder } from "../helpers/in_folder.ts";
 import { type CliResult, runCli } from "../helpers/run_cli.ts";
 import { writeTinySplit } from "../helpers/tiny_dataset.ts";
-import { tinySession, writeTinyBundle } from "../helpers/tiny_model.ts";
+import { writeTinyModel } from "../helpers/tiny_model.ts";
 import { tinyTrainingConfig } from "../helpers/tiny_training.ts";
 
 /** Red, clear screen (as ESC [ and as the single C1 character), a new title, the other direction, a line of its own. */
@@ -44,12 +43,8 @@ async function prepare(folder: string) {
   await Deno.copyFile(`${coco}/train2017/1.png`, picture);
   const config = `${root}/config.json`;
   await Deno.writeTextFile(config, formatJsonConfig(tinyTrainingConfig({ epochs: 1 })));
-  const device = await openDevice({ device: "cpu", threads: 1 });
-  const session = tinySession(device, { config: tinyTrainingConfig({ epochs: 1 }), classes });
   const bundle = `${root}/model.dino`;
-  await writeTinyBundle(bundle, session);
-  session.dispose();
-  await device.destroy();
+  await writeTinyModel(bundle, { config: tinyTrainingConfig({ epochs: 1 }), classes });
   const one = { dtype: "f32" as const, shape: [1], data: new Uint8Array(4) };
   const two = { ...one, data: new Uint8Array(Float32Array.of(1).buffer) };
   const state = { [HOSTILE]: HOSTILE, note: HOSTILE };

@@ -1,10 +1,9 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { writeSafetensors } from "../../checkpoint/mod.ts";
 import { formatJsonConfig } from "../../detector/config/mod.ts";
-import { openDevice } from "../../engine/device/open.ts";
 import { inFolder } from "../helpers/in_folder.ts";
 import { errorLine, runCli } from "../helpers/run_cli.ts";
-import { tinySession, writeTinyBundle } from "../helpers/tiny_model.ts";
+import { writeTinyModel } from "../helpers/tiny_model.ts";
 import { tinyTrainingConfig, writeTinyCoco } from "../helpers/tiny_training.ts";
 
 const COMPUTE = ["--device", "cpu", "--threads", "1", "--num_workers", "0"];
@@ -17,11 +16,7 @@ interface Setup {
 
 async function prepare(folder: string): Promise<Setup> {
   const coco = await writeTinyCoco(`${folder}/coco`);
-  const device = await openDevice({ device: "cpu", threads: 1 });
-  const session = tinySession(device, { config: tinyTrainingConfig() });
-  await writeTinyBundle(`${folder}/model.dino`, session);
-  session.dispose();
-  await device.destroy();
+  await writeTinyModel(`${folder}/model.dino`, { config: tinyTrainingConfig() });
   return { folder, coco, bundle: `${folder}/model.dino` };
 }
 

@@ -1,10 +1,9 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { formatJsonConfig } from "../../detector/config/mod.ts";
-import { openDevice } from "../../engine/device/open.ts";
 import { inFolder } from "../helpers/in_folder.ts";
 import type { CliResult } from "../helpers/run_cli.ts";
-import { tinySession, writeTinyBundle } from "../helpers/tiny_model.ts";
+import { writeTinyModel } from "../helpers/tiny_model.ts";
 import { tinyTrainingConfig, writeTinyCoco } from "../helpers/tiny_training.ts";
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
@@ -22,12 +21,8 @@ async function runWith(permissions: readonly string[], args: readonly string[]):
 
 async function prepare(folder: string) {
   const coco = await writeTinyCoco(`${folder}/coco`);
-  const device = await openDevice({ device: "cpu", threads: 1 });
-  const session = tinySession(device, { config: tinyTrainingConfig({ epochs: 1 }) });
   const bundle = `${folder}/model.dino`;
-  await writeTinyBundle(bundle, session);
-  session.dispose();
-  await device.destroy();
+  await writeTinyModel(bundle, { config: tinyTrainingConfig({ epochs: 1 }) });
   const config = `${folder}/config.json`;
   await Deno.writeTextFile(config, formatJsonConfig(tinyTrainingConfig({ epochs: 1 })));
   return { coco, bundle, config, run: `${folder}/run`, out: `${folder}/out` };

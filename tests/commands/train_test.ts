@@ -5,13 +5,13 @@ import { generateCards } from "../../detector/data/mod.ts";
 import { StateReader } from "../../detector/train/records/bundle_state.ts";
 import { officialConfig, writeOfficialCheckpoint } from "../helpers/official_checkpoint.ts";
 import { errorLine, runCli } from "../helpers/run_cli.ts";
+import { inFolder } from "../helpers/in_folder.ts";
 
 const CPU = ["--device", "cpu", "--threads", "1", "--num_workers", "0"];
 
 /** A folder with a tiny set of cards in D, and the files that the article's command line names. */
 async function prepared(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
+  await inFolder(async (folder) => {
     await generateCards({ out: `${folder}/D`, images: 4, valImages: 1, seed: 1, size: 96 });
     const checkpoint = await writeOfficialCheckpoint(folder);
     await Deno.rename(checkpoint, `${folder}/checkpoint_best_regular.pth`);
@@ -20,9 +20,7 @@ async function prepared(test: (folder: string) => Promise<void>): Promise<void> 
     await Deno.writeTextFile(`${folder}/config_cfg.py`, formatPythonConfig(config));
     await Deno.writeTextFile(`${folder}/config.json`, formatJsonConfig(config));
     await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 }
 
 Deno.test("the command line of the article does what its author expected", async () => {

@@ -3,6 +3,7 @@ import { fromFileUrl } from "@std/path";
 import { type DinoConfig, formatJsonConfig } from "../../detector/config/mod.ts";
 import { type CliResult, runCli } from "./run_cli.ts";
 import { tinyTrainingConfig, writeTinyCoco } from "./tiny_training.ts";
+import { inFolder } from "./in_folder.ts";
 
 const CLI = fromFileUrl(new URL("../../cli.ts", import.meta.url));
 
@@ -87,8 +88,7 @@ export async function withTinyCliRun(
   body: (setup: TinyCliRun) => Promise<void>,
   changes: Partial<DinoConfig> = {},
 ): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
+  await inFolder(async (folder) => {
     const cocoPath = await writeTinyCoco(`${folder}/coco`);
     await Deno.writeTextFile(`${folder}/config.json`, formatJsonConfig(tinyTrainingConfig(changes)));
     const train = (name: string, ...more: string[]) => [
@@ -105,7 +105,5 @@ export async function withTinyCliRun(
         return stdout.trimEnd().split("\n").at(-1) ?? "";
       },
     });
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 }

@@ -3,7 +3,7 @@ import type { TrainOptions } from "../../detector/config/mod.ts";
 import { TrainingSession } from "../../detector/train/session.ts";
 import type { StartPlan } from "../../detector/train/start/common.ts";
 import { openStart } from "../../detector/train/start/open.ts";
-import { createCpuDevice } from "../../engine/device/wasm/device.ts";
+import { onCpu } from "./on_cpu.ts";
 import { TINY_CLASSES } from "./tiny_model.ts";
 import { TestUi, tinyTrainOptions } from "./tiny_training.ts";
 
@@ -20,9 +20,8 @@ export async function withStarted(
   test: (started: Started) => void | Promise<void>,
   { classes = TINY_CLASSES }: { readonly classes?: typeof TINY_CLASSES } = {},
 ): Promise<void> {
-  const device = await createCpuDevice({ threads: 1 });
-  const ui = new TestUi();
-  try {
+  await onCpu(async (device) => {
+    const ui = new TestUi();
     await using start = await openStart(tinyTrainOptions({ outputDir: "", cocoPath: "", config: null }, changes), ui);
     const { config, seed, freeze } = start;
     const session = new TrainingSession({ device, config, seed, freeze, stepsPerEpoch: 3, classes });
@@ -31,7 +30,5 @@ export async function withStarted(
     await plan.apply();
     await test({ session, plan, ui });
     session.dispose();
-  } finally {
-    await device.destroy();
-  }
+  });
 }

@@ -4,6 +4,7 @@ import { defaultConfig, type DinoConfig, preset, resolveConfig } from "../../det
 import { snapshot } from "../../detector/train/records/bundle_state.ts";
 import { TrainingSession } from "../../detector/train/session.ts";
 import type { Device } from "../../engine/device/device.ts";
+import { onCpu } from "./on_cpu.ts";
 
 /** The smallest model of the preset `cards`' kind: classes 0 to 3, of which 1 to 3 are in use. */
 export function tinyConfig(changes: Partial<DinoConfig> = {}): DinoConfig {
@@ -29,27 +30,30 @@ export function tinyConfig(changes: Partial<DinoConfig> = {}): DinoConfig {
 
 export const TINY_CLASSES = [{ id: 1, name: "one" }, { id: 2, name: "two" }, { id: 3, name: "three" }];
 
+export interface TinySessionOptions {
+  readonly config?: DinoConfig;
+  readonly seed?: number;
+  readonly classes?: typeof TINY_CLASSES;
+}
+
 /** A training session of the tiny model before its first step; its average differs from its weights. Dispose of it. */
 export function tinySession(
   device: Device,
-  { config = tinyConfig(), seed = 5, classes = TINY_CLASSES }: {
-    config?: DinoConfig;
-    seed?: number;
-    classes?: typeof TINY_CLASSES;
-  } = {},
+  { config = tinyConfig(), seed = 5, classes = TINY_CLASSES }: TinySessionOptions = {},
 ): TrainingSession {
   const session = new TrainingSession({ device, config, seed, stepsPerEpoch: 10, classes, freeze: [] });
   session.ema?.average.classEmbed[0].bias?.fill(0.25);
   return session;
 }
 
-/** Writes a session as a training bundle. */
-export async function writeTinyBundle(path: string, session: TrainingSession): Promise<void> {
-  await writeBundle(path, await session.capture({}), { compress: false });
-}
-
-/** Writes a session's weights, and nothing else, as safetensors. */
-export async function writeTinySafetensors(path: string, session: TrainingSession): Promise<void> {
-  const stored = await snapshot([["model", session.model.stateDict()]]);
-  await writeSafetensors(path, new Map([...stored].map(([name, tensor]) => [name.slice("model/".length), tensor])));
+/** Writes a tiny model: as a training bundle, or its weights and nothing else where the path ends in `.safetensors`. */
+export async function writeTinyModel(path: string, options: TinySessionOptions = {}): Promise<void> {
+  await onCpu(async (device) => {
+    const session = tinySession(device, options);
+    if (path.endsWith(".safetensors")) {
+      const stored = await snapshot([["model", session.model.stateDict()]]);
+      await writeSafetensors(path, new Map([...stored].map(([name, tensor]) => [name.slice("model/".length), tensor])));
+    } else await writeBundle(path, await session.capture({}), { compress: false });
+    session.dispose();
+  });
 }

@@ -1,14 +1,15 @@
 /** Where there are no files, as in a browser, everything loads, and whatever needs files says so in one line. */
 import { assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
+import { inFolder } from "../helpers/in_folder.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
 /** Runs a program in which, once the faces are loaded, neither `process` nor `Deno` has a name; gives what it printed. */
 async function printedWithoutFiles(program: string): Promise<string> {
-  const file = await Deno.makeTempFile({ suffix: ".js" });
   const load = (face: string) => `await import(${JSON.stringify(new URL(face, ROOT).href)})`;
-  try {
+  return await inFolder(async (folder) => {
+    const file = `${folder}/program.js`;
     await Deno.writeTextFile(
       file,
       `delete globalThis.process;
@@ -21,9 +22,7 @@ ${program}`,
       env: { NO_COLOR: "1" },
     }).output();
     return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
-  } finally {
-    await Deno.remove(file);
-  }
+  });
 }
 
 Deno.test("without a file system the faces load, bytes are worked on, and each call for a file is one clear error", async () => {

@@ -9,6 +9,7 @@ import {
 import { DEFAULT_SEED } from "../../../detector/config/run_options.ts";
 import type { Progress, RunUi } from "../../../detector/config/mod.ts";
 import { DinogradError } from "../../../engine/errors.ts";
+import { inFolder } from "../../helpers/in_folder.ts";
 
 /** Keeps the warnings. */
 class Listener implements RunUi {
@@ -49,9 +50,8 @@ Deno.test("the keywords of --finetune_ignore are one list however they are given
   }
 });
 
-Deno.test("the command line of the article is understood word for word", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
+Deno.test("the command line of the article is understood word for word", () =>
+  inFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/config_cfg.py`, "num_classes=5\ndn_labelbook_size=5\nepochs=4\n");
     const got = await options(
       `--output_dir O -c ${folder}/config_cfg.py --coco_path D --resume checkpoint_best_regular.pth ` +
@@ -62,10 +62,7 @@ Deno.test("the command line of the article is understood word for word", async (
       ["O", "D", "checkpoint_best_regular.pth", 3, 5, 4],
     );
     assertEquals(got.finetuneIgnore, ["label_enc.weight", "class_embed"]);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-});
+  }));
 
 Deno.test("the official training script's options are accepted and those without effect are named", async () => {
   const ui = new Listener();

@@ -5,6 +5,7 @@ import { Loader, type LoaderOptions } from "../../../detector/data/loader.ts";
 import { cocoTransforms, type TransformSpec } from "../../../detector/data/transform_spec.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 import { writeTinySplit } from "../../helpers/tiny_dataset.ts";
+import { inFolder } from "../../helpers/in_folder.ts";
 
 const TRANSFORMS: TransformSpec = cocoTransforms(true, {
   scales: [24, 28, 32, 36],
@@ -83,9 +84,8 @@ Deno.test("evaluation keeps the order and the last incomplete batch", async () =
   assertEquals(batches.map(({ nextSample }) => nextSample), [3, 6, 9, 11]);
 });
 
-Deno.test("an image that cannot be read stops the epoch when its batch is due, with the file's name", async () => {
-  const copy = await Deno.makeTempDir();
-  try {
+Deno.test("an image that cannot be read stops the epoch when its batch is due, with the file's name", () =>
+  inFolder(async (copy) => {
     await writeTinySplit(copy, "val", { images: [2, 4, 6, 8, 10].map((id) => ({ id, width: 32, height: 32 })) });
     await Deno.writeTextFile(`${copy}/val2017/8.jpg`, "this is no image");
     const broken = await openDataset(copy, "val");
@@ -99,14 +99,10 @@ Deno.test("an image that cannot be read stops the epoch when its batch is due, w
       assertEquals(error.kind, "data");
       assertEquals(error.message, `cannot decode image ${copy}/val2017/8.jpg: it is no JPEG, PNG, WebP or BMP file`);
     }
-  } finally {
-    await Deno.remove(copy, { recursive: true });
-  }
-});
+  }));
 
-Deno.test("bad images are left out of their batches where that is allowed, and of several the first is the error where not", async () => {
-  const copy = await Deno.makeTempDir();
-  try {
+Deno.test("bad images are left out of their batches where that is allowed, and of several the first is the error where not", () =>
+  inFolder(async (copy) => {
     await writeTinySplit(copy, "val", { images: [2, 4, 6, 8, 10].map((id) => ({ id, width: 32, height: 32 })) });
     const good = await openDataset(copy, "val");
     const collectFrom = async (changes: Partial<LoaderOptions>) => {
@@ -128,10 +124,7 @@ Deno.test("bad images are left out of their batches where that is allowed, and o
       const error = await assertRejects(() => collectFrom({ workers, batchSize: 5 }), DinogradError);
       assertMatch(error.message, /val2017\/4\.jpg/);
     }
-  } finally {
-    await Deno.remove(copy, { recursive: true });
-  }
-});
+  }));
 
 Deno.test("leaving an epoch early and starting another gives that one's batches", async () => {
   using loader = new Loader(dataset, { ...OPTIONS, workers: 2, batchSize: 1 });
@@ -164,8 +157,7 @@ Deno.test("loading works from any working directory", async () => {
     JSON.stringify({ ...OPTIONS, workers: 1 })
   });
     for await (const batch of loader.epoch(0)) console.log(batch.nextSample);`;
-  const elsewhere = await Deno.makeTempDir();
-  try {
+  await inFolder(async (elsewhere) => {
     const config = new URL("../../../deno.json", import.meta.url).pathname;
     const child = new Deno.Command(Deno.execPath(), {
       args: [
@@ -184,7 +176,5 @@ Deno.test("loading works from any working directory", async () => {
       ["3", "6", "9"],
       new TextDecoder().decode(stderr),
     );
-  } finally {
-    await Deno.remove(elsewhere, { recursive: true });
-  }
+  });
 });

@@ -3,30 +3,22 @@ import { EVAL_DEFAULTS, type EvalOptions, type RunUi } from "../../../detector/c
 import { readImage } from "../../../detector/data/mod.ts";
 import { evaluateDetections } from "../../../detector/eval/mod.ts";
 import { evaluateCheckpoint } from "../../../detector/eval/evaluate_checkpoint.ts";
-import { createCpuDevice } from "../../../engine/device/wasm/device.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 import { writeTinySplit } from "../../helpers/tiny_dataset.ts";
-import { tinyConfig, tinySession, writeTinyBundle } from "../../helpers/tiny_model.ts";
+import { tinyConfig, writeTinyModel } from "../../helpers/tiny_model.ts";
+import { inFolder } from "../../helpers/in_folder.ts";
 
 const IMAGES = [
   { id: 3, width: 60, height: 40, objects: [{ category_id: 1, bbox: [5, 5, 20, 20], area: 400, iscrowd: 0 }] },
   { id: 8, width: 40, height: 60, objects: [{ category_id: 2, bbox: [10, 20, 25, 30], area: 750, iscrowd: 0 }] },
 ];
 
-async function prepared(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  const device = await createCpuDevice({ threads: 1 });
-  try {
-    const session = tinySession(device);
-    await writeTinyBundle(`${folder}/model.dino`, session);
-    session.dispose();
+const prepared = (test: (folder: string) => Promise<void>) =>
+  inFolder(async (folder) => {
+    await writeTinyModel(`${folder}/model.dino`);
     await writeTinySplit(folder, "val", { images: IMAGES });
     await test(folder);
-  } finally {
-    await device.destroy();
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+  });
 
 function options(folder: string, changes: Partial<EvalOptions>): EvalOptions {
   return {
@@ -107,11 +99,7 @@ Deno.test("--test writes a COCO results file of the test images and evaluates no
 
 Deno.test("an image that is too thin for the model is named by an evaluation, with and without truth", async () => {
   await prepared(async (folder) => {
-    const device = await createCpuDevice({ threads: 1 });
-    const session = tinySession(device, { config: tinyConfig({ num_queries: 30 }) });
-    await writeTinyBundle(`${folder}/model.dino`, session);
-    session.dispose();
-    await device.destroy();
+    await writeTinyModel(`${folder}/model.dino`, { config: tinyConfig({ num_queries: 30 }) });
     // Resized to 1 x 100 it has 13 + 7 + 4 tokens.
     await writeTinySplit(folder, "val", { images: [...IMAGES, { id: 9, width: 2, height: 200 }] });
     const refusal = (changes: Partial<EvalOptions>) =>

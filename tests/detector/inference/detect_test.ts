@@ -6,11 +6,12 @@ import { detect, detectImage, type ImageDetections } from "../../../detector/inf
 import { UniqueNames } from "../../../detector/inference/unique_names.ts";
 import { loadModel } from "../../../detector/inference/load_model.ts";
 import { transformsOf } from "../../../detector/data/configured_transforms.ts";
-import { createCpuDevice } from "../../../engine/device/wasm/device.ts";
 import type { Device } from "../../../engine/device/device.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 import { RandomStream } from "../../../engine/random.ts";
-import { tinyConfig, tinySession, writeTinyBundle, writeTinySafetensors } from "../../helpers/tiny_model.ts";
+import { tinyConfig, tinySession, writeTinyModel } from "../../helpers/tiny_model.ts";
+import { inFolder } from "../../helpers/in_folder.ts";
+import { onCpu } from "../../helpers/on_cpu.ts";
 
 function noise(width: number, height: number) {
   const random = RandomStream.named(width, "noise");
@@ -18,26 +19,17 @@ function noise(width: number, height: number) {
 }
 
 /** A folder with a bundle, weights alone, and images. */
-async function prepared(test: (folder: string, device: Device) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  const device = await createCpuDevice({ threads: 1 });
-  try {
-    const session = tinySession(device);
-    await writeTinyBundle(`${folder}/model.dino`, session);
-    await writeTinySafetensors(`${folder}/weights.safetensors`, session);
-    session.dispose();
+const prepared = (test: (folder: string, device: Device) => Promise<void>) =>
+  inFolder(async (folder) => {
+    for (const name of ["model.dino", "weights.safetensors"]) await writeTinyModel(`${folder}/${name}`);
     await Deno.mkdir(`${folder}/images/deep`, { recursive: true });
     await Deno.writeFile(`${folder}/images/b.png`, encodePng(noise(90, 60)));
     await Deno.writeFile(`${folder}/images/a.jpg`, await encodeJpeg(noise(50, 80)));
     await Deno.writeFile(`${folder}/images/deep/a.png`, encodePng(noise(40, 40)));
     await Deno.writeTextFile(`${folder}/images/broken.jpg`, "not an image");
     await Deno.writeTextFile(`${folder}/images/notes.txt`, "not an image either");
-    await test(folder, device);
-  } finally {
-    await device.destroy();
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+    await onCpu((device) => test(folder, device));
+  });
 
 function options(folder: string, changes: Partial<DetectOptions>): DetectOptions {
   return {
@@ -105,10 +97,8 @@ Deno.test("patterns find files at their depth, and results of equal names do not
 });
 
 Deno.test("a strip too thin for the model is told with its name and does not stop the rest", async () => {
-  await prepared(async (folder, device) => {
-    const session = tinySession(device, { config: tinyConfig({ num_queries: 30 }) });
-    await writeTinyBundle(`${folder}/many_queries.dino`, session);
-    session.dispose();
+  await prepared(async (folder) => {
+    await writeTinyModel(`${folder}/many_queries.dino`, { config: tinyConfig({ num_queries: 30 }) });
     // Resized to 1 x 100 it has 13 + 7 + 4 tokens.
     await Deno.writeFile(`${folder}/thin.png`, encodePng({ width: 2, height: 200, data: new Uint8Array(1200) }));
     const images = [`${folder}/thin.png`, `${folder}/images/a.jpg`];

@@ -2,10 +2,9 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { expandImagePaths } from "../../../detector/inference/image_paths.ts";
 import type { ImageDetections } from "../../../detector/inference/detect.ts";
-import { createCpuDevice } from "../../../engine/device/wasm/device.ts";
 import { inFolder } from "../../helpers/in_folder.ts";
 import { writeTinySplit } from "../../helpers/tiny_dataset.ts";
-import { tinySession, writeTinyBundle } from "../../helpers/tiny_model.ts";
+import { writeTinyModel } from "../../helpers/tiny_model.ts";
 
 Deno.test("folders within folders are entered where that is asked for, but not by links, which may lead back", () =>
   inFolder(async (folder) => {
@@ -46,11 +45,7 @@ async function detectPiped(bytes: Uint8Array<ArrayBuffer>, args: readonly string
 
 Deno.test("an image comes from standard input, and its detections are all of standard output", () =>
   inFolder(async (folder) => {
-    const device = await createCpuDevice({ threads: 1 });
-    const session = tinySession(device);
-    await writeTinyBundle(`${folder}/model.dino`, session);
-    session.dispose();
-    await device.destroy();
+    await writeTinyModel(`${folder}/model.dino`);
     await writeTinySplit(folder, "val", { images: [{ id: 1, width: 60, height: 40 }] });
     const flags = ["--checkpoint", `${folder}/model.dino`, "--device", "cpu", "--threads", "1", "--threshold", "0"];
     const { code, stdout } = await detectPiped(await Deno.readFile(`${folder}/val2017/1.png`), [

@@ -1,22 +1,17 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { openWeights, resolveFileConfig } from "../../../detector/weights/mod.ts";
 import { encodePng } from "../../../detector/data/mod.ts";
-import { createCpuDevice } from "../../../engine/device/wasm/device.ts";
 import { RandomStream } from "../../../engine/random.ts";
 import { inFolder } from "../../helpers/in_folder.ts";
 import { runCli } from "../../helpers/run_cli.ts";
-import { tinyConfig, tinySession, writeTinyBundle, writeTinySafetensors } from "../../helpers/tiny_model.ts";
+import { tinyConfig, writeTinyModel } from "../../helpers/tiny_model.ts";
 
 const QUIET = ["--device", "cpu", "--threads", "1"];
 
 async function prepare(folder: string, changes: Parameters<typeof tinyConfig>[0] = {}): Promise<void> {
-  const device = await createCpuDevice({ threads: 1 });
-  const session = tinySession(device, { config: tinyConfig(changes) });
-  await writeTinyBundle(`${folder}/model.dino`, session);
-  await writeTinySafetensors(`${folder}/weights.safetensors`, session);
-  await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify(session.config));
-  session.dispose();
-  await device.destroy();
+  const config = tinyConfig(changes);
+  for (const name of ["model.dino", "weights.safetensors"]) await writeTinyModel(`${folder}/${name}`, { config });
+  await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify(config));
   const random = RandomStream.named(1, "noise");
   const image = { width: 90, height: 60, data: Uint8Array.from({ length: 90 * 60 * 3 }, () => random.int(256)) };
   await Deno.mkdir(`${folder}/images`);

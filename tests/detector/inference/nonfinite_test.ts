@@ -2,12 +2,12 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { countNonfinite, describeNonfinite, elementWriter, readBundle, writeBundle } from "../../../checkpoint/mod.ts";
 import type { StoredDType } from "../../../checkpoint/mod.ts";
 import { detectImage } from "../../../detector/inference/detect.ts";
-import { openDevice } from "../../../engine/device/open.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 import { inFolder } from "../../helpers/in_folder.ts";
 import { errorLine, runCli } from "../../helpers/run_cli.ts";
-import { tinySession, writeTinyBundle } from "../../helpers/tiny_model.ts";
+import { tinySession, writeTinyModel } from "../../helpers/tiny_model.ts";
 import { tinyTrainingConfig, writeTinyCoco } from "../../helpers/tiny_training.ts";
+import { onCpu } from "../../helpers/on_cpu.ts";
 
 const COMPUTE = ["--device", "cpu", "--threads", "1", "--num_workers", "0"];
 const TOLD = 'NaN or infinity in "transformer.level_embed" (2 of 96 numbers)';
@@ -16,12 +16,8 @@ const TOLD = 'NaN or infinity in "transformer.level_embed" (2 of 96 numbers)';
 async function withBrokenModel(test: (paths: { coco: string; bundle: string; folder: string }) => Promise<void>) {
   await inFolder(async (folder) => {
     const coco = await writeTinyCoco(`${folder}/coco`);
-    const device = await openDevice({ device: "cpu", threads: 1 });
-    const session = tinySession(device, { config: tinyTrainingConfig() });
     const bundle = `${folder}/model.dino`;
-    await writeTinyBundle(bundle, session);
-    session.dispose();
-    await device.destroy();
+    await writeTinyModel(bundle, { config: tinyTrainingConfig() });
     const { tensors, state } = await readBundle(bundle);
     const spoilt = new Map(tensors);
     for (const group of ["model", "ema"]) {
@@ -84,10 +80,9 @@ Deno.test("average refuses weights that are no numbers, and convert says that it
     assertStringIncludes(converted.stderr, `warning: ${bundle}: not finite: ${TOLD}`);
   }));
 
-Deno.test("an image in memory for which a model gives no numbers is an error, not an empty list", async () => {
-  const device = await openDevice({ device: "cpu", threads: 1 });
-  const session = tinySession(device);
-  try {
+Deno.test("an image in memory for which a model gives no numbers is an error, not an empty list", () =>
+  onCpu(async (device) => {
+    const session = tinySession(device);
     const image = { width: 64, height: 64, data: new Uint8Array(64 * 64 * 3) };
     session.model.evaluate().stateDict().get("transformer.level_embed")?.fill(NaN);
     const error = await assertRejects(
@@ -95,11 +90,8 @@ Deno.test("an image in memory for which a model gives no numbers is an error, no
       DinogradError,
     );
     assertEquals(error.kind, "nonfinite");
-  } finally {
     session.dispose();
-    await device.destroy();
-  }
-});
+  }));
 
 Deno.test("NaN and infinities are counted in every float format, at any position in memory, and nothing else is", () => {
   const numbers = [0, -0, 1, -1, 65504, NaN, Infinity, -Infinity, 6e-8];

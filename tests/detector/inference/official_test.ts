@@ -11,6 +11,7 @@ import { loadModel } from "../../../detector/inference/load_model.ts";
 import { transformsOf } from "../../../detector/data/configured_transforms.ts";
 import { deviceTest } from "../../helpers/devices.ts";
 import { runCli } from "../../helpers/run_cli.ts";
+import { inFolder } from "../../helpers/in_folder.ts";
 
 const FOLDER = fromFileUrl(new URL("fixtures/official", import.meta.url));
 const CHECKPOINT = `${FOLDER}/dino_r50.pth`;
@@ -71,8 +72,7 @@ deviceTest("detect gives the official boxes and scores on WebGPU", async ({ webg
 
 Deno.test("the official command line for evaluation gives the official twelve numbers and losses", async () => {
   const { log } = await expected();
-  const out = await Deno.makeTempDir();
-  try {
+  await inFolder(async (out) => {
     const { code, stdout, stderr } = await runCli([
       ...["train", "--output_dir", out, "-c", `${FOLDER}/config_cfg.py`, "--coco_path", FOLDER],
       ...["--eval", "--resume", CHECKPOINT, "--device", "cpu", "--json"],
@@ -85,7 +85,5 @@ Deno.test("the official command line for evaluation gives the official twelve nu
     const losses = Object.entries(log).filter(([name]) => name !== "test_coco_eval_bbox");
     assertEquals(losses.length, 48);
     for (const [name, value] of losses) assertAlmostEquals(logged[name] ?? NaN, Number(value), LOSS, name);
-  } finally {
-    await Deno.remove(out, { recursive: true });
-  }
+  });
 });

@@ -5,22 +5,17 @@ import { ImageIds } from "../../../detector/data/image_ids.ts";
 import { parseCocoAnnotations, parseDetections } from "../../../detector/eval/mod.ts";
 import type { ImageDetections } from "../../../detector/inference/detect.ts";
 import { resultFiles, resultPaths } from "../../../detector/inference/result_files.ts";
-import { createCpuDevice } from "../../../engine/device/wasm/device.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 import { inFolder } from "../../helpers/in_folder.ts";
 import { errorLine, runCli } from "../../helpers/run_cli.ts";
 import { writeTinySplit } from "../../helpers/tiny_dataset.ts";
-import { TINY_CLASSES, tinySession, writeTinyBundle } from "../../helpers/tiny_model.ts";
+import { TINY_CLASSES, writeTinyModel } from "../../helpers/tiny_model.ts";
 
 const SIZES = [{ id: 7, width: 60, height: 40 }, { id: 8, width: 50, height: 70 }, { id: 12, width: 44, height: 44 }];
 
 /** A model, and a data set whose objects are what the model finds, a little smaller: AP is neither 0 nor 1. */
 async function prepare(folder: string): Promise<{ readonly detect: string[]; readonly gt: string }> {
-  const device = await createCpuDevice({ threads: 1 });
-  const session = tinySession(device);
-  await writeTinyBundle(`${folder}/model.dino`, session);
-  session.dispose();
-  await device.destroy();
+  await writeTinyModel(`${folder}/model.dino`);
   await writeTinySplit(folder, "val", { images: SIZES, categories: TINY_CLASSES });
   const detect = ["--checkpoint", `${folder}/model.dino`, "--device", "cpu", "--threads", "1"];
   const all = await runCli(["detect", `${folder}/val2017`, "--threshold", "0", "--json", ...detect]);

@@ -12,6 +12,7 @@ import {
   tinyTrainOptions,
   writeTinyCoco,
 } from "../../helpers/tiny_training.ts";
+import { inFolder } from "../../helpers/in_folder.ts";
 
 const CLI = fromFileUrl(new URL("../../../cli.ts", import.meta.url));
 const STEPS = 6;
@@ -33,9 +34,8 @@ async function latestStep(folder: string): Promise<number> {
   return complete.length === 0 ? -1 : JSON.parse(complete[complete.length - 1]).step;
 }
 
-Deno.test("a run that is killed with SIGKILL after every step ends with the bits of the straight run", async () => {
-  const root = await Deno.makeTempDir();
-  try {
+Deno.test("a run that is killed with SIGKILL after every step ends with the bits of the straight run", () =>
+  inFolder(async (root) => {
     const cocoPath = await writeTinyCoco(`${root}/coco`);
     const config = tinyTrainingConfig();
     await Deno.writeTextFile(`${root}/config.json`, formatJsonConfig(config));
@@ -66,7 +66,4 @@ Deno.test("a run that is killed with SIGKILL after every step ends with the bits
     const [{ code }, complaints] = await Promise.all([last.status, new Response(last.stderr).text()]);
     assertEquals(code, 0, complaints);
     assertEquals(await digestIn(killed), await digestIn(`${root}/straight`));
-  } finally {
-    await Deno.remove(root, { recursive: true });
-  }
-});
+  }));

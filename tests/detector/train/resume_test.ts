@@ -29,8 +29,7 @@ async function straightAndStopped(
     readonly changes?: Partial<TrainOptions>;
   },
 ): Promise<{ straight: string; resumed: string; parts: number }> {
-  const root = await Deno.makeTempDir();
-  try {
+  return await inFolder(async (root) => {
     const cocoPath = await writeTinyCoco(`${root}/coco`);
     const run = (outputDir: string, more: Partial<TrainOptions> = {}) =>
       tinyTrainOptions({ outputDir, cocoPath, config }, { ...changes, ...more });
@@ -46,9 +45,7 @@ async function straightAndStopped(
       finished = result.finished;
     }
     return { straight: await digestIn(`${root}/straight`), resumed: await digestIn(`${root}/stopped`), parts };
-  } finally {
-    await Deno.remove(root, { recursive: true });
-  }
+  });
 }
 
 const CIRCUMSTANCES: readonly Partial<TrainOptions>[] = [
@@ -122,9 +119,8 @@ Deno.test("a run that is asked to stop before its first step makes one, saves it
     assertEquals(result, { epoch: 0, step: 2, finished: false, bundle });
   }));
 
-Deno.test("a run that starts again from the weights of the middle alone ends elsewhere", async () => {
-  const root = await Deno.makeTempDir();
-  try {
+Deno.test("a run that starts again from the weights of the middle alone ends elsewhere", () =>
+  inFolder(async (root) => {
     const cocoPath = await writeTinyCoco(`${root}/coco`);
     const config = tinyTrainingConfig();
     const run = (outputDir: string, changes: Partial<TrainOptions> = {}) =>
@@ -134,21 +130,14 @@ Deno.test("a run that starts again from the weights of the middle alone ends els
     assert(!result.finished);
     await runTraining(run(`${root}/cold`, { pretrainModelPath: `${root}/half/checkpoint.dino` }));
     assertNotEquals(await digestIn(`${root}/cold`), await digestIn(`${root}/straight`));
-  } finally {
-    await Deno.remove(root, { recursive: true });
-  }
-});
+  }));
 
-Deno.test("the digest tells runs of different seeds apart", async () => {
-  const root = await Deno.makeTempDir();
-  try {
+Deno.test("the digest tells runs of different seeds apart", () =>
+  inFolder(async (root) => {
     const cocoPath = await writeTinyCoco(`${root}/coco`);
     const config = tinyTrainingConfig({ epochs: 1 });
     for (const seed of [5, 6]) {
       await runTraining(tinyTrainOptions({ outputDir: `${root}/${seed}`, cocoPath, config }, { seed }));
     }
     assertNotEquals(await digestIn(`${root}/5`), await digestIn(`${root}/6`));
-  } finally {
-    await Deno.remove(root, { recursive: true });
-  }
-});
+  }));

@@ -4,11 +4,11 @@ import { type DinoConfig, preset } from "../../../detector/config/mod.ts";
 import { loadModel } from "../../../detector/inference/load_model.ts";
 import { outlineModel } from "../../../detector/train/model_outline.ts";
 import { describeBackbone } from "../../../detector/weights/mod.ts";
-import { createCpuDevice } from "../../../engine/device/wasm/device.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 import { inFolder } from "../../helpers/in_folder.ts";
 import { withStarted } from "../../helpers/started_session.ts";
 import { tinyConfig } from "../../helpers/tiny_model.ts";
+import { onCpu } from "../../helpers/on_cpu.ts";
 
 /** A small detector on a ResNet-18, whose classes are those of the tiny model. */
 const small = (changes: Partial<DinoConfig> = {}) =>
@@ -87,14 +87,7 @@ Deno.test("a detector on another backbone gives the rest of its weights with a w
       );
     });
     await withStarted({ ...start, finetuneIgnore: ["backbone"] }, ({ ui }) => assertEquals(ui.warnings, []));
-    const load = async () => {
-      const device = await createCpuDevice({ threads: 1 });
-      try {
-        await loadModel(path, { device, config: start.config });
-      } finally {
-        await device.destroy();
-      }
-    };
+    const load = () => onCpu((device) => loadModel(path, { device, config: start.config }));
     await assertRejects(load, DinogradError, "; its backbone looks like ResNet-18, the model's is ResNet-50");
   });
 });

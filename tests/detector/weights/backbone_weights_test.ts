@@ -9,6 +9,7 @@ import { DinogradError } from "../../../engine/errors.ts";
 import { RandomStream } from "../../../engine/random.ts";
 import { deviceTest } from "../../helpers/devices.ts";
 import { TINY_CONVNEXT, TINY_SWIN } from "../../helpers/tiny_backbone.ts";
+import { inFolder } from "../../helpers/in_folder.ts";
 
 /** What published classification networks have beside a backbone. */
 const CLASSIFIER: [string, StoredTensor][] = [
@@ -33,8 +34,8 @@ for (const architecture of [TINY_SWIN, TINY_CONVNEXT]) {
     const published = [...await snapshot([["", source.backbone[0].stateDict()]])]
       .map(([name, tensor]): [string, StoredTensor] => [name.replace(/^\//, ""), tensor])
       .filter(([name]) => !/^norm\d/.test(name));
-    const path = await Deno.makeTempFile({ suffix: ".safetensors" });
-    try {
+    await inFolder(async (folder) => {
+      const path = `${folder}/published.safetensors`;
       await writeSafetensors(path, new Map([...published, ...CLASSIFIER]));
       await using file = await openWeights(path);
       const plan = planLoad(model, file.tensors, { within: "backbone." });
@@ -47,10 +48,8 @@ for (const architecture of [TINY_SWIN, TINY_CONVNEXT]) {
         const [got, want] = [model, source].map((one) => one.backbone[0].stateDict().get(name));
         assertEquals(await got?.data(), await want?.data(), name);
       }
-    } finally {
-      await Deno.remove(path);
-      for (const one of [source, model]) one.dispose();
-    }
+    });
+    for (const one of [source, model]) one.dispose();
   });
 }
 

@@ -10,12 +10,12 @@ import {
   planLoad,
   showLoad,
 } from "../../../detector/weights/mod.ts";
-import { createCpuDevice } from "../../../engine/device/wasm/device.ts";
 import type { Device } from "../../../engine/device/device.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 import { Module, type ModuleContext } from "../../../engine/nn/module.ts";
 import { Parameter } from "../../../engine/parameter.ts";
 import { RandomStream } from "../../../engine/random.ts";
+import { onCpu } from "../../helpers/on_cpu.ts";
 
 class Head extends Module {
   readonly weight: Parameter;
@@ -43,14 +43,8 @@ class Model extends Module {
   }
 }
 
-async function withDevice(test: (device: Device, model: (classes: number) => Model) => Promise<void>): Promise<void> {
-  const device = await createCpuDevice({ threads: 1 });
-  try {
-    await test(device, (classes) => new Model({ device, random: RandomStream.named(0, "test") }, classes));
-  } finally {
-    await device.destroy();
-  }
-}
+const withDevice = (test: (device: Device, model: (classes: number) => Model) => Promise<void>) =>
+  onCpu((device) => test(device, (classes) => new Model({ device, random: RandomStream.named(0, "test") }, classes)));
 
 function weight(shape: readonly number[], values: readonly number[]): NamedWeight {
   const stored: StoredTensor = { dtype: "f32", shape, data: new Uint8Array(Float32Array.from(values).buffer) };

@@ -21,29 +21,24 @@ import {
   tinyTrainOptions,
   writeTinyCoco,
 } from "../../../helpers/tiny_training.ts";
+import { inFolder } from "../../../helpers/in_folder.ts";
 
 const asMap = (value: StateValue) => value as { [key: string]: StateValue }; // what training bundles hold there
 
 /** The folder of a run of two epochs of three steps. */
 async function withRun(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
+  await inFolder(async (folder) => {
     const cocoPath = await writeTinyCoco(`${folder}/coco`);
     await runTraining(tinyTrainOptions({ outputDir: `${folder}/run`, cocoPath, config: tinyTrainingConfig() }));
     await body(`${folder}/run`);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 }
 
 async function deep(path: string, from: string | null = null) {
-  const scratch = await Deno.makeTempDir();
-  try {
+  return await inFolder(async (scratch) => {
     const options = { device: "cpu", threads: 2, numWorkers: 0, cocoPath: null, from, scratch } as const;
     return await verifyDeep(path, options, new TestUi());
-  } finally {
-    await Deno.remove(scratch, { recursive: true });
-  }
+  });
 }
 
 Deno.test("training again from the bundle before gives every bundle of a run, before and after an evaluation", () =>
@@ -97,9 +92,8 @@ Deno.test("a real run's bundles have what pruning by the best needs: the AP of t
     }
   }));
 
-Deno.test("the state has a place per process, and its cursor lets any number of processes continue without skipping or repeating an image", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
+Deno.test("the state has a place per process, and its cursor lets any number of processes continue without skipping or repeating an image", () =>
+  inFolder(async (folder) => {
     const cocoPath = await writeTinyCoco(`${folder}/coco`);
     const config = tinyTrainingConfig();
     const options = tinyTrainOptions({ outputDir: `${folder}/run`, cocoPath, config });
@@ -122,10 +116,7 @@ Deno.test("the state has a place per process, and its cursor lets any number of 
       [...sampler(rank, 2, 1).epoch(0, samples)].flatMap(({ indices }) => [...indices])
     );
     assertEquals([...seen, ...rest].sort(), [0, 1, 2, 3, 4, 5]);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-});
+  }));
 
 Deno.test("a real run's bundle holds the tensors and the state that the format's documentation lists", () =>
   withRun(async (run) => {

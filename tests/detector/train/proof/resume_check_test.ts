@@ -7,6 +7,7 @@ import type { StepRecord } from "../../../../detector/train/records/step_trace.t
 import type { TrainOptions } from "../../../../detector/config/mod.ts";
 import { DinogradError } from "../../../../engine/errors.ts";
 import { runTraining, tinyTrainingConfig, tinyTrainOptions, writeTinyCoco } from "../../../helpers/tiny_training.ts";
+import { inFolder } from "../../../helpers/in_folder.ts";
 
 const losses = [16, 15.5, 15.25, 15, 14.5, 15, 14.75, 14.5];
 const record = (step: number, more: Partial<StepRecord> = {}): StepRecord => ({
@@ -97,8 +98,7 @@ async function withRun(
     resume(changes?: Partial<TrainOptions>): ReturnType<typeof runTraining>;
   }) => Promise<void>,
 ): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
+  await inFolder(async (folder) => {
     const cocoPath = await writeTinyCoco(`${folder}/coco`);
     const options = tinyTrainOptions({ outputDir: `${folder}/run`, cocoPath, config: tinyTrainingConfig() });
     await runTraining(options);
@@ -108,9 +108,7 @@ async function withRun(
       start,
       resume: (changes) => runTraining({ ...options, resume: start, config: null, strictResume: false, ...changes }),
     });
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 }
 
 /** Rewrites a bundle with another content. */

@@ -1,5 +1,6 @@
 /** Saving in the background: names, what stays after a failure, and how a failure is made up for. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { stub } from "@std/testing/mock";
 import { type FileLayer, nodeFiles, openBundle, stateNumber, writeBundle } from "../../../../checkpoint/mod.ts";
 import { type Best, NO_BEST } from "../../../../detector/train/best.ts";
 import type { Progress } from "../../../../detector/train/progress.ts";
@@ -54,35 +55,34 @@ interface Setup {
   bundles(): Promise<Record<string, number | undefined>>;
 }
 
-async function withSaver(
+const withSaver = (
   options: { interval?: number; keep?: KeepCheckpoints },
   body: (setup: Setup) => Promise<void>,
-) {
-  const folder = await Deno.makeTempDir();
-  const disk = new Disk();
-  const warnings: string[] = [];
-  const { interval = 100, keep = "all" } = options;
-  const saver = new Saver({
-    ...{ folder, interval, keep, compress: false, retryAfter: 0, layer: disk },
-    runtime: () => null,
-    warn: (line) => warnings.push(line),
-  });
-  const bundles = async () => {
-    const found: Record<string, number | undefined> = {};
-    for (const { name } of await Array.fromAsync(Deno.readDir(folder))) {
-      await using bundle = await openBundle(`${folder}/${name}`); // a left-over temporary file would be noticed
-      assertEquals((await bundle.verify()).problems, []);
-      found[name] = stateNumber(bundle.state, "step");
+) =>
+  inFolder(async (folder) => {
+    const disk = new Disk();
+    const warnings: string[] = [];
+    const { interval = 100, keep = "all" } = options;
+    const saver = new Saver({
+      ...{ folder, interval, keep, compress: false, retryAfter: 0, layer: disk },
+      runtime: () => null,
+      warn: (line) => warnings.push(line),
+    });
+    const bundles = async () => {
+      const found: Record<string, number | undefined> = {};
+      for (const { name } of await Array.fromAsync(Deno.readDir(folder))) {
+        await using bundle = await openBundle(`${folder}/${name}`); // a left-over temporary file would be noticed
+        assertEquals((await bundle.verify()).problems, []);
+        found[name] = stateNumber(bundle.state, "step");
+      }
+      return found;
+    };
+    try {
+      await body({ folder, disk, saver, warnings, bundles });
+    } finally {
+      await saver.close();
     }
-    return found;
-  };
-  try {
-    await body({ folder, disk, saver, warnings, bundles });
-  } finally {
-    await saver.close();
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+  });
 
 Deno.test("the bundle before the newest stays, and states after an epoch bear their further names", () =>
   withSaver({ interval: 2 }, async ({ saver, bundles, warnings }) => {
@@ -276,28 +276,27 @@ Deno.test("a time of day that is set back or forward a day in mid-run neither de
   inFolder(async (folder) => {
     const cocoPath = await writeTinyCoco(`${folder}/coco`);
     const { now } = Date;
+    let shift = 0;
+    using _clock = stub(Date, "now", () => now() + shift);
     const savedAfter = async (name: string, { days, minutes }: { days: number; minutes: number }) => {
       const options = tinyTrainOptions(
         { outputDir: `${folder}/${name}`, cocoPath, config: tinyTrainingConfig() },
         { saveEveryMinutes: minutes },
       );
+      shift = 0;
       const reached = ({ progress }: SavedSession) => {
-        if (progress.step === 1) Date.now = () => now() + days * 86_400_000;
+        if (progress.step === 1) shift = days * 86_400_000;
         return progress.step === 2;
       };
-      try {
-        await train(options, new TestUi(), { reached });
-      } finally {
-        Date.now = now;
-      }
+      await train(options, new TestUi(), { reached });
       return runFiles.exists(`${folder}/${name}/checkpoint.dino`);
     };
     assertEquals(await savedAfter("back", { days: -1, minutes: 0 }), true);
     assertEquals(await savedAfter("forward", { days: 1, minutes: 60 }), false);
   }));
 
-Deno.test("a failed save is tried again when its milliseconds have passed on the clock that runs evenly", async () => {
-  await inFolder(async (folder) => {
+Deno.test("a failed save is tried again when its milliseconds have passed on the clock that runs evenly", () =>
+  inFolder(async (folder) => {
     let milliseconds = 5000;
     const disk = new Disk();
     const saver = new Saver({
@@ -320,5 +319,4 @@ Deno.test("a failed save is tried again when its milliseconds have passed on the
     milliseconds += 86_400_000;
     assertEquals(saver.retryIsDue, false);
     await saver.close();
-  });
-});
+  }));

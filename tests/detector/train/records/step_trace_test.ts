@@ -2,19 +2,16 @@ import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import type { Target } from "../../../../detector/data/mod.ts";
 import { runFiles } from "../../../../detector/logs/run_files.ts";
 import { type StepRecord, stepRecord, StepTrace } from "../../../../detector/train/records/step_trace.ts";
+import { inFolder } from "../../../helpers/in_folder.ts";
 
 const records: StepRecord[] = [0, 1, 2, 3].map((step) => ({ step, loss: 1 / (step + 3), images: step, content: 7 }));
 
-function withTrace(body: (file: string, trace: StepTrace) => void): void {
-  const folder = Deno.makeTempDirSync();
-  try {
+const withTrace = (body: (file: string, trace: StepTrace) => void) =>
+  inFolder((folder) => {
     const trace = new StepTrace(folder);
     for (const record of records) trace.append(record);
     body(`${folder}/trace.jsonl`, trace);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
-}
+  });
 
 Deno.test("a trace gives back the steps from one on, bit for bit, and forgets them", () =>
   withTrace((_, trace) => {

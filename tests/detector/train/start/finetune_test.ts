@@ -3,11 +3,12 @@ import { writeBundle } from "../../../../checkpoint/mod.ts";
 import type { DinoConfig, TrainOptions } from "../../../../detector/config/mod.ts";
 import { StateReader } from "../../../../detector/train/records/bundle_state.ts";
 import { TrainingSession } from "../../../../detector/train/session.ts";
-import { createCpuDevice } from "../../../../engine/device/wasm/device.ts";
 import { DinogradError } from "../../../../engine/errors.ts";
 import { officialConfig, writeOfficialCheckpoint } from "../../../helpers/official_checkpoint.ts";
 import { type Started, withStarted } from "../../../helpers/started_session.ts";
 import { TINY_CLASSES } from "../../../helpers/tiny_model.ts";
+import { inFolder } from "../../../helpers/in_folder.ts";
+import { onCpu } from "../../../helpers/on_cpu.ts";
 
 const IGNORED = ["label_enc.weight", "class_embed"];
 const isIgnored = (name: string) => IGNORED.some((keyword) => name.includes(keyword));
@@ -15,8 +16,7 @@ const OTHER_CLASSES: Partial<DinoConfig> = { num_classes: 4, dn_labelbook_size: 
 
 /** A folder with an official checkpoint and a bundle of the same training, whose classes are named. */
 async function prepared(test: (paths: { folder: string; pth: string; dino: string }) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
+  await inFolder(async (folder) => {
     const pth = await writeOfficialCheckpoint(folder);
     const dino = `${folder}/run.dino`;
     await withStarted({ resume: pth }, async ({ session }) => {
@@ -25,20 +25,17 @@ async function prepared(test: (paths: { folder: string; pth: string; dino: strin
       await writeBundle(dino, await session.capture({}), { compress: false });
     });
     await test({ folder, pth, dino });
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 }
 
 /** Values of a session before anything is loaded into it. */
-async function freshValues(config: DinoConfig, seed: number): Promise<Map<string, number[]>> {
-  const device = await createCpuDevice({ threads: 1 });
-  const session = new TrainingSession({ device, config, seed, stepsPerEpoch: 3, classes: TINY_CLASSES, freeze: [] });
-  const values = await valuesOf(session);
-  session.dispose();
-  await device.destroy();
-  return values;
-}
+const freshValues = (config: DinoConfig, seed: number): Promise<Map<string, number[]>> =>
+  onCpu(async (device) => {
+    const session = new TrainingSession({ device, config, seed, stepsPerEpoch: 3, classes: TINY_CLASSES, freeze: [] });
+    const values = await valuesOf(session);
+    session.dispose();
+    return values;
+  });
 
 async function valuesOf({ model }: Pick<TrainingSession, "model">): Promise<Map<string, number[]>> {
   const values = new Map<string, number[]>();

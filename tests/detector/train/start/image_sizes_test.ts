@@ -89,11 +89,11 @@ const WITH_QUERIES = { num_queries: QUERIES, batch_size: 1, use_ema: false, epoc
 async function addStrip(cocoPath: string, split: "train" | "val", { withSize = true } = {}): Promise<void> {
   const path = `${cocoPath}/annotations/instances_${split}2017.json`;
   const before = JSON.parse(await Deno.readTextFile(path));
-  const other = await Deno.makeTempDir();
-  await writeTinySplit(other, split, { images: [{ id: 99, ...STRIP }] });
-  await Deno.rename(`${other}/${split}2017/99.png`, `${cocoPath}/${split}2017/99.png`);
-  const added = JSON.parse(await Deno.readTextFile(`${other}/annotations/instances_${split}2017.json`));
-  await Deno.remove(other, { recursive: true });
+  const added = await inFolder(async (other) => {
+    await writeTinySplit(other, split, { images: [{ id: 99, ...STRIP }] });
+    await Deno.rename(`${other}/${split}2017/99.png`, `${cocoPath}/${split}2017/99.png`);
+    return JSON.parse(await Deno.readTextFile(`${other}/annotations/instances_${split}2017.json`));
+  });
   const images = [...before.images, ...added.images].map(({ width, height, ...image }) =>
     withSize ? { ...image, width, height } : image
   );

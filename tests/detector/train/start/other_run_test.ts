@@ -5,10 +5,10 @@ import { preset } from "../../../../detector/config/mod.ts";
 import { openStart } from "../../../../detector/train/start/open.ts";
 import { DinogradError } from "../../../../engine/errors.ts";
 import { TestUi, tinyTrainOptions } from "../../../helpers/tiny_training.ts";
+import { inFolder } from "../../../helpers/in_folder.ts";
 
-Deno.test("a training is not started over the bundles of another run, whether it begins or comes from elsewhere", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
+Deno.test("a training is not started over the bundles of another run, whether it begins or comes from elsewhere", () =>
+  inFolder(async (folder) => {
     const bundle = `${folder}/old/checkpoint0003.dino`;
     await Deno.mkdir(`${folder}/old`);
     await writeBundle(bundle, { tensors: new Map(), state: { epoch: 4, step: 12 } });
@@ -31,7 +31,4 @@ Deno.test("a training is not started over the bundles of another run, whether it
     await Deno.writeTextFile(`${folder}/damaged/checkpoint.dino`, "damaged");
     await assertRejects(() => start(`${folder}/damaged`, null), DinogradError, "damaged/checkpoint.dino");
     await start("", null);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-});
+  }));
