@@ -8,6 +8,8 @@ export const CHAPTER_NAMES: readonly string[] = [
   "03-kernels",
   "04-matrix-product",
   "05-convolution",
+  "06-attention",
+  "07-deformable-attention",
 ];
 
 /** Reads a chapter by its number, counted from 1. */
