@@ -1,9 +1,10 @@
 /**
  * What documents and comments point at exists: relative links, and every source file that is named in code style. A name
- * may leave out leading folders, and a star in it stands for any part of a name.
+ * may leave out leading folders, and a star in it stands for any part of a name. And documents fit a terminal.
  */
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
+import stringWidth from "string-width";
 
 const ROOT = fromFileUrl(new URL("../", import.meta.url));
 const FOLDERS = ["bench", "checkpoint", "commands", "detector", "docs", "engine", "examples", "platform", "tests"];
@@ -78,4 +79,24 @@ Deno.test("the reading of names and links finds what is there and notices what i
   assert(leadsSomewhere("README.md", "docs/resume.md#other-classes"));
   assert(!leadsSomewhere("README.md", "docs/resume.md#no-such-heading") && !leadsSomewhere("docs/a.md", "b.md"));
   assert(documents.length > 3 && namesIn(read("docs/architecture.md")).length > 20);
+});
+
+/** As wide as the source; a narrower terminal wraps prose, but tears tables apart. */
+const WIDTH = 120;
+
+/** Lines beyond that width, but for links and the like, which have no place to be split at. */
+function tooWide(markdown: string): string[] {
+  return markdown.split("\n").filter((line) =>
+    stringWidth(line) > WIDTH && /\S\s+\S/.test(line.replace(/^\s*(-|\d+\.)\s/, ""))
+  );
+}
+
+Deno.test("every line of a document fits a terminal", () => {
+  // The pages beside the goldens are as their makers wrote them.
+  const own = documents.filter((path) => !path.startsWith("tests/goldens/"));
+  assert(own.includes("README.md") && own.includes("docs/architecture.md"));
+  assertEquals(own.flatMap((path) => tooWide(read(path)).map((line) => `${path}: ${line}`)), []);
+  const long = "x".repeat(130);
+  assertEquals(tooWide(`- [a](${long})\n${"é".repeat(120)}\n`), []);
+  assertEquals(tooWide(`a ${long}\n| ${long} |`), [`a ${long}`, `| ${long} |`]);
 });

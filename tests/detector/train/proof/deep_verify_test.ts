@@ -123,7 +123,7 @@ Deno.test("a real run's bundle holds the tensors and the state that the format's
     const doc = await Deno.readTextFile(new URL("../../../../docs/checkpoint-format.md", import.meta.url));
     const section = /## What a training keeps\n([^]*?)\n## /.exec(doc)?.[1] ?? "";
     const { tensors, state } = await readBundle(`${run}/checkpoint.dino`);
-    const listed = [...section.matchAll(/^\| `(\w+)` +\|/gm)].map(([, key]) => key);
+    const listed = [...section.matchAll(/^- `(\w+)`: /gm)].map(([, key]) => key);
     assertEquals(Object.keys(asMap(state)), listed);
     const groups = new Set([...tensors.keys()].map((name) => /^(optimizer\/\w+|\w+)\//.exec(name)?.[0] ?? name));
     assertEquals([...groups], ["model/", "optimizer/exp_avg/", "optimizer/exp_avg_sq/", "ema/"]);
