@@ -10,6 +10,9 @@ export const CHAPTER_NAMES: readonly string[] = [
   "05-convolution",
   "06-attention",
   "07-deformable-attention",
+  "08-anchors",
+  "09-matching",
+  "10-denoising",
 ];
 
 /** Reads a chapter by its number, counted from 1. */
