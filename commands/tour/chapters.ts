@@ -13,6 +13,8 @@ export const CHAPTER_NAMES: readonly string[] = [
   "08-anchors",
   "09-matching",
   "10-denoising",
+  "11-selection",
+  "12-losses",
 ];
 
 /** Reads a chapter by its number, counted from 1. */
