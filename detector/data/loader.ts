@@ -3,10 +3,10 @@
  * and cursor alone; the number of workers changes only the speed.
  */
 import { DinogradError } from "../../engine/errors.ts";
+import { WorkerPool } from "../../platform/worker_pool.ts";
 import { type Batch, collate, loadSample, type Sample, type SampleRequest } from "./batch.ts";
 import type { CocoDataset } from "./coco.ts";
 import type { BadImage } from "./image_files.ts";
-import { SampleWorkers } from "./sample_workers.ts";
 import { type BatchPlan, Sampler } from "./sampler.ts";
 import type { TransformSpec } from "./transform_spec.ts";
 
@@ -42,7 +42,7 @@ export class Loader {
   readonly #dataset: CocoDataset;
   readonly #options: LoaderOptions;
   readonly #sampler: Sampler;
-  #workers: SampleWorkers | undefined;
+  #workers: WorkerPool<SampleRequest, Sample> | undefined;
 
   /** Throws a `DinogradError` of kind "data" if a training set is smaller than one batch. */
   constructor(dataset: CocoDataset, options: LoaderOptions) {
@@ -83,7 +83,7 @@ export class Loader {
       }
       return;
     }
-    this.#workers ??= new SampleWorkers(this.#options.workers);
+    this.#workers ??= sampleWorkers(this.#options.workers);
     const workers = this.#workers;
     const ahead: { plan: BatchPlan; outcomes: Promise<Outcome[]> }[] = [];
     const abandoned = new AbortController();
@@ -94,7 +94,7 @@ export class Loader {
           if (done) break;
           const requests = this.#requests(plan, epoch);
           // What fails is reported when the batch is due, or not at all if the caller leaves before.
-          const outcomes = requests.map((request) => outcomeOf(workers.load(request, abandoned.signal)));
+          const outcomes = requests.map((request) => outcomeOf(workers.run(request, { signal: abandoned.signal })));
           ahead.push({ plan, outcomes: Promise.all(outcomes) });
         }
         const next = ahead.shift();
@@ -139,6 +139,14 @@ export class Loader {
     const shared = { transforms, maxPixels, seed, epoch };
     return Array.from(indices, (index) => ({ entry: this.#dataset.entry(index), ...shared, index }));
   }
+}
+
+/** Each has one image at a time, so that none waits behind a large one while another worker is idle. */
+function sampleWorkers(count: number): WorkerPool<SampleRequest, Sample> {
+  return new WorkerPool({
+    ...{ name: "data worker", count },
+    start: () => new Worker(new URL("./sample_worker.ts", import.meta.url), { type: "module" }),
+  });
 }
 
 /** What loading an image came to. */
