@@ -91,7 +91,6 @@ export {
   type Backbone,
   type BackboneOptions,
   buildDino,
-  type ConvNeXtArchitecture,
   type DecoderStep,
   type DenoisingDraws,
   type DenoisingOptions,
@@ -106,7 +105,6 @@ export {
   postprocess,
   type PostprocessOptions,
   type Predictions,
-  type SwinArchitecture,
   type Trace,
   type TraceName,
 } from "./detector/model/mod.ts";

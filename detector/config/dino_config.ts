@@ -3,29 +3,8 @@
  * configs (hence snake_case), so that those files and their users' habits carry over. Ranges and defaults stand in the
  * tables of `schema.ts`, whose words are repeated here for editors to show; a test compares them.
  */
+import type { BackboneName } from "./backbones.ts";
 import type { ConfigValue } from "./values.ts";
-
-/** The feature extractors, by the names that configurations use: ResNets, Swin transformers, ConvNeXts. */
-export const BACKBONES = [
-  "resnet18",
-  "resnet50",
-  "resnet101",
-  "resnet_small",
-  "swin_T_224_1k",
-  "swin_B_224_22k",
-  "swin_B_384_22k",
-  "swin_L_224_22k",
-  "swin_L_384_22k",
-  "convnext_tiny_1k",
-  "convnext_small_1k",
-  "convnext_base_1k",
-  "convnext_base_22k",
-  "convnext_large_1k",
-  "convnext_large_22k",
-  "convnext_xlarge_22k",
-] as const;
-/** One of {@link BACKBONES}. */
-export type BackboneName = (typeof BACKBONES)[number];
 
 /** The normalisations that a ResNet can have. */
 export const NORMS = ["frozen_batch_norm", "batch_norm", "group_norm"] as const;

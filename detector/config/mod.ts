@@ -1,7 +1,13 @@
 /** Configurations: the official files and keys, presets, validation, fingerprints. */
 export {
+  type BackboneArchitecture,
   type BackboneName,
   BACKBONES,
+  type ConvNeXtArchitecture,
+  type ResNetArchitecture,
+  type SwinArchitecture,
+} from "./backbones.ts";
+export {
   CHANNEL_ORDERS,
   type ChannelOrder,
   type ConfigKey,

@@ -3,6 +3,7 @@
  */
 import { DinogradError } from "../../engine/errors.ts";
 import type { ConfigKey, DinoConfig } from "./dino_config.ts";
+import { checkTogether } from "./joint_checks.ts";
 import { didYouMean } from "./nearest.ts";
 import { defaultConfig } from "./presets.ts";
 import { CONFIG_KEYS, configKeys, isConfigKey, SCRIPT_KEYS } from "./schema.ts";
@@ -153,45 +154,4 @@ export function describeUnused({ unused, flags }: Pick<ResolvedConfig, "unused" 
 function withLabelBook(config: DinoConfig, base: DinoConfig | undefined): DinoConfig {
   const { dn_labelbook_size: size, num_classes: classes } = config;
   return base && size + 1 >= classes ? config : { ...config, dn_labelbook_size: classes };
-}
-
-/** Settings that are each possible but not together. */
-function checkTogether(config: DinoConfig, source: string): void {
-  const demand = (fits: boolean, expected: string, key: ConfigKey) => {
-    if (fits) return;
-    throw new DinogradError("usage", `${source}: expected ${expected} but found ${key}=${shownPython(config[key])}`);
-  };
-  const heads = config.nheads;
-  demand(config.hidden_dim % heads === 0, `hidden_dim to be a multiple of nheads=${heads}`, "hidden_dim");
-  // 32 groups normalise the projected features; the sine embedding needs hidden_dim / 2 even.
-  demand(config.hidden_dim % 32 === 0, "hidden_dim to be a multiple of 32", "hidden_dim");
-  const stages = config.return_interm_indices.length;
-  demand(
-    config.num_feature_levels >= stages,
-    `num_feature_levels to be at least the ${stages} levels of return_interm_indices`,
-    "num_feature_levels",
-  );
-  demand(
-    !config.use_dn || config.dn_labelbook_size + 1 >= config.num_classes,
-    `dn_labelbook_size to be at least num_classes - 1 = ${config.num_classes - 1}, or to be left out,`,
-    "dn_labelbook_size",
-  );
-  demand(
-    config.num_select <= config.num_queries * config.num_classes,
-    `num_select to be at most num_queries x num_classes = ${config.num_queries * config.num_classes}`,
-    "num_select",
-  );
-  const groups = config.norm_group_channels;
-  const widths = config.backbone === "resnet_small"
-    ? [config.backbone_stem_width, ...config.backbone_widths]
-    : [64, 128, 256, 512, 1024, 2048];
-  demand(
-    config.norm !== "group_norm" || !config.backbone.startsWith("resnet") ||
-      widths.every((width) => width <= groups || width % groups === 0),
-    `norm_group_channels to divide the channels of the backbone (${widths.join(", ")})`,
-    "norm_group_channels",
-  );
-  demand(config.backbone_widths.length === 4, "backbone_widths to have 4 items", "backbone_widths");
-  demand(config.backbone_depths.length === 4, "backbone_depths to have 4 items", "backbone_depths");
-  demand(!(config.onecyclelr && config.multi_step_lr), "one of onecyclelr and multi_step_lr", "multi_step_lr");
 }

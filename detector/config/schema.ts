@@ -2,8 +2,8 @@
  * The table of all config keys: type, range, default (that of the official DINO-4scale), meaning, group, and whether any
  * code reads them. Keys marked + are dinograd's own; all others are official.
  */
+import { BACKBONES } from "./backbones.ts";
 import {
-  BACKBONES,
   CHANNEL_ORDERS,
   type ConfigKey,
   type DataConfig,

@@ -1,6 +1,6 @@
 /** The DINO model: built from a configuration, called with images, read through `postprocess`. */
 export type { Backbone } from "./backbone/backbone.ts";
-export type { BackboneOptions, ConvNeXtArchitecture, SwinArchitecture } from "./backbone/backbone.ts";
+export type { BackboneOptions } from "./backbone/backbone.ts";
 export { buildDino, Dino, type DinoInputs } from "./dino.ts";
 export { type DenoisingDraws, type DenoisingTarget, planDenoising, randomDraws } from "./denoising.ts";
 export {

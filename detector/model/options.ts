@@ -2,8 +2,8 @@
  * What a DINO model is made of, in the project's words, and how a configuration (with the official keys) translates.
  */
 
-import { DinogradError } from "../../engine/errors.ts";
-import type { DinoConfig } from "../config/mod.ts";
+import { backboneArchitecture, backboneFamily } from "../config/backbones.ts";
+import { checkConfig, type DinoConfig } from "../config/mod.ts";
 import type { BackboneOptions } from "./backbone/backbone.ts";
 import type { PostprocessOptions } from "./postprocess.ts";
 
@@ -78,19 +78,20 @@ export interface DinoModelOptions {
   readonly gradientCheckpoint: boolean;
 }
 
-/** The model that a configuration describes. @throws DinogradError("config") where its values do not go together. */
-export function dinoModelOptions(config: DinoConfig): DinoModelOptions {
-  const options: DinoModelOptions = {
+/**
+ * The model that a configuration describes.
+ * @throws DinogradError("usage") for a value out of range and for values that do not go together
+ */
+export function dinoModelOptions(given: DinoConfig): DinoModelOptions {
+  const config = checkConfig(given, "config");
+  return {
     backbone: {
-      name: config.backbone,
+      architecture: backboneArchitecture(config),
       norm: config.norm,
       groupChannels: config.norm_group_channels,
-      stemWidth: config.backbone_stem_width,
-      widths: config.backbone_widths,
-      depths: config.backbone_depths,
       dilation: config.dilation,
       outputs: config.return_interm_indices.length,
-      dropPathRate: config.backbone_drop_path_rate ?? undefined,
+      dropPathRate: config.backbone_drop_path_rate ?? backboneFamily(config.backbone).dropPathRate ?? 0,
       frozenStages: config.backbone_frozen_stages,
       freezeKeywords: config.backbone_freeze_keywords ?? [],
       gradientCheckpoint: config.use_checkpoint,
@@ -107,7 +108,7 @@ export function dinoModelOptions(config: DinoConfig): DinoModelOptions {
     feedforwardFeatures: config.dim_feedforward,
     activation: config.transformer_activation,
     dropout: config.dropout,
-    decoderSteps: config.decoder_module_seq.map(decoderStep),
+    decoderSteps: config.decoder_module_seq.filter(isDecoderStep),
     temperatureHeight: config.pe_temperatureH,
     temperatureWidth: config.pe_temperatureW,
     positionOffset: config.pe_offset,
@@ -126,8 +127,6 @@ export function dinoModelOptions(config: DinoConfig): DinoModelOptions {
     },
     gradientCheckpoint: config.use_checkpoint,
   };
-  checkOptions(options);
-  return options;
 }
 
 /** How a configuration wants detections to be chosen. */
@@ -135,49 +134,6 @@ export function postprocessOptions(config: DinoConfig): PostprocessOptions {
   return { numSelect: config.num_select, nmsIouThreshold: config.nms_iou_threshold, clip: config.clip_boxes };
 }
 
-function decoderStep(name: string): DecoderStep {
-  if (name === "sa" || name === "ca" || name === "ffn") return name;
-  throw new DinogradError("config", `decoder_module_seq: expected "sa", "ca" and "ffn" but found "${name}"`);
-}
-
-function checkOptions(options: DinoModelOptions): void {
-  const { features, heads, levels, backbone, decoderSteps } = options;
-  const demand = (holds: boolean, message: string) => {
-    if (!holds) throw new DinogradError("config", message);
-  };
-  demand(features % heads === 0, `hidden_dim: expected a multiple of nheads (${heads}) but found ${features}`);
-  demand(features % 32 === 0, `hidden_dim: expected a multiple of 32 but found ${features}`);
-  demand(
-    levels >= backbone.outputs && levels > 1,
-    `num_feature_levels: expected at least ${Math.max(2, backbone.outputs)} but found ${levels}`,
-  );
-  demand(
-    [...decoderSteps].sort().join() === "ca,ffn,sa",
-    `decoder_module_seq: expected "sa", "ca" and "ffn" once each but found ${JSON.stringify(decoderSteps)}`,
-  );
-  demand(
-    options.denoising.number === 0 || options.labelBookSize + 1 >= options.classes,
-    `dn_labelbook_size: expected at least num_classes - 1 (${options.classes - 1}) but found ${options.labelBookSize}`,
-  );
-  const decoderShares = options.shareDecoderBoxHeads && options.shareDecoderClassHeads;
-  demand(
-    decoderShares || !(options.shareEncoderBoxHead || options.shareEncoderClassHead),
-    "two_stage_bbox_embed_share, two_stage_class_embed_share: expected false where decoder layers have heads of their own",
-  );
-  checkBackbone(backbone, demand);
-}
-
-/** Options that only some backbones have. */
-function checkBackbone(backbone: BackboneOptions, demand: (holds: boolean, message: string) => void): void {
-  const { name, architecture, dilation, dropPathRate, frozenStages } = backbone;
-  const kind = architecture?.kind ?? name.split("_")[0];
-  demand(
-    !dilation || ["swin", "resnet50", "resnet101"].includes(kind),
-    `dilation: expected a Swin transformer, resnet50 or resnet101 but found ${name}`,
-  );
-  demand(
-    dropPathRate === undefined || ["swin", "convnext"].includes(kind),
-    `backbone_drop_path_rate: expected a Swin transformer or a ConvNeXt but found ${name}`,
-  );
-  demand(frozenStages < 0 || kind === "swin", `backbone_frozen_stages: expected a Swin transformer but found ${name}`);
+function isDecoderStep(name: string): name is DecoderStep {
+  return name === "sa" || name === "ca" || name === "ffn";
 }

@@ -2,6 +2,7 @@
  * How many tokens an image has, without a model: one for each pixel of each feature level. The queries are chosen among
  * them, so an image needs as many as there are queries.
  */
+import { backboneFamily } from "../config/backbones.ts";
 import type { DinoConfig } from "../config/mod.ts";
 
 /** A size in pixels. */
@@ -20,12 +21,11 @@ export function tokensOf({ width, height }: PixelSize, config: DinoConfig): numb
 
 /** What is left of a side at each level. */
 function levelSides(side: number, config: DinoConfig): number[] {
-  // A ConvNeXt cuts patches and leaves out what is not a whole one; the others round up, by padding.
-  const shrink = config.backbone.startsWith("convnext") ? Math.floor : Math.ceil;
-  const stages = [shrink(side / 4)];
+  const { inPatches } = backboneFamily(config.backbone);
+  const stages = [inPatches(side / 4)];
   for (let stage = 1; stage < 4; stage++) {
     const before = stages[stage - 1];
-    stages.push(config.dilation && stage === 3 ? before : shrink(before / 2));
+    stages.push(config.dilation && stage === 3 ? before : inPatches(before / 2));
   }
   if (stages[3] === 0) return new Array<number>(config.num_feature_levels).fill(0); // not one patch: the backbone itself refuses such a strip
   const levels = config.return_interm_indices.map((stage) => stages[stage]);

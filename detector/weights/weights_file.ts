@@ -26,6 +26,7 @@ import { formatOf } from "../../checkpoint/open.ts";
 import type { FileLayer } from "../../platform/file_layer.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { stateOfMetadata } from "./safetensors_metadata.ts";
+import { FAMILIES } from "../config/backbones.ts";
 import { type ConfigObject, type ConfigValue, type DinoConfig, isConfigKey, resolveConfig } from "../config/mod.ts";
 
 /** A tensor that is read when asked for. Several names of one tensor share one object. */
@@ -189,14 +190,12 @@ const CLASSIFIER = /^(fc|head|norm)\./;
 function modelNames(weights: Weights, path: string): Weights {
   if (weights.size === 0) throw new DinogradError("checkpoint", `${path}: expected weights but found no tensor`);
   const plain = stripPrefix(weights);
-  const prefix = plain.has("conv1.weight") && plain.has("layer1.0.conv1.weight")
-    ? "backbone.0.body." // a ResNet of torchvision
-    : plain.has("patch_embed.proj.weight") || plain.has("downsample_layers.0.0.weight")
-    ? "backbone.0." // a Swin transformer or a ConvNeXt
-    : undefined;
-  if (prefix === undefined) return plain;
+  const family = Object.values(FAMILIES).find(({ stem, block }) =>
+    plain.has(stem) && [...plain.keys()].some((name) => block.test(name))
+  );
+  if (family === undefined) return plain;
   const kept = [...plain].filter(([name]) => !CLASSIFIER.test(name) && !name.endsWith(".attn_mask"));
-  return new Map(kept.map(([name, weight]) => [prefix + name, weight]));
+  return new Map(kept.map(([name, weight]) => [family.prefix + name, weight]));
 }
 
 function classesOf(value: StateValue | undefined): ClassName[] | null {

@@ -6,8 +6,8 @@ import type { ModuleContext } from "../../engine/nn/module.ts";
 import { RandomStream, ZeroStream } from "../../engine/random.ts";
 import { scope } from "../../engine/scope.ts";
 import { type Tensor, tensor } from "../../engine/tensor.ts";
-import type { BackboneName } from "../../detector/config/dino_config.ts";
-import { preset } from "../../detector/config/mod.ts";
+import { backboneArchitecture } from "../../detector/config/backbones.ts";
+import { type BackboneName, preset } from "../../detector/config/mod.ts";
 import type { Backbone } from "../../detector/model/backbone/backbone.ts";
 import { buildBackbone } from "../../detector/model/backbone/build.ts";
 import { resizeMask } from "../../detector/model/levels.ts";
@@ -74,7 +74,10 @@ function compareState(worst: Worst, backbone: Backbone, state: readonly StateRow
 function runStateCase(worst: Worst, golden: StateCase): void {
   // The names need no memory for hundreds of millions of parameters.
   const context = { device: new DryDevice(), random: new ZeroStream() };
-  const backbone = buildBackbone(context, optionsOf(golden, { name: golden.backbone }));
+  const backbone = buildBackbone(
+    context,
+    optionsOf(golden, { architecture: backboneArchitecture({ ...preset("DINO_4scale"), backbone: golden.backbone }) }),
+  );
   compareState(worst, backbone, golden.state);
   let parameters = 0;
   for (const [, { size }] of backbone.parameters()) parameters += size;
@@ -84,7 +87,7 @@ function runStateCase(worst: Worst, golden: StateCase): void {
 
 function build(context: ModuleContext, golden: RunCase): Backbone {
   const { kind, architecture, frozen_stages: frozenStages, drop_path_rate: dropPathRate } = golden;
-  const over = { name: `${kind}_of_a_golden`, architecture: { kind, ...architecture }, frozenStages, dropPathRate };
+  const over = { architecture: { kind, ...architecture }, frozenStages, dropPathRate };
   return buildBackbone(context, optionsOf(golden, over)).train(golden.training);
 }
 

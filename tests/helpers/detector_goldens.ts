@@ -11,7 +11,7 @@ import { pairwiseGiou } from "../../detector/loss/box_loss.ts";
 import { boxAt, boxIou, cornersOf, generalizedIou } from "../../detector/loss/boxes.ts";
 import { focalLossSum } from "../../detector/loss/focal.ts";
 import { match, matchingCosts } from "../../detector/loss/matcher.ts";
-import { ResNetBackbone } from "../../detector/model/backbone/resnet.ts";
+import { buildBackbone } from "../../detector/model/backbone/build.ts";
 import { DeformableDecoderLayer } from "../../detector/model/decoder.ts";
 import { DeformableEncoderLayer } from "../../detector/model/encoder.ts";
 import {
@@ -324,10 +324,10 @@ export async function runResnetCase(golden: DetectorCase, device: Device): Promi
   using _ = scope();
   const worst = new Worst();
   const outputs = golden.return_interm_indices as readonly number[];
-  const base = dinoModelOptions(preset("DINO_4scale")!).backbone; // the norm and its like
-  const name = golden.arch as "resnet50"; // or another that the golden names
-  const options = { ...base, name, dilation: golden.dilation === true, outputs: outputs.length };
-  const module = load(new ResNetBackbone(context(device), options), golden);
+  const backbone = golden.arch as "resnet50"; // or another that the golden names
+  const base = dinoModelOptions({ ...preset("DINO_4scale"), backbone }).backbone; // the norm and its like
+  const options = { ...base, dilation: golden.dilation === true, outputs: outputs.length };
+  const module = load(buildBackbone(context(device), options), golden);
   const trainable = golden.trainable as readonly string[];
   const trained = [...module.parameters()].filter(([, { requiresGrad }]) => requiresGrad).map(([key]) => key);
   worst.add("trainable", trained.join() === trainable.join() ? 0 : Infinity);

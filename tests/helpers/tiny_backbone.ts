@@ -4,13 +4,10 @@ import type { Device } from "../../engine/device/device.ts";
 import { RandomStream } from "../../engine/random.ts";
 import { scope } from "../../engine/scope.ts";
 import { tensor } from "../../engine/tensor.ts";
-import { preset } from "../../detector/config/mod.ts";
+import { FAMILIES } from "../../detector/config/backbones.ts";
+import { type ConvNeXtArchitecture, preset, type SwinArchitecture } from "../../detector/config/mod.ts";
 import { buildBackbone } from "../../detector/model/backbone/build.ts";
-import type {
-  BackboneOptions,
-  ConvNeXtArchitecture,
-  SwinArchitecture,
-} from "../../detector/model/backbone/backbone.ts";
+import type { BackboneOptions } from "../../detector/model/backbone/backbone.ts";
 import { dinoModelOptions } from "../../detector/model/options.ts";
 
 export const TINY_SWIN: SwinArchitecture = {
@@ -21,8 +18,9 @@ export const TINY_CONVNEXT: ConvNeXtArchitecture = {
 };
 
 export function tinyBackboneOptions(over: Partial<BackboneOptions>): BackboneOptions {
-  const base = dinoModelOptions(preset("DINO_4scale")!).backbone; // a preset of the project
-  return { ...base, ...over };
+  const base = dinoModelOptions(preset("DINO_4scale")).backbone;
+  const dropPathRate = FAMILIES[(over.architecture ?? base.architecture).kind].dropPathRate ?? 0;
+  return { ...base, dropPathRate, ...over };
 }
 
 /** What one pass forwards and backwards gave. */

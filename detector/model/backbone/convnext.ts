@@ -14,25 +14,9 @@ import { LayerNorm } from "../../../engine/nn/norm.ts";
 import { depthwiseConv2d } from "../../../engine/ops/depthwise_conv.ts";
 import { scope, tidy } from "../../../engine/scope.ts";
 import type { Tensor } from "../../../engine/tensor.ts";
-import { Backbone, type BackboneOptions, type ConvNeXtArchitecture } from "./backbone.ts";
+import type { ConvNeXtArchitecture } from "../../config/mod.ts";
+import { Backbone, type BackboneOptions } from "./backbone.ts";
 import { dropPathRates, runBlock } from "./stages.ts";
-
-const tiny = { kind: "convnext", depths: [3, 3, 9, 3], features: [96, 192, 384, 768] } as const;
-const small = { kind: "convnext", depths: [3, 3, 27, 3], features: [96, 192, 384, 768] } as const;
-const base = { kind: "convnext", depths: [3, 3, 27, 3], features: [128, 256, 512, 1024] } as const;
-const large = { kind: "convnext", depths: [3, 3, 27, 3], features: [192, 384, 768, 1536] } as const;
-const xlarge = { kind: "convnext", depths: [3, 3, 27, 3], features: [256, 512, 1024, 2048] } as const;
-
-/** By name: size, and how many classes the images it was pretrained on had. */
-export const CONVNEXT_ARCHITECTURES = {
-  convnext_tiny_1k: tiny,
-  convnext_small_1k: small,
-  convnext_base_1k: base,
-  convnext_base_22k: base,
-  convnext_large_1k: large,
-  convnext_large_22k: large,
-  convnext_xlarge_22k: xlarge,
-} as const satisfies Readonly<Record<string, ConvNeXtArchitecture>>;
 
 /** Of all layer norms in it. */
 const EPSILON = 1e-6;
@@ -101,7 +85,7 @@ export class ConvNeXt extends Backbone {
   constructor(context: ModuleContext, { depths, features }: ConvNeXtArchitecture, options: BackboneOptions) {
     super();
     this.#options = options;
-    const rates = dropPathRates(depths, options.dropPathRate ?? 0);
+    const rates = dropPathRates(depths, options.dropPathRate);
     this.downsampleLayers = features.map((outChannels, stage) => {
       const [inChannels, side] = stage === 0 ? [3, STEM] : [features[stage - 1], PATCH];
       const conv = new Conv2d(context, { inChannels, outChannels, kernel: side, stride: side });

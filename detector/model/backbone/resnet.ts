@@ -13,6 +13,7 @@ import { maxPool2d } from "../../../engine/ops/pool.ts";
 import { scope, tidy } from "../../../engine/scope.ts";
 import type { Tensor } from "../../../engine/tensor.ts";
 import { kaimingNormal } from "../../../engine/nn/initial.ts";
+import type { ResNetArchitecture } from "../../config/mod.ts";
 import { Backbone, type BackboneOptions } from "./backbone.ts";
 import { convNorm, makeNorm, type Norm, type NormChoice } from "./norm.ts";
 
@@ -117,39 +118,7 @@ class Bottleneck extends Block {
   }
 }
 
-interface Architecture {
-  readonly block: BlockType;
-  readonly depths: readonly number[];
-  readonly widths: readonly number[];
-  readonly strides: readonly number[];
-  /** 7 × 7 with pooling, or 3 × 3 without. */
-  readonly stem: { readonly width: number; readonly kernel: 3 | 7 };
-  /** Whether stem and first stage stay as they are loaded. */
-  readonly freezesFirstStage: boolean;
-}
-
-const usual = { widths: [64, 128, 256, 512], strides: [1, 2, 2, 2], stem: { width: 64, kernel: 7 } } as const;
-
-function architectureOf(options: BackboneOptions): Architecture {
-  switch (options.name) {
-    case "resnet18":
-      return { ...usual, block: BasicBlock, depths: [2, 2, 2, 2], freezesFirstStage: true };
-    case "resnet50":
-      return { ...usual, block: Bottleneck, depths: [3, 4, 6, 3], freezesFirstStage: true };
-    case "resnet101":
-      return { ...usual, block: Bottleneck, depths: [3, 4, 23, 3], freezesFirstStage: true };
-    case "resnet_small": {
-      const { widths, depths, stemWidth } = options;
-      if (widths.length !== 4 || depths.length !== 4) {
-        throw new DinogradError("config", "backbone_widths, backbone_depths: expected four numbers each");
-      }
-      const stem = { width: stemWidth, kernel: 3 } as const;
-      return { block: BasicBlock, depths, widths, strides: [2, 2, 2, 2], stem, freezesFirstStage: false };
-    }
-    default:
-      throw new DinogradError("config", `backbone: expected a ResNet but found "${options.name}"`);
-  }
-}
+const BLOCKS: Readonly<Record<ResNetArchitecture["block"], BlockType>> = { basic: BasicBlock, bottleneck: Bottleneck };
 
 /** The network itself; its names are torchvision's. */
 class ResNet extends Module {
@@ -164,12 +133,14 @@ class ResNet extends Module {
 
   constructor(
     context: ModuleContext,
-    { block, depths, widths, strides, stem }: Architecture,
+    { block, depths, widths, stem }: ResNetArchitecture,
     options: BackboneOptions,
   ) {
     super();
     this.#options = options;
     this.#pools = stem.kernel === 7;
+    const strides = [this.#pools ? 1 : 2, 2, 2, 2];
+    const Made = BLOCKS[block];
     this.conv1 = new Conv2d(context, {
       inChannels: 3,
       outChannels: stem.width,
@@ -183,12 +154,12 @@ class ResNet extends Module {
     const stages = depths.map((depth, stage) => {
       const dilated = options.dilation && stage === 3;
       return Array.from({ length: depth }, (_, i) => {
-        const made = new block(context, {
+        const made = new Made(context, {
           ...{ norm: options.norm, groupChannels: options.groupChannels, inChannels, width: widths[stage] },
           stride: i === 0 && !dilated ? strides[stage] : 1,
           dilation: dilated && i > 0 ? strides[stage] : 1,
         });
-        inChannels = widths[stage] * block.expansion;
+        inChannels = widths[stage] * Made.expansion;
         return made;
       });
     });
@@ -223,16 +194,15 @@ export class ResNetBackbone extends Backbone {
   readonly body: ResNet;
   readonly channels: readonly number[];
 
-  constructor(context: ModuleContext, options: BackboneOptions) {
+  constructor(context: ModuleContext, architecture: ResNetArchitecture, options: BackboneOptions) {
     super();
-    const architecture = architectureOf(options);
+    const { block, widths, stem } = architecture;
     this.body = new ResNet(context, architecture, options);
-    this.channels = architecture.widths
-      .map((width) => width * architecture.block.expansion)
-      .slice(4 - options.outputs);
+    this.channels = widths.map((width) => width * BLOCKS[block].expansion).slice(4 - options.outputs);
+    const isPretrained = stem.kernel === 7;
     for (const [name, parameter] of this.parameters()) {
       if (parameter.rank === 4) kaimingNormal(parameter, context.random);
-      if (architecture.freezesFirstStage && !/layer[234]/.test(name)) parameter.requiresGrad = false;
+      if (isPretrained && !/layer[234]/.test(name)) parameter.requiresGrad = false;
     }
   }
 

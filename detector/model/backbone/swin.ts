@@ -13,25 +13,11 @@ import { pad } from "../../../engine/ops/layout.ts";
 import { windowRegions } from "../../../engine/ops/windows.ts";
 import { scope, tidy } from "../../../engine/scope.ts";
 import { type Tensor, tensor } from "../../../engine/tensor.ts";
-import { Backbone, type BackboneOptions, type SwinArchitecture } from "./backbone.ts";
+import type { SwinArchitecture } from "../../config/mod.ts";
+import { Backbone, type BackboneOptions } from "./backbone.ts";
 import { dropPathRates, runBlock, type RunOptions } from "./stages.ts";
 import { SwinBlock } from "./swin_block.ts";
 
-const tiny = { kind: "swin", features: 96, depths: [2, 2, 6, 2], heads: [3, 6, 12, 24] } as const;
-const base = { kind: "swin", features: 128, depths: [2, 2, 18, 2], heads: [4, 8, 16, 32] } as const;
-const large = { kind: "swin", features: 192, depths: [2, 2, 18, 2], heads: [6, 12, 24, 48] } as const;
-
-/** By name: size, side of the images it was pretrained on, and how many classes those had. */
-export const SWIN_ARCHITECTURES = {
-  swin_T_224_1k: { ...tiny, window: 7 },
-  swin_B_224_22k: { ...base, window: 7 },
-  swin_B_384_22k: { ...base, window: 12 },
-  swin_L_224_22k: { ...large, window: 7 },
-  swin_L_384_22k: { ...large, window: 12 },
-} as const satisfies Readonly<Record<string, SwinArchitecture>>;
-
-/** The official rate for the last block; there is no other in its configurations. */
-const DROP_PATH_RATE = 0.2;
 /** Side of the patches that become tokens, in pixels. */
 const PATCH = 4;
 
@@ -150,7 +136,7 @@ export class SwinTransformer extends Backbone {
     const { outputs, frozenStages, dilation } = options;
     const features = stageFeatures(architecture, dilation);
     checkHeads(features, heads);
-    const rates = dropPathRates(depths, options.dropPathRate ?? DROP_PATH_RATE);
+    const rates = dropPathRates(depths, options.dropPathRate);
     this.patchEmbed = new PatchEmbed(context, architecture.features);
     this.layers = features.map((width, stage) =>
       new Stage(context, {

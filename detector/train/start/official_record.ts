@@ -15,6 +15,7 @@ import {
 import { describe } from "../../../engine/describe.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 import { formatShape, sameShape } from "../../../engine/shape.ts";
+import { backboneArchitecture } from "../../config/backbones.ts";
 import type { ConfigObject, DinoConfig } from "../../config/mod.ts";
 import { type NamedWeight, resolveFileConfig, type WeightsFile } from "../../weights/mod.ts";
 import { NO_BEST } from "../best.ts";
@@ -177,7 +178,7 @@ function namesOfIndices(
   { config, place }: { readonly config: DinoConfig; readonly place: string },
 ): Map<number, string> {
   // The official code knows no frozen parts of a ResNet but its stem and first stage.
-  const isResNet = config.backbone.startsWith("resnet");
+  const isResNet = backboneArchitecture(config).kind === "resnet";
   const model = outlineModel(isResNet ? { ...config, backbone_freeze_keywords: null } : config);
   const own = parameterGroups(model, config);
   const counts = (lists: readonly { readonly length: number }[]) => lists.map(({ length }) => length).join(" + ");

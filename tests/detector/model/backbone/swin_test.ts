@@ -8,7 +8,7 @@ import { tensor } from "../../../../engine/tensor.ts";
 import { preset, resolveConfig } from "../../../../detector/config/mod.ts";
 import { buildBackbone } from "../../../../detector/model/backbone/build.ts";
 import { dropPathRates } from "../../../../detector/model/backbone/stages.ts";
-import { buildDino, dinoModelOptions } from "../../../../detector/model/mod.ts";
+import { buildDino } from "../../../../detector/model/mod.ts";
 import { deviceTest } from "../../../helpers/devices.ts";
 import { passOf, TINY_SWIN, tinyBackboneOptions } from "../../../helpers/tiny_backbone.ts";
 
@@ -102,7 +102,7 @@ Deno.test("a Swin transformer that dilates keeps the resolution of its third sta
 });
 
 const refused = (given: Parameters<typeof resolveConfig>[0]) => {
-  const error = assertThrows(() => dinoModelOptions(resolveConfig(given).config), DinogradError);
+  const error = assertThrows(() => resolveConfig(given), DinogradError);
   return `${error.kind}: ${error.message}`;
 };
 
@@ -115,18 +115,18 @@ Deno.test("a mistyped backbone is refused with the nearest name", () => {
 Deno.test("options that a backbone does not have are refused", () => {
   assertEquals(
     refused({ backbone: "convnext_xlarge_22k", dilation: true }),
-    "config: dilation: expected a Swin transformer, resnet50 or resnet101 but found convnext_xlarge_22k",
+    "usage: config: expected a Swin transformer, resnet50 or resnet101 for dilation=True but found backbone='convnext_xlarge_22k'",
   );
   assertEquals(
     refused({ backbone: "resnet18", dilation: true }),
-    "config: dilation: expected a Swin transformer, resnet50 or resnet101 but found resnet18",
+    "usage: config: expected a Swin transformer, resnet50 or resnet101 for dilation=True but found backbone='resnet18'",
   );
   assertEquals(
     refused({ backbone_drop_path_rate: 0.1 }),
-    "config: backbone_drop_path_rate: expected a Swin transformer or a ConvNeXt but found resnet50",
+    "usage: config: expected a Swin transformer or a ConvNeXt for backbone_drop_path_rate but found backbone='resnet50'",
   );
   assertEquals(
     refused({ backbone: "convnext_tiny_1k", backbone_frozen_stages: 1 }),
-    "config: backbone_frozen_stages: expected a Swin transformer but found convnext_tiny_1k",
+    "usage: config: expected a Swin transformer for backbone_frozen_stages but found backbone='convnext_tiny_1k'",
   );
 });

@@ -15,7 +15,7 @@ const SIDE = 70; // no multiple of a patch or a window
 const config: DinoConfig = {
   ...preset("DINO_4scale")!, // a preset of the project
   ...{ hidden_dim: 32, nheads: 4, dim_feedforward: 32, enc_layers: 1, dec_layers: 1, num_queries: 20, num_classes: 4 },
-  ...{ dn_labelbook_size: 4, dn_number: 4 },
+  ...{ dn_labelbook_size: 4, dn_number: 4, num_select: 20 },
 };
 const targets = [
   { boxes: Float32Array.of(0.5, 0.5, 0.4, 0.4, 0.3, 0.3, 0.2, 0.2), labels: Int32Array.of(1, 2) },
