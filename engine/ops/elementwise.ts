@@ -11,14 +11,23 @@ export type BinaryFunction = (x: Tensor, y: Tensor | number) => Tensor;
 export type UnaryFunction = (x: Tensor) => Tensor;
 
 /** A binary op in its two forms: with a tensor, and with a number that changes without compiling anything. */
-function binary(name: string, define: (x: Expr, y: Expr) => Expr): BinaryFunction {
-  const tensors = pointwise(name, { tensors: 2 }, define);
-  const number = pointwise(`${name}_number`, { tensors: 1, scalars: 1 }, define);
+export function binary(
+  name: string,
+  define: (x: Expr, y: Expr) => Expr,
+  slopes?: "none" | ((x: Expr, y: Expr) => readonly [Expr, Expr]),
+): BinaryFunction {
+  const tensors = pointwise(name, { tensors: 2, slopes }, define);
+  const number = pointwise(`${name}_number`, {
+    tensors: 1,
+    scalars: 1,
+    slopes: typeof slopes === "function" ? (x, y) => slopes(x, y).slice(0, 1) : slopes,
+  }, define);
   return (x, y) => typeof y === "number" ? number([x], [y]) : tensors([x, y]);
 }
 
-function unary(name: string, define: (x: Expr) => Expr): UnaryFunction {
-  const op = pointwise(name, { tensors: 1 }, define);
+/** An op on every element of one tensor, with the derivative that `slope` gives or, without it, the derived one. */
+export function unary(name: string, define: (x: Expr) => Expr, slope?: (x: Expr) => Expr): UnaryFunction {
+  const op = pointwise(name, { tensors: 1, slopes: slope && ((x) => [slope(x)]) }, define);
   return (x) => op([x]);
 }
 

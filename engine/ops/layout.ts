@@ -1,89 +1,14 @@
 /**
- * Ops that move elements without computing: reshape (shares the memory), permute, slice, concat, pad. All but the
- * first are one strided copy kernel: the index of an element splits into coordinates, which meet strides on both sides.
+ * Ops that move elements without computing: reshape (shares the memory), permute, slice, concat, pad. All but the first are
+ * copies along strides; `rearrange.ts` makes more of them.
  */
 
-import { splitIndex } from "../kernel/language/index_arithmetic.ts";
-import { defineKernel } from "../launch/kernel.ts";
-import { memoize } from "../memoize.ts";
 import { defineOp, record } from "../op.ts";
-import { collapseDimensions, formatShape, normalizeAxis, type Shape, sizeOf, stridesOf } from "../shape.ts";
+import { formatShape, normalizeAxis, type Shape, sizeOf, stridesOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
+import { copyStrided, type Side, whole } from "./strided_copy.ts";
 
-/** The names of a number per axis, such as `size0`, `size1`. */
-const perAxis = <Name extends string>(name: Name, rank: number): `${Name}${number}`[] =>
-  Array.from({ length: rank }, (_, axis) => `${name}${axis}` as const);
-
-/** The numbers of a list under such names. */
-const namedPerAxis = <Name extends string>(name: Name, values: readonly number[]) =>
-  // `fromEntries` forgets what the names look like.
-  Object.fromEntries(values.map((value, axis) => [`${name}${axis}`, value])) as Record<`${Name}${number}`, number>;
-
-const AXIS_NUMBERS = ["size", "sourceStride", "targetStride"] as const;
-
-/** One copy kernel per rank. An item is an element, or four neighbouring ones along the last axis. */
-const copyKernel = memoize((rank: number) =>
-  defineKernel({
-    name: `copy_${rank}`,
-    reads: { source: "f32" },
-    writes: { target: "f32" },
-    sizes: [
-      ...["sourceBase", "targetBase"] as const,
-      ...AXIS_NUMBERS.flatMap((name) => perAxis(name, rank)),
-    ],
-    vectors: true,
-    body: (m, { item, source, target, sourceBase, targetBase, ...numbers }) => {
-      const along = (name: typeof AXIS_NUMBERS[number]) => perAxis(name, rank).map((each) => numbers[each]);
-      const coordinates = splitIndex(m.lanes === 4 ? item.mul(4) : item, along("size").slice(1));
-      let [from, to] = [sourceBase, targetBase];
-      const [sourceStrides, targetStrides] = [along("sourceStride"), along("targetStride")];
-      for (let axis = rank - 1; axis >= 0; axis--) {
-        from = from.add(coordinates[axis].mul(sourceStrides[axis]));
-        to = to.add(coordinates[axis].mul(targetStrides[axis]));
-      }
-      target.store(to, source.loadVec(from));
-    },
-  })
-);
-
-interface Side {
-  readonly tensor: Tensor;
-  /** The first element. */
-  readonly base: number;
-  readonly strides: readonly number[];
-}
-
-/** target[base + i·strides] = source[base + i·strides] for all i in `shape`. Any dtype: elements are four bytes. */
-export function copyStrided(shape: Shape, source: Side, target: Side): void {
-  if (sizeOf(shape) === 0) return;
-  const { dimensions, strides: [from, to] } = collapseDimensions(shape, [source.strides, target.strides]);
-  const rank = dimensions.length;
-  const last = rank - 1;
-  if (rank === 1 && from[0] === 1 && to[0] === 1) {
-    return source.tensor.device.copy({
-      from: source.tensor.buffer,
-      fromOffset: source.base,
-      to: target.tensor.buffer,
-      toOffset: target.base,
-      length: dimensions[0],
-    });
-  }
-  const aligned = from[last] === 1 && to[last] === 1 && dimensions[last] % 4 === 0 &&
-    [source.base, target.base, ...from.slice(0, last), ...to.slice(0, last)].every((offset) => offset % 4 === 0);
-  const lanes = aligned ? 4 : 1;
-  copyKernel(rank).launch({
-    ...{ source: source.tensor, target: target.tensor },
-    ...namedPerAxis("size", dimensions),
-    ...namedPerAxis("sourceStride", from),
-    ...namedPerAxis("targetStride", to),
-    ...{ sourceBase: source.base, targetBase: target.base },
-    items: sizeOf(dimensions) / lanes,
-    lanes,
-  });
-}
-
-const whole = (tensor: Tensor): Side => ({ tensor, base: 0, strides: stridesOf(tensor.shape) });
-
+/** A part of a tensor along an axis. */
 interface Window {
   readonly axis: number;
   readonly begin: number;
@@ -139,26 +64,79 @@ export function permute(x: Tensor, axes: readonly number[]): Tensor {
   return permuteOp([x], normal);
 }
 
-const sliceOp = defineOp<readonly [Tensor], Window & { readonly end: number }>({
+/** Which element of a tensor comes first, and how far on the next is along each axis of the result. */
+interface Walk {
+  readonly shape: Shape;
+  readonly base: number;
+  readonly strides: readonly number[];
+}
+
+const walkOp = defineOp<readonly [Tensor], Walk>({
   name: "slice",
   takes: "any",
-  output: ([x], { axis, begin, end }) => {
-    if (!(0 <= begin && begin <= end && end <= x.shape[axis])) {
-      throw new RangeError(`slice: expected a range within 0..${x.shape[axis]} but found ${begin}..${end}`);
-    }
-    return { shape: x.shape.map((dimension, at) => at === axis ? end - begin : dimension), dtype: x.dtype };
-  },
-  run: ({ inputs: [x], options, output }) => copyStrided(output.shape, from(x, options), whole(output)),
-  gradient: ({ gradOutput, options, shapes: [shape] }) => {
-    const gradient = gradOutput.empty(shape).fill(0);
-    copyStrided(gradOutput.shape, whole(gradOutput), from(gradient, options));
+  output: ([x], { shape }) => ({ shape, dtype: x.dtype }),
+  run: ({ inputs: [x], options: { shape, base, strides }, output }) =>
+    copyStrided(shape, { tensor: x, base, strides }, whole(output)),
+  gradient: ({ gradOutput, options: { shape, base, strides }, shapes: [before] }) => {
+    const gradient = gradOutput.empty(before).fill(0);
+    copyStrided(shape, whole(gradOutput), { tensor: gradient, base, strides });
     return [gradient];
   },
 });
 
-/** Elements begin … end-1 along an axis. */
-export const slice = (x: Tensor, axis: number, begin: number, end: number): Tensor =>
-  sliceOp([x], { axis: normalizeAxis("slice", axis, x.rank), begin, end });
+/** The elements that a walk comes by, each at most once: the gradient goes the same way. */
+export const walk = (x: Tensor, way: Walk): Tensor => walkOp([x], way);
+
+/** How a slice goes along its axis. */
+export interface SliceOptions {
+  /** From one element to the next; negative to go backwards. Not 0. Default 1. */
+  readonly step?: number;
+}
+
+/**
+ * Elements begin … end-1 along an axis, or every `step`-th of them. Negative numbers count from the end of the axis. A
+ * negative step goes from `begin` back to the element after `end`. Without `begin` and `end` a slice takes all.
+ * @throws {RangeError} for a range that is not within the axis
+ *
+ * ```ts
+ * import { createCpuDevice, slice, tensor } from "@dinograd/dinograd/engine";
+ *
+ * const device = await createCpuDevice();
+ * const x = tensor(device, [0, 1, 2, 3, 4]);
+ * console.log(await slice(x, 0, -1, undefined, { step: -2 }).data()); // [ 4, 2, 0 ]
+ * await device.destroy();
+ * ```
+ *
+ * @category Layout
+ */
+export function slice(
+  ...[x, axis, begin, end, options = {}]: [
+    x: Tensor,
+    axis: number,
+    begin?: number,
+    end?: number,
+    options?: SliceOptions,
+  ]
+): Tensor {
+  const at = normalizeAxis("slice", axis, x.rank);
+  const size = x.shape[at];
+  const { step = 1 } = options;
+  if (!Number.isInteger(step) || step === 0) throw new RangeError(`slice: expected a whole step but found ${step}`);
+  const fromEnd = (place: number) => place < 0 ? place + size : place;
+  const backwards = step < 0;
+  const first = begin === undefined ? (backwards ? size - 1 : 0) : fromEnd(begin);
+  const last = end === undefined ? (backwards ? -1 : size) : fromEnd(end);
+  const inside = backwards ? -1 <= last && last <= first && first < size : 0 <= first && first <= last && last <= size;
+  if (!inside || !Number.isInteger(first) || !Number.isInteger(last)) {
+    throw new RangeError(`slice: expected a range within 0..${size} but found ${begin ?? ""}..${end ?? ""}`);
+  }
+  const strides = stridesOf(x.shape);
+  return walk(x, {
+    shape: x.shape.with(at, Math.max(0, Math.ceil((last - first) / step))), // not -0
+    base: first * strides[at],
+    strides: strides.with(at, strides[at] * step),
+  });
+}
 
 /** Where each part of a concatenation begins. */
 const offsets = (shapes: readonly Shape[], axis: number) => {

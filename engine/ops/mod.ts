@@ -1,6 +1,24 @@
 /** Operations on tensors. What models chain is also there as methods of `Tensor`. */
+export { elu, hardswish, leakyRelu, silu, softplus } from "./activations.ts";
+export { argmax, argmin } from "./arg_extremum.ts";
 export { attention, type AttentionOptions } from "./attention.ts";
 export { cast } from "./cast.ts";
+export {
+  bool,
+  eq,
+  ge,
+  gt,
+  isFinite,
+  isNaN,
+  le,
+  logicalAnd,
+  logicalNot,
+  logicalOr,
+  logicalXor,
+  lt,
+  type MaskFunction,
+  ne,
+} from "./compare.ts";
 export { conv2d, type Conv2dOperands, type Conv2dOptions } from "./conv.ts";
 export { deformableAttention, type SpatialShapes } from "./deformable_attention.ts";
 export { depthwiseConv2d } from "./depthwise_conv.ts";
@@ -33,15 +51,37 @@ export {
   where,
 } from "./elementwise.ts";
 export { embedding, gatherRows } from "./gather.ts";
-export { concat, pad, permute, reshape, slice, stack } from "./layout.ts";
+export { concat, pad, permute, reshape, slice, type SliceOptions, stack } from "./layout.ts";
 export { linear, type LinearOptions } from "./linear.ts";
+export { logSoftmax, logSumExp } from "./log_sum_exp.ts";
 export { matmul } from "./matmul.ts";
 export { batchNorm2d, type BatchNormOperands, groupNorm, layerNorm } from "./normalize.ts";
 export { pointwise, type PointwiseFunction, type PointwiseOptions } from "./pointwise.ts";
 export { maxPool2d, type Pool2dOptions } from "./pool.ts";
-export { max, mean, sum } from "./reduce.ts";
+export { expm1, log1p, pow, reciprocal, rsqrt } from "./power.ts";
+export {
+  at,
+  broadcastTo,
+  flip,
+  repeatInterleave,
+  roll,
+  split,
+  squeeze,
+  tile,
+  transpose,
+  unsqueeze,
+} from "./rearrange.ts";
+export { max, mean, min, prod, type ReduceOptions, sum } from "./reduce.ts";
+export { ceil, mod, round, sign } from "./rounding.ts";
 export { samplingLocations } from "./sampling_locations.ts";
+export { cumsum } from "./scan.ts";
+export { scatter } from "./scatter.ts";
 export { softmax } from "./softmax.ts";
+export { argsort, sort, type SortOptions } from "./sort.ts";
+export { norm, type NormOptions, type SpreadOptions, std, variance } from "./statistics.ts";
+export { gather, indexSelect, type Placed, scatterAdd } from "./take_along.ts";
 export { type TopK, topK } from "./top_k.ts";
+export { oneHot, tril, triu } from "./triangle.ts";
+export { acos, acosh, asin, asinh, atan, atan2, atanh, cosh, sinh, tan } from "./trigonometry.ts";
 export { windowAttention, type WindowAttentionOptions } from "./window_attention.ts";
 export { cutWindows, joinWindows, type WindowGrid, windowRegions } from "./windows.ts";

@@ -1,5 +1,5 @@
 /**
- * Softmax over the last axis: subtract the maximum, exponentiate, divide by the sum; one row kernel each way. The
+ * Softmax over the rows of an axis: subtract the maximum, exponentiate, divide by the sum; one row kernel each way. The
  * exponentials stay in the output while they are summed. Attention has the same two expressions in kernels of its own, where
  * scaling, bias and masks come before.
  */
@@ -8,6 +8,7 @@ import type { Expr } from "../kernel/language/expr.ts";
 import { defineRows, type RowReductions } from "../launch/rows.ts";
 import { defineOp } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
+import { alongLast } from "./along_last.ts";
 
 /** softmax(x) along the row: e^(x - max x) / Σ e^(x - max x). The exponentials are kept in the kernel's first output. */
 export function softmaxOf(x: Expr, output: string, { max, sumKeeping }: RowReductions): Expr {
@@ -58,5 +59,10 @@ const softmaxOp = defineOp<readonly [Tensor], void, { y: Tensor }>({
   },
 });
 
-/** e^x / Σ e^x along the last axis. A row of only -Infinity gives NaN, as in PyTorch. */
-export const softmax = (x: Tensor): Tensor => softmaxOp([x]);
+/**
+ * e^x / Σ e^x along an axis, by default the last. A row of only -Infinity gives NaN, as in PyTorch.
+ *
+ * @category Reductions
+ */
+export const softmax = (x: Tensor, axis = -1): Tensor =>
+  axis === -1 ? softmaxOp([x]) : alongLast("softmax", { x, axis }, (rows) => softmaxOp([rows]));

@@ -12,9 +12,15 @@ export interface TopK {
   readonly indices: Tensor;
 }
 
+/** The CPU sorts keys of 32 bits with places in one float64, which has 21 bits more. */
+const LARGEST_K = 2 ** 21;
+
 /**
  * The k largest of each row of x [rows, length], largest first; of equal ones the one with the lower index first, and NaN
- * before all. Has no gradient: gather with the indices where one is wanted.
+ * before all; k is at most 2²¹. Has no gradient: gather with the indices where one is wanted.
+ *
+ * @throws {RangeError} for another shape or k
+ * @category Indexing
  */
 export function topK(x: Tensor, k: number): TopK {
   checkTypes({ name: "topK" }, [x]);
@@ -23,6 +29,7 @@ export function topK(x: Tensor, k: number): TopK {
       `topK: expected [rows, length] and 1 ≤ k ≤ length but found ${formatShape(x.shape)} and k = ${k}`,
     );
   }
+  if (k > LARGEST_K) throw new RangeError(`topK: expected k of at most ${LARGEST_K} but found ${k}`);
   const [rows, length] = x.shape;
   const values = x.empty([rows, k]);
   const indices = x.empty([rows, k], "i32");

@@ -12,7 +12,7 @@ import { defineOp } from "../op.ts";
 import { scope } from "../scope.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { copyStrided } from "./layout.ts";
+import { copyStrided } from "./strided_copy.ts";
 import { softmaxOf, throughScaledSoftmax } from "./softmax.ts";
 
 /** Heads, and how much is computed at a time. */

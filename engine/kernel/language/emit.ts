@@ -65,6 +65,8 @@ function emitNode(m: Machine, expr: Expr, environment: ExprEnvironment, done: Ma
     case "lt":
     case "le":
       return m.compare(expr.op, args[0], args[1]);
+    case "isNaN":
+      return m.isNaN(args[0]);
     case "select":
       return m.select(args[0], args[1], args[2]);
     default:

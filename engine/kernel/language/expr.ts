@@ -4,7 +4,7 @@
  * hand. Sharing a node shares the work: it is computed once.
  */
 
-/** Functions of one number. */
+/** Functions of one number; `isNaN` gives 1 or 0. */
 export type UnaryOp =
   | "neg"
   | "abs"
@@ -17,7 +17,8 @@ export type UnaryOp =
   | "sin"
   | "cos"
   | "atan"
-  | "erf";
+  | "erf"
+  | "isNaN";
 /** Functions of two numbers; `lt` and `le` give 1 or 0. */
 export type BinaryOp = "add" | "sub" | "mul" | "div" | "max" | "min" | "lt" | "le";
 /**
@@ -88,6 +89,10 @@ export class Expr {
   /** 1 where this is at least the other, else 0; only meaningful as the condition of `select`. */
   ge(other: Expr | number): Expr {
     return binary("le", lift(other), this);
+  }
+  /** 1 where this is not a number, else 0; only meaningful as the condition of `select`. */
+  isNaN(): Expr {
+    return Expr.node("isNaN", [this]);
   }
   /** −x. */
   neg(): Expr {
@@ -163,7 +168,7 @@ export const reduced = (name: string): Expr => Expr.leaf("reduced", 0, name);
 /** What a reduction with `keep` has left in output `index` (its position among the recipe's outputs). */
 export const kept = (index = 0): Expr => Expr.leaf("kept", index);
 export const column = (): Expr => Expr.leaf("column");
-/** `condition ? whenTrue : whenFalse`, of expressions; the condition is an `lt`, `le`, `gt` or `ge`. */
+/** `condition ? whenTrue : whenFalse`, of expressions; the condition is an `lt`, `le`, `gt`, `ge` or `isNaN`. */
 export const select = (condition: Expr, whenTrue: Expr | number, whenFalse: Expr | number): Expr =>
   Expr.node("select", [condition, lift(whenTrue), lift(whenFalse)]);
 

@@ -58,6 +58,7 @@ export abstract class Machine implements ValueMachine {
   abstract integer(op: IntegerOp, a: Int, b: Int): Int;
   abstract math(op: MathOp, a: Value): Value;
   abstract compare(op: CompareOp, a: Value, b: Value): Value;
+  abstract isNaN(a: Value): Value;
   abstract both(a: Value, b: Value): Value;
   abstract select(condition: Value, whenTrue: Value, whenFalse: Value): Value;
   abstract toInt(a: Float): Int;

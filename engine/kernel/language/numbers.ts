@@ -112,6 +112,9 @@ export class NumbersMachine extends Machine {
     const type = same(op, a, b) === "vec" ? "mask" : "bool";
     return this.#make(type, lanesOf(a).map((x, i) => compares[op](x, lanesOf(b)[i])));
   }
+  isNaN(a: Value): Value {
+    return this.#make(a.type === "vec" ? "mask" : "bool", lanesOf(a).map(Number.isNaN));
+  }
   both(a: Value, b: Value): Value {
     return this.#make(same("and", a, b), flagsOf(a).map((x, i) => x && flagsOf(b)[i]));
   }

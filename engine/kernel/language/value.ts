@@ -58,6 +58,8 @@ export interface ValueMachine {
   math(op: MathOp, a: Value): Value;
   /** Both operands of one type, i32, f32 or vec; gives a bool, for vectors a mask. */
   compare(op: CompareOp, a: Value, b: Value): Value;
+  /** Whether an f32 is not a number, or each of a vector; gives a bool or a mask. */
+  isNaN(a: Value): Value;
   /** Whether both conditions hold; of one type, bool or mask. */
   both(a: Value, b: Value): Value;
   /** One of two values of one type, lane by lane where the condition is a mask. Both are computed. */
@@ -167,6 +169,10 @@ export class Value<T extends ValueType = ValueType> {
   /** Whether a = b. */
   eq(other: Value<T> | number): ConditionOf<T> {
     return this.#compare("eq", this, lift(this, other));
+  }
+  /** Whether a is not a number. Compilers for GPUs may take it that a = a always holds, so that is no way to find out. */
+  isNaN(this: Value<"f32" | "vec">): ConditionOf<T> {
+    return this.machine.isNaN(this) as ConditionOf<T>; // a mask for vectors, a bool for numbers
   }
   /** Of a condition: the one value where it holds, else the other, lane by lane for a mask. Both are computed. */
   select<R extends ValueType>(

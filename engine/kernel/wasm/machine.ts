@@ -201,6 +201,9 @@ export class WasmMachine extends Machine {
     if (a.type === "bool" || a.type === "mask") throw new Error(`wasm: expected numbers in ${op} but found ${a.type}`);
     return this.#push(a, b).#take(COMPARE_OPS[op][a.type], a.type === "vec" ? "mask" : "bool");
   }
+  isNaN(a: Value): Value {
+    return a.type === "vec" ? this.#push(a, a).#take("f32x4.ne", "mask") : this.#push(a, a).#take("f32.ne", "bool");
+  }
   both(a: Value, b: Value): Value {
     return this.#push(a, b).#take(a.type === "mask" ? "v128.and" : "i32.and", a.type);
   }

@@ -18,6 +18,7 @@ export const PLAIN = {
   "i32.ge_s": 0x4e,
   "i32.ge_u": 0x4f,
   "f32.eq": 0x5b,
+  "f32.ne": 0x5c,
   "f32.lt": 0x5d,
   "f32.le": 0x5f,
 
@@ -61,6 +62,7 @@ export const PLAIN = {
   "i32x4.ne": 0xfd038,
   "i32x4.lt_u": 0xfd03a,
   "f32x4.eq": 0xfd041,
+  "f32x4.ne": 0xfd042,
   "f32x4.lt": 0xfd043,
   "f32x4.le": 0xfd045,
   "f32x4.ge": 0xfd046,

@@ -186,6 +186,11 @@ export class WgslMachine extends Machine {
     return this.let(a.type === "vec" ? "mask" : "bool", `${a.ref} ${sign} ${b.ref}`);
   }
 
+  override isNaN(a: Value): Value {
+    const name = this.mathFunction("is_nan", this.#width(a));
+    return this.let(a.type === "vec" ? "mask" : "bool", `${name}(${a.ref})`);
+  }
+
   override both(a: Value, b: Value): Value {
     sameType("both", a, b);
     return this.let(a.type, `${a.ref} & ${b.ref}`);
