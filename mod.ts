@@ -70,13 +70,9 @@ export * from "./detector/draw/mod.ts";
 export * from "./detector/eval/mod.ts";
 export * from "./detector/eval/report/mod.ts";
 export { evaluateCheckpoint } from "./detector/eval/evaluate_checkpoint.ts";
-export {
-  describeDetections,
-  detect,
-  detectImage,
-  type DetectImageOptions,
-  type Detection,
-} from "./detector/inference/detect.ts";
+export { detect, type DetectSummary } from "./detector/inference/detect.ts";
+export { detectImage, type DetectImageOptions, detectImages } from "./detector/inference/detect_image.ts";
+export { describeDetections, type Detection } from "./detector/inference/detection.ts";
 export { type LoadedModel, loadModel, type LoadModelOptions } from "./detector/inference/load_model.ts";
 export {
   Criterion,

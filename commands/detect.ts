@@ -15,8 +15,9 @@ import {
 import { chooseConfig } from "./shared/config_choice.ts";
 import { EXIT_CODES } from "./shared/exit_codes.ts";
 import { Terminal } from "./shared/terminal.ts";
+import { addTileFlags, type TileFlags, tileOptions } from "./shared/tile_flags.ts";
 
-interface DetectFlags extends ConfigFlags, ComputeFlags {
+interface DetectFlags extends ConfigFlags, ComputeFlags, TileFlags {
   readonly checkpoint: string;
   readonly out?: string;
   readonly threshold: number;
@@ -58,14 +59,15 @@ export const detectVerb: Verb<DetectFlags> = {
       .option("--images_of <file>", "annotations whose ids the images have in COCO results")
       .option("--recursive", "take images of folders within folders too")
       .option("--json", "print the detections as JSON");
+    addTileFlags(command);
     addConfigFlags(command);
     addComputeFlags(command);
   },
 
-  async run({ args, flags, terminal: given }): Promise<number> {
+  async run({ args, flags, terminal: own, given }): Promise<number> {
     // What comes through a pipe is answered on the other end: JSON alone.
     const isPiped = args.includes("-");
-    const terminal = isPiped ? new Terminal({ json: true, stop: given.stop }) : given;
+    const terminal = isPiped ? new Terminal({ json: true, stop: own.stop }) : own;
     const options = withDefaults(DETECT_DEFAULTS, {
       ...await chooseConfig(flags, terminal),
       ...computeOptions(flags),
@@ -80,6 +82,8 @@ export const detectVerb: Verb<DetectFlags> = {
       format: flags.format,
       imagesOf: flags.images_of,
       recursive: flags.recursive,
+      tile: tileOptions(flags, given),
+      batchSize: flags.batch_size,
     });
     // The engine is loaded when there is work for it: help and usage errors come at once.
     const { detect } = await import("../detector/inference/detect.ts");

@@ -58,3 +58,4 @@ export {
   type TrainOptions,
 } from "./run_options.ts";
 export type { Progress, ProgressDetails, RunUi } from "./run_ui.ts";
+export { type Merge, MERGES, TILE_DEFAULTS, type TileOptions } from "./tile_options.ts";

@@ -5,6 +5,7 @@
 import type { DeviceChoice } from "../../engine/device/open.ts";
 import { DEFAULT_MAX_IMAGE_PIXELS } from "./pixel_limit.ts";
 import type { DinoConfig } from "./dino_config.ts";
+import type { TileOptions } from "./tile_options.ts";
 import type { ConfigObject } from "./values.ts";
 
 /** Settings that training, evaluation and detection share. None of them changes a number. */
@@ -139,6 +140,10 @@ export interface DetectOptions extends ComputeOptions, ConfigChoice {
   readonly imagesOf: string | null;
   /** Take images of folders within folders too. */
   readonly recursive: boolean;
+  /** Cut images into tiles, detect in each and merge what is found; null: images stay whole. */
+  readonly tile: TileOptions | null;
+  /** The most images, or tiles of one, that go through the model together; it changes no number. Default 1. */
+  readonly batchSize: number;
 }
 
 /** The formats in which `detect` writes results beside its own. */
@@ -219,6 +224,8 @@ export const DETECT_DEFAULTS: Omit<DetectOptions, "images" | "checkpoint"> = {
   format: null,
   imagesOf: null,
   recursive: false,
+  tile: null,
+  batchSize: 1,
 };
 
 /** Options of which only some must be given. */

@@ -8,7 +8,7 @@ import { stringify as stringifyYaml } from "@std/yaml";
 import { XMLBuilder } from "fast-xml-parser";
 import type { ResultFormat } from "../config/mod.ts";
 import type { ClassName } from "../weights/mod.ts";
-import type { Detection, ImageDetections } from "./detect.ts";
+import type { Detection, ImageDetections } from "./detection.ts";
 import { UniqueNames } from "./unique_names.ts";
 
 /** What the formats say besides what was found. */

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { expandImagePaths } from "../../../detector/inference/image_paths.ts";
-import type { ImageDetections } from "../../../detector/inference/detect.ts";
+import type { ImageDetections } from "../../../detector/inference/detection.ts";
 import { inFolder } from "../../helpers/in_folder.ts";
 import { writeTinySplit } from "../../helpers/tiny_dataset.ts";
 import { writeTinyModel } from "../../helpers/tiny_model.ts";

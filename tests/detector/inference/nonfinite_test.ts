@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { countNonfinite, describeNonfinite, elementWriter, readBundle, writeBundle } from "../../../checkpoint/mod.ts";
 import type { StoredDType } from "../../../checkpoint/mod.ts";
-import { detectImage } from "../../../detector/inference/detect.ts";
+import { detectImage } from "../../../detector/inference/detect_image.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 import { inFolder } from "../../helpers/in_folder.ts";
 import { errorLine, runCli } from "../../helpers/run_cli.ts";

@@ -6,7 +6,8 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { readImage } from "../../../detector/data/mod.ts";
-import { describeDetections, detectImage, type ImageDetections } from "../../../detector/inference/detect.ts";
+import { describeDetections, type ImageDetections } from "../../../detector/inference/detection.ts";
+import { detectImage } from "../../../detector/inference/detect_image.ts";
 import { loadModel } from "../../../detector/inference/load_model.ts";
 import { transformsOf } from "../../../detector/data/configured_transforms.ts";
 import { deviceTest } from "../../helpers/devices.ts";

@@ -3,7 +3,7 @@ import { parse as parseYaml } from "@std/yaml";
 import { XMLParser } from "fast-xml-parser";
 import { ImageIds } from "../../../detector/data/image_ids.ts";
 import { parseCocoAnnotations, parseDetections } from "../../../detector/eval/mod.ts";
-import type { ImageDetections } from "../../../detector/inference/detect.ts";
+import type { ImageDetections } from "../../../detector/inference/detection.ts";
 import { resultFiles, resultPaths } from "../../../detector/inference/result_files.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 import { inFolder } from "../../helpers/in_folder.ts";

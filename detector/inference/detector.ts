@@ -1,0 +1,167 @@
+/**
+ * A model that is ready, with everything that one of its detections is described by: what `detect`, its watch over a
+ * folder, videos and the server have in common.
+ */
+import { describeNonfinite } from "../../checkpoint/mod.ts";
+import type { Device } from "../../engine/device/device.ts";
+import { DinogradError } from "../../engine/errors.ts";
+import type { DetectOptions, RunUi } from "../config/mod.ts";
+import { readBytes } from "../../platform/whole_files.ts";
+import { transformsOf } from "../data/configured_transforms.ts";
+import { decodeImage, type DecodeOptions, type Image, readImage, readStandardImage } from "../data/mod.ts";
+import { type ClassName, nonfiniteWeights, parseClassList } from "../weights/mod.ts";
+import { detectImages } from "./detect_image.ts";
+import { describeDetections, type Detection } from "./detection.ts";
+import { STANDARD_INPUT } from "./image_paths.ts";
+import type { LoadedModel, OpenModel } from "./load_model.ts";
+import type { ResultContext } from "./result_files.ts";
+
+/** An image with the name by which messages call it, usually its path. */
+export interface NamedImage {
+  readonly name: string;
+  readonly image: Image;
+}
+
+/** What was found in an image, best first, or why it is of no use to the model. */
+export type Outcome =
+  | { readonly detections: readonly Detection[]; readonly problem?: undefined }
+  | { readonly problem: string; readonly isNonfinite: boolean };
+
+/** The settings that a `Detector` stands on. */
+export type DetectorOptions = Pick<
+  DetectOptions,
+  "checkpoint" | "threshold" | "exifOrientation" | "maxImagePixels" | "tile" | "batchSize"
+>;
+
+/** Detects with one model, in one way. Dispose of it when done. */
+export class Detector implements Disposable {
+  readonly #loaded: LoadedModel;
+  readonly #options: DetectorOptions;
+  readonly #classes: readonly ClassName[];
+  readonly #transforms;
+
+  /**
+   * Loads the model and says by which names objects are called, where the checkpoint does not.
+   * @param classNames what classes are called instead of what the checkpoint says, or null
+   */
+  static async load(
+    opened: OpenModel,
+    { device, options, classNames, ui }: {
+      readonly device: Device;
+      readonly options: DetectorOptions;
+      readonly classNames: readonly ClassName[] | null;
+      readonly ui: RunUi;
+    },
+  ): Promise<Detector> {
+    const loaded = await opened.load({ device, ui });
+    tellNames(loaded, { given: classNames, ui });
+    return new Detector(loaded, options, classNames ?? loaded.classes);
+  }
+
+  private constructor(loaded: LoadedModel, options: DetectorOptions, classes: readonly ClassName[]) {
+    this.#loaded = loaded;
+    this.#options = options;
+    this.#classes = classes;
+    const { config } = loaded;
+    const exifOrientation = options.exifOrientation || config.exif_orientation;
+    this.#transforms = transformsOf({ ...config, exif_orientation: exifOrientation }, false);
+  }
+
+  /** What files of other formats say besides what was found. */
+  get context(): ResultContext {
+    return { classes: this.#classes, rows: this.#loaded.config.num_classes };
+  }
+
+  /** Whether images are turned upright by their Exif orientation. */
+  get exifOrientation(): boolean {
+    return this.#transforms.exifOrientation ?? false;
+  }
+
+  /** Reads an image file, or standard input where the path is `-`. Throws as `readImage`. */
+  async read(path: string): Promise<Image> {
+    return path === STANDARD_INPUT ? await readStandardImage(this.#reading()) : await readImage(path, this.#reading());
+  }
+
+  /** Decodes the bytes of an image file. Throws as `decodeImage`. */
+  async decode(bytes: Uint8Array, name: string): Promise<Image> {
+    return await decodeImage(bytes, { name, ...this.#reading() });
+  }
+
+  /**
+   * Detects in images, `batchSize` at a time; one that is of no use does not stop the others.
+   * @param threshold least score, instead of that of the options
+   * @throws DinogradError of kind "nonfinite" where the weights are not finite: then no image would give anything
+   */
+  async find(
+    images: readonly NamedImage[],
+    { threshold = this.#options.threshold }: { readonly threshold?: number } = {},
+  ): Promise<Outcome[]> {
+    const { model, config } = this.#loaded;
+    const { tile, batchSize } = this.#options;
+    const options = { config, transforms: this.#transforms, tile, batchSize };
+    const naming = { threshold, classes: this.#classes };
+    try {
+      const found = await detectImages(model, images.map(({ image }) => image), options);
+      return found.map((one) => ({ detections: describeDetections(one, naming) }));
+    } catch (error) {
+      if (!(error instanceof DinogradError) || !IMAGES_FAULT.has(error.kind)) throw error;
+      if (images.length === 1) return [await this.#problem(error, images[0].name)];
+    }
+    const outcomes: Outcome[] = [];
+    for (const image of images) outcomes.push(...await this.find([image], { threshold })); // which one is it?
+    return outcomes;
+  }
+
+  /** Gives up the model. */
+  [Symbol.dispose](): void {
+    this.#loaded.model.dispose();
+  }
+
+  #reading(): Omit<DecodeOptions, "name"> {
+    return { exifOrientation: this.exifOrientation, maxPixels: this.#options.maxImagePixels };
+  }
+
+  /** Outputs that are no numbers come of the image alone, or of weights: then no image would give others. */
+  async #problem(error: DinogradError, name: string): Promise<Outcome> {
+    if (error.kind !== "nonfinite") return { problem: named(error.message, name), isNonfinite: false };
+    const message = named(error.message, name);
+    const found = await nonfiniteWeights(this.#loaded.model);
+    if (found.length > 0) {
+      const { checkpoint } = this.#options;
+      throw new DinogradError("nonfinite", `${message}; ${checkpoint}: ${describeNonfinite(found)}`);
+    }
+    return { problem: `${message}, though all weights are finite`, isNonfinite: true };
+  }
+}
+
+/** Kinds of errors that another image would not give: its size does not fit the model, or its outputs are no numbers. */
+const IMAGES_FAULT: ReadonlySet<string> = new Set(["data", "config", "nonfinite"]);
+
+/** The message, which names the image. */
+export function named(message: string, name: string): string {
+  return message.includes(name) ? message : `${name}: ${message}`;
+}
+
+/** Names of classes from a file. Throws as `parseClassList`, and where it cannot be read. */
+export async function readClassNames(path: string | null): Promise<ClassName[] | null> {
+  return path === null ? null : parseClassList(new TextDecoder().decode(await readBytes(path)), path);
+}
+
+/** Says by which names objects are called where the checkpoint does not say it. */
+function tellNames(
+  { classesFrom, config: { num_classes: rows } }: LoadedModel,
+  { given, ui }: { readonly given: readonly ClassName[] | null; readonly ui: RunUi },
+): void {
+  const beyond = given?.find(({ id }) => id >= rows);
+  if (beyond) {
+    ui.warn(
+      `--classes: expected ids of the model's classes, 0 to ${rows - 1}, but found ${beyond.id} (${beyond.name})`,
+    );
+  }
+  if (given || classesFrom === "checkpoint") return;
+  ui.say(
+    classesFrom === "COCO"
+      ? `the checkpoint names no classes: its ${rows} are called as COCO's; --classes FILE names them otherwise`
+      : "the checkpoint names no classes: they are called by their numbers; --classes FILE names them",
+  );
+}
