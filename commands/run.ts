@@ -3,7 +3,7 @@
  * DINOGRAD_DEBUG=1 shows where in the code it came from.
  */
 import { Command, CommanderError } from "commander";
-import { errorCode, errorText } from "../checkpoint/files/layer.ts";
+import { fileError } from "../platform/reasons.ts";
 import { didYouMean } from "../detector/config/mod.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { VERSION } from "../engine/version.ts";
@@ -67,8 +67,7 @@ async function dispatch(args: readonly string[]): Promise<number> {
   const code = (await verb.run({ args: command.args, flags, terminal, given: givenFlags(command) })) ?? 0;
   const unwritten = unwrittenOutput();
   if (unwritten !== undefined && code === 0) {
-    const found = errorCode(unwritten) || errorText(unwritten);
-    throw new DinogradError("data", `${name}: expected to write all of the output but found ${found}`);
+    throw fileError("data", { place: name, task: "write all of the output", cause: unwritten });
   }
   return code;
 }

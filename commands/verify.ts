@@ -3,7 +3,7 @@
  * before and compares every bit.
  */
 import type { Command } from "commander";
-import { errorText } from "../checkpoint/files/layer.ts";
+import { reasonOf } from "../platform/reasons.ts";
 import { describeNonfinite, listBundles, openBundle } from "../checkpoint/mod.ts";
 import { counted } from "../engine/counted.ts";
 import { withCleanup } from "../engine/cleanup.ts";
@@ -103,7 +103,7 @@ async function trainAgain(path: string, flags: VerifyFlags, terminal: Terminal) 
     },
     () => Deno.remove(scratch, { recursive: true }),
     (error) => {
-      terminal.warn(`${scratch}: expected to remove this folder but found ${errorText(error)}`);
+      terminal.warn(`${scratch}: expected to remove this folder but ${reasonOf(error)}`);
     },
   );
 }

@@ -7,10 +7,10 @@ import { visible } from "../../engine/visible.ts";
 import { NewerVersionError } from "../bundle/format.ts";
 import { openBundle } from "../bundle/reader.ts";
 import { syncFolderIfPossible } from "./replace.ts";
-import { errorCode, errorText, type FileLayer, fileNameOf, folderOf } from "./layer.ts";
+import { type FileLayer, fileNameOf, folderOf } from "./layer.ts";
 import { compareCodeUnits, stateField, type StateValue } from "../state_tree.ts";
 import { describeNonfinite, type NonfiniteTensor } from "../nonfinite.ts";
-import { fileError } from "../../platform/reasons.ts";
+import { errorCode, errorText, fileError, reasonOf } from "../../platform/reasons.ts";
 import { nodeFiles } from "../../platform/node_files.ts";
 
 /** Name of the file that a resume starts from. */
@@ -274,7 +274,7 @@ export async function removeLeftovers(folder: string, options: { files?: FileLay
 function badFile(path: string, error: unknown): BadFile {
   const reason = error instanceof DinogradError
     ? error.message
-    : `${path}: expected a bundle but reading it failed: ${visible(errorText(error))}`;
+    : `${path}: expected a bundle but reading it failed: ${visible(reasonOf(error))}`;
   return { path, reason, isDamaged: isDamage(error) };
 }
 

@@ -4,10 +4,9 @@
  */
 import { DinogradError } from "../../engine/errors.ts";
 import type { FileHandle, FileLayer } from "../../platform/file_layer.ts";
-import { errorCode, errorText, fileError } from "../../platform/reasons.ts";
+import { fileError } from "../../platform/reasons.ts";
 
 export type { FileHandle, FileLayer, OpenMode } from "../../platform/file_layer.ts";
-export { errorCode, errorText } from "../../platform/reasons.ts";
 
 /** Closes a file after some work with it. Where the work fails, that is the error to tell, not what closing says then. */
 export async function useHandle<T>(handle: FileHandle, work: (handle: FileHandle) => Promise<T>): Promise<T> {
@@ -70,12 +69,9 @@ export async function readFully(
     let count: number;
     try {
       count = await handle.read(done === 0 ? buffer : buffer.subarray(done), position + done);
-    } catch (error) {
+    } catch (cause) {
       // A folder opens like a file on some systems, and fails only here.
-      const reason = errorCode(error) === "EISDIR" ? "expected a file but found a folder" : undefined;
-      throw new DinogradError("checkpoint", `${place}: ${reason ?? `reading failed: ${errorText(error)}`}`, {
-        cause: error,
-      });
+      throw fileError("checkpoint", { place, task: "read it", cause });
     }
     if (count === 0) {
       throw new DinogradError(

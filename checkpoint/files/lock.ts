@@ -8,7 +8,8 @@
  */
 import { DinogradError } from "../../engine/errors.ts";
 import { type KernelLock, type KernelLocks, kernelLocks, noKernelLocks } from "../../platform/kernel_locks.ts";
-import { errorCode, errorText, type FileLayer } from "./layer.ts";
+import { errorCode, errorText, reasonOf } from "../../platform/reasons.ts";
+import type { FileLayer } from "./layer.ts";
 import { LOCK_NAME, LockChain } from "./lock_chain.ts";
 import { type FoundLock, holderOf, type LockRecord, staleness, tokenOf } from "./lock_record.ts";
 import { nodeFiles } from "../../platform/node_files.ts";
@@ -103,8 +104,8 @@ export class FolderLock {
     try {
       if (await this.isHeld()) await this.#tools.files.remove(chain.path);
     } catch (error) {
-      const found = errorCode(error) || errorText(error);
-      this.#tools.warn(`${chain.path}: expected to remove the lock but found ${found}; the next run takes it over`);
+      const reason = reasonOf(error);
+      this.#tools.warn(`${chain.path}: expected to remove the lock but ${reason}; the next run takes it over`);
     }
     for (const lock of kernel) lock.release();
   }

@@ -13,7 +13,8 @@
  */
 import { DinogradError } from "../../engine/errors.ts";
 import type { KernelLock, KernelLocks } from "../../platform/kernel_locks.ts";
-import { errorCode, errorText, type FileLayer, readFully, useHandle } from "./layer.ts";
+import { errorCode, fileError } from "../../platform/reasons.ts";
+import { type FileLayer, readFully, useHandle } from "./layer.ts";
 import { type FoundLock, type LockRecord, parseLockRecord, tokenOf } from "./lock_record.ts";
 
 /** The file that marks a folder as being written. */
@@ -100,8 +101,7 @@ export class LockChain {
 
   /** Why the lock could not be made. */
   notMade(cause: unknown): DinogradError {
-    const found = errorCode(cause) === "ENOSPC" ? "no space left" : errorCode(cause) || errorText(cause);
-    return new DinogradError("checkpoint", `${this.path}: expected to create it but found ${found}`, { cause });
+    return fileError("checkpoint", { place: this.path, task: "make it", cause });
   }
 
   /** Makes a record the lock of a free folder; false if somebody else was quicker. */
@@ -200,14 +200,9 @@ export class LockChain {
         await readFully(handle, bytes, { position: 0, place: path });
         return new TextDecoder().decode(bytes);
       });
-    } catch (error) {
-      if (errorCode(error) === "ENOENT") return null;
-      const found = errorCode(error) === "ELOOP"
-        ? "something else, such as a link"
-        : errorCode(error) || errorText(error);
-      throw new DinogradError("checkpoint", `${path}: expected a lock file that can be read but found ${found}`, {
-        cause: error,
-      });
+    } catch (cause) {
+      if (errorCode(cause) === "ENOENT") return null;
+      throw fileError("checkpoint", { place: path, task: "read it as a lock file", cause });
     }
   }
 }

@@ -5,9 +5,9 @@
  */
 import { DinogradError } from "../../engine/errors.ts";
 import { NO_FILES } from "../../platform/builtin_modules.ts";
-import { reasonOf } from "../../platform/reasons.ts";
+import { errorCode, reasonOf } from "../../platform/reasons.ts";
 import { LockError } from "./lock.ts";
-import { errorCode, errorText, type FileHandle, type FileLayer, folderOf, useHandle } from "./layer.ts";
+import { type FileHandle, type FileLayer, folderOf, useHandle } from "./layer.ts";
 
 /** Why a file was not saved. `no_space` can resolve itself: a trainer says so and continues. */
 export type SaveErrorCode = "no_space" | "write_failed";
@@ -84,7 +84,7 @@ export async function replaceFile<T>(
     try {
       await patience.try(() => syncFolderIfPossible(folderOf(path), files));
     } catch (cause) {
-      const message = `${path}: saved, but its folder could not be synced (${errorText(cause)}); ` +
+      const message = `${path}: saved, but its folder could not be synced (${reasonOf(cause)}); ` +
         "if the power fails now, the file before it may be back";
       throw new SaveError("write_failed", message, { cause });
     }

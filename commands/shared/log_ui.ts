@@ -1,5 +1,5 @@
 /** `--save_log`: what a run says goes to `info.txt` of its output folder too, line by line, with the time. */
-import { errorCode } from "../../checkpoint/files/layer.ts";
+import { errorCode } from "../../platform/reasons.ts";
 import { runFiles } from "../../detector/logs/run_files.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import type { Progress, ProgressDetails, RunUi } from "../../detector/config/mod.ts";

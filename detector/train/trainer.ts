@@ -4,7 +4,7 @@
  * it.
  */
 
-import { errorText } from "../../checkpoint/files/layer.ts";
+import { reasonOf } from "../../platform/reasons.ts";
 import { setAside } from "../../checkpoint/mod.ts";
 import { withCleanup } from "../../engine/cleanup.ts";
 import { DinogradError } from "../../engine/errors.ts";
@@ -91,7 +91,7 @@ export async function train(
     () => dryRun ? run.describe() : run.train(hooks),
     () => run.close(),
     // All is saved: this must not make a failure of it.
-    (error) => ui.warn(`after the training something could not be closed: ${errorText(error)}`),
+    (error) => ui.warn(`after the training something could not be closed: ${reasonOf(error)}`),
   );
 }
 

@@ -26,7 +26,7 @@ import {
   type StateValue,
   writeBundle,
 } from "../../../checkpoint/mod.ts";
-import { errorCode } from "../../../checkpoint/files/layer.ts";
+import { errorCode } from "../../../platform/reasons.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 import type { KeepCheckpoints } from "../../config/mod.ts";
 import type { Progress } from "../progress.ts";

@@ -2,7 +2,7 @@
  * A run that explains itself: tables and pictures in its folder, drawn beside the training. They only look: they draw no
  * random number of the run and change nothing that it computes with, and what cannot be written is a warning, once.
  */
-import { errorText } from "../../../checkpoint/files/layer.ts";
+import { reasonOf } from "../../../platform/reasons.ts";
 import type { StateValue } from "../../../checkpoint/mod.ts";
 import type { RunUi, TrainOptions } from "../../config/mod.ts";
 import type { Batch } from "../../data/mod.ts";
@@ -186,7 +186,7 @@ export class RunReport {
       await work();
     } catch (error) {
       if (!this.#isTold) {
-        const text = errorText(error);
+        const text = reasonOf(error);
         const place = text.includes(name) ? text : `${this.#path(name)}: could not be made: ${text}`;
         this.#given.ui.warn(`${place}; training continues without it, and tries again after the next epoch`);
       }

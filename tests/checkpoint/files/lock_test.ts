@@ -93,7 +93,7 @@ Deno.test("a lock that a full disk does not take is told in one line and leaves 
     await assertRejects(
       () => lockFolder("out", { files, processes: processes(10) }),
       DinogradError,
-      `out/${LOCK_NAME}: expected to create it but found no space left`,
+      `out/${LOCK_NAME}: expected to make it but no space is left`,
     );
     assertEquals(disk.names, []);
   }
@@ -233,7 +233,7 @@ Deno.test("a lock that cannot be given up is a warning and not an error", async 
   });
   assertEquals(failure instanceof DinogradError && failure.message, "what really happened");
   assertEquals(warnings, [
-    `out/${LOCK_NAME}: expected to remove the lock but found EROFS; the next run takes it over`,
+    `out/${LOCK_NAME}: expected to remove the lock but the disk is read-only; the next run takes it over`,
   ]);
 });
 
@@ -284,7 +284,7 @@ Deno.test("a lock planted as a link is neither followed nor taken over", () =>
     await assertRejects(
       () => lockFolder(`${folder}/out`),
       DinogradError,
-      `${LOCK_NAME}: expected a lock file that can be read but found something else, such as a link`,
+      `${LOCK_NAME}: expected to read it as a lock file but it is a link or no file of its own`,
     );
     assertEquals(await Deno.readTextFile(`${folder}/elsewhere`), "precious");
     assertEquals((await Array.fromAsync(Deno.readDir(`${folder}/out`))).map(({ name }) => name), [LOCK_NAME]);
