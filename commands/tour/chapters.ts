@@ -15,6 +15,7 @@ export const CHAPTER_NAMES: readonly string[] = [
   "10-denoising",
   "11-selection",
   "12-losses",
+  "13-training",
 ];
 
 /** Reads a chapter by its number, counted from 1. */
