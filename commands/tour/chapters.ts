@@ -16,6 +16,10 @@ export const CHAPTER_NAMES: readonly string[] = [
   "11-selection",
   "12-losses",
   "13-training",
+  "14-resuming",
+  "15-fine-tuning",
+  "16-evaluation",
+  "17-two-machines",
 ];
 
 /** Reads a chapter by its number, counted from 1. */
