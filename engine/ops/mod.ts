@@ -50,6 +50,7 @@ export {
   type UnaryFunction,
   where,
 } from "./elementwise.ts";
+export { einsum, outer } from "./einsum.ts";
 export { embedding, gatherRows } from "./gather.ts";
 export { concat, pad, permute, reshape, slice, type SliceOptions, stack } from "./layout.ts";
 export { linear, type LinearOptions } from "./linear.ts";
