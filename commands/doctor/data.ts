@@ -5,6 +5,8 @@ import { type CocoDataset, missingImages, openDataset, readImage, requireImages 
 import type { StateReader } from "../../detector/train/records/bundle_state.ts";
 import { compareSplit } from "../../detector/train/proof/data_record.ts";
 import { reportSmallImages, SMALL_IMAGE_REMEDY } from "../../detector/train/start/image_sizes.ts";
+import { describeAugmentation } from "../../detector/data/configured_transforms.ts";
+import { balanceOf } from "../../detector/train/data_balance.ts";
 import { scheduleNotes } from "../../detector/train/schedule_notes.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { asFinding, type Finding, fine, odd, wrong } from "./findings.ts";
@@ -116,14 +118,20 @@ async function tooSmall(dataset: CocoDataset, config: DinoConfig): Promise<Findi
 }
 
 /** Whether there is a batch, and whether the run is long enough for its schedule. */
-function fitsRun({ length, annotationFile }: CocoDataset, config: DinoConfig): Finding[] {
-  const stepsPerEpoch = Math.floor(length / config.batch_size);
+function fitsRun(dataset: CocoDataset, config: DinoConfig): Finding[] {
+  const { length, annotationFile } = dataset;
+  const balance = balanceOf(dataset, config);
+  const stepsPerEpoch = Math.floor(balance.samples / config.batch_size);
   if (stepsPerEpoch === 0) {
     const text = `train: ${annotationFile}: ${counted(length, "image")}, fewer than one batch of ${config.batch_size}`;
     return [wrong("data", text, { kind: "data", remedy: "choose a smaller batch_size" })];
   }
   const remedy = "nothing, if that is meant: the run would start";
-  return scheduleNotes(config, { stepsPerEpoch }).map((note) => odd("config", note, remedy));
+  return [
+    fine("data", `augmentation: ${describeAugmentation(config)}`),
+    ...balance.lines.map((line) => fine("data", line)),
+    ...[...scheduleNotes(config, { stepsPerEpoch }), ...balance.notes].map((note) => odd("config", note, remedy)),
+  ];
 }
 
 function degenerate(dataset: CocoDataset): Finding[] {

@@ -218,6 +218,8 @@ export interface OptimizerConfig {
   readonly no_interm_box_loss: boolean;
   /** Alpha of the focal loss. */
   readonly focal_alpha: number;
+  /** Weigh objects in the focal loss by how few their class has, the more the closer to 1; 0: not. Dinograd's own key. */
+  readonly class_balance_beta: number;
   /** Denoising training. */
   readonly use_dn: boolean;
   /** Denoising queries; the number of groups follows from it. */
@@ -258,6 +260,36 @@ export interface DataConfig {
   readonly image_mean: readonly number[];
   /** Standard deviation of each channel, likewise. Dinograd's own key. */
   readonly image_std: readonly number[];
+  /** Probability of mirroring left and right; by default 0.5 in the coco recipe, 0 in that of cards. Dinograd's own key. */
+  readonly aug_hflip: number | null;
+  /** Probability of mirroring top and bottom. Dinograd's own key. */
+  readonly aug_vflip: number;
+  /** Probability of a turn by 90, 180 or 270 degrees. Dinograd's own key. */
+  readonly aug_rot90: number;
+  /** Rotate by up to so many degrees to either side. Dinograd's own key. */
+  readonly aug_rotate: number;
+  /** Smallest and largest factor on the size of everything in an image. Dinograd's own key. */
+  readonly aug_scale_jitter: readonly number[];
+  /** Brightness is multiplied by 1 plus or minus up to this. Dinograd's own key. */
+  readonly aug_brightness: number;
+  /** Contrast is multiplied by 1 plus or minus up to this. Dinograd's own key. */
+  readonly aug_contrast: number;
+  /** Saturation is multiplied by 1 plus or minus up to this. Dinograd's own key. */
+  readonly aug_saturation: number;
+  /** Colours turn by up to this part of the colour circle, either way. Dinograd's own key. */
+  readonly aug_hue: number;
+  /** Probability of four images in one. Dinograd's own key. */
+  readonly aug_mosaic: number;
+  /** Probability of another image that shines through. Dinograd's own key. */
+  readonly aug_mixup: number;
+  /** Probability of objects pasted in from another image, by their masks where there are some. Dinograd's own key. */
+  readonly aug_copy_paste: number;
+  /** Last epochs without mosaic, mixup and copy-paste. Dinograd's own key. */
+  readonly aug_mix_off: number;
+  /** Share of an object that rotation, scale jitter and mosaic must leave for it to stay a target. Dinograd's own key. */
+  readonly aug_min_visible: number;
+  /** Repeat images of classes that less than this share of all images have; 0 repeats none. Dinograd's own key. */
+  readonly repeat_threshold: number;
 }
 
 /** What may differ without any effect on the numbers. */

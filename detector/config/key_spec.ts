@@ -146,6 +146,15 @@ export function channels(initial: readonly number[], about: string, range: Range
   });
 }
 
+export function numbers(initial: readonly number[], about: string, range: Range = {}): KeySpec<readonly number[]> {
+  return spec<readonly number[]>({
+    default: initial,
+    about,
+    expects: `a list of numbers${rangeText(range).replace(/^ /, ", each ")} (at most ${LONGEST_LIST} items)`,
+    read: (value) => readList(value, (item) => readNumber(item, range)),
+  });
+}
+
 export function texts(initial: readonly string[], about: string): KeySpec<readonly string[]> {
   return spec<readonly string[]>({
     default: initial,

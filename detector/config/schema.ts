@@ -27,6 +27,7 @@ import {
   later,
   leftOut,
   number,
+  numbers,
   oneOf,
   optional,
   text,
@@ -196,6 +197,12 @@ export const OPTIMIZER_KEYS: ConfigTable<OptimizerConfig> = {
   interm_loss_coef: number(1, "weight of the losses on the encoder's proposals", { min: 0 }),
   no_interm_box_loss: boolean(false, "no box losses on the encoder's proposals"),
   focal_alpha: number(0.25, "alpha of the focal loss", { min: 0, max: 1 }),
+  class_balance_beta: later(
+    number(0, "+ weigh objects in the focal loss by how few their class has, the more the closer to 1; 0: not", {
+      min: 0,
+      below: 1,
+    }),
+  ),
   use_dn: boolean(true, "denoising training"),
   dn_number: integer(100, "denoising queries; the number of groups follows from it", { min: 0, max: 10_000 }),
   dn_box_noise_scale: number(0.4, "box noise of denoising queries", { min: 0 }),
@@ -204,6 +211,7 @@ export const OPTIMIZER_KEYS: ConfigTable<OptimizerConfig> = {
 
 /** Of an image, in pixels. */
 const LARGEST_SIDE = 65_536;
+const SHARE = { min: 0, max: 1 };
 
 export const DATA_KEYS: ConfigTable<DataConfig> = {
   augmentation: oneOf(
@@ -231,18 +239,62 @@ export const DATA_KEYS: ConfigTable<DataConfig> = {
   fix_size: boolean(false, "resize every training image to data_aug_max_size x the largest scale (also --fix_size)"),
   strong_aug: boolean(false, "add a crop, channel shuffle, brightness or contrast change"),
   exif_orientation: boolean(false, "+ turn images upright by their Exif orientation (also --exif_orientation)"),
-  resize_rule: oneOf(RESIZE_RULES, "official", "+ whose arithmetic of sizes a resize follows"),
-  resize_filter: oneOf(
-    RESIZE_FILTERS,
-    "pillow",
-    "+ whose bilinear filter it is: pillow averages where it reduces, opencv samples",
+  resize_rule: later(oneOf(RESIZE_RULES, "official", "+ whose arithmetic of sizes a resize follows")),
+  resize_filter: later(
+    oneOf(RESIZE_FILTERS, "pillow", "+ whose bilinear filter it is: pillow averages where it reduces, opencv samples"),
   ),
-  image_channels: oneOf(CHANNEL_ORDERS, "rgb", "+ order of the channels that the model is given"),
-  image_mean: channels([0.485, 0.456, 0.406], "+ mean of each channel in that order, as a share of full brightness", {
-    min: 0,
-    max: 1,
+  image_channels: later(oneOf(CHANNEL_ORDERS, "rgb", "+ order of the channels that the model is given")),
+  image_mean: later(
+    channels([0.485, 0.456, 0.406], "+ mean of each channel in that order, as a share of full brightness", {
+      min: 0,
+      max: 1,
+    }),
+  ),
+  image_std: later(
+    channels([0.229, 0.224, 0.225], "+ standard deviation of each channel, likewise", { above: 0, max: 1 }),
+  ),
+  aug_hflip: later(optional(
+    number(
+      0,
+      "+ probability of mirroring left and right; by default 0.5 in the coco recipe, 0 in that of cards",
+      SHARE,
+    ),
+  )),
+  aug_vflip: later(number(0, "+ probability of mirroring top and bottom", SHARE)),
+  aug_rot90: later(number(0, "+ probability of a turn by 90, 180 or 270 degrees", SHARE)),
+  aug_rotate: later(number(0, "+ rotate by up to so many degrees to either side", { min: 0, max: 180 })),
+  aug_scale_jitter: later({
+    ...numbers([1, 1], "+ smallest and largest factor on the size of everything in an image"),
+    expects: "two numbers from 0.1 to 10, the smaller first",
+    read: (value) => {
+      const [low, high, ...more] = isConfigList(value) ? value : [];
+      const isFactor = (factor: unknown) => typeof factor === "number" && factor >= 0.1 && factor <= 10;
+      const fit = isFactor(low) && isFactor(high) && Number(high) >= Number(low);
+      return fit && more.length === 0 ? [Number(low), Number(high)] : undefined;
+    },
   }),
-  image_std: channels([0.229, 0.224, 0.225], "+ standard deviation of each channel, likewise", { above: 0, max: 1 }),
+  aug_brightness: later(number(0, "+ brightness is multiplied by 1 plus or minus up to this", SHARE)),
+  aug_contrast: later(number(0, "+ contrast is multiplied by 1 plus or minus up to this", SHARE)),
+  aug_saturation: later(number(0, "+ saturation is multiplied by 1 plus or minus up to this", SHARE)),
+  aug_hue: later(
+    number(0, "+ colours turn by up to this part of the colour circle, either way", { min: 0, max: 0.5 }),
+  ),
+  aug_mosaic: later(number(0, "+ probability of four images in one", SHARE)),
+  aug_mixup: later(number(0, "+ probability of another image that shines through", SHARE)),
+  aug_copy_paste: later(
+    number(0, "+ probability of objects pasted in from another image, by their masks where there are some", SHARE),
+  ),
+  aug_mix_off: later(integer(0, "+ last epochs without mosaic, mixup and copy-paste", { min: 0 })),
+  aug_min_visible: later(
+    number(
+      0.2,
+      "+ share of an object that rotation, scale jitter and mosaic must leave for it to stay a target",
+      SHARE,
+    ),
+  ),
+  repeat_threshold: later(
+    number(0, "+ repeat images of classes that less than this share of all images have; 0 repeats none", SHARE),
+  ),
 };
 
 export const RUNTIME_KEYS: ConfigTable<RuntimeConfig> = {

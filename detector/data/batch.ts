@@ -10,7 +10,9 @@ import type { BadImage } from "./image_files.ts";
 import type { Image } from "./images/image.ts";
 import { readImage } from "./images/image_codec.ts";
 import { normalizeImage } from "./normalize.ts";
-import { normalizeTarget, type Target } from "./target.ts";
+import { composeSample } from "./augment/compose.ts";
+import type { MixPlan } from "./augment/mix_plan.ts";
+import { type AnnotatedImage, normalizeTarget, type Target } from "./target.ts";
 import type { TransformSpec } from "./transform_spec.ts";
 import { applyTransforms } from "./transforms.ts";
 
@@ -42,22 +44,55 @@ export interface SampleRequest {
   readonly transforms: TransformSpec;
   /** As in `DecodeOptions`. */
   readonly maxPixels?: number;
-  /** Seed, epoch and index in the data set name the random stream of the augmentations. */
+  /** Seed, epoch, index in the data set and repeat name the random stream of the augmentations. */
   readonly seed: number;
   readonly epoch: number;
   readonly index: number;
+  /** How often the image came before in this epoch. Default 0. */
+  readonly repeat?: number;
+  /** What other images do to it. Default: nothing. */
+  readonly mix?: MixPlan<ImageEntry>;
+  /** Do without partners where one of them cannot be read, instead of failing: its own turn tells of it. Default false. */
+  readonly skipBadPartners?: boolean;
+}
+
+/** The name of a random stream of a sample. A first turn is named as it was before images were repeated. */
+export function streamName(
+  use: string,
+  { epoch, index, repeat = 0 }: Pick<SampleRequest, "epoch" | "index" | "repeat">,
+) {
+  return `${use}/${epoch}/${index}${repeat === 0 ? "" : `/${repeat}`}`;
 }
 
 /** Reads, decodes, augments and normalises one image. The result depends on the request and the file alone. */
 export async function loadSample(request: SampleRequest): Promise<Sample> {
-  const { entry, transforms, maxPixels, seed, epoch, index } = request;
-  const image = await readImage(entry.path, { exifOrientation: transforms.exifOrientation, maxPixels });
-  const random = RandomStream.named(seed, `augment/${epoch}/${index}`);
-  const changed = named(
-    entry.path,
-    () => applyTransforms({ image, target: pixelTarget(entry, image) }, transforms, random),
-  );
+  const { entry, transforms, seed } = request;
+  const image = await readFor(request, entry);
+  const sample = await mixed({ image, target: pixelTarget(entry, image) }, request);
+  const random = RandomStream.named(seed, streamName("augment", request));
+  const changed = named(entry.path, () => applyTransforms(sample, transforms, random));
   return { pixels: normalizeImage(changed.image, transforms), target: normalizeTarget(changed.target) };
+}
+
+function readFor({ transforms, maxPixels }: SampleRequest, { path }: ImageEntry): Promise<Image> {
+  return readImage(path, { exifOrientation: transforms.exifOrientation, maxPixels });
+}
+
+async function mixed(sample: AnnotatedImage, request: SampleRequest): Promise<AnnotatedImage> {
+  const { mix, transforms: { mixes }, seed } = request;
+  if (!mix || !mixes || Object.keys(mix).length === 0) return sample;
+  try {
+    return await composeSample(sample, mix, {
+      read: (entry) => readFor(request, entry),
+      annotate: (entry, image) => ({ image, target: pixelTarget(entry, image) }),
+      minVisible: mixes.minVisible,
+      random: RandomStream.named(seed, streamName("compose", request)),
+    });
+  } catch (error) {
+    const isBadImage = error instanceof DinogradError && error.kind === "data";
+    if (!isBadImage || !request.skipBadPartners) throw error;
+    return sample;
+  }
 }
 
 /** What `change` gives; its refusal names the image. */

@@ -45,6 +45,8 @@ const LAYOUTS: Record<Split, readonly (readonly [images: string, annotations: st
 export interface OpenDatasetOptions {
   /** Check that a model of so many classes can label every category (see `CocoDataset.requireClasses`). */
   readonly numClasses?: number;
+  /** Keep what the annotations say of objects' pixels. Default false: it may be most of a file. */
+  readonly masks?: boolean;
 }
 
 /**
@@ -64,7 +66,7 @@ export async function openDataset(
   const [images, annotations] = await findLayout(root, split);
   const imageFolder = `${root}/${images}`, annotationFile = `${root}/${annotations}`;
   const bytes = await readBytes(annotationFile, { maxBytes: MAX_COCO_BYTES });
-  const file = parseCocoFile(bytes, annotationFile);
+  const file = parseCocoFile(bytes, annotationFile, { masks: options.masks });
   requireNamesWithin(file, annotationFile);
   if (file.images.length === 0) throw new DinogradError("data", `${annotationFile}: the data set is empty: no images`);
   if (split === "train" && !file.annotations.some(({ iscrowd }) => iscrowd === 0)) {
@@ -215,12 +217,15 @@ export class CocoDataset {
     return this.#objects.get(this.imageIds[index]) ?? [];
   }
 
-  /** What a loader needs to know of an image. */
-  entry(index: number): ImageEntry {
+  /** What a loader needs to know of an image; objects have their segmentations with `masks`, default without. */
+  entry(index: number, { masks = false }: { readonly masks?: boolean } = {}): ImageEntry {
     if (!(index >= 0 && index < this.length)) {
       throw new RangeError(`CocoDataset.entry: expected an index in 0..${this.length - 1} but found ${index}`);
     }
-    const objects = this.objectsOf(index).filter(({ iscrowd }) => iscrowd === 0);
+    const all = this.objectsOf(index).filter(({ iscrowd }) => iscrowd === 0);
+    // They travel to workers, which few images' masks need to do.
+    const hasMasks = !masks && all.some(({ segmentation }) => segmentation !== undefined);
+    const objects = hasMasks ? all.map(({ segmentation: _, ...object }) => object) : all;
     return { imageId: this.imageIds[index], path: this.imagePath(index), objects };
   }
 }

@@ -38,7 +38,22 @@ export interface CocoObject {
   readonly area: number;
   /** 1 for a region of many objects: not trained on, and never asked for in evaluation; else 0. */
   readonly iscrowd: number;
+  /** Which pixels the object has, where the file says so and they were asked for. */
+  readonly segmentation?: Segmentation;
 }
+
+/** An object's pixels: parts as polygons, or run lengths down the columns of the whole image, as numbers or COCO's text. */
+export type Segmentation =
+  | {
+    /** x and y of the corners in turn, in pixels of the file's image. */
+    readonly polygons: readonly Float32Array[];
+  }
+  | {
+    /** Height and width of the image. */
+    readonly size: readonly [number, number];
+    /** Pixels outside and inside of the object in turn. */
+    readonly counts: readonly number[] | string;
+  };
 
 /** An entry of `categories`. */
 export interface CocoCategory {
@@ -59,10 +74,18 @@ export interface CocoFile {
 }
 
 /**
- * Parses an annotation file; `annotations` may be absent (files of test sets). Throws a `DinogradError` of kind "data" with
- * `name` in its message if it is no JSON, lacks a list, or an entry is wrong (which one, and how many more).
+ * Parses an annotation file; `annotations` may be absent (files of test sets). Segmentations are kept where `masks` asks for
+ * them; one that is none is passed over. Throws a `DinogradError` of kind "data" with `name` in its message if it is no
+ * JSON, lacks a list, or an entry is wrong (which one, and how many more).
  */
-export function parseCocoFile(bytes: Uint8Array, name: string): CocoFile {
+export function parseCocoFile(
+  bytes: Uint8Array,
+  name: string,
+  { masks = false }: {
+    /** Default false. */
+    readonly masks?: boolean;
+  } = {},
+): CocoFile {
   const fail = (what: string): never => {
     throw new DinogradError("data", `${name}: ${what}`);
   };
@@ -96,7 +119,11 @@ export function parseCocoFile(bytes: Uint8Array, name: string): CocoFile {
     return { id, name: typeof title === "string" ? title : String(id) };
   });
   const objects = root.annotations === undefined ? [] : listOf(root, "annotations", fail);
-  const annotations = objects.map((entry, at) => parseObject(entry, { at, fail }));
+  const annotations = objects.map((entry, at) => {
+    const object = parseObject(entry, { at, fail });
+    const segmentation = masks && isRecord(entry) ? segmentationOf(entry.segmentation) : undefined;
+    return segmentation === undefined ? object : { ...object, segmentation };
+  });
 
   const imageIds = uniqueIds(images, { of: "images", fail });
   const categoryIds = uniqueIds(categories, { of: "categories", fail });
@@ -137,6 +164,26 @@ function parseObject(entry: unknown, { at, fail }: { at: number; fail: Fail }): 
     area: typeof area === "number" ? area : box[2] * box[3],
     iscrowd: iscrowd === 1 || iscrowd === true ? 1 : 0,
   };
+}
+
+/** Pixels of an image with masks as run lengths; no image that is read has more. */
+const MOST_PIXELS = 2 ** 28;
+
+function segmentationOf(value: unknown): Segmentation | undefined {
+  if (Array.isArray(value)) {
+    const isPolygon = (one: unknown): one is number[] =>
+      Array.isArray(one) && one.length >= 6 && one.length % 2 === 0 && one.every((x) => isMeasure(x, FARTHEST));
+    return value.length > 0 && value.every(isPolygon)
+      ? { polygons: value.map((polygon) => Float32Array.from(polygon)) }
+      : undefined;
+  }
+  const { size, counts } = isRecord(value) ? value : {};
+  if (!Array.isArray(size) || size.length !== 2 || !size.every(isSide)) return undefined;
+  const [height, width] = size;
+  if (height * width > MOST_PIXELS) return undefined;
+  if (typeof counts === "string") return { size: [height, width], counts };
+  const isCounts = Array.isArray(counts) && counts.every((count) => isId(count) && count >= 0);
+  return isCounts ? { size: [height, width], counts } : undefined;
 }
 
 function listOf(root: Record<string, unknown>, field: string, fail: Fail): unknown[] {

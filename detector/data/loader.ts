@@ -3,9 +3,11 @@
  * and cursor alone; the number of workers changes only the speed.
  */
 import { DinogradError } from "../../engine/errors.ts";
+import { RandomStream } from "../../engine/random.ts";
 import { WorkerPool } from "../../platform/worker_pool.ts";
-import { type Batch, collate, loadSample, type Sample, type SampleRequest } from "./batch.ts";
-import type { CocoDataset } from "./coco.ts";
+import { drawMix, isMixing, type MixPlan } from "./augment/mix_plan.ts";
+import { type Batch, collate, loadSample, type Sample, type SampleRequest, streamName } from "./batch.ts";
+import type { CocoDataset, ImageEntry } from "./coco.ts";
 import type { BadImage } from "./image_files.ts";
 import { type BatchPlan, Sampler } from "./sampler.ts";
 import type { TransformSpec } from "./transform_spec.ts";
@@ -24,6 +26,10 @@ export interface LoaderOptions {
   readonly maxPixels?: number;
   /** Shuffle, and drop the last incomplete batch. */
   readonly training: boolean;
+  /** How often each image comes in a training epoch, on average (`repeatFactors`). Default: once. */
+  readonly factors?: ArrayLike<number>;
+  /** The first epoch in which nothing is mixed (`TransformSpec.mixes`) any more. Default: none. */
+  readonly mixUntil?: number;
   /**
    * Continue without images that cannot be read or decoded: their batch is smaller by them and lists them (`skipped`), also
    * where nothing is left of it. Default false: they are errors.
@@ -49,7 +55,7 @@ export class Loader {
     this.#dataset = dataset;
     this.#options = options;
     this.#sampler = new Sampler({ ...options, length: dataset.length });
-    if (options.training && dataset.length < this.#sampler.stride) {
+    if (options.training && this.#sampler.samples < this.#sampler.stride) {
       throw new DinogradError(
         "data",
         `${dataset.annotationFile}: ${dataset.length} images are fewer than one batch of ${this.#sampler.stride}: ` +
@@ -75,10 +81,13 @@ export class Loader {
    */
   async *epoch(epoch: number, { fromSample = 0 }: { fromSample?: number } = {}): AsyncGenerator<Batch> {
     const plans = this.#sampler.epoch(epoch, fromSample);
+    const partners = this.#partners(epoch);
     if (this.#options.workers === 0) {
       for (const plan of plans) {
         const outcomes: Outcome[] = [];
-        for (const request of this.#requests(plan, epoch)) outcomes.push(await outcomeOf(loadSample(request)));
+        for (const request of this.#requests(plan, epoch, partners)) {
+          outcomes.push(await outcomeOf(loadSample(request)));
+        }
         if (outcomes.length > 0) yield this.#batch(plan, outcomes);
       }
       return;
@@ -92,7 +101,7 @@ export class Loader {
         while (ahead.length <= (this.#options.prefetch ?? 2)) {
           const { value: plan, done } = plans.next();
           if (done) break;
-          const requests = this.#requests(plan, epoch);
+          const requests = this.#requests(plan, epoch, partners);
           // What fails is reported when the batch is due, or not at all if the caller leaves before.
           const outcomes = requests.map((request) => outcomeOf(workers.run(request, { signal: abandoned.signal })));
           ahead.push({ plan, outcomes: Promise.all(outcomes) });
@@ -134,10 +143,31 @@ export class Loader {
     return collate(samples, { nextSample, skipped });
   }
 
-  #requests({ indices }: BatchPlan, epoch: number): SampleRequest[] {
-    const { transforms, maxPixels, seed } = this.#options;
+  #requests({ indices, repeats }: BatchPlan, epoch: number, partners: Partners): SampleRequest[] {
+    const { transforms, maxPixels, seed, skipBad: skipBadPartners } = this.#options;
     const shared = { transforms, maxPixels, seed, epoch };
-    return Array.from(indices, (index) => ({ entry: this.#dataset.entry(index), ...shared, index }));
+    return Array.from(indices, (index, at) => {
+      const request = { entry: this.#dataset.entry(index), ...shared, index, repeat: repeats[at] };
+      const mix = partners(request);
+      return mix ? { ...request, mix, skipBadPartners } : request;
+    });
+  }
+
+  /** How the partners of an epoch's samples are drawn. */
+  #partners(epoch: number): Partners {
+    const { transforms: { mixes }, seed, training, mixUntil = Infinity } = this.#options;
+    if (!training || !mixes || !isMixing(mixes) || epoch >= mixUntil) return () => undefined;
+    const order = this.#sampler.order(epoch);
+    const entry = (index: number) => this.#dataset.entry(index);
+    return (sample) => {
+      const random = RandomStream.named(seed, streamName("mix", sample));
+      const { mosaic, copyPaste, mixup } = drawMix(mixes, { order, random });
+      return {
+        ...(mosaic ? { mosaic: [entry(mosaic[0]), entry(mosaic[1]), entry(mosaic[2])] } : {}),
+        ...(copyPaste === undefined ? {} : { copyPaste: this.#dataset.entry(copyPaste, { masks: true }) }),
+        ...(mixup === undefined ? {} : { mixup: entry(mixup) }),
+      };
+    };
   }
 }
 
@@ -148,6 +178,8 @@ function sampleWorkers(count: number): WorkerPool<SampleRequest, Sample> {
     start: () => new Worker(new URL("./sample_worker.ts", import.meta.url), { type: "module" }),
   });
 }
+
+type Partners = (sample: Pick<SampleRequest, "epoch" | "index" | "repeat">) => MixPlan<ImageEntry> | undefined;
 
 /** What loading an image came to. */
 type Outcome = { readonly sample: Sample } | { readonly error: unknown };

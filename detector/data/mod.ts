@@ -13,7 +13,15 @@ export {
 } from "./batch.ts";
 export { CARD_CATEGORIES, generateCards, type GenerateCardsOptions, type GeneratedCards } from "./cards/cards.ts";
 export { CocoDataset, type ImageEntry, openDataset, type OpenDatasetOptions, pixelTarget, type Split } from "./coco.ts";
-export { type CocoCategory, type CocoFile, type CocoImage, type CocoObject, parseCocoFile } from "./coco_file.ts";
+export {
+  type CocoCategory,
+  type CocoFile,
+  type CocoImage,
+  type CocoObject,
+  parseCocoFile,
+  type Segmentation,
+} from "./coco_file.ts";
+export type { MixSpec } from "./augment/mix_plan.ts";
 export { BAD_IMAGE_REMEDY, type BadImage, describeBad, missingImages, requireImages } from "./image_files.ts";
 export { blankImage, type Image } from "./images/image.ts";
 export {
@@ -30,8 +38,9 @@ export type { EncodeJpegOptions } from "./images/jpeg.ts";
 export { Loader, type LoaderOptions } from "./loader.ts";
 export { IMAGENET_NORMALIZATION, type Normalization, normalizeImage } from "./normalize.ts";
 export { resizedSize } from "./resized_size.ts";
+export { repeatFactors } from "./repeat_factors.ts";
 export { cropImage, flipImage, padImage, type Rectangle, resizeBilinear } from "./images/resize.ts";
-export { type BatchPlan, Sampler, type SamplerOptions } from "./sampler.ts";
+export { type BatchPlan, Sampler, type SamplerOptions, samplesOf } from "./sampler.ts";
 export { type AnnotatedImage, normalizeTarget, type PixelTarget, type Target } from "./target.ts";
 export {
   cardsTransforms,

@@ -39,7 +39,16 @@ function afterStep(size: Size, step: TransformStep): Size[] {
       const side = Math.min(size.width, size.height);
       return step.probability > 0 ? [size, { width: side, height: side }] : [size];
     }
+    case "quarterTurn":
+      return step.probability > 0 ? [size, { width: size.height, height: size.width }] : [size];
+    case "scaleJitter": {
+      const least = (side: number) => Math.max(1, Math.round(side / step.largest));
+      return step.largest > 1 ? [size, { width: least(size.width), height: least(size.height) }] : [size];
+    }
     case "horizontalFlip":
+    case "verticalFlip":
+    case "rotate":
+    case "colourChange":
     case "channelShuffle":
     case "brightness":
     case "contrast":

@@ -3,6 +3,7 @@
  * checkpoint, and the recipes of the official code (`make_coco_transforms`) and of the cards preset.
  */
 import type { ChannelOrder, ResizeFilter, ResizeRule } from "../config/dino_config.ts";
+import type { MixSpec } from "./augment/mix_plan.ts";
 import { IMAGENET_NORMALIZATION } from "./normalize.ts";
 
 /** One step. Sizes are pixels, probabilities 0..1, random ranges uniform. */
@@ -61,6 +62,30 @@ export type TransformStep =
     readonly contrast: number;
     readonly brightness: number;
     readonly gain: number;
+  }
+  /** Mirrors top and bottom. */
+  | { readonly kind: "verticalFlip"; readonly probability: number }
+  /** With the given probability, turns by one, two or three right angles. */
+  | { readonly kind: "quarterTurn"; readonly probability: number }
+  /** Rotates by up to `degrees` to either side, in a frame of the same size; see `rotateTarget` for boxes. */
+  | { readonly kind: "rotate"; readonly degrees: number; readonly minVisible: number }
+  /**
+   * Scales by a factor drawn from `smallest` to `largest`, in a frame of the same shape: below 1 the image is reduced and
+   * put at a drawn place of a frame of its own size, above 1 a drawn part of it is all that is left.
+   */
+  | {
+    readonly kind: "scaleJitter";
+    readonly smallest: number;
+    readonly largest: number;
+    readonly minVisible: number;
+  }
+  /** Factors on brightness, contrast and saturation drawn from 1 ± each, and ± `hue` turns of the colour circle. */
+  | {
+    readonly kind: "colourChange";
+    readonly brightness: number;
+    readonly contrast: number;
+    readonly saturation: number;
+    readonly hue: number;
   };
 
 /** A whole recipe: steps in order, then normalisation. JSON data throughout. */
@@ -75,6 +100,8 @@ export interface TransformSpec {
   readonly channels?: ChannelOrder;
   /** Turn images upright by their Exif orientation before everything else. Default false, as in the official code. */
   readonly exifOrientation?: boolean;
+  /** What other images do to this one, before all steps. Default: nothing. */
+  readonly mixes?: MixSpec;
 }
 
 /** The official code's data settings; the names in comments are its config keys. */
@@ -93,6 +120,8 @@ export interface CocoTransformOptions {
   readonly fixSize?: boolean;
   /** Add one of a crop, channel shuffle, brightness or contrast change (`strong_aug`). */
   readonly strongAugmentation?: boolean;
+  /** Probability of mirroring left and right. Default 0.5, as in the official code. */
+  readonly flip?: number;
   readonly exifOrientation?: boolean;
 }
 
@@ -108,15 +137,15 @@ export function cocoTransforms(training: boolean, options: CocoTransformOptions 
   const rest = { ...IMAGENET_NORMALIZATION, exifOrientation: options.exifOrientation ?? false };
 
   if (!training) return { steps: [{ kind: "resize", sizes: [largestScale], maxSize }], ...rest };
-  const flip: TransformStep = { kind: "horizontalFlip", probability: 0.5 };
-  if (options.fixSize) return { steps: [flip, { kind: "resize", sizes: [[maxSize, largestScale]] }], ...rest };
+  const flip = horizontalFlip(options.flip ?? 0.5);
+  if (options.fixSize) return { steps: [...flip, { kind: "resize", sizes: [[maxSize, largestScale]] }], ...rest };
   const resize: TransformStep = { kind: "resize", sizes: scales, maxSize };
   const cropped: TransformStep[] = [
     { kind: "resize", sizes: cropScales },
     { kind: "sizeCrop", minSize, maxSize: largest },
     resize,
   ];
-  const steps: TransformStep[] = [flip, { kind: "select", probability: 0.5, first: [resize], second: cropped }];
+  const steps: TransformStep[] = [...flip, { kind: "select", probability: 0.5, first: [resize], second: cropped }];
   if (options.strongAugmentation) {
     steps.push({
       kind: "oneOf",
@@ -131,15 +160,24 @@ export function cocoTransforms(training: boolean, options: CocoTransformOptions 
   return { steps, ...rest };
 }
 
+/** Mirrors with a probability; no step, which would draw a number, where it is 0. */
+function horizontalFlip(probability: number): TransformStep[] {
+  return probability > 0 ? [{ kind: "horizontalFlip", probability }] : [];
+}
+
 /**
- * The augmentations of the cards preset: no flip, because letters and digits must not be mirrored. `size` is the short
- * side in pixels that images are brought to.
+ * The augmentations of the cards preset: unless asked for no flip, because letters and digits must not be mirrored. `size`
+ * is the short side in pixels that images are brought to.
  */
-export function cardsTransforms(training: boolean, { size = 160 }: { size?: number } = {}): TransformSpec {
+export function cardsTransforms(
+  training: boolean,
+  { size = 160, flip = 0 }: { size?: number; flip?: number } = {},
+): TransformSpec {
   const resize: TransformStep = { kind: "resize", sizes: [size], maxSize: size * 2 };
   if (!training) return { steps: [resize], ...IMAGENET_NORMALIZATION };
   return {
     steps: [
+      ...horizontalFlip(flip),
       resize,
       { kind: "squareCrop", probability: 0.7, minScale: 0.75, keepBelow: 0.02, keepAbove: 0.75 },
       { kind: "colourJitter", contrast: 0.2, brightness: 26, gain: 0.1 },

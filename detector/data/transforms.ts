@@ -7,7 +7,10 @@ import type { RandomStream } from "../../engine/random.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import type { ResizeFilter } from "../config/dino_config.ts";
 import { DEFAULT_MAX_IMAGE_PIXELS } from "../config/pixel_limit.ts";
-import { adjustBrightness, adjustContrast, jitterColour, permuteChannels } from "./images/colour.ts";
+import { cutTarget, flipTargetVertically, rotateTarget, turnTarget } from "./augment/boxes.ts";
+import { flipVertically, rotateImage, turnImage } from "./augment/pixels.ts";
+import { jitterScale } from "./augment/scale_jitter.ts";
+import { adjustBrightness, adjustContrast, changeColour, jitterColour, permuteChannels } from "./images/colour.ts";
 import { cropImage, flipImage, type Rectangle, resizeBilinear } from "./images/resize.ts";
 import { resizeOpenCv } from "./images/resize_opencv.ts";
 import { type ChosenCrop, overlapCropRectangle, squareCropRectangle } from "./random_crops.ts";
@@ -64,6 +67,28 @@ function applyStep(sample: AnnotatedImage, step: TransformStep, random: RandomSt
       const contrast = around(1, step.contrast), brightness = around(0, step.brightness);
       const gains = [around(1, step.gain), around(1, step.gain), around(1, step.gain)];
       return { ...sample, image: jitterColour(image, { contrast, brightness, gains }) };
+    }
+    case "verticalFlip":
+      return random.uniform() < step.probability
+        ? { image: flipVertically(image), target: flipTargetVertically(sample.target) }
+        : sample;
+    case "quarterTurn": {
+      if (random.uniform() >= step.probability) return sample;
+      const quarters = 1 + random.int(3);
+      return { image: turnImage(image, quarters), target: turnTarget(sample.target, quarters) };
+    }
+    case "rotate": {
+      const radians = (random.uniform() * 2 - 1) * step.degrees * Math.PI / 180;
+      const target = rotateTarget(sample.target, radians);
+      return { image: rotateImage(image, radians), target: cutTarget(target, { x: 0, y: 0, ...image }, step) };
+    }
+    case "scaleJitter":
+      return jitterScale(sample, { ...step, random });
+    case "colourChange": {
+      const around = (spread: number) => 1 + (random.uniform() * 2 - 1) * spread;
+      const brightness = around(step.brightness), contrast = around(step.contrast);
+      const saturation = around(step.saturation), hue = (random.uniform() * 2 - 1) * step.hue;
+      return { ...sample, image: changeColour(image, { brightness, contrast, saturation, hue }) };
     }
   }
 }

@@ -51,10 +51,18 @@ export class Criterion {
   readonly weights: Readonly<Record<string, number>>;
   readonly #matcher: MatcherOptions;
   readonly #alpha: number;
+  readonly #classWeights: Float32Array | undefined;
 
-  /** `weights` by the official names of losses; default: those of the configuration. */
-  constructor(config: CriterionConfig, options: { readonly weights?: Readonly<Record<string, number>> } = {}) {
+  /**
+   * `weights` by the official names of losses; default: those of the configuration. `classWeights` `[classes]`: factors on
+   * the class losses of objects; default: none.
+   */
+  constructor(
+    config: CriterionConfig,
+    options: { readonly weights?: Readonly<Record<string, number>>; readonly classWeights?: Float32Array } = {},
+  ) {
     this.weights = options.weights ?? lossWeights(config);
+    this.#classWeights = options.classWeights;
     this.#alpha = config.focal_alpha;
     this.#matcher = {
       type: config.matcher_type,
@@ -110,6 +118,7 @@ export class Criterion {
     const { device } = sets[0].predictions.predLogits;
     const classes = sets[0].predictions.predLogits.shape[2];
     const ids = tensor(device, Float32Array.from({ length: classes }, (_, c) => c), [classes]);
+    const weights = this.#classWeights && tensor(device, this.#classWeights, [classes]);
     const sums = sets.map(({ predictions: { predLogits }, matches }) => {
       const [batch, queries] = predLogits.shape;
       const classOf = new Float32Array(batch * queries).fill(classes);
@@ -117,7 +126,7 @@ export class Criterion {
         matched.forEach((query, k) => classOf[image * queries + query] = targets[image].labels[objects[k]]);
       });
       const target = tensor(device, classOf, [batch, queries, 1]);
-      return focalLossSum(predLogits, { target, classes: ids }, { alpha: this.#alpha }).reshape([1, 1]);
+      return focalLossSum(predLogits, { target, classes: ids, weights }, { alpha: this.#alpha }).reshape([1, 1]);
     });
     return concat(sums, 0).mul(tensor(device, Float32Array.from(normalizers, (n) => 1 / n), [sets.length, 1]));
   }

@@ -53,7 +53,7 @@ interface Saved extends Record<string, Tensor> {
   readonly classes: Tensor;
 }
 
-const weights = ({ alpha }: FocalOptions) =>
+const alphas = ({ alpha }: FocalOptions) =>
   alpha < 0 ? { positive: 1, negative: 1 } : { positive: alpha, negative: 1 - alpha };
 
 const focalOp = defineOp<Inputs, FocalOptions, Saved>({
@@ -62,7 +62,7 @@ const focalOp = defineOp<Inputs, FocalOptions, Saved>({
   run: ({ inputs, options, output }) => {
     const over = inputs[0].shape;
     const [logits, target, classes] = inputs;
-    const sum = total.reduce({ over, to: over.map(() => 1) }, { logits, target, classes, ...weights(options) });
+    const sum = total.reduce({ over, to: over.map(() => 1) }, { logits, target, classes, ...alphas(options) });
     output.device.copy({ from: sum.buffer, fromOffset: 0, to: output.buffer, toOffset: 0, length: 1 });
     sum.dispose();
   },
@@ -71,9 +71,47 @@ const focalOp = defineOp<Inputs, FocalOptions, Saved>({
     const gradient = logits.empty(logits.shape);
     gradientKernel.launch(logits.shape, {
       ...{ logits, target, classes, dy: gradOutput, gradient },
-      ...weights(options),
+      ...alphas(options),
     });
     return [gradient, undefined, undefined];
+  },
+});
+
+const weightedTotal = defineReduction({
+  name: "weighted_focal_loss",
+  op: "sum",
+  inputs: ["logits", "target", "classes", "weights"],
+  scalars: ["positive", "negative"],
+  value: ({ weights, positive, ...others }) => focal({ ...others, positive: positive.mul(weights) }),
+});
+const weightedGradientKernel = defineRows({
+  name: "weighted_focal_loss_gradient",
+  inputs: ["logits", "target", "classes", "weights", "dy"],
+  scalars: ["positive", "negative"],
+  define: ({ dy, weights, positive, ...others }) => ({
+    gradient: derivative(focal({ ...others, positive: positive.mul(weights) }), others.logits, dy),
+  }),
+});
+
+interface SavedWeighted extends Saved {
+  readonly weights: Tensor;
+}
+
+const weightedFocalOp = defineOp<readonly [...Inputs, weights: Tensor], FocalOptions, SavedWeighted>({
+  name: "weighted_focal_loss",
+  output: () => ({ shape: [1] }),
+  run: ({ inputs: [logits, target, classes, weights], options, output }) => {
+    const over = logits.shape;
+    const operands = { logits, target, classes, weights, ...alphas(options) };
+    const sum = weightedTotal.reduce({ over, to: over.map(() => 1) }, operands);
+    output.device.copy({ from: sum.buffer, fromOffset: 0, to: output.buffer, toOffset: 0, length: 1 });
+    sum.dispose();
+  },
+  save: ({ inputs: [logits, target, classes, weights] }) => ({ logits, target, classes, weights }),
+  gradient: ({ gradOutput, saved, options }) => {
+    const gradient = saved.logits.empty(saved.logits.shape);
+    weightedGradientKernel.launch(saved.logits.shape, { ...saved, dy: gradOutput, gradient, ...alphas(options) });
+    return [gradient, undefined, undefined, undefined];
   },
 });
 
@@ -81,9 +119,11 @@ const focalOp = defineOp<Inputs, FocalOptions, Saved>({
  * The sum of the loss over logits [N, queries, classes]: [1].
  * @param target [N, queries, 1]: each query's class; `classes` where it has none
  * @param classes [classes]: 0, 1, 2, …
+ * @param weights [classes]: factors on what queries of a class lose for not being told as that class. Default: 1 each
  */
 export const focalLossSum = (
   logits: Tensor,
-  { target, classes }: { readonly target: Tensor; readonly classes: Tensor },
+  { target, classes, weights }: { readonly target: Tensor; readonly classes: Tensor; readonly weights?: Tensor },
   options: FocalOptions,
-): Tensor => focalOp([logits, target, classes], options);
+): Tensor =>
+  weights ? weightedFocalOp([logits, target, classes, weights], options) : focalOp([logits, target, classes], options);

@@ -4,9 +4,9 @@
  * the memory of a step, measured by doing one on a device that computes nothing and counts.
  */
 
-import type { RunUi } from "../config/mod.ts";
+import type { DataConfig, RunUi } from "../config/mod.ts";
 import { counted } from "../../engine/counted.ts";
-import { type Batch, resizedSize, type Target, type TransformStep } from "../data/mod.ts";
+import { type Batch, type CocoDataset, resizedSize, type Target, type TransformStep } from "../data/mod.ts";
 import { withoutAliases } from "./records/bundle_state.ts";
 import type { RunData } from "./proof/data_record.ts";
 import type { TrainingSession } from "./session.ts";
@@ -115,7 +115,7 @@ async function showMemory(
   { sets: { train }, ui }: { readonly sets: RunData; readonly ui: RunUi },
 ): Promise<void> {
   const { config, device, progress } = session;
-  const objects = Math.max(...Array.from({ length: train.length }, (_, i) => train.entry(i).objects.length));
+  const objects = mostObjects(train, config);
   const { weights, trained, moments, average } = bundleBytes(session);
   for (const { height, width } of largestBatches(session)) {
     device.resetPeak();
@@ -131,6 +131,14 @@ async function showMemory(
     );
   }
   session.progress = progress;
+}
+
+/** The most objects that a sample may have: as many as any image, from every image that may be mixed. */
+function mostObjects(train: CocoDataset, config: DataConfig): number {
+  const most = Math.max(...Array.from({ length: train.length }, (_, i) => train.entry(i).objects.length));
+  // An image may be its own partner.
+  const images = (config.aug_mosaic > 0 ? 4 : 1) + Number(config.aug_copy_paste > 0) + Number(config.aug_mixup > 0);
+  return images * most;
 }
 
 interface ImageSize {

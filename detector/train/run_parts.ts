@@ -27,7 +27,8 @@ import { scheduleNotes } from "./schedule_notes.ts";
 import { TrainingSession } from "./session.ts";
 import { requireLargeImages } from "./start/image_sizes.ts";
 import { openStart } from "./start/open.ts";
-import { transformsOf } from "../data/configured_transforms.ts";
+import { describeAugmentation, mixUntil, transformsOf } from "../data/configured_transforms.ts";
+import { balanceOf, type DataBalance } from "./data_balance.ts";
 
 /** Close them with `closeRunParts`. */
 export interface RunParts {
@@ -63,7 +64,8 @@ export async function openRunParts(options: TrainOptions, ui: RunUi): Promise<Ru
   const { cocoPath, sets } = await openSets(options, { config, point, ui });
   if (!options.dryRun) await refuseLosses(options, sets);
   await requireLargeImages([sets.train, sets.val], { config, ui });
-  const loaders = openLoaders(sets, { config, seed, options });
+  const balance = balanceOf(sets.train, config);
+  const loaders = openLoaders(sets, { config, seed, options, balance });
   await using opening = new AsyncDisposableStack();
   const device = options.dryRun ? new DryDevice() : await openDevice(options);
   opening.defer(() => device.destroy());
@@ -75,13 +77,16 @@ export async function openRunParts(options: TrainOptions, ui: RunUi): Promise<Ru
     classes: sets.train.categories.map(({ id, name }) => ({ id, name })),
     data: dataRecord(sets),
     freeze: start.freeze,
+    classWeights: balance.classWeights,
   });
   opening.defer(() => session.dispose());
   const plan = await start.plan(session);
   plan.show(ui);
   ui.say(`device: ${device.description}`);
   ui.say(`learning rate: ${session.rates.description}`);
-  for (const note of scheduleNotes(config, session)) ui.warn(note);
+  ui.say(`augmentation: ${describeAugmentation(config)}`);
+  for (const line of balance.lines) ui.say(line);
+  for (const note of [...scheduleNotes(config, session), ...balance.notes]) ui.warn(note);
   const keep = options.keepCheckpoints ?? start.keptSoFar ?? "auto";
   showKeep(keep, { interval: config.save_checkpoint_interval, ui });
   if (options.dryRun) session.progress = plan.progress;
@@ -126,7 +131,7 @@ async function openSets(
     );
   }
   const numClasses = config.num_classes;
-  const train = await openDataset(cocoPath, "train", { numClasses });
+  const train = await openDataset(cocoPath, "train", { numClasses, masks: config.aug_copy_paste > 0 });
   const val = await openDataset(cocoPath, "val", { numClasses });
   const sets = { train, val };
   if (point) requireSameCategories(point, sets);
@@ -145,10 +150,11 @@ export function writeConfig(folder: string, config: DinoConfig): void {
 
 function openLoaders(
   sets: RunData,
-  { config, seed, options }: {
+  { config, seed, options, balance }: {
     readonly config: DinoConfig;
     readonly seed: number;
     readonly options: TrainOptions;
+    readonly balance: DataBalance;
   },
 ): RunLoaders {
   const { numWorkers: workers, maxImagePixels: maxPixels, skipBadImages: skipBad } = options;
@@ -160,6 +166,8 @@ function openLoaders(
     maxPixels,
     training: true,
     skipBad,
+    factors: balance.factors,
+    mixUntil: mixUntil(config),
   });
   return { train, val: evaluationLoader(sets.val, { config, workers, maxPixels, skipBad }) };
 }

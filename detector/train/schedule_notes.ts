@@ -3,14 +3,15 @@
  * say nothing about a run that ends before they apply. Told once, at the start, by `--dry_run` and by `doctor`.
  */
 
-import type { OptimizerConfig } from "../config/mod.ts";
+import type { DataConfig, OptimizerConfig } from "../config/mod.ts";
 import { counted } from "../../engine/counted.ts";
+import { mixUntil } from "../data/configured_transforms.ts";
 import { evaluationsLeft } from "./evaluation_plan.ts";
 import { totalStepsOf } from "./learning_rates.ts";
 
 /** One line for each oddity; none where no step would be made. */
 export function scheduleNotes(
-  config: OptimizerConfig,
+  config: OptimizerConfig & DataConfig,
   { stepsPerEpoch }: { readonly stepsPerEpoch: number },
 ): string[] {
   const steps = totalStepsOf(config, stepsPerEpoch);
@@ -26,7 +27,7 @@ interface RunLength {
   readonly epochs: number;
 }
 
-function notesOnLength(config: OptimizerConfig, { steps, epochs }: RunLength): string[] {
+function notesOnLength(config: OptimizerConfig & DataConfig, { steps, epochs }: RunLength): string[] {
   const { max_steps, use_ema, ema_epoch, patience } = config;
   const notes: string[] = [];
   if (max_steps !== null && max_steps > steps) {
@@ -38,6 +39,10 @@ function notesOnLength(config: OptimizerConfig, { steps, epochs }: RunLength): s
   const evaluations = evaluationsLeft(config, 0, epochs);
   if (patience !== null && patience >= evaluations) {
     notes.push(`patience=${patience} never ends the run, which has ${counted(evaluations, "evaluation")}`);
+  }
+  const { aug_mosaic, aug_mixup, aug_copy_paste, aug_mix_off } = config;
+  if (aug_mosaic + aug_mixup + aug_copy_paste > 0 && mixUntil(config) <= 0) {
+    notes.push(`aug_mix_off=${aug_mix_off}: nothing is mixed, for the run has ${counted(config.epochs, "epoch")}`);
   }
   return notes;
 }

@@ -41,6 +41,8 @@ export interface SessionSetup {
   readonly data?: StateValue;
   /** Parameters whose name contains one of these stay as they are. */
   readonly freeze: readonly string[];
+  /** `[classes]`: factors on the class losses of objects (`classBalancedWeights`). Default: none. */
+  readonly classWeights?: Float32Array;
 }
 
 /** What one step came to. */
@@ -109,7 +111,7 @@ export class TrainingSession {
       const average = buildDino({ device, random: new ZeroStream() }, config);
       this.ema = new MovingAverage(this.model, average, config.ema_decay);
     }
-    this.#criterion = new Criterion(config);
+    this.#criterion = new Criterion(config, { classWeights: setup.classWeights });
   }
 
   /**

@@ -178,3 +178,62 @@ Deno.test("loading works from any working directory", async () => {
     );
   });
 });
+
+const MIXED: LoaderOptions = {
+  ...OPTIONS,
+  batchSize: 4,
+  transforms: {
+    ...TRANSFORMS,
+    steps: [
+      { kind: "quarterTurn", probability: 0.5 },
+      { kind: "rotate", degrees: 20, minVisible: 0.2 },
+      { kind: "scaleJitter", smallest: 0.5, largest: 1.5, minVisible: 0.2 },
+      ...TRANSFORMS.steps,
+      { kind: "colourChange", brightness: 0.3, contrast: 0.3, saturation: 0.3, hue: 0.1 },
+    ],
+    mixes: { mosaic: 0.6, copyPaste: 0.5, mixup: 0.5, minVisible: 0.2 },
+  },
+  factors: Array.from({ length: 11 }, (_, at) => at < 3 ? 2.5 : 1),
+};
+
+Deno.test("mixed samples are the same to the bit with any number of workers and from any cursor, and end when they are told to", async () => {
+  const whole = await collect(MIXED, { epoch: 2 });
+  assertEquals(whole.length, 3);
+  assertEquals(await collect({ ...MIXED, workers: 3 }, { epoch: 2 }), whole);
+  assertEquals(await collect(MIXED, { epoch: 2, fromSample: whole[0].nextSample }), whole.slice(1));
+  assertNotEquals(await collect({ ...MIXED, seed: 2 }, { epoch: 2 }), whole);
+  const objects = (batches: Batch[]) => batches.flatMap(({ targets }) => targets.map(({ labels }) => labels.length));
+  assertEquals(objects(whole).some((count) => count > 2), true);
+  const unmixed = await collect({ ...MIXED, mixUntil: 2 }, { epoch: 2 });
+  assertEquals(objects(unmixed).every((count) => count <= 2), true);
+  const { mixes: _, ...transforms } = MIXED.transforms;
+  assertEquals(await collect({ ...MIXED, transforms }, { epoch: 2 }), unmixed);
+});
+
+Deno.test("an image that comes again in an epoch is augmented anew, and the first time as if it did not", async () => {
+  const once = await collect({ ...OPTIONS, batchSize: 1 });
+  const twice = await collect({ ...OPTIONS, batchSize: 1, factors: new Array(11).fill(2) });
+  assertEquals(twice.length, 22);
+  const byImage = Map.groupBy(twice, ({ targets: [target] }) => target.imageId);
+  for (const { images, targets: [{ imageId }] } of once) {
+    const turns = byImage.get(imageId) ?? [];
+    assertEquals(turns.length, 2);
+    assertEquals(turns[0].images, images);
+    assertNotEquals(turns[1].images, images);
+  }
+});
+
+Deno.test("a partner that cannot be read is an error that names it, or is done without where bad images are skipped", async () => {
+  const path = `${folder}/train2017/5.png`;
+  const bytes = await Deno.readFile(path);
+  await Deno.writeFile(path, bytes.subarray(0, 40));
+  try {
+    await assertRejects(() => collect({ ...MIXED, factors: undefined }), DinogradError, "5.png");
+    const skipping = { ...MIXED, batchSize: 11, skipBad: true, factors: undefined };
+    const [batch] = await collect(skipping);
+    assertEquals([batch.targets.length, batch.skipped?.map(({ imageId }) => imageId)], [10, [5]]);
+    assertEquals(await collect({ ...skipping, workers: 2 }), [batch]);
+  } finally {
+    await Deno.writeFile(path, bytes);
+  }
+});
