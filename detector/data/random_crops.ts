@@ -3,6 +3,7 @@
  * augmentation (after SSD, Liu et al. 2016) and the square crop of the cards preset.
  */
 import type { RandomStream } from "../../engine/random.ts";
+import { areaOf, type Box, boxAt, intersectionOverUnion, sharedArea } from "./boxes.ts";
 import type { Rectangle } from "./images/resize.ts";
 import type { AnnotatedImage } from "./target.ts";
 
@@ -41,8 +42,9 @@ export function overlapCropRectangle(
       let best = 0;
       const keeps = new Set<number>();
       for (let index = 0; index < count; index++) {
-        const [x1, y1, x2, y2] = target.boxes.subarray(index * 4, index * 4 + 4);
-        best = Math.max(best, overlapRatio(rectangle, [x1, y1, x2, y2]));
+        const box = boxAt(target.boxes, index);
+        const [x1, y1, x2, y2] = box;
+        best = Math.max(best, intersectionOverUnion(cornersOfRectangle(rectangle), box));
         const centreX = (x1 + x2) / 2, centreY = (y1 + y2) / 2;
         if (centreX > left && centreX < right && centreY > top && centreY < bottom) keeps.add(index);
       }
@@ -76,21 +78,14 @@ export function squareCropRectangle(
   };
   const keeps = new Set<number>();
   for (let index = 0; index < target.labels.length; index++) {
-    const [x1, y1, x2, y2] = target.boxes.subarray(index * 4, index * 4 + 4);
-    const kept = intersection(rectangle, [x1, y1, x2, y2]) / ((x2 - x1) * (y2 - y1));
+    const box = boxAt(target.boxes, index);
+    const kept = sharedArea(cornersOfRectangle(rectangle), box) / areaOf(box);
     if (kept > keepBelow && kept < keepAbove) return undefined;
     if (kept >= keepAbove) keeps.add(index);
   }
   return { rectangle, keeps };
 }
 
-function intersection({ x, y, width, height }: Rectangle, [x1, y1, x2, y2]: readonly number[]): number {
-  const across = Math.min(x + width, x2) - Math.max(x, x1), down = Math.min(y + height, y2) - Math.max(y, y1);
-  return Math.max(0, across) * Math.max(0, down);
-}
-
-/** Intersection over union. */
-function overlapRatio(rectangle: Rectangle, box: readonly number[]): number {
-  const shared = intersection(rectangle, box);
-  return shared / (rectangle.width * rectangle.height + (box[2] - box[0]) * (box[3] - box[1]) - shared);
+function cornersOfRectangle({ x, y, width, height }: Rectangle): Box {
+  return [x, y, x + width, y + height];
 }

@@ -28,7 +28,8 @@ export function boxIou(detection: ArrayLike<number>, truth: ArrayLike<number>, c
   return iouAt(detection, 0, truth, 0, crowd);
 }
 
-// Positional offsets, because this is the innermost loop and must not allocate.
+// Positional offsets, because this is the innermost loop and must not allocate. Areas are those of the given sides, as in
+// pycocotools: through corners (`data/boxes.ts`) the last bits would be others.
 function iouAt(a: ArrayLike<number>, i: number, b: ArrayLike<number>, j: number, crowd: boolean): number {
   const width = Math.min(a[i + 2] + a[i], b[j + 2] + b[j]) - Math.max(a[i], b[j]);
   if (width <= 0) return 0;

@@ -6,7 +6,7 @@
  *
  * What one view gives stays apart, as without tiles: the model decides by itself which boxes are one object.
  */
-import { type Box, boxIou } from "../loss/boxes.ts";
+import { areaOf, type Box, intersectionOverUnion, sharedArea } from "../data/boxes.ts";
 import type { Detections } from "../model/mod.ts";
 import { type Merge, TILE_DEFAULTS } from "../config/tile_options.ts";
 
@@ -139,13 +139,12 @@ function likenessOf(a: Candidate, b: Candidate, threshold: number): number {
   const shared = intersection(a.view.area, b.view.area);
   const [first, second] = [shared && intersection(a.box, shared), shared && intersection(b.box, shared)];
   if (first === null || second === null) return 0;
-  const { iou } = boxIou(first, second);
+  const iou = intersectionOverUnion(first, second);
   if (iou >= threshold) return 1 + iou; // surer than any part
-  const covered = intersection(first, second);
-  if (covered === null) return 0;
+  const covered = sharedArea(first, second);
   const share = Math.max(
-    isPartOf(a, b) ? areaOf(covered) / areaOf(first) : 0,
-    isPartOf(b, a) ? areaOf(covered) / areaOf(second) : 0,
+    isPartOf(a, b) ? covered / areaOf(first) : 0,
+    isPartOf(b, a) ? covered / areaOf(second) : 0,
   );
   return share >= threshold ? share : 0;
 }
@@ -197,4 +196,3 @@ function intersection(a: Box, b: Box): Box | null {
 
 const overlaps = (a: Box, b: Box) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
 const contains = (a: Box, b: Box) => a[0] <= b[0] && a[1] <= b[1] && a[2] >= b[2] && a[3] >= b[3];
-const areaOf = ([left, top, right, bottom]: Box) => (right - left) * (bottom - top);

@@ -3,7 +3,8 @@
  * the focal classification cost, the L1 distance and the generalised IoU. Computed on the host in float64.
  */
 
-import { boxAt, cornersOf, generalizedIou } from "./boxes.ts";
+import { boxAt, cornersOf } from "../data/boxes.ts";
+import { generalizedIou } from "./boxes.ts";
 import { linearSumAssignment } from "./hungarian.ts";
 
 /** Keeps logarithms finite; the official value. */

@@ -6,6 +6,7 @@ import type { TensorData } from "../../engine/dtype.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { topK } from "../../engine/ops/top_k.ts";
 import { scope } from "../../engine/scope.ts";
+import { boxAt, intersectionOverUnion } from "../data/boxes.ts";
 import type { Predictions } from "./outputs.ts";
 
 /** What was found in one image, best first. */
@@ -98,10 +99,10 @@ function inFormat(corners: Float64Array, format: NonNullable<PostprocessOptions[
 /** Keeps, from the best on, what overlaps nothing kept by more than the threshold. Boxes are corners. */
 function suppress(detections: Detections, threshold: number): Detections {
   const { scores, boxes } = detections;
-  const corners = (i: number) => boxes.subarray(4 * i, 4 * i + 4);
   const kept: number[] = [];
   for (let i = 0; i < scores.length; i++) {
-    if (kept.every((better) => overlap(corners(better), corners(i)) <= threshold)) kept.push(i);
+    const box = boxAt(boxes, i);
+    if (kept.every((better) => intersectionOverUnion(boxAt(boxes, better), box) <= threshold)) kept.push(i);
   }
   return chosen(detections, kept);
 }
@@ -125,12 +126,4 @@ function chosen({ scores, labels, boxes }: Detections, indices: readonly number[
     labels: Int32Array.from(indices, (i) => labels[i]),
     boxes: Float64Array.from(indices.flatMap((i) => [...boxes.subarray(4 * i, 4 * i + 4)])),
   };
-}
-
-/** Intersection over union of two boxes given by their corners. */
-function overlap(a: Float64Array, b: Float64Array): number {
-  const width = Math.max(0, Math.min(a[2], b[2]) - Math.max(a[0], b[0]));
-  const height = Math.max(0, Math.min(a[3], b[3]) - Math.max(a[1], b[1]));
-  const area = (box: Float64Array) => (box[2] - box[0]) * (box[3] - box[1]);
-  return (width * height) / (area(a) + area(b) - width * height);
 }

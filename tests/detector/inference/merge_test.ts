@@ -2,7 +2,7 @@ import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import type { Merge } from "../../../detector/config/mod.ts";
 import { mergeViews, type View } from "../../../detector/inference/merge.ts";
 import { tilesOf } from "../../../detector/inference/tiles.ts";
-import type { Box } from "../../../detector/loss/boxes.ts";
+import type { Box } from "../../../detector/data/boxes.ts";
 import type { Detections } from "../../../detector/model/mod.ts";
 import { RandomStream } from "../../../engine/random.ts";
 
