@@ -9,7 +9,8 @@ import { createCpuDevice } from "../engine/device/wasm/device.ts";
 import { measurePeak } from "../commands/measure/peak.ts";
 import { preset } from "../detector/config/mod.ts";
 import { measureInference, type Measurement, measureTraining } from "../commands/measure/model.ts";
-import { formatBytes, formatTable } from "../commands/shared/table.ts";
+import { formatBytes } from "../detector/logs/format_bytes.ts";
+import { formatTable } from "../commands/shared/table.ts";
 import { flagValue, residentPeak } from "./options.ts";
 
 const config = preset("DINO_4scale")!; // the name is one of the presets'

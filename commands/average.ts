@@ -16,7 +16,7 @@ import { DinogradError } from "../engine/errors.ts";
 import { refuseOtherFormats } from "./shared/any_checkpoint.ts";
 import { refuseTrainingState, weightsState } from "./shared/checkpoint_view.ts";
 import type { Verb } from "./shared/command.ts";
-import { formatBytes } from "./shared/table.ts";
+import { formatBytes } from "../detector/logs/format_bytes.ts";
 import type { Terminal } from "./shared/terminal.ts";
 
 interface AverageFlags {

@@ -15,7 +15,7 @@ import {
 } from "./shared/command.ts";
 import type { Verb } from "./shared/command.ts";
 import { chooseConfig } from "./shared/config_choice.ts";
-import { formatBytes } from "./shared/table.ts";
+import { formatBytes } from "../detector/logs/format_bytes.ts";
 
 interface BenchFlags extends ComputeFlags, ConfigFlags {
   readonly image_size?: string;

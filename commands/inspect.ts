@@ -17,7 +17,7 @@ import {
   tensorStatistics,
 } from "./shared/checkpoint_view.ts";
 import type { Verb } from "./shared/command.ts";
-import { formatBytes } from "./shared/table.ts";
+import { formatBytes } from "../detector/logs/format_bytes.ts";
 import type { Terminal } from "./shared/terminal.ts";
 
 interface InspectFlags {

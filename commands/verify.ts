@@ -12,7 +12,7 @@ import { refuseOtherFormats } from "./shared/any_checkpoint.ts";
 import { addComputeFlags, type ComputeFlags, computeOptions, type Verb } from "./shared/command.ts";
 import { isFolder } from "../platform/whole_files.ts";
 import { EXIT_CODES } from "./shared/exit_codes.ts";
-import { formatBytes } from "./shared/table.ts";
+import { formatBytes } from "../detector/logs/format_bytes.ts";
 import type { Terminal } from "./shared/terminal.ts";
 
 interface VerifyFlags extends ComputeFlags {

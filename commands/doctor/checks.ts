@@ -16,7 +16,7 @@ import { chooseFromFolder, isAddress, openRecord } from "../../detector/train/st
 import type { DinogradError } from "../../engine/errors.ts";
 import { asFinding, type Finding, fine, odd, wrong } from "./findings.ts";
 import { isFolder } from "../../platform/whole_files.ts";
-import { formatBytes } from "../shared/table.ts";
+import { formatBytes } from "../../detector/logs/format_bytes.ts";
 
 /** What the later questions need of the checkpoint. */
 export interface CheckpointFacts {

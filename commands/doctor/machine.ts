@@ -7,7 +7,7 @@ import type { StateReader } from "../../detector/train/records/bundle_state.ts";
 import { compareArithmetic } from "../../detector/train/proof/circumstances.ts";
 import { asFinding, type Finding, fine, odd, wrong } from "./findings.ts";
 import { exists, isFolder } from "../../platform/whole_files.ts";
-import { formatBytes } from "../shared/table.ts";
+import { formatBytes } from "../../detector/logs/format_bytes.ts";
 
 /** What a start writes before its first step: a lock, the configuration, the records. A bundle has a line of its own. */
 const FIRST_BYTES = 8192;

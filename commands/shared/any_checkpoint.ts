@@ -18,7 +18,7 @@ import { type CheckpointFormat, formatOf } from "../../checkpoint/open.ts";
 import { describe } from "../../engine/describe.ts";
 import { stateOfMetadata } from "../../detector/weights/safetensors_metadata.ts";
 import { DinogradError } from "../../engine/errors.ts";
-import { formatBytes } from "./table.ts";
+import { formatBytes } from "../../detector/logs/format_bytes.ts";
 
 /** What is known of a tensor without reading it. */
 export interface TensorInfo {

@@ -24,7 +24,10 @@ function describe({ loss, imagesPerSecond, text }: ProgressDetails): string {
 /** What is left of the whole run, where the task is a part of one. */
 const ofRun = ({ runSecondsLeft: left }: ProgressDetails) => left === undefined ? "" : `, run ${formatSeconds(left)}`;
 
-/** Remaining time from the average speed so far; a resumed task starts in the middle. */
+/**
+ * Remaining time from the average speed so far; a resumed task starts in the middle. The library's own estimate takes the last
+ * ten steps of a bar, and lines in a log, which have none, are to say the same.
+ */
 class Clock {
   readonly #start = performance.now();
   #first: number | undefined;

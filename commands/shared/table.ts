@@ -126,19 +126,6 @@ function isNumber(value: string | number | undefined): boolean {
     (value !== undefined && /^(?:[-+]?[\d.,]+(?:e[-+]?\d+)?\s?%?|none|-)$/i.test(value));
 }
 
-const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
-
-/** A size in bytes, in the unit that suits it. */
-export function formatBytes(bytes: number): string {
-  let unit = 0;
-  let value = bytes;
-  while (value >= 1024 && unit < UNITS.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  return unit === 0 ? `${value} B` : `${value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)} ${UNITS[unit]}`;
-}
-
 /** A time in seconds as `1:02:03` or `2:03`. */
 export function formatSeconds(seconds: number): string {
   if (!Number.isFinite(seconds) || seconds < 0) return "-:--";

@@ -74,7 +74,10 @@ async function* filesIn(folder: string, { recursive }: { readonly recursive: boo
   }
 }
 
-/** Files that match a pattern, below the folders that come before its first wildcard. */
+/**
+ * Files that match a pattern, below the folders that come before its first wildcard. `glob` of `node:fs` does it too, but not
+ * in Node 20, and it says nothing of a folder that cannot be read.
+ */
 async function matching(pattern: string): Promise<string[]> {
   const parts = pattern.split("/");
   const fixed = parts.findIndex(isGlob);

@@ -7,6 +7,7 @@
 import type { DataConfig, RunUi } from "../config/mod.ts";
 import { counted } from "../../engine/counted.ts";
 import { type Batch, type CocoDataset, resizedSize, type Target, type TransformStep } from "../data/mod.ts";
+import { formatBytes } from "../logs/format_bytes.ts";
 import { withoutAliases } from "./records/bundle_state.ts";
 import type { RunData } from "./proof/data_record.ts";
 import type { TrainingSession } from "./session.ts";
@@ -105,8 +106,10 @@ function bundleBytes({ model, ema, groups, optimizer }: TrainingSession) {
 function showBundle(session: TrainingSession, ui: RunUi): void {
   const { weights, moments, average } = bundleBytes(session);
   ui.say(
-    `bundle: ${megabytes(weights + moments + average)} before compression (weights ${megabytes(weights)}, moments ` +
-      `${megabytes(moments)}${average > 0 ? `, average ${megabytes(average)}` : ""})`,
+    `bundle: ${formatBytes(weights + moments + average)} before compression (weights ${
+      formatBytes(weights)
+    }, moments ` +
+      `${formatBytes(moments)}${average > 0 ? `, average ${formatBytes(average)}` : ""})`,
   );
 }
 
@@ -122,12 +125,12 @@ async function showMemory(
     await session.step(emptyBatch({ batch: config.batch_size, height, width, objects }));
     const fixed = weights + average + moments + trained;
     ui.say(
-      `memory: ${megabytes(device.memory.peak)} for a step with ${
+      `memory: ${formatBytes(device.memory.peak)} for a step with ${
         counted(config.batch_size, "image")
       } of ${height} x ${width} ` +
-        `(weights ${megabytes(weights)}, gradients ${megabytes(trained)}, moments ${megabytes(moments)}` +
-        `${average > 0 ? `, average ${megabytes(average)}` : ""}, ` +
-        `activations ${megabytes(device.memory.peak - fixed)})`,
+        `(weights ${formatBytes(weights)}, gradients ${formatBytes(trained)}, moments ${formatBytes(moments)}` +
+        `${average > 0 ? `, average ${formatBytes(average)}` : ""}, ` +
+        `activations ${formatBytes(device.memory.peak - fixed)})`,
     );
   }
   session.progress = progress;
@@ -204,4 +207,3 @@ function emptyBatch({ batch, height, width, objects }: {
 }
 
 const short = (value: number) => String(Number(value.toPrecision(4)));
-const megabytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
