@@ -29,7 +29,7 @@ Deno.test("a dry run prints keys, groups, rates, steps, bundle and memory, and l
       /\nbackbone {2}39 {2}\d+ {2}0\.0001 {2}0\.0001\n/,
       /\nlearning rate: StepLR\(step_size=2 epochs, gamma=0\.1\)\n/,
       /\n2 {2}6 {2}0\.0001 {2}0\.00001\n4 {2}12 {2}0\.00001 {2}0\.000001\n/,
-      /\nbundle: [\d.]+ MiB before compression/,
+      /\nbundle: [\d.]+ [KM]iB before compression/,
       /\nmemory: [\d.]+ MiB for a step with 2 images of 64 x 128 \(/,
     ];
     for (const pattern of expected) assert(pattern.test(text), `${pattern}\n${text}`);
