@@ -1,7 +1,6 @@
 /** The convolutional layer. */
 
 import { conv2d, type Conv2dOptions } from "../ops/conv.ts";
-import { depthwiseConv2d } from "../ops/depthwise_conv.ts";
 import type { Tensor } from "../tensor.ts";
 import { defaultBound, uniform } from "./initial.ts";
 import { Module, type ModuleContext } from "./module.ts";
@@ -21,7 +20,7 @@ export interface Conv2dLayerOptions {
   readonly padding?: number;
   /** Distance between the window's taps. Default 1. */
   readonly dilation?: number;
-  /** 1, or as many as there are channels (depthwise; stride and dilation 1). */
+  /** Parts of the channels that know nothing of each other; divides both numbers of channels. Default 1. */
   readonly groups?: number;
   /** Whether a number is added to each output channel. Default true. */
   readonly bias?: boolean;
@@ -39,20 +38,19 @@ export class Conv2d extends Module {
   readonly padding: number;
   /** Distance between the window's taps. */
   readonly dilation: number;
-  /** 1, or as many as there are channels. */
+  /** Parts of the channels that know nothing of each other. */
   readonly groups: number;
 
   /**
    * Draws weight and bias as PyTorch does: uniform in ±1/√(inputs of a sum).
-   * @throws RangeError for other groups than 1 or one per channel
+   * @throws {RangeError} where the groups do not divide the channels
    */
   constructor(context: ModuleContext, options: Conv2dLayerOptions) {
     super();
     const { inChannels, outChannels, kernel, stride = 1, padding = 0, dilation = 1, groups = 1, bias = true } = options;
-    const depthwise = groups === inChannels && groups === outChannels && stride === 1 && dilation === 1;
-    if (groups !== 1 && !depthwise) {
+    if (!(groups > 0 && inChannels % groups === 0 && outChannels % groups === 0)) {
       throw new RangeError(
-        `Conv2d: expected 1 group, or one per channel at stride and dilation 1, but found ${groups} groups of ${inChannels} to ${outChannels} channels`,
+        `Conv2d: expected groups that divide the channels but found ${groups} of ${inChannels} to ${outChannels} channels`,
       );
     }
     const shape = [outChannels, inChannels / groups, kernel, kernel];
@@ -67,9 +65,7 @@ export class Conv2d extends Module {
 
   /** [N, inChannels, H, W] to [N, outChannels, H', W']. */
   forward(x: Tensor, options: Pick<Conv2dOptions, "activation"> = {}): Tensor {
-    const { weight, bias, stride, padding, dilation } = this;
-    if (this.groups === 1) return conv2d(x, { weight, bias }, { stride, padding, dilation, ...options });
-    const result = depthwiseConv2d(x, { weight, bias }, { padding });
-    return options.activation ? result.relu() : result;
+    const { weight, bias, stride, padding, dilation, groups } = this;
+    return conv2d(x, { weight, bias }, { stride, padding, dilation, groups, ...options });
   }
 }

@@ -12,6 +12,7 @@ import { memoize } from "../memoize.ts";
 import { defineOp } from "../op.ts";
 import { formatShape, sameShape, type Shape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
+import { convolveInGroups, pair } from "./grouped_conv.ts";
 import { throughRelu } from "./linear.ts";
 import { sum } from "./reduce.ts";
 
@@ -23,13 +24,15 @@ export interface Conv2dOptions {
   readonly padding?: number | readonly [number, number];
   /** Distance between the kernel's taps. Default 1. */
   readonly dilation?: number | readonly [number, number];
+  /** Parts of the channels that know nothing of each other; as many as channels for a depthwise convolution. Default 1. */
+  readonly groups?: number;
   /** What is applied last, within the same kernel. Default: nothing. */
   readonly activation?: "relu";
 }
 
 /** What a convolution is computed with beside the image. */
 export interface Conv2dOperands {
-  /** [outChannels, inChannels, kernelHeight, kernelWidth] */
+  /** [outChannels, inChannels / groups, kernelHeight, kernelWidth] */
   readonly weight: Tensor;
   /** [outChannels] */
   readonly bias?: Tensor;
@@ -56,9 +59,6 @@ interface Saved extends Record<string, Tensor | undefined> {
   readonly scale: Tensor | undefined;
   readonly y: Tensor | undefined;
 }
-
-const pair = (value: number | readonly [number, number] | undefined, otherwise: number): readonly [number, number] =>
-  typeof value === "number" ? [value, value] : value ?? [otherwise, otherwise];
 
 function convShape(x: Shape, weight: Shape, options: Conv2dOptions): Conv2dShape {
   if (x.length !== 4 || weight.length !== 4 || x[1] !== weight[1]) {
@@ -232,9 +232,19 @@ const conv2dOp = defineOp<Inputs, Conv2dOptions, Saved>({
   },
 });
 
-/**
- * x [N, C, H, W] to [N, O, H', W'] (cross-correlation, as everywhere in deep learning). Groups: see
- * `depthwise_conv.ts`.
- */
-export const conv2d = (x: Tensor, operands: Conv2dOperands, options: Conv2dOptions = {}): Tensor =>
+const convolve = (x: Tensor, operands: Conv2dOperands, options: Conv2dOptions): Tensor =>
   conv2dOp([x, operands.weight, operands.bias, operands.scale, operands.shift, operands.residual], options);
+
+/**
+ * x [N, C, H, W] to [N, O, H', W'] (cross-correlation, as everywhere in deep learning), with
+ * H' = ⌊(H + 2 padding − dilation (h − 1) − 1) / stride⌋ + 1.
+ *
+ * @throws {RangeError} where shapes do not fit
+ * @category Images
+ */
+export function conv2d(x: Tensor, operands: Conv2dOperands, options: Conv2dOptions = {}): Tensor {
+  const { groups = 1 } = options;
+  return groups === 1
+    ? convolve(x, operands, options)
+    : convolveInGroups(convolve, [x, operands], { ...options, groups });
+}

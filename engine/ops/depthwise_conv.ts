@@ -153,18 +153,21 @@ const depthwiseOp = defineOp<readonly [Tensor, Tensor], Options, { x: Tensor; ta
 /**
  * x [N, C, H, W] (or [N, H, W, C] with `channelsLast`), weight [C, 1, kh, kw], bias [C]: each channel convolved with its own
  * window, at stride 1. The result is laid out as x.
+ *
+ * @throws {RangeError} where shapes do not fit
+ * @category Images
  */
 export function depthwiseConv2d(
   x: Tensor,
   parameters: { readonly weight: Tensor; readonly bias?: Tensor },
-  options: { readonly padding?: number; readonly channelsLast?: boolean } = {},
+  options: { readonly padding?: number | readonly [number, number]; readonly channelsLast?: boolean } = {},
 ): Tensor {
   const { weight, bias } = parameters;
   const { padding = 0, channelsLast = false } = options;
   const [channels, , kernelHeight, kernelWidth] = weight.shape;
   const taps = permute(weight.reshape([channels, kernelHeight, kernelWidth]), [1, 2, 0]);
   const last = channelsLast ? x : permute(x, [0, 2, 3, 1]);
-  const product = depthwiseOp([last, taps], { padding: [padding, padding] });
+  const product = depthwiseOp([last, taps], { padding: typeof padding === "number" ? [padding, padding] : padding });
   const sum = bias ? product.add(bias) : product;
   return channelsLast ? sum : permute(sum, [0, 3, 1, 2]);
 }

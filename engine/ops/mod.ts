@@ -1,7 +1,9 @@
 /** Operations on tensors. What models chain is also there as methods of `Tensor`. */
 export { elu, hardswish, leakyRelu, silu, softplus } from "./activations.ts";
 export { argmax, argmin } from "./arg_extremum.ts";
+export { adaptiveMaxPool2d } from "./adaptive_max_pool.ts";
 export { attention, type AttentionOptions } from "./attention.ts";
+export { adaptiveAvgPool2d, avgPool2d, type AvgPool2dOptions, type ImageSize } from "./average_pool.ts";
 export { cast } from "./cast.ts";
 export {
   bool,
@@ -20,6 +22,8 @@ export {
   ne,
 } from "./compare.ts";
 export { conv2d, type Conv2dOperands, type Conv2dOptions } from "./conv.ts";
+export { convTranspose2d, type ConvTranspose2dOptions } from "./conv_transpose.ts";
+export { conv1d, type Conv1dOptions } from "./conv1d.ts";
 export { deformableAttention, type SpatialShapes } from "./deformable_attention.ts";
 export { depthwiseConv2d } from "./depthwise_conv.ts";
 export { dropout, type DropoutNoise, dropPath } from "./dropout.ts";
@@ -53,6 +57,7 @@ export {
 export { einsum, outer } from "./einsum.ts";
 export { embedding, gatherRows } from "./gather.ts";
 export { concat, pad, permute, reshape, slice, type SliceOptions, stack } from "./layout.ts";
+export { interpolate, type InterpolateOptions } from "./interpolate.ts";
 export { linear, type LinearOptions } from "./linear.ts";
 export { logSoftmax, logSumExp } from "./log_sum_exp.ts";
 export { matmul } from "./matmul.ts";
