@@ -1,0 +1,3 @@
+export function priorBias(p: number): number {
+  return -Math.log((1 - p) / p);
+}
