@@ -1,0 +1,3 @@
+export function average(first: number, values: readonly number[], decay: number): number {
+  return values.reduce((mean, value) => decay * mean + (1 - decay) * value, first);
+}
