@@ -24,6 +24,7 @@ export {
 export { conv2d, type Conv2dOperands, type Conv2dOptions } from "./conv.ts";
 export { convTranspose2d, type ConvTranspose2dOptions } from "./conv_transpose.ts";
 export { conv1d, type Conv1dOptions } from "./conv1d.ts";
+export { crossEntropy, type CrossEntropyOptions, nll, type NllOptions } from "./cross_entropy.ts";
 export { deformableAttention, type SpatialShapes } from "./deformable_attention.ts";
 export { depthwiseConv2d } from "./depthwise_conv.ts";
 export { dropout, type DropoutNoise, dropPath } from "./dropout.ts";
@@ -60,6 +61,17 @@ export { concat, pad, permute, reshape, slice, type SliceOptions, stack } from "
 export { interpolate, type InterpolateOptions } from "./interpolate.ts";
 export { linear, type LinearOptions } from "./linear.ts";
 export { logSoftmax, logSumExp } from "./log_sum_exp.ts";
+export {
+  type BceOptions,
+  bceWithLogits,
+  kl,
+  type KlOptions,
+  type LossOptions,
+  type LossReduction,
+  mse,
+  smoothL1,
+  type SmoothL1Options,
+} from "./losses.ts";
 export { matmul } from "./matmul.ts";
 export { batchNorm2d, type BatchNormOperands, groupNorm, layerNorm } from "./normalize.ts";
 export { pointwise, type PointwiseFunction, type PointwiseOptions } from "./pointwise.ts";
