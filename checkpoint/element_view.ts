@@ -75,7 +75,7 @@ export function toNumbers(tensor: StoredTensor): Float64Array {
  * binary16 to number: sign, 5 exponent bits (bias 15), 10 fraction bits. `DataView.getFloat16` does the same where there is
  * one: not in Node 20 and 22.
  */
-export function halfToNumber(bits: number): number {
+function halfToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 31;
   const fraction = bits & 1023;

@@ -50,7 +50,7 @@ export function compareCodeUnits(a: string, b: string): number {
 }
 
 /** How large a state tree is. */
-export interface StateSize {
+interface StateSize {
   /** Values in it: itself, its entries, their keys, and so on; arrays of bytes count as `BYTES_COUNT_AS`. */
   readonly values: number;
   /** No encoding takes fewer bytes. */

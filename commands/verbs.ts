@@ -1,7 +1,7 @@
 /** All verbs: one line about each, and how to load its file when it is called. */
 import type { Verb } from "./shared/command.ts";
 
-export interface VerbEntry {
+interface VerbEntry {
   readonly about: string;
   // The flags' type is each file's own affair; they come from the very parser that the file declares.
   // deno-lint-ignore no-explicit-any

@@ -14,7 +14,7 @@ export interface NoiseTape {
 }
 
 /** What is current. */
-export interface Context {
+interface Context {
   /** The innermost open scope. */
   scope: Scope | undefined;
   /** Whether ops leave nodes on the tape. */

@@ -4,7 +4,7 @@
  */
 
 /** Numbers, words and lists of them: what equal calls have in common. */
-export type Key = string | number | boolean | undefined | readonly (string | number | boolean)[];
+type Key = string | number | boolean | undefined | readonly (string | number | boolean)[];
 
 /** The same function, which makes what it returns once for equal arguments. */
 export function memoize<Arguments extends readonly Key[], Result>(

@@ -6,7 +6,7 @@ import { fileSystem, paths, thisProcess } from "./builtin_modules.ts";
 import { fileError, reasonOf } from "./reasons.ts";
 
 /** How a file is read. */
-export interface ReadOptions {
+interface ReadOptions {
   /** A larger file is refused by its size, before it is read. Default: no limit but that of the system. */
   readonly maxBytes?: number;
 }

@@ -24,7 +24,7 @@ interface Place<Request, Answer> {
 }
 
 /** How a pool works. */
-export interface WorkerPoolOptions {
+interface WorkerPoolOptions {
   /** What errors call it. */
   readonly name: string;
   /** How many workers it has. */

@@ -4,6 +4,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
+import { type NameOf, namesOf, type Source, unusedExports, withoutComments } from "./helpers/exports.ts";
 
 const ROOT = fromFileUrl(new URL("../", import.meta.url));
 
@@ -11,23 +12,14 @@ const ROOT = fromFileUrl(new URL("../", import.meta.url));
 const LAYERS = ["platform", "engine", "checkpoint", "detector", "commands"] as const;
 const MAX_LINES = 450;
 
-interface Source {
-  /** Path from the root, with slashes. */
-  readonly path: string;
-  readonly text: string;
-}
+const read = (path: string): Source => ({ path, text: Deno.readTextFileSync(ROOT + path) });
 
-function sourcesIn(folder: string): Source[] {
+function sourcesIn(folder: string, ending = /\.ts$/): Source[] {
   return [...Deno.readDirSync(ROOT + folder)].flatMap((entry) => {
     const path = `${folder}/${entry.name}`;
-    if (entry.isDirectory) return sourcesIn(path);
-    return entry.name.endsWith(".ts") ? [{ path, text: Deno.readTextFileSync(ROOT + path) }] : [];
+    if (entry.isDirectory) return sourcesIn(path, ending);
+    return ending.test(entry.name) ? [read(path)] : [];
   });
-}
-
-/** The source without its comments; a comment that a string contains goes too, which the rules here do not mind. */
-function withoutComments(text: string): string {
-  return text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/(^|\s)\/\/.*$/gm, "$1");
 }
 
 /** Relative imports of a file, static, dynamic, of types or as the URL of a worker, as paths from the root. */
@@ -173,7 +165,7 @@ Deno.test("the time of day is for people to read: nothing computes with it, for 
 });
 
 Deno.test("no source file is longer than 450 lines", () => {
-  const all = [...sources.flat(), ...["bench", "examples", "tests"].flatMap(sourcesIn)];
+  const all = [...sources.flat(), ...["bench", "examples", "tests"].flatMap((folder) => sourcesIn(folder))];
   const long = all.map(({ path, text }) => ({ path, lines: text.split("\n").length - 1 }))
     .filter(({ lines }) => lines > MAX_LINES);
   assertEquals(long, []);
@@ -216,4 +208,76 @@ Deno.test("the tests of a room lie in a folder of its path, and share nothing wi
   assertEquals(foreign, []);
   const text = 'import { a } from "../fuzz/a.ts";\nimport { b } from "../helpers/b.ts";\nimport { c } from "./c.ts";\n';
   assertEquals(foreignImportsOf({ path: "tests/engine/x_test.ts", text }), ["tests/fuzz/a.ts"]);
+});
+
+/** Exported for tests alone, which look at a part where the whole would hide it. */
+const FOR_TESTS: readonly string[] = [
+  "checkpoint/element_view.ts: numberToBfloat16",
+  "checkpoint/element_view.ts: numberToHalf",
+  "commands/shared/shell.ts: quoteWord",
+  "commands/tour/program.ts: programOf",
+  "detector/data/augment/masks.ts: decodeCounts",
+  "detector/data/cards/cards.ts: CARD_CATEGORIES",
+  "detector/data/formats/mod.ts: formatOfFolder",
+  "detector/data/resized_size.ts: sizeWithAspectRatio",
+  "detector/draw/annotate.ts: detectionsSvg",
+  "detector/loss/boxes.ts: dampedIou",
+  "detector/loss/hungarian.ts: Assignment",
+  "detector/model/decoder.ts: DeformableDecoderLayer",
+  "detector/model/encoder.ts: DeformableEncoderLayer",
+  "detector/model/levels.ts: levelsOf",
+  "detector/model/levels.ts: resizeMask",
+  "detector/model/position_embedding.ts: pixelEmbedding",
+  "detector/render/fonts.ts: Font",
+  "detector/render/fonts.ts: loadFont",
+  "detector/train/evaluation_plan.ts: evaluationsSinceBest",
+  "detector/train/report/run_report.ts: RUN_PICTURES",
+  "detector/train/start/image_sizes.ts: findSmallImages",
+  "detector/weights/backbone_kind.ts: describeBackbone",
+  "detector/weights/coco_classes.ts: cocoClasses",
+  "engine/kernel/language/numbers.ts: erf",
+];
+
+Deno.test("every export is imported by another file, or belongs to a face of the package", () => {
+  const manifest: { exports: Record<string, string> } = JSON.parse(read("deno.json").text);
+  const faces = Object.values(manifest.exports).map((path) => path.slice(2));
+  const product = [...sources.flat(), ...["mod.ts", "cli.ts"].map(read)];
+  // The chapters of the tour and the benchmarks are users like any other.
+  const users = [...sourcesIn("docs", /\.(ts|md)$/), ...["bench", "examples"].flatMap((folder) => sourcesIn(folder))];
+  const unused = unusedExports([...product, ...users], faces)
+    .filter((name) => product.some(({ path }) => name.startsWith(`${path}: `)));
+  const tests = sourcesIn("tests").flatMap((source) =>
+    namesOf(source).taken.map(({ path, name }) => `${path}: ${name}`)
+  );
+  assertEquals(
+    unused.filter((name) => !FOR_TESTS.includes(name)),
+    [],
+    "leave out `export`, or the name where it is dead",
+  );
+  assertEquals(
+    FOR_TESTS.filter((name) => !unused.includes(name) || !tests.includes(name)),
+    [],
+    "no longer for tests alone",
+  );
+});
+
+Deno.test("the reading of names follows what passes them on, and finds what nobody takes", () => {
+  const taken = (text: string): readonly NameOf[] => namesOf({ path: "x/a.ts", text }).taken;
+  assertEquals(taken('import { b, type C as D } from "./b.ts";\nimport type { E } from "../e.ts";\n'), [
+    { path: "x/b.ts", name: "b" },
+    { path: "x/b.ts", name: "C" },
+    { path: "e.ts", name: "E" },
+  ]);
+  assertEquals(taken('const { f } = await import("./f.ts");\nimport * as g from "dinograd/y/g.ts";\n'), [
+    { path: "y/g.ts", name: "*" },
+    { path: "x/f.ts", name: "f" },
+  ]);
+  const sources = [
+    { path: "a.ts", text: "export function a() {}\nexport interface A {}\nexport const [b, c] = [1, 2];\n" },
+    { path: "mod.ts", text: 'export { a as aa, type A } from "./a.ts";\nexport * from "./d.ts";\n' },
+    { path: "d.ts", text: "export abstract class D {}\nexport async function* e() {}\n" },
+    { path: "user.ts", text: 'import { aa, D } from "./mod.ts";\nimport { b } from "./a.ts";\n' },
+  ];
+  assertEquals(unusedExports(sources, []), ["a.ts: A", "a.ts: c", "mod.ts: A", "d.ts: e"]);
+  assertEquals(unusedExports(sources, ["mod.ts"]), ["a.ts: c"]);
 });

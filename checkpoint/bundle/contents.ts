@@ -29,7 +29,7 @@ export interface BundleTensor {
 }
 
 /** What a header lists. */
-export interface BundleHeaderContents {
+interface BundleHeaderContents {
   readonly tensors: ReadonlyMap<string, BundleTensor>;
   readonly state: StateValue;
   readonly writer: string;

@@ -12,12 +12,12 @@ import type { StateValue } from "../state_tree.ts";
 import type { StoredTensor, TensorSource } from "../stored_tensor.ts";
 
 /** Opens a bundle. The first byte is no text, the rest shows transfers that mangle line ends. */
-export const MAGIC = Uint8Array.of(0x89, 0x44, 0x49, 0x4e, 0x4f, 0x0d, 0x0a, 0x1a); // \x89 D I N O \r \n \x1a
+const MAGIC = Uint8Array.of(0x89, 0x44, 0x49, 0x4e, 0x4f, 0x0d, 0x0a, 0x1a); // \x89 D I N O \r \n \x1a
 /** Closes it. */
-export const END_MAGIC = Uint8Array.of(0x0a, 0x45, 0x4e, 0x44, 0x4f, 0x4e, 0x49, 0x44); // \n E N D O N I D
+const END_MAGIC = Uint8Array.of(0x0a, 0x45, 0x4e, 0x44, 0x4f, 0x4e, 0x49, 0x44); // \n E N D O N I D
 /** A reader refuses a file with a larger major version; a larger minor version only adds header keys it may ignore. */
 export const MAJOR_VERSION = 1;
-export const MINOR_VERSION = 0;
+const MINOR_VERSION = 0;
 
 export const PRELUDE_BYTES = 32;
 export const FOOTER_BYTES = 56;
@@ -178,6 +178,6 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 /** Bytes as hexadecimal digits. */
-export function hex(bytes: Uint8Array): string {
+function hex(bytes: Uint8Array): string {
   return bytes.toHex();
 }

@@ -31,7 +31,7 @@ const NUMBER_BYTES: ReadonlyMap<number, number> = new Map([
 ]);
 
 /** Bytes of one text. */
-export interface TextRange {
+interface TextRange {
   /** Where its tag is. */
   readonly tag: number;
   /** Where its UTF-8 begins and ends. */

@@ -22,7 +22,7 @@ import { quote } from "../quote.ts";
 export const WRITER = `dinograd ${VERSION}`;
 
 /** A piece of one tensor's data, still in the tensor's own memory or in the file that it comes from. */
-export interface PlannedChunk {
+interface PlannedChunk {
   readonly tensor: TensorSource;
   readonly name: string;
   /** Where it begins and ends in the tensor's data. */

@@ -18,14 +18,14 @@ export const DECODE_TABLE = 0;
 export const HISTOGRAMS = DECODE_TABLE + (8 << TABLE_BITS);
 export const PAIR_CODES = HISTOGRAMS + 4 * 1024;
 export const STATE = PAIR_CODES + 4 * 65536;
-export const DATA = STATE + 64;
+const DATA = STATE + 64;
 
 const PAGE = 65536;
 /** Pages for the tables; data makes the memory grow. */
 const PAGES = Math.ceil(DATA / PAGE);
 
 /** The functions of `plane_kernels.ts`; addresses and counts are in bytes. */
-export interface PlaneKernels {
+interface PlaneKernels {
   splitPlanes(raw: number, count: number, planes: number): void;
   mergePlanes(raw: number, count: number, first: number, second: number, third: number, fourth: number): void;
   countBytes(bytes: number, count: number, histograms: number): void;

@@ -28,7 +28,7 @@ const SAMPLE_WINDOW_BYTES = 256;
 type DeflateHint = "runs" | "frequencies";
 
 /** How a chunk was stored. */
-export interface EncodedChunk {
+interface EncodedChunk {
   readonly codec: number;
   readonly storedBytes: number;
 }

@@ -6,7 +6,7 @@ import { DinogradError } from "../../engine/errors.ts";
 import type { FileHandle, FileLayer } from "../../platform/file_layer.ts";
 import { fileError } from "../../platform/reasons.ts";
 
-export type { FileHandle, FileLayer, OpenMode } from "../../platform/file_layer.ts";
+export type { FileHandle, FileLayer } from "../../platform/file_layer.ts";
 
 /** Closes a file after some work with it. Where the work fails, that is the error to tell, not what closing says then. */
 export async function useHandle<T>(handle: FileHandle, work: (handle: FileHandle) => Promise<T>): Promise<T> {

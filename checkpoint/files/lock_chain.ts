@@ -29,7 +29,7 @@ const NO_LINKS = ["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EMLINK"];
 const LONGEST_CHAIN = 1000;
 
 /** A record that has no name yet by which others find it. */
-export interface WrittenRecord {
+interface WrittenRecord {
   readonly temporary: string;
   /** The kernel's lock on it; null where there is none. */
   readonly kernel: KernelLock | null;

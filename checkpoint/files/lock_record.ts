@@ -31,7 +31,7 @@ export interface FoundLock {
 }
 
 /** Stands for the token of a lock that cannot be read. */
-export const UNREADABLE = "unreadable";
+const UNREADABLE = "unreadable";
 
 /** The token of a lock that was found. */
 export function tokenOf({ record }: FoundLock): string {

@@ -21,7 +21,7 @@ export class SaveError extends DinogradError {
 }
 
 /** Stands between a file's name and a random suffix in the name of its temporary file. */
-export const TEMPORARY_MARK = ".tmp-";
+const TEMPORARY_MARK = ".tmp-";
 
 /** Waits between tries of one operation, in milliseconds. */
 const RETRY_DELAYS = [20, 100, 500];

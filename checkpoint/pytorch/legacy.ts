@@ -35,7 +35,7 @@ export const LEGACY_START = Uint8Array.of(
 const FIRST_WINDOW = 1 << 20;
 
 /** An object whose storages lie in the file. */
-export interface LegacyContent {
+interface LegacyContent {
   readonly root: PickleValue;
   /** Where the bytes of each storage begin. */
   readonly positions: ReadonlyMap<string, number>;

@@ -5,7 +5,7 @@
  */
 
 /** Sizes and strides of a view, both counted in elements. */
-export interface StridedView {
+interface StridedView {
   readonly shape: readonly number[];
   readonly stride: readonly number[];
 }

@@ -4,7 +4,7 @@
  */
 
 /** How JSON of a file is bounded. */
-export interface JsonLimits {
+interface JsonLimits {
   /** Values, keys not counted. */
   readonly values: number;
   /** Lists and objects around a value. */

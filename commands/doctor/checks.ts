@@ -19,7 +19,7 @@ import { isFolder } from "../../platform/whole_files.ts";
 import { formatBytes } from "../../detector/logs/format_bytes.ts";
 
 /** What the later questions need of the checkpoint. */
-export interface CheckpointFacts {
+interface CheckpointFacts {
   readonly path: string;
   readonly config: DinoConfig | null;
   /** Null where it is no bundle of ours. */

@@ -18,7 +18,7 @@ const LEFT_OUT = "nothing: they are left out, and bundles record how often";
 const WITHOUT_THEM = "take them out of the annotations, or continue without them with --skip_bad_images";
 const SAME_DATA = "use the data of the original training";
 
-export interface DataQuestion {
+interface DataQuestion {
   readonly config: DinoConfig | undefined;
   /** The bundle's state, where one is resumed. */
   readonly recorded: StateReader | undefined;

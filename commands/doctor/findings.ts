@@ -2,7 +2,7 @@
 import { DinogradError, type ErrorKind } from "../../engine/errors.ts";
 
 /** `wrong`: a resume would fail. `odd`: it would start, and this is worth knowing. */
-export type Level = "fine" | "odd" | "wrong";
+type Level = "fine" | "odd" | "wrong";
 
 export interface Finding {
   readonly level: Level;

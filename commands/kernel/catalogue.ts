@@ -26,7 +26,7 @@ import { type Launch, RecordingDevice, type Source } from "./recorder.ts";
 import { operandNames, readingOf } from "./reading.ts";
 
 /** What a kernel is written as. */
-export type KernelKind = "rows" | "columns" | "indexed" | "product" | "by hand";
+type KernelKind = "rows" | "columns" | "indexed" | "product" | "by hand";
 
 /** One kernel, for one layout of its operands. */
 export interface CatalogueEntry {

@@ -10,7 +10,7 @@ import { buffersOf, type Source } from "./recorder.ts";
 const SHOWN = 8;
 
 /** A buffer before and after. */
-export interface OperandOnNumbers {
+interface OperandOnNumbers {
   readonly name: string;
   readonly elements: number;
   /** What the kernel does with it. */

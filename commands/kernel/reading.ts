@@ -15,7 +15,7 @@ export function operandNames({ inputs, scalars, names }: RowRecipe | ColumnRecip
 }
 
 /** The name of each output of a row recipe: its own, or that of the input that it is written over. */
-export function outputNames(recipe: RowRecipe): string[] {
+function outputNames(recipe: RowRecipe): string[] {
   const own = recipe.outputs.filter(({ into }) => into === undefined).length;
   const { buffers } = operandNames(recipe, own);
   let next = recipe.inputs.length;

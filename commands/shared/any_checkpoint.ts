@@ -21,7 +21,7 @@ import { DinogradError } from "../../engine/errors.ts";
 import { formatBytes } from "../../detector/logs/format_bytes.ts";
 
 /** What is known of a tensor without reading it. */
-export interface TensorInfo {
+interface TensorInfo {
   readonly dtype: StoredDType;
   readonly shape: readonly number[];
   readonly bytes: number;

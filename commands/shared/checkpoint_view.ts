@@ -74,7 +74,7 @@ export function describeValue(value: StateValue | undefined): string {
 }
 
 /** Statistics of a tensor's finite elements; NaN where there are none. */
-export interface TensorStatistics {
+interface TensorStatistics {
   readonly min: number;
   readonly max: number;
   readonly mean: number;

@@ -18,7 +18,7 @@ export interface Verb<Flags extends object = object> {
 }
 
 /** What a verb is called with. */
-export interface VerbCall<Flags extends object = object> {
+interface VerbCall<Flags extends object = object> {
   readonly args: readonly string[];
   readonly flags: Flags;
   readonly terminal: Terminal;

@@ -5,10 +5,10 @@
 import { visible } from "../../engine/visible.ts";
 
 /** Where a line goes: results to standard output, everything else to standard error. */
-export type Stream = "stdout" | "stderr";
+type Stream = "stdout" | "stderr";
 
 /** How a line looks on a terminal; makes escape sequences of its own out of harmless text. */
-export type Style = (text: string) => string;
+type Style = (text: string) => string;
 
 export interface PrintOptions {
   /** Words of the program's own before the line, such as `warning: `. */

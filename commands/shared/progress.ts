@@ -40,7 +40,7 @@ class Clock {
 }
 
 /** What a bar needs of its terminal. */
-export interface BarPlace {
+interface BarPlace {
   /** The width at the moment: windows are resized. */
   readonly columns: () => number;
   readonly onFinish: () => void;

@@ -12,7 +12,7 @@ const GAP = "  ";
 const LEAST_TEXT = 12;
 
 /** The lines of a table, by what they are. */
-export interface TableLines {
+interface TableLines {
   /** The headings; none where rows are listed. */
   readonly head: readonly string[];
   /** What separates them from the rows. */

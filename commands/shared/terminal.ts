@@ -12,7 +12,7 @@ import { layOutTable } from "./table.ts";
 /** Columns of a terminal that does not say how many it has. */
 const USUAL_WIDTH = 80;
 
-export interface TerminalOptions {
+interface TerminalOptions {
   /** Keep standard output for the result, in JSON: everything else goes to standard error. */
   readonly json?: boolean;
   readonly stop?: AbortSignal;

@@ -6,7 +6,6 @@ import { zlibSync } from "fflate";
 import { crc32InJavaScript } from "../../checkpoint/codec/checksums.ts";
 import { round, svgDocument, text } from "../../detector/draw/parts.ts";
 
-export { barChart } from "../../detector/draw/bars.ts";
 export { linePlot } from "../../detector/draw/plot.ts";
 export { round, svgDocument, text };
 
@@ -38,7 +37,7 @@ export function beside(panels: readonly Panel[], gap = 24): string {
 }
 
 /** Numbers in a grid, blue above zero and orange below, the darker the larger. */
-export interface CellsOptions {
+interface CellsOptions {
   /** Above the grid. */
   readonly title?: string;
   /** Names of the rows and of the columns. Default: none. */

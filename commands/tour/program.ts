@@ -23,7 +23,7 @@ export function programOf(chapter: Chapter, { separated = true } = {}): string {
 }
 
 /** What happens while a chapter runs. */
-export interface ChapterEvents {
+interface ChapterEvents {
   /** A piece begins, by its position among the chapter's pieces. */
   piece(at: number): void;
   /** It prints a line. */
@@ -31,7 +31,7 @@ export interface ChapterEvents {
 }
 
 /** How a chapter ended. */
-export interface ChapterEnd {
+interface ChapterEnd {
   readonly success: boolean;
   /** What it wrote to standard error. */
   readonly errors: string;

@@ -40,7 +40,7 @@ export function squaresConfig(changes: Partial<DinoConfig> = {}): DinoConfig {
 }
 
 /** An image `[3, SIDE, SIDE]`, about normalised, with its objects. */
-export interface Scene {
+interface Scene {
   readonly pixels: Float32Array;
   readonly target: Target;
 }

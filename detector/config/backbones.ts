@@ -50,7 +50,7 @@ export interface ConvNeXtArchitecture {
 export type BackboneArchitecture = ResNetArchitecture | SwinArchitecture | ConvNeXtArchitecture;
 
 /** What holds for all networks of a kind. */
-export interface BackboneFamily {
+interface BackboneFamily {
   /** As people write it. */
   readonly title: string;
   /** Whether the key `norm` chooses what normalises; else it is layer norms. */
@@ -188,7 +188,7 @@ const FOREIGN: readonly Required<Omit<BackboneEntry, "file">>[] = [
 ];
 
 /** What a configuration says of its backbone's measures. */
-export interface BackboneMeasures {
+interface BackboneMeasures {
   readonly backbone: BackboneName;
   readonly backbone_stem_width: number;
   readonly backbone_widths: readonly number[];

@@ -23,7 +23,7 @@ export function groupMatters(group: ConfigGroup): boolean {
 }
 
 /** The used keys of a group. */
-export function keysOfGroup(group: ConfigGroup): ConfigKey[] {
+function keysOfGroup(group: ConfigGroup): ConfigKey[] {
   return configKeys().filter((key) => groupOf(key) === group && CONFIG_KEYS[key].use === "used");
 }
 

@@ -41,7 +41,7 @@ export type ConfigTable<Config> = {
   readonly [K in keyof Config]: KeySpec<Config[K] extends infer V extends KeySpec["default"] ? V : never>;
 };
 
-export const MODEL_KEYS: ConfigTable<ModelConfig> = {
+const MODEL_KEYS: ConfigTable<ModelConfig> = {
   modelname: leftOut("dino", "other model"),
   num_classes: integer(91, "largest category id + 1, not the number of categories", { min: 1, max: 100_000 }),
   backbone: oneOf(BACKBONES, "resnet50", "the feature extractor; resnet18 and resnet_small are dinograd's own"),
@@ -142,7 +142,7 @@ export const MODEL_KEYS: ConfigTable<ModelConfig> = {
   use_detached_boxes_dec_out: boolean(false, "detach boxes between decoder layers: no look forward twice"),
 };
 
-export const OPTIMIZER_KEYS: ConfigTable<OptimizerConfig> = {
+const OPTIMIZER_KEYS: ConfigTable<OptimizerConfig> = {
   optimizer: oneOf(["adamw", "sgd"], "adamw", "+ the optimizer; the official one is AdamW"),
   momentum: number(0.9, "+ momentum of sgd", { min: 0, max: 1 }),
   lr: number(1e-4, "learning rate", { min: 0 }),
@@ -213,7 +213,7 @@ export const OPTIMIZER_KEYS: ConfigTable<OptimizerConfig> = {
 const LARGEST_SIDE = 65_536;
 const SHARE = { min: 0, max: 1 };
 
-export const DATA_KEYS: ConfigTable<DataConfig> = {
+const DATA_KEYS: ConfigTable<DataConfig> = {
   augmentation: oneOf(
     ["coco", "cards"],
     "coco",
@@ -297,7 +297,7 @@ export const DATA_KEYS: ConfigTable<DataConfig> = {
   ),
 };
 
-export const RUNTIME_KEYS: ConfigTable<RuntimeConfig> = {
+const RUNTIME_KEYS: ConfigTable<RuntimeConfig> = {
   save_checkpoint_interval: integer(1, "epochs between numbered checkpoints", { min: 1 }),
   use_checkpoint: boolean(false, "gradient checkpointing in the backbone: less memory, the same numbers"),
   backbone_dir: optional(
@@ -306,7 +306,7 @@ export const RUNTIME_KEYS: ConfigTable<RuntimeConfig> = {
   useCats: boolean(true, "tell categories apart in evaluation"),
 };
 
-export const UNUSED_KEYS: ConfigTable<UnusedConfig> = {
+const UNUSED_KEYS: ConfigTable<UnusedConfig> = {
   ddetr_lr_param: unused(false),
   pdetr3_bbox_embed_diff_each_layer: unused(false),
   pdetr3_refHW: unused(-1),

@@ -38,7 +38,7 @@ export async function missingImages(dataset: CocoDataset): Promise<BadImage[]> {
 }
 
 /** What to do about bad images, for the end of a message. */
-export const BAD_IMAGE_REMEDY = "fix them, take them out of the annotations, or continue without them with " +
+const BAD_IMAGE_REMEDY = "fix them, take them out of the annotations, or continue without them with " +
   "--skip_bad_images";
 
 /**

@@ -5,7 +5,7 @@
 import { DinogradError } from "../../engine/errors.ts";
 
 /** What an annotation file says of an image. */
-export interface NamedImage {
+interface NamedImage {
   /** What annotations and detections refer to. */
   readonly id: number;
   /** Relative to a folder that the annotation file does not name; with slashes of either kind. */

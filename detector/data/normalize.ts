@@ -3,7 +3,7 @@ import type { ChannelOrder } from "../config/dino_config.ts";
 import type { Image } from "./images/image.ts";
 
 /** Mean and standard deviation of the channels in their order, as fractions of full brightness. */
-export interface Normalization {
+interface Normalization {
   readonly mean: readonly number[];
   readonly std: readonly number[];
   /** Default `rgb`. */

@@ -12,7 +12,7 @@ interface Size {
 }
 
 /** What is wanted, in pixels. */
-export interface SizeLimits {
+interface SizeLimits {
   /** Of the short side. */
   readonly size: number;
   /** The most that the long side may have; null or absent for no limit. */

@@ -5,7 +5,7 @@
  */
 import { RandomStream } from "../../engine/random.ts";
 
-export interface SamplerOptions {
+interface SamplerOptions {
   /** Images in the data set. */
   readonly length: number;
   /** Images per process and batch. */

@@ -105,7 +105,7 @@ export interface TransformSpec {
 }
 
 /** The official code's data settings; the names in comments are its config keys. */
-export interface CocoTransformOptions {
+interface CocoTransformOptions {
   /** Short sides to draw from (`data_aug_scales`). */
   readonly scales?: readonly number[];
   /** Limit of the long side (`data_aug_max_size`). */

@@ -40,7 +40,7 @@ function iouAt(a: ArrayLike<number>, i: number, b: ArrayLike<number>, j: number,
   return intersection / (crowd ? own : own + b[j + 2] * b[j + 3] - intersection);
 }
 
-export interface MatchOptions {
+interface MatchOptions {
   readonly thresholds: readonly number[];
   readonly areaRanges: readonly (readonly [low: number, high: number])[];
   /** Receives, per area range and threshold, one {@link Outcome} per detection, from `offset` on. */

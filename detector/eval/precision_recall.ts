@@ -14,7 +14,7 @@ export function linspace(range: readonly [first: number, last: number], count: n
 
 const EPSILON = Number.EPSILON; // the reference adds it to the denominator, so exact numbers include it
 
-export interface CurveOptions {
+interface CurveOptions {
   /** Indices of the detections that count, best score first. */
   readonly order: Uint32Array;
   /** Outcome of every detection. */
@@ -27,7 +27,7 @@ export interface CurveOptions {
 }
 
 /** One precision-recall curve, sampled. */
-export interface Curve {
+interface Curve {
   /** Highest precision at a recall of at least `recalls[i]`, 0 where that recall is never reached. */
   readonly precision: Float64Array;
   /** Score at which that recall is reached. */
@@ -73,7 +73,7 @@ export function precisionRecallCurve({ order, outcomes, scores, annotations, rec
  * Sum in numpy's order: eight running sums over blocks of at most 128, blocks added pairwise. Its rounding error grows
  * with log n instead of n.
  */
-export function pairwiseSum(values: Float64Array): number {
+function pairwiseSum(values: Float64Array): number {
   const n = values.length;
   if (n < 8) {
     let sum = 0;

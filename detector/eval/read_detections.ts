@@ -9,7 +9,7 @@ import { detectionsIn, integer, isRecord, number, parseJson } from "./read_coco.
 import type { CocoAnnotations, CocoDetection } from "./types.ts";
 
 /** What a file of detections says. */
-export interface ParsedDetections {
+interface ParsedDetections {
   readonly detections: readonly CocoDetection[];
   /** Ids of the images that have an entry, though it may be one without detections. */
   readonly images: ReadonlySet<number>;

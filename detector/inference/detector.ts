@@ -17,18 +17,18 @@ import type { LoadedModel, OpenModel } from "./load_model.ts";
 import type { ResultContext } from "./result_files.ts";
 
 /** An image with the name by which messages call it, usually its path. */
-export interface NamedImage {
+interface NamedImage {
   readonly name: string;
   readonly image: Image;
 }
 
 /** What was found in an image, best first, or why it is of no use to the model. */
-export type Outcome =
+type Outcome =
   | { readonly detections: readonly Detection[]; readonly problem?: undefined }
   | { readonly problem: string; readonly isNonfinite: boolean };
 
 /** The settings that a `Detector` stands on. */
-export type DetectorOptions = Pick<
+type DetectorOptions = Pick<
   DetectOptions,
   "checkpoint" | "threshold" | "exifOrientation" | "maxImagePixels" | "tile" | "batchSize"
 >;

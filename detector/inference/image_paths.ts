@@ -4,12 +4,12 @@ import { globToRegExp, isGlob, joinGlobs } from "@std/path";
 import { isLink, kindOf, listFolder } from "../../platform/whole_files.ts";
 
 /** A path to try, or an argument that led to none. */
-export type ImagePath =
+type ImagePath =
   | { readonly path: string; readonly problem?: undefined }
   | { readonly path: string; readonly problem: string };
 
 /** Paths to try, and what in a folder is an image by its name and of a kind that cannot be read. */
-export interface ImagePaths {
+interface ImagePaths {
   readonly paths: readonly ImagePath[];
   readonly skipped: readonly string[];
 }

@@ -21,7 +21,7 @@ export interface View {
 }
 
 /** How detections of several views become one. */
-export interface MergeOptions {
+interface MergeOptions {
   /** Width and height of the image, whose own borders cut nothing. */
   readonly width: number;
   readonly height: number;

@@ -20,7 +20,7 @@ export interface ResultContext {
 }
 
 /** Path within the output folder, and content. */
-export type ResultFile = readonly [path: string, text: string];
+type ResultFile = readonly [path: string, text: string];
 
 /** Where the results of images go; what is absent here is for all images. Known before anything is found. */
 export function resultPaths(format: ResultFormat, images: readonly string[]): string[] {

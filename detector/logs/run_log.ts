@@ -5,7 +5,7 @@
 
 import { type RunFiles, runFiles } from "./run_files.ts";
 
-export type EpochRecord = Readonly<Record<string, unknown>> & { readonly epoch: number };
+type EpochRecord = Readonly<Record<string, unknown>> & { readonly epoch: number };
 
 export class RunLog {
   readonly #file: string;

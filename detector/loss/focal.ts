@@ -10,7 +10,7 @@ import { defineRows } from "../../engine/launch/rows.ts";
 import { defineOp } from "../../engine/op.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 
-export interface FocalOptions {
+interface FocalOptions {
   /** The weight of positives; 1 - alpha is that of negatives. Below 0: neither is weighted. */
   readonly alpha: number;
 }

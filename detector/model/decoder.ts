@@ -38,12 +38,12 @@ const refineOp = pointwise(
 export const refineBoxes = (delta: Tensor, boxes: Tensor): Tensor => refineOp([delta, boxes]);
 
 /** Sizes of a layer, and the order of its steps. */
-export interface DecoderLayerOptions extends EncoderLayerOptions {
+interface DecoderLayerOptions extends EncoderLayerOptions {
   readonly steps: readonly DecoderStep[];
 }
 
 /** What a decoder layer sees besides the queries. */
-export interface DecoderLayerContext {
+interface DecoderLayerContext {
   /** [N, queries, C], added to queries (and keys of the self-attention). */
   readonly queryPositions: Tensor;
   /** [N, queries, levels, 4] */
@@ -134,7 +134,7 @@ function checkpointed(layer: DeformableDecoderLayer, queries: Tensor, context: D
 }
 
 /** The queries to begin with, and what they look at. */
-export interface DecoderInputs {
+interface DecoderInputs {
   /** [N, queries, C] */
   readonly content: Tensor;
   /** [N, queries, 4]: the initial boxes' logits, without history. */

@@ -43,7 +43,7 @@ export function randomDraws(random: RandomStream): DenoisingDraws {
 }
 
 /** The noised queries of a batch, on the host. */
-export interface DenoisingPlan {
+interface DenoisingPlan {
   readonly batch: number;
   /** Queries per image: groups times twice the largest number of objects in an image. */
   readonly padSize: number;

@@ -27,7 +27,7 @@ export interface EncoderLayerOptions {
 }
 
 /** What a layer needs to know about the tokens besides their features. */
-export interface EncoderContext {
+interface EncoderContext {
   /** [N or 1, tokens, C], added to the queries. */
   readonly positions: Tensor;
   /** [N, tokens, levels, 2] */

@@ -2,7 +2,7 @@
 export type { Backbone } from "./backbone/backbone.ts";
 export type { BackboneOptions } from "./backbone/backbone.ts";
 export { buildDino, Dino, type DinoInputs } from "./dino.ts";
-export { type DenoisingDraws, type DenoisingTarget, planDenoising, randomDraws } from "./denoising.ts";
+export { type DenoisingDraws, type DenoisingTarget } from "./denoising.ts";
 export {
   type DecoderStep,
   type DenoisingOptions,

@@ -12,7 +12,7 @@ import { type Tensor, tensor } from "../../engine/tensor.ts";
 import { type BatchMask, type FeatureLevels, hostArray } from "./levels.ts";
 
 /** The temperature of box embeddings; fixed in the official code. */
-export const BOX_TEMPERATURE = 10000;
+const BOX_TEMPERATURE = 10000;
 
 /** Keeps the division by an empty row's or column's length finite. */
 const LENGTH_EPSILON = 1e-6;
@@ -22,7 +22,7 @@ function wavelengths(features: number, temperature: number): Float64Array {
   return Float64Array.from({ length: features }, (_, i) => temperature ** ((2 * Math.floor(i / 2)) / features));
 }
 
-export interface PixelEmbeddingOptions {
+interface PixelEmbeddingOptions {
   /** Features per axis: half the width of the transformer. */
   readonly features: number;
   readonly temperatureHeight: number;

@@ -17,7 +17,7 @@ const SMALLEST = 0.01, LARGEST = 0.99;
 const BASE_SIZE = 0.05;
 
 /** A box per token. */
-export interface Proposals {
+interface Proposals {
   /** [N, tokens, 4]: logits of centre x, centre y, width, height; +infinity where invalid. */
   readonly boxes: Tensor;
   /** [N, tokens, 1]: 1 where invalid. */

@@ -19,7 +19,7 @@ import { encoderProposals } from "./proposals.ts";
 import type { Trace } from "./trace.ts";
 
 /** What scores tokens and refines their proposals; the same layers as in the transformer. */
-export interface SelectionHeads {
+interface SelectionHeads {
   readonly output: Linear;
   readonly norm: LayerNorm;
   readonly boxes: MLP;

@@ -6,7 +6,7 @@ import { backboneFamily } from "../config/backbones.ts";
 import type { DinoConfig } from "../config/mod.ts";
 
 /** A size in pixels. */
-export interface PixelSize {
+interface PixelSize {
   /** From left to right. */
   readonly width: number;
   /** From top to bottom. */

@@ -33,7 +33,7 @@ export interface Heads {
 }
 
 /** Feature maps, and what is known of them. */
-export interface TransformerInputs {
+interface TransformerInputs {
   /** Projected feature maps, one per level, [N, C, Hi, Wi]. */
   readonly sources: readonly Tensor[];
   readonly levels: FeatureLevels;

@@ -24,7 +24,7 @@ export function evaluationsLeft(config: Schedule, epoch: number, epochs = config
 }
 
 /** What a run knows of its evaluations. */
-export interface EvaluationRecord {
+interface EvaluationRecord {
   /** One record per finished epoch; those that were evaluated have COCO's numbers. */
   readonly history: readonly StateValue[];
   readonly best: { readonly regular: Best; readonly ema: Best };

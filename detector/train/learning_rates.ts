@@ -8,7 +8,7 @@ import type { OptimizerConfig } from "../config/mod.ts";
 import { counted } from "../../engine/counted.ts";
 import type { Progress } from "./progress.ts";
 
-export interface StepRates {
+interface StepRates {
   /** One per parameter group. */
   readonly learningRates: readonly number[];
   readonly momentum?: number;

@@ -16,7 +16,7 @@ export interface RatedGroup extends ParameterGroup {
 type Named = readonly [string, Parameter];
 
 /** Keys that the grouping reads. */
-export type GroupingConfig = Pick<
+type GroupingConfig = Pick<
   DinoConfig,
   | "param_dict_type"
   | "lr"

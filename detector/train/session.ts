@@ -30,7 +30,7 @@ import type { StepLoss } from "./records/step_trace.ts";
 /** How many recent losses a bundle carries. */
 const TRACE_LENGTH = 200;
 
-export interface SessionSetup {
+interface SessionSetup {
   readonly device: Device;
   readonly config: DinoConfig;
   readonly seed: number;
@@ -249,7 +249,7 @@ function toState(value: ConfigValue): StateValue {
 }
 
 /** Fixes the parameters whose name contains one of the keywords. */
-export function freezeParameters(model: Module, keywords: readonly string[]): void {
+function freezeParameters(model: Module, keywords: readonly string[]): void {
   for (const [name, parameter] of model.parameters()) {
     if (keywords.some((keyword) => name.includes(keyword))) parameter.requiresGrad = false;
   }

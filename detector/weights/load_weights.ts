@@ -15,7 +15,7 @@ import { type CarriedRow, type ClassMap, hasClassRows, matchClasses, sameClasses
 import { KEY_OUTCOMES, type KeyOutcome, type KeyPlan, type LoadPlan } from "./load_plan.ts";
 import type { ClassName, NamedWeight, Weights } from "./weights_file.ts";
 
-export interface PlanOptions {
+interface PlanOptions {
   /** Keys whose name contains one of these, under any of the tensor's names, stay as they are. */
   readonly ignore?: readonly string[];
   /** Only keys that begin with this are looked at, such as `backbone.0.`. */

@@ -198,7 +198,7 @@ function epilogue(after: Epilogue | undefined) {
 }
 
 /** An expression on plain numbers. */
-export function evaluate(expr: Expr, inputs: readonly number[], scalars: readonly number[] = []): number {
+function evaluate(expr: Expr, inputs: readonly number[], scalars: readonly number[] = []): number {
   const m = new NumbersMachine([]);
   const value = emitExpr(m, expr, {
     input: (i) => m.splat(inputs[i]),

@@ -23,7 +23,7 @@ export const columnMajor = (rows: number, batchStride = 0): MatrixLayout => ({
   inner: 0,
 });
 
-export interface MatmulSizes {
+interface MatmulSizes {
   readonly batch: number;
   readonly m: number;
   readonly n: number;

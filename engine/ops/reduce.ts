@@ -13,7 +13,7 @@ import { productAlong } from "./scan.ts";
 export const expand = defineRows({ name: "expand", inputs: ["x"], define: ({ x }) => ({ y: x }) });
 
 /** `x` stretched to `shape`, to which it broadcasts. Not recorded. */
-export function expandTo(x: Tensor, shape: Shape): Tensor {
+function expandTo(x: Tensor, shape: Shape): Tensor {
   const y = x.empty(shape);
   expand.launch(shape, { x, y });
   return y;

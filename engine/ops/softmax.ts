@@ -17,7 +17,7 @@ export function softmaxOf(x: Expr, output: string, { max, sumKeeping }: RowReduc
 }
 
 /** dx = y (dy - Σ y dy), from y = softmax(x). */
-export function softmaxGradientOf({ y, dy }: { readonly y: Expr; readonly dy: Expr }, { sum }: RowReductions): Expr {
+function softmaxGradientOf({ y, dy }: { readonly y: Expr; readonly dy: Expr }, { sum }: RowReductions): Expr {
   return y.mul(dy.sub(sum(y.mul(dy))));
 }
 

@@ -24,7 +24,7 @@ export interface WindowGrid {
 }
 
 /** Windows down and across. */
-export function windowCounts({ height, width, window }: WindowGrid): readonly [number, number] {
+function windowCounts({ height, width, window }: WindowGrid): readonly [number, number] {
   return [Math.ceil(height / window), Math.ceil(width / window)];
 }
 

@@ -9,7 +9,7 @@ import { mixup } from "./mixup.ts";
 import { type Load, mosaic } from "./mosaic.ts";
 
 /** How other images come in. */
-export interface ComposeContext {
+interface ComposeContext {
   readonly read: (entry: ImageEntry) => Promise<Image>;
   readonly annotate: (entry: ImageEntry, image: Image) => AnnotatedImage;
   readonly minVisible: number;

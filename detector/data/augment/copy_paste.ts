@@ -22,7 +22,7 @@ const MOST_COVERED = 0.3;
 const SMALLEST_SIDE = 4;
 
 /** The image that objects are taken from. */
-export interface PasteSource {
+interface PasteSource {
   readonly image: Image;
   /** With masks, where there are some. */
   readonly entry: ImageEntry;

@@ -5,7 +5,7 @@
 import type { Segmentation } from "../coco_file.ts";
 
 /** A part of an image, in pixels that need not be whole, and in how many pixels it is to be shown. */
-export interface MaskFrame {
+interface MaskFrame {
   readonly box: readonly [x: number, y: number, width: number, height: number];
   readonly width: number;
   readonly height: number;

@@ -7,11 +7,11 @@ import { type FontName, renderSvg } from "../../render/svg.ts";
 export const RANKS = ["A", "K", "Q", "J", "10", "9"] as const;
 export type Rank = (typeof RANKS)[number];
 export const SUITS = ["spade", "heart", "diamond", "club"] as const;
-export type Suit = (typeof SUITS)[number];
+type Suit = (typeof SUITS)[number];
 export const FACE_FONTS = ["DejaVu Serif Bold", "DejaVu Sans Bold"] as const satisfies readonly FontName[];
 
 /** Everything that a face's texture depends on. */
-export interface FaceDesign {
+interface FaceDesign {
   readonly rank: Rank;
   readonly suit: Suit;
   readonly font: (typeof FACE_FONTS)[number];

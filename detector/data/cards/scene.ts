@@ -21,7 +21,7 @@ import { FACE_FONTS, type FaceLibrary, type Rank, RANKS, SUITS } from "./face.ts
 import type { Image } from "../images/image.ts";
 
 /** A card in the finished image. */
-export interface SceneObject {
+interface SceneObject {
   readonly rank: Rank;
   /** x, y, width, height in whole pixels: bounds the pixels of which at least half shows the card. */
   readonly box: readonly [number, number, number, number];
@@ -29,7 +29,7 @@ export interface SceneObject {
   readonly area: number;
 }
 
-export interface Scene {
+interface Scene {
   readonly image: Image;
   readonly objects: readonly SceneObject[];
 }

@@ -7,7 +7,7 @@ import { readBytes } from "../../../platform/whole_files.ts";
 import type { AnnotatedDataset, AnnotatedImage } from "./annotated.ts";
 
 /** One kind of trouble. */
-export interface DatasetFinding {
+interface DatasetFinding {
   /** `error`: training or its numbers suffer; `warning`: look at it. */
   readonly severity: "error" | "warning";
   /** One line: what it is, where it is first met, and how often. */

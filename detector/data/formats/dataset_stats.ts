@@ -3,7 +3,7 @@ import type { AnnotatedDataset, AnnotatedImage } from "./annotated.ts";
 import type { Split } from "../coco.ts";
 
 /** Objects of one class. */
-export interface ClassStats {
+interface ClassStats {
   readonly id: number;
   readonly name: string;
   /** Crowds are not counted. */
@@ -13,7 +13,7 @@ export interface ClassStats {
 }
 
 /** Numbers of one part of a data set. */
-export interface SplitStats {
+interface SplitStats {
   readonly images: number;
   /** Images without any object. */
   readonly empty: number;

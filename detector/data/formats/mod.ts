@@ -7,17 +7,10 @@ import type { PlaceOptions } from "./place_image.ts";
 import { readVocFolder, writeVocFolder } from "./voc.ts";
 import { readYoloFolder, writeYoloFolder } from "./yolo.ts";
 
-export {
-  type AnnotatedDataset,
-  type AnnotatedImage,
-  type AnnotatedObject,
-  DATASET_FORMATS,
-  type DatasetFormat,
-} from "./annotated.ts";
-export { checkDataset, type DatasetFinding } from "./dataset_check.ts";
-export { type ClassStats, datasetStats, type SplitStats } from "./dataset_stats.ts";
-export type { PlaceOptions } from "./place_image.ts";
-export { splitDataset, type SplitOptions } from "./split_dataset.ts";
+export { type AnnotatedDataset } from "./annotated.ts";
+export { checkDataset } from "./dataset_check.ts";
+export { datasetStats } from "./dataset_stats.ts";
+export { splitDataset } from "./split_dataset.ts";
 
 const READERS = { coco: readCocoFolder, yolo: readYoloFolder, voc: readVocFolder };
 const WRITERS = { coco: writeCocoFolder, yolo: writeYoloFolder, voc: writeVocFolder };

@@ -8,7 +8,7 @@ import { RandomStream } from "../../../engine/random.ts";
 import type { AnnotatedDataset, AnnotatedImage } from "./annotated.ts";
 
 /** How to split. */
-export interface SplitOptions {
+interface SplitOptions {
   /** Share of the training images that becomes the validation split, between 0 and 1. */
   readonly share: number;
   /** Decides which images; 0 to 2³² - 1. */

@@ -6,7 +6,7 @@
 import { requirePixels } from "../../config/pixel_limit.ts";
 
 /** What the header says, found possible. */
-export interface BmpHeader {
+interface BmpHeader {
   /** In pixels, at least 1. */
   readonly width: number;
   /** In pixels, at least 1. */

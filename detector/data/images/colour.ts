@@ -34,7 +34,7 @@ export function jitterColour(
 }
 
 /** How colours change; 1 leaves brightness, contrast and saturation as they are, 0 the hue. */
-export interface ColourChange {
+interface ColourChange {
   readonly brightness: number;
   /** Around the image's mean gray. */
   readonly contrast: number;

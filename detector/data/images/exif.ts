@@ -8,7 +8,7 @@ import { isPng } from "./png_chunks.ts";
 import { exifInWebp, isWebp } from "./webp_header.ts";
 
 /** 1 = upright. 2..8 = the transformations of the Exif standard, in its numbering. */
-export type Orientation = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
+type Orientation = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
 
 /** The orientation stated in a JPEG, PNG or WebP file; 1 where none is stated or the Exif data is damaged. */
 export function exifOrientationOf(bytes: Uint8Array): Orientation {

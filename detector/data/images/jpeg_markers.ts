@@ -5,7 +5,7 @@
  */
 
 /** What the markers of a file say. */
-export interface JpegOutline {
+interface JpegOutline {
   /** In pixels. */
   readonly width: number;
   /** In pixels. */

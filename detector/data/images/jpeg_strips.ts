@@ -8,7 +8,7 @@ import { nodeBuffer } from "../../../platform/node_codecs.ts";
 import jpegJs from "jpeg-js";
 
 /** Pixels are coded in squares of so many rows and columns. */
-export const BLOCK = 8;
+const BLOCK = 8;
 /** The largest restart interval that a file can state, in blocks. */
 const LONGEST_INTERVAL = 65_535;
 

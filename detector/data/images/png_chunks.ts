@@ -8,7 +8,7 @@ import { inflateZlib } from "./inflate_zlib.ts";
 import { requirePixels } from "../../config/pixel_limit.ts";
 
 /** What the header (IHDR) says, found possible. */
-export interface PngHeader {
+interface PngHeader {
   /** In pixels, at least 1. */
   readonly width: number;
   /** In pixels, at least 1. */

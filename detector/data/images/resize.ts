@@ -65,16 +65,6 @@ export function flipImage(image: Image): Image {
   return { width, height, data };
 }
 
-/** Adds black pixels at the right and at the bottom. */
-export function padImage(image: Image, { right, bottom }: { right: number; bottom: number }): Image {
-  const width = image.width + right, height = image.height + bottom;
-  const data = new Uint8Array(width * height * 3);
-  for (let y = 0; y < image.height; y++) {
-    data.set(image.data.subarray(y * image.width * 3, (y + 1) * image.width * 3), y * width * 3);
-  }
-  return { width, height, data };
-}
-
 /**
  * Weights of the triangle filter. Position `out` looks at the input around `center = (out + 0.5) * scale`; reducing
  * (`scale > 1`) stretches the triangle by `scale`, which is the antialiasing. Weights are normalised in float64, then

@@ -4,7 +4,7 @@
  */
 
 /** What the first chunk says. */
-export interface WebpHeader {
+interface WebpHeader {
   /** In pixels. */
   readonly width: number;
   /** In pixels. */

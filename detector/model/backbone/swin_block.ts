@@ -15,7 +15,7 @@ import { cutWindows, joinWindows } from "../../../engine/ops/windows.ts";
 import { tidy } from "../../../engine/scope.ts";
 import type { Tensor } from "../../../engine/tensor.ts";
 
-export interface SwinBlockOptions {
+interface SwinBlockOptions {
   readonly features: number;
   readonly heads: number;
   /** Side of a window, in tokens. */
@@ -35,7 +35,7 @@ const BIAS_DEVIATION = 0.02;
  * For two pixels of a window, [window², window²], which row of the bias table is theirs: it depends on how far they lie
  * apart, from -(window - 1) to window - 1 down and across.
  */
-export function relativePositions(window: number): Int32Array {
+function relativePositions(window: number): Int32Array {
   const pixels = window ** 2;
   const distances = 2 * window - 1;
   const positions = new Int32Array(pixels ** 2);

@@ -15,7 +15,7 @@ const SPLITS: readonly SplitName[] = ["train", "val"];
 export type RunData = Readonly<Record<SplitName, CocoDataset>>;
 
 /** How one split differs from the recorded one. */
-export interface DataDifference {
+interface DataDifference {
   readonly split: SplitName;
   readonly text: string;
   /** Whether labels mean something else: the run cannot continue with it. */

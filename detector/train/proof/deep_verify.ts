@@ -27,7 +27,7 @@ import type { StepLoss } from "../records/step_trace.ts";
 import { train } from "../trainer.ts";
 
 /** What training again came to. */
-export interface DeepReport {
+interface DeepReport {
   readonly from: string;
   /** Steps that were made again. */
   readonly steps: number;
@@ -35,7 +35,7 @@ export interface DeepReport {
   readonly differences: readonly string[];
 }
 
-export interface DeepOptions
+interface DeepOptions
   extends
     Pick<TrainOptions, "device" | "threads" | "numWorkers" | "cocoPath">,
     Pick<Partial<TrainOptions>, "maxImagePixels"> {

@@ -63,7 +63,7 @@ export class StateReader {
 }
 
 /** Several names for one set of values: alias → the name under which it is stored. */
-export type Aliases = Readonly<Record<string, string>>;
+type Aliases = Readonly<Record<string, string>>;
 
 /** Splits a state dict into tensors by first name and aliases. */
 export function withoutAliases(state: ReadonlyMap<string, Tensor>): { tensors: Map<string, Tensor>; aliases: Aliases } {

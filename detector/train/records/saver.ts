@@ -34,8 +34,8 @@ import { keepRules } from "./kept_bundles.ts";
 import { type RunFiles, runFiles } from "../../logs/run_files.ts";
 import type { TrainingSession } from "../session.ts";
 
-export const BEST_REGULAR = "checkpoint_best_regular.dino";
-export const BEST_EMA = "checkpoint_best_ema.dino";
+const BEST_REGULAR = "checkpoint_best_regular.dino";
+const BEST_EMA = "checkpoint_best_ema.dino";
 /** Becomes `checkpoint_previous.dino` once its successor is on disk; if left over, it is removed like a temporary file. */
 const STAGED = `${PREVIOUS_NAME}.tmp-staged`;
 /** Milliseconds after which a failed save is tried again. */
@@ -44,7 +44,7 @@ const RETRY_AFTER = 30_000;
 /** What a saver needs to know of a session. */
 export type SavedSession = Pick<TrainingSession, "progress" | "best" | "capture">;
 
-export interface SaverOptions {
+interface SaverOptions {
   readonly folder: string;
   readonly compress: boolean;
   /** A numbered bundle every so many epochs. */

@@ -13,8 +13,8 @@ import { SkippedImages } from "./skipped_images.ts";
 import type { StepLoss } from "./step_trace.ts";
 
 /** The uses of random numbers in a step. Each process of a run has a stream for each. */
-export const STREAMS = ["denoising", "noise"] as const;
-export type StreamName = typeof STREAMS[number];
+const STREAMS = ["denoising", "noise"] as const;
+type StreamName = typeof STREAMS[number];
 
 export interface SessionState {
   readonly progress: Progress;

@@ -13,7 +13,7 @@ const SIZES = ["<1/64", "1/64\u20131/32", "1/32\u20131/16", "1/16\u20131/8", "1/
 const FIELDS = 10;
 
 /** What is counted. */
-export interface LabelCounts {
+interface LabelCounts {
   /** Objects and the images that they are in, of every category of the file, the most frequent first. */
   readonly classes: readonly { readonly name: string; readonly objects: number; readonly images: number }[];
   /** `[height, width]`: boxes by the share of their image's sides, in the bins of `SIZES`. */

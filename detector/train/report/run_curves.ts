@@ -7,7 +7,7 @@ import { linePlot, type Series } from "../../draw/mod.ts";
 import { runFiles } from "../../logs/run_files.ts";
 
 /** One epoch's evaluation. */
-export interface EpochScore {
+interface EpochScore {
   /** Optimizer steps done. */
   readonly step: number;
   readonly epoch: number;
@@ -47,7 +47,7 @@ export function readScores(folder: string): EpochScore[] {
 }
 
 /** The mean of every value with those up to `radius` places away: the trend of a noisy curve. */
-export function smoothed(points: readonly (readonly [number, number])[], radius: number): [number, number][] {
+function smoothed(points: readonly (readonly [number, number])[], radius: number): [number, number][] {
   return points.map(([x], at) => {
     const near = points.slice(Math.max(0, at - radius), at + radius + 1);
     return [x, near.reduce((sum, [, y]) => sum + y, 0) / near.length];

@@ -23,7 +23,7 @@ import { TimeLeft } from "./time_left.ts";
 import { evaluationsLeft } from "../evaluation_plan.ts";
 
 /** What is written: a table, which every run has, and pictures, which `plots` leaves out. */
-export const RESULTS_TABLE = "results.csv";
+const RESULTS_TABLE = "results.csv";
 /** The pictures of a run's folder. */
 export const RUN_PICTURES = {
   curves: "results.svg",
@@ -35,7 +35,7 @@ export const RUN_PICTURES = {
 } as const;
 
 /** What a report is about. */
-export interface RunReportOptions {
+interface RunReportOptions {
   readonly options: Pick<TrainOptions, "outputDir" | "plots" | "maxImagePixels">;
   readonly ui: Pick<RunUi, "warn">;
   /** At the place where the run begins or continues. */

@@ -10,10 +10,10 @@ import { LOSS_COLUMNS, LOSS_KINDS, lossesBy, type LossParts, lossParts } from ".
 import { StepCurve } from "./step_curve.ts";
 
 /** One epoch: numbers by column, and when it ended as text. A column that is absent is empty. */
-export type ResultRow = Readonly<Record<string, number | string>> & { readonly epoch: number; readonly step: number };
+type ResultRow = Readonly<Record<string, number | string>> & { readonly epoch: number; readonly step: number };
 
 /** One step of training. */
-export interface StepResult {
+interface StepResult {
   /** Steps done after it. */
   readonly step: number;
   readonly images: number;
@@ -23,7 +23,7 @@ export interface StepResult {
 }
 
 /** One epoch: what `log.txt` says of it, and when it ended. */
-export interface EpochResult {
+interface EpochResult {
   readonly epoch: number;
   readonly step: number;
   /** Losses and statistics by the names of `log.txt`. */
@@ -35,7 +35,7 @@ export interface EpochResult {
 }
 
 /** Where a run continues. */
-export interface Standpoint {
+interface Standpoint {
   readonly epoch: number;
   readonly step: number;
   /** Whether a part of the epoch has been trained before. */

@@ -12,9 +12,9 @@ import { contactSheet, type DrawnDetection, type SheetPicture } from "../../draw
 import type { CocoDetection } from "../../eval/mod.ts";
 
 /** Images of a sheet. */
-export const SHOWN_IMAGES = 6;
+const SHOWN_IMAGES = 6;
 /** Detections of a lower score are not drawn, as `detect` does by default. */
-export const SHOWN_SCORE = 0.3;
+const SHOWN_SCORE = 0.3;
 /** No more detections of an image are drawn: with more nothing can be read. */
 const MOST_DETECTIONS = 50;
 

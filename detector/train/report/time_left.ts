@@ -4,7 +4,7 @@
 const EVALUATION_SHARE = 1 / 3;
 
 /** What is left of a run. */
-export interface WorkLeft {
+interface WorkLeft {
   readonly steps: number;
   readonly evaluations: number;
   /** Images that each of them looks at, of the weights and of their average. */

@@ -13,7 +13,7 @@ import { tokensOf } from "../../model/token_count.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 
 /** An image that the model may not be able to take. */
-export interface SmallImage {
+interface SmallImage {
   /** The image's id in its annotations. */
   readonly imageId: number;
   /** As in the annotations, in pixels. */
@@ -47,7 +47,7 @@ export function findSmallImages(dataset: CocoDataset, config: DinoConfig): Small
 export const SMALL_IMAGE_REMEDY = "lower num_queries (and num_select), raise data_aug_scales, or leave the image out";
 
 /** What is to be said of a split's small images. */
-export interface SmallImageReport {
+interface SmallImageReport {
   /** One line that names the first of them, tokens and queries. */
   readonly text: string;
   /** Whether the run ends for certain when the image's turn comes; else only by an unlucky draw or in a batch of such. */

@@ -36,7 +36,7 @@ const GROUPINGS = new Map<number, DinoConfig["param_dict_type"]>([
 const MOST_GROUPS = 100;
 
 /** A parameter group as the file has it. */
-export interface OfficialGroup {
+interface OfficialGroup {
   /** The parameters' numbers. */
   readonly indices: readonly number[];
   /** In force when the file was written. */
@@ -223,7 +223,7 @@ function isList(value: PickleValue | readonly PickleValue[] | undefined): value 
 }
 
 /** A number out of a pickle. @throws DinogradError of kind "checkpoint" for anything else */
-export function numberAt(value: PickleValue | undefined, place: string): number {
+function numberAt(value: PickleValue | undefined, place: string): number {
   if (typeof value === "number" && Number.isFinite(value)) return value;
   throw new DinogradError(
     "checkpoint",

@@ -12,7 +12,7 @@ import type { Progress } from "../progress.ts";
 /** Each fall of the official code. */
 const GAMMA = 0.1;
 
-export interface OfficialScheduler {
+interface OfficialScheduler {
   /** Settings of the configuration that make the same schedule. */
   readonly settings: ConfigObject;
   /** Where the schedule of this run is not where the file's was, and in what it is another one. */

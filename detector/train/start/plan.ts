@@ -29,7 +29,7 @@ import { overrideRecords } from "./settle_config.ts";
 import { beginningOf, readClassMap, showFrozen, type StartPlan, warnOfIdleKeywords } from "./common.ts";
 import type { OptimizerRecord, StateMap, TrainingRecord } from "./training_record.ts";
 
-export interface ResumeRequest {
+interface ResumeRequest {
   readonly record: TrainingRecord;
   /** Whether the run continues unchanged. */
   readonly exact: boolean;

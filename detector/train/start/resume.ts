@@ -28,7 +28,7 @@ import type { Start } from "./common.ts";
 import { type TrainingRecord, weightsAlone } from "./training_record.ts";
 
 /** Which bundle of a folder `--resume auto` continues from, and which it passes over. */
-export interface FolderChoice {
+interface FolderChoice {
   /** Null only where the folder holds no bundle at all. */
   readonly path: string | null;
   readonly damaged: readonly BadFile[];

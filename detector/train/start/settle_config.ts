@@ -42,13 +42,13 @@ const RATE_KEYS: readonly ConfigKey[] = [
   "multi_step_lr",
 ];
 
-export interface SettledConfig {
+interface SettledConfig {
   readonly config: DinoConfig;
   /** What `--override` changed. */
   readonly overridden: readonly ConfigDifference[];
 }
 
-export interface ConfigSources {
+interface ConfigSources {
   /** Names the checkpoint. */
   readonly path: string;
   /** The checkpoint's configuration, where it has one. */

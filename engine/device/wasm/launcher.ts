@@ -27,7 +27,7 @@ interface CompiledKernel {
 }
 
 /** The address in bytes of a buffer's first element. */
-export type AddressOf = (buffer: Buffer) => number;
+type AddressOf = (buffer: Buffer) => number;
 
 export class KernelLauncher {
   readonly #runtime: WasmRuntime;

@@ -6,7 +6,7 @@
 
 import type { TopKCall } from "../device.ts";
 
-export interface TopKViews {
+interface TopKViews {
   readonly floats: Float32Array;
   readonly ints: Int32Array;
   /** Offsets in elements. */

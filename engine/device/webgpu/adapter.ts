@@ -15,7 +15,7 @@ export interface WebGpuAdapterInfo {
   readonly through: "dawn" | "navigator";
 }
 
-export interface FoundAdapter {
+interface FoundAdapter {
   readonly adapter: GPUAdapter;
   readonly info: WebGpuAdapterInfo;
 }

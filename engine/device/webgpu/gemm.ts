@@ -51,7 +51,7 @@ export interface GemmShape {
   readonly batches: number;
 }
 
-export const GEMM_PARAMS = ["tiles", "tiles_m", "tiles_n", "m", "n", "k", "splits", "k_part"] as const;
+const GEMM_PARAMS = ["tiles", "tiles_m", "tiles_n", "m", "n", "k", "splits", "k_part"] as const;
 
 /** How a product is cut: the numbers for `GEMM_PARAMS`. */
 export function gemmParams(shape: GemmShape, tiles: Tiles, splits: number): number[] {

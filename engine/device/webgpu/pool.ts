@@ -38,7 +38,7 @@ export function sizeClass(bytes: number): number {
   return Math.ceil(bytes / (power / 4)) * (power / 4);
 }
 
-export interface PoolOptions {
+interface PoolOptions {
   /** Told of what went wrong after the fact. */
   readonly onError: (error: DinogradError) => void;
   /** Called before buffers are destroyed: nothing that is recorded may still wait for submission. */

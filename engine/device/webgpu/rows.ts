@@ -4,7 +4,7 @@ import type { RowRecipe } from "../../kernel/language/recipes.ts";
 import type { RowWorkgroup } from "../../kernel/wgsl/row.ts";
 import { foldGrid, type Workgroups } from "./recorder.ts";
 
-export interface RowPlan {
+interface RowPlan {
   readonly workgroup: RowWorkgroup;
   readonly grid: Workgroups;
 }

@@ -9,7 +9,7 @@ import { joinOf, type Machine, neutralOf } from "./machine.ts";
 import type { ColumnRecipe, RowRecipe } from "./recipes.ts";
 import type { BufferRef, Float, Int, ReduceOp, Value, Vector } from "./value.ts";
 
-export interface ExprEnvironment {
+interface ExprEnvironment {
   /** The vector of input i at this place. */
   readonly input: (index: number) => Vector;
   readonly scalars: readonly Float[];
@@ -74,7 +74,7 @@ function emitNode(m: Machine, expr: Expr, environment: ExprEnvironment, done: Ma
   }
 }
 
-export interface RowArguments {
+interface RowArguments {
   /** The inputs, then one buffer per output without `into`. */
   readonly buffers: readonly BufferRef<"f32">[];
   /** `rank` sizes. */

@@ -172,7 +172,7 @@ export const column = (): Expr => Expr.leaf("column");
 export const select = (condition: Expr, whenTrue: Expr | number, whenFalse: Expr | number): Expr =>
   Expr.node("select", [condition, lift(whenTrue), lift(whenFalse)]);
 
-export function lift(x: Expr | number): Expr {
+function lift(x: Expr | number): Expr {
   return typeof x === "number" ? constant(x) : x;
 }
 

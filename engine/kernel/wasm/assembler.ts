@@ -23,7 +23,7 @@ export type WasmType = "i32" | "i64" | "f32" | "f64" | "v128";
 /** A parameter or local of a function, by number. */
 export type Local = number;
 /** The target of a branch: the end of a `block`, the start of a `loop`. */
-export interface Label {
+interface Label {
   readonly depth: number;
 }
 
@@ -259,7 +259,7 @@ export class WasmFunction {
   }
 }
 
-export interface AssembleOptions {
+interface AssembleOptions {
   /** Whether the memory that will be imported is shared; `runtime.sharedMemory` tells. Default true. */
   readonly sharedMemory?: boolean;
   /** Pages that the memory has at least; default `MINIMUM_PAGES`. */

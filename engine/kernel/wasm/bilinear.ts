@@ -9,7 +9,7 @@ import type { Local } from "./assembler.ts";
 import type { VectorCode } from "./math.ts";
 
 /** What the machine lends: its code, and its values as locals. */
-export interface WasmHost {
+interface WasmHost {
   readonly code: VectorCode;
   /** Two neighbouring f32 in the lower lanes of a vector. */
   loadPair(buffer: BufferRef, index: Int): Local;

@@ -54,7 +54,7 @@ const COMPARE_OPS: Record<CompareOp, Record<"i32" | "f32" | "vec", PlainOp>> = {
 /** Columns that are summed up by themselves before they join the row's sum. */
 const COLUMNS_AT_ONCE = 4096;
 
-export interface WasmMachineOptions {
+interface WasmMachineOptions {
   readonly fusedMultiplyAdd: boolean;
   /** The local that holds each buffer's address. */
   readonly pointers: readonly Local[];

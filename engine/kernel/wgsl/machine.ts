@@ -36,7 +36,7 @@ export interface WgslProgram {
 }
 
 /** How a module is put together around the statements that a machine has collected. */
-export interface WgslModuleOptions {
+interface WgslModuleOptions {
   readonly name: string;
   /** One line that says what the kernel is, for people who read the text. */
   readonly comment: string;
@@ -340,14 +340,14 @@ function sameType(op: string, a: Value, b: Value): void {
 }
 
 /** Four numbers a row, because a uniform array's elements are at least 16 bytes apart. */
-export function paramsDeclaration(count: number): string {
+function paramsDeclaration(count: number): string {
   return `@group(0) @binding(0) var<uniform> params: array<vec4<i32>, ${Math.max(1, Math.ceil(count / 4))}>;`;
 }
 
 const SPECIAL_BITS = { nan_bits: "0x7fc00000u", infinity_bits: "0x7f800000u", negative_infinity_bits: "0xff800000u" };
 
 /** A literal of the nearest f32. */
-export function floatText(value: number): string {
+function floatText(value: number): string {
   const single = Math.fround(value);
   if (Number.isNaN(single)) return "bitcast<f32>(nan_bits)";
   if (!Number.isFinite(single)) return `bitcast<f32>(${single > 0 ? "infinity_bits" : "negative_infinity_bits"})`;

@@ -19,7 +19,7 @@ import {
   writeBundle,
 } from "../../../checkpoint/mod.ts";
 import { numberToBfloat16, numberToHalf } from "../../../checkpoint/element_view.ts";
-import type { FileHandle, OpenMode } from "../../../checkpoint/files/layer.ts";
+import type { FileHandle, OpenMode } from "../../../platform/file_layer.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 import { forge, mendChecksums } from "../../helpers/forge.ts";
 import { MemoryFiles, systemError } from "../../helpers/memory_files.ts";

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type DoctorFlags, examine } from "../../../commands/doctor.ts";
 import type { Finding } from "../../../commands/doctor/findings.ts";
 import { encodeJpeg } from "../../../detector/data/mod.ts";
-import { blankImage } from "../../../detector/data/mod.ts";
+import { blankImage } from "../../../detector/data/images/image.ts";
 import { inFolder } from "../../helpers/in_folder.ts";
 import { runCli } from "../../helpers/run_cli.ts";
 import {

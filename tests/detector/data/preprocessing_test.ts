@@ -6,7 +6,8 @@ import { resizeBilinear } from "../../../detector/data/images/resize.ts";
 import { resizeOpenCv } from "../../../detector/data/images/resize_opencv.ts";
 import { resizedSize } from "../../../detector/data/resized_size.ts";
 import { sizesAfter } from "../../../detector/data/size_range.ts";
-import { blankImage, prepareForInference, type TransformStep } from "../../../detector/data/mod.ts";
+import { prepareForInference, type TransformStep } from "../../../detector/data/mod.ts";
+import { blankImage } from "../../../detector/data/images/image.ts";
 import { denormalizeImage, normalizeImage } from "../../../detector/data/normalize.ts";
 import { formula } from "../../helpers/formula.ts";
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { jitterColour, permuteChannels } from "../../../detector/data/images/colour.ts";
-import { cropImage, flipImage, padImage, resizeBilinear } from "../../../detector/data/images/resize.ts";
+import { cropImage, flipImage, resizeBilinear } from "../../../detector/data/images/resize.ts";
 import { type AnnotatedImage, normalizeTarget } from "../../../detector/data/target.ts";
 import {
   cardsTransforms,
@@ -156,11 +156,11 @@ Deno.test("finished boxes are centres and sizes as fractions", () => {
   assertEquals(normalizeTarget(sample().target).boxes, Float32Array.of(0.2, 0.35, 0.2, 0.2));
 });
 
-Deno.test("padding adds black at the right and bottom; a crop undoes it", () => {
+Deno.test("a crop takes the pixels of its rectangle", () => {
   const { image } = sample();
-  const padded = padImage(image, { right: 3, bottom: 5 });
-  assertEquals([padded.width, padded.height, padded.data.at(-1)], [103, 85, 0]);
-  assertEquals(cropImage(padded, { x: 0, y: 0, width: 100, height: 80 }), image);
+  const part = cropImage(image, { x: 97, y: 3, width: 3, height: 2 });
+  const rows = [3, 4].flatMap((y) => [...image.data.subarray((y * 100 + 97) * 3, (y * 100 + 100) * 3)]);
+  assertEquals(part, { width: 3, height: 2, data: Uint8Array.from(rows) });
 });
 
 Deno.test("rectangles outside the image and sizes below one pixel are refused", () => {

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { blankImage, decodeImage, type Image } from "../../../detector/data/mod.ts";
+import { decodeImage, type Image } from "../../../detector/data/mod.ts";
+import { blankImage } from "../../../detector/data/images/image.ts";
 import { annotateImage, detectionsSvg, drawDetections, type DrawnDetection } from "../../../detector/draw/annotate.ts";
 import { drawableText, type Font, loadFont } from "../../../detector/render/fonts.ts";
 import { renderSvg } from "../../../detector/render/svg.ts";

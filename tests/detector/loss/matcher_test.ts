@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { DinogradError } from "../../../engine/errors.ts";
-import { match, type MatcherOptions } from "../../../detector/loss/mod.ts";
+import type { MatcherOptions } from "../../../detector/loss/matcher.ts";
+import { match } from "../../../detector/loss/matcher.ts";
 
 const options: MatcherOptions = { type: "HungarianMatcher", classCost: 2, boxCost: 5, giouCost: 2, alpha: 0.25 };
 const boxes = [0.2, 0.2, 0.1, 0.1, 0.8, 0.8, 0.1, 0.1, 0.5, 0.5, 0.2, 0.2];

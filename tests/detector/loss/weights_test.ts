@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { preset } from "../../../detector/config/mod.ts";
-import { lossWeights } from "../../../detector/loss/mod.ts";
+import { lossWeights } from "../../../detector/loss/weights.ts";
 
 const config = preset("DINO_4scale")!; // a preset of the project
 

@@ -1,5 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
-import { collate, loadSample, openDataset } from "../../../detector/data/mod.ts";
+import { openDataset } from "../../../detector/data/mod.ts";
+import { loadSample } from "../../../detector/data/batch.ts";
+import { collate } from "../../../detector/data/batch.ts";
 import { TrainingSession } from "../../../detector/train/session.ts";
 import { transformsOf } from "../../../detector/data/configured_transforms.ts";
 import type { Device } from "../../../engine/device/device.ts";

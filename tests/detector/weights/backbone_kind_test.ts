@@ -3,7 +3,7 @@ import { type StoredTensor, writeSafetensors } from "../../../checkpoint/mod.ts"
 import { type DinoConfig, preset } from "../../../detector/config/mod.ts";
 import { loadModel } from "../../../detector/inference/load_model.ts";
 import { outlineModel } from "../../../detector/train/model_outline.ts";
-import { describeBackbone } from "../../../detector/weights/mod.ts";
+import { describeBackbone } from "../../../detector/weights/backbone_kind.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 import { inFolder } from "../../helpers/in_folder.ts";
 import { withStarted } from "../../helpers/started_session.ts";

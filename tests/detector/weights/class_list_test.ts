@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { assumedClasses, cocoClasses, parseClassList } from "../../../detector/weights/mod.ts";
+import { assumedClasses, parseClassList } from "../../../detector/weights/mod.ts";
+import { cocoClasses } from "../../../detector/weights/coco_classes.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 
 Deno.test("COCO's 80 categories have COCO's ids", () => {

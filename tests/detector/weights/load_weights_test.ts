@@ -3,13 +3,13 @@ import type { StoredTensor } from "../../../checkpoint/mod.ts";
 import {
   applyLoad,
   type ClassName,
-  type KeyOutcome,
   keysWith,
   type LoadPlan,
   type NamedWeight,
   planLoad,
   showLoad,
 } from "../../../detector/weights/mod.ts";
+import type { KeyOutcome } from "../../../detector/weights/load_plan.ts";
 import type { Device } from "../../../engine/device/device.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 import { Module, type ModuleContext } from "../../../engine/nn/module.ts";

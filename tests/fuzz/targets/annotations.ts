@@ -1,5 +1,7 @@
 /** Annotation, results and detection files with values that nobody expects, and texts that are almost JSON. */
-import { CocoDataset, parseCocoFile, pixelTarget } from "../../../detector/data/mod.ts";
+import { CocoDataset } from "../../../detector/data/mod.ts";
+import { parseCocoFile } from "../../../detector/data/coco_file.ts";
+import { pixelTarget } from "../../../detector/data/coco.ts";
 import { evaluateDetections, parseCocoAnnotations, parseDetections } from "../../../detector/eval/mod.ts";
 import type { RandomStream } from "../../../engine/random.ts";
 import { damageBytes, pick } from "../damage.ts";

@@ -41,7 +41,7 @@ function frame(
 }
 
 /** Every sum of one number of each axis, the last axis fastest: offsets of a grid from those of its axes. */
-export function sums(...axes: readonly ArrayLike<number>[]): Int32Array {
+function sums(...axes: readonly ArrayLike<number>[]): Int32Array {
   let result = Int32Array.of(0);
   for (const axis of axes) {
     const longer = new Int32Array(result.length * axis.length);
@@ -114,7 +114,7 @@ function axisPhases(
 }
 
 /** One of stride x stride convolutions of stride 1 that make up the gradient of the input. */
-export interface GradientPhase {
+interface GradientPhase {
   readonly pixels: number;
   /** Offsets in the framed gradOutput: of pixels, and of channels and taps. */
   readonly across: Int32Array;

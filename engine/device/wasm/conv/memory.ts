@@ -22,7 +22,7 @@ export interface Images {
 }
 
 /** A batch of images [batch, channels, height, width] and the frame that they are to be read in. */
-export interface ImageSource {
+interface ImageSource {
   readonly address: number;
   readonly batch: number;
   readonly channels: number;

@@ -5,7 +5,7 @@
 
 import { type Local, WasmFunction } from "../../../kernel/wasm/assembler.ts";
 
-export interface NamedFunction<Name extends string> {
+interface NamedFunction<Name extends string> {
   readonly f: WasmFunction;
   /** The parameter of each name. */
   readonly at: Readonly<Record<Name, Local>>;

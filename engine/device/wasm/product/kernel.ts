@@ -32,7 +32,7 @@ export function tileRows(fused: boolean): number {
 }
 
 /** The parameters of `multiply`, all i32. */
-export const MULTIPLY_PARAMETERS = [
+const MULTIPLY_PARAMETERS = [
   /** Packed panels. */
   "a",
   "b",
@@ -192,7 +192,7 @@ export function multiplyFunction(fused: boolean, epilogue?: EpilogueDefinition):
  * for them and, above all, nothing checked: an engine without guard pages compares each other address with the memory's
  * size before it loads, which costs as much as a multiplication. Copying pays because a block has many panels of B.
  */
-export function straightTile(
+function straightTile(
   fused: boolean,
   depth: number,
 ): { readonly keep: WasmFunction; readonly multiply: WasmFunction } {

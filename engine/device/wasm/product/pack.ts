@@ -104,7 +104,7 @@ export function countDown(f: WasmFunction, left: Local, by: number, body: () => 
 }
 
 /** Copies `width` neighbouring elements, read `offset` bytes behind `from`. */
-export function copyAcross(
+function copyAcross(
   f: WasmFunction,
   width: number,
   { from, to, offset = 0 }: { readonly from: Local; readonly to: Local; readonly offset?: number },
@@ -119,7 +119,7 @@ export function copyAcross(
   if (i < width) f.get(to).get(from).memory("f32.load", offset + i * 4).memory("f32.store", i * 4);
 }
 
-export interface TransposeLocals {
+interface TransposeLocals {
   readonly rows: readonly Local[];
   readonly halves: readonly Local[];
 }

@@ -24,7 +24,7 @@ export function packedBytes(operand: PackedOperand): number {
 }
 
 /** A piece that one task packs: panels from row `first` on, of the part that starts at depth `d`. */
-export interface PackPiece {
+interface PackPiece {
   readonly first: number;
   readonly count: number;
   readonly d: number;

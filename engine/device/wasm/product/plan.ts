@@ -26,7 +26,7 @@ export function splitEvenly(
   return Math.ceil(units / count) * unit;
 }
 
-export interface OutputBlocks {
+interface OutputBlocks {
   readonly rows: number;
   readonly columns: number;
 }

@@ -6,7 +6,7 @@
 
 export const ALIGNMENT = 64;
 
-export interface ArenaOptions {
+interface ArenaOptions {
   /** The first usable address. */
   readonly start: number;
   /** Makes memory up to this address usable, or returns false. */

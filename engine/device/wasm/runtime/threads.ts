@@ -8,7 +8,7 @@ import { OWN_BYTES } from "../../../kernel/wasm/assembler.ts";
 import { startThread, type Thread } from "../../../../platform/threads.ts";
 import { CONTROL, runWorker, type WorkerStart } from "./worker.ts";
 
-export interface Job {
+interface Job {
   /** Numbers of the module and of its export, the same in every thread. */
   readonly module: number;
   readonly moduleAddress: number;

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { FaceLibrary, RANKS } from "../../../../detector/data/cards/face.ts";
 import { drawScene } from "../../../../detector/data/cards/scene.ts";
-import { CARD_CATEGORIES, generateCards, openDataset, readImage } from "../../../../detector/data/mod.ts";
+import { generateCards, openDataset, readImage } from "../../../../detector/data/mod.ts";
+import { CARD_CATEGORIES } from "../../../../detector/data/cards/cards.ts";
 import { DinogradError } from "../../../../engine/errors.ts";
 import { RandomStream } from "../../../../engine/random.ts";
 import { inFolder } from "../../../helpers/in_folder.ts";

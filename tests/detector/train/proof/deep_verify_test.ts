@@ -9,7 +9,7 @@ import {
 } from "../../../../checkpoint/mod.ts";
 import { latestAp } from "../../../../detector/train/records/kept_bundles.ts";
 import { DEFAULT_SEED } from "../../../../detector/config/run_options.ts";
-import { Sampler } from "../../../../detector/data/mod.ts";
+import { Sampler } from "../../../../detector/data/sampler.ts";
 import { StateReader } from "../../../../detector/train/records/bundle_state.ts";
 import { verifyDeep } from "../../../../detector/train/proof/deep_verify.ts";
 import { DinogradError } from "../../../../engine/errors.ts";

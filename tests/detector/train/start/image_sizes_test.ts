@@ -3,7 +3,9 @@ import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes 
 import { checkSplit } from "../../../../commands/doctor/data.ts";
 import { type DinoConfig, preset } from "../../../../detector/config/mod.ts";
 import { transformsOf } from "../../../../detector/data/configured_transforms.ts";
-import { blankImage, openDataset, pixelTarget } from "../../../../detector/data/mod.ts";
+import { openDataset } from "../../../../detector/data/mod.ts";
+import { blankImage } from "../../../../detector/data/images/image.ts";
+import { pixelTarget } from "../../../../detector/data/coco.ts";
 import { loadSample } from "../../../../detector/data/batch.ts";
 import { sizesAfter } from "../../../../detector/data/size_range.ts";
 import { applyTransforms } from "../../../../detector/data/transforms.ts";
