@@ -4,9 +4,11 @@
  * oldest. A node's saved tensors are given up as soon as its rule has run, so memory falls while backward proceeds.
  */
 
-import { current, within } from "./context.ts";
+import { current, finished, within } from "./context.ts";
+import { TapeError } from "./errors.ts";
 import { scope } from "./scope.ts";
 import type { Tensor } from "./tensor.ts";
+import { noteGradient } from "./unclaimed.ts";
 
 /** Tensors a gradient rule needs again, by name. */
 export type Saved = Readonly<Record<string, Tensor | undefined>>;
@@ -44,7 +46,7 @@ export class TapeNode {
 
   /** Runs the rule once and lets go of what it had saved, but not yet of where it came from: that is for `release`. */
   run(gradOutput: Tensor): readonly (Tensor | undefined)[] {
-    if (!this.#saved) throw new Error(`backward: expected the first pass over ${this.name} but it has run already`);
+    if (!this.#saved) throw new TapeError(`backward: expected the first pass over ${this.name} but it has run already`);
     const gradients = this.rule(gradOutput, this.#saved, this.sources.map((source) => source !== undefined));
     this.#forget();
     return gradients;
@@ -78,9 +80,12 @@ export function isRecording(): boolean {
   return current.recording;
 }
 
-/** Runs a (synchronous) function without recording: inference, optimizers, gradient rules. */
+/**
+ * Runs a function without recording: inference, optimizers, gradient rules.
+ * @throws {ArgumentError} where the function is asynchronous: it would record again after its first `await`
+ */
 export function withoutGradient<T>(run: () => T): T {
-  return withRecording(false, run);
+  return finished("withoutGradient", withRecording(false, run));
 }
 
 /** Runs a (synchronous) function with recording on or off. */
@@ -102,7 +107,9 @@ export function backward(roots: readonly Tensor[], seeds?: readonly Tensor[]): v
   withoutGradient(() => {
     roots.forEach((root, i) => {
       const source = sourceOf(root);
-      if (!source) throw new Error("backward: expected a tensor that depends on a parameter but nothing was recorded");
+      if (!source) {
+        throw new TapeError("backward: expected a tensor that depends on a parameter but nothing was recorded");
+      }
       using inner = scope();
       const seed = seeds ? seeds[i].alias() : root.empty(root.shape).fill(1);
       pending.add(source, own(seed, inner));
@@ -140,6 +147,7 @@ class PendingGradients implements Disposable {
 
   add(source: TapeNode | Tensor, gradient: Tensor): void {
     if (!(source instanceof TapeNode)) {
+      noteGradient(source);
       source.grad = source.grad ? sumInto(source.grad, gradient) : gradient;
       return;
     }

@@ -3,6 +3,7 @@
  * tape (`autograd.ts`), and the logs of drawn noise (`noise.ts`). All three are per thread and nest like calls.
  */
 
+import { ArgumentError } from "./errors.ts";
 import type { Scope } from "./scope.ts";
 
 /** The log of a pass: the counters of what it drew, in order. */
@@ -37,4 +38,14 @@ export function within<T>(changes: Partial<Context>, run: () => T): T {
   } finally {
     Object.assign(current, before);
   }
+}
+
+/**
+ * What a function has returned, if it has returned at all: a promise means that it goes on when the context is another.
+ * @throws {ArgumentError} for a promise
+ */
+export function finished<T>(what: string, result: T): T {
+  if (!(result instanceof Promise)) return result;
+  result.catch(() => {}); // there is an error to tell already
+  throw new ArgumentError(`${what}: expected a synchronous function but found one that returns a promise`);
 }

@@ -1,5 +1,6 @@
 /** Tensors made of a rule instead of data. All are f32 unless they say otherwise. */
 
+import { ArgumentError } from "./errors.ts";
 import type { Device } from "./device/device.ts";
 import type { DType } from "./dtype.ts";
 import type { RandomStream } from "./random.ts";
@@ -53,10 +54,10 @@ export function arange(device: Device, end: number, options: ArangeOptions = {})
   const { start = 0, step = 1, dtype = "f32" } = options;
   const length = Math.max(0, Math.ceil((end - start) / step));
   if (step === 0 || !Number.isFinite(length)) {
-    throw new RangeError(`arange: expected a step from ${start} to ${end} but found ${step}`);
+    throw new ArgumentError(`arange: expected a step from ${start} to ${end} but found ${step}`);
   }
   if (dtype === "i32" && !(Number.isInteger(start) && Number.isInteger(step))) {
-    throw new RangeError(`arange: expected integers but found ${start} and a step of ${step}`);
+    throw new ArgumentError(`arange: expected integers but found ${start} and a step of ${step}`);
   }
   const numbers = Array.from({ length }, (_, i) => start + i * step);
   return tensor(device, dtype === "i32" ? Int32Array.from(numbers) : numbers);
@@ -80,7 +81,7 @@ export interface LinspaceOptions {
  */
 export function linspace(device: Device, { start, end, count }: LinspaceOptions): Tensor {
   if (!Number.isInteger(count) || count < 1) {
-    throw new RangeError(`linspace: expected a count of at least 1 but found ${count}`);
+    throw new ArgumentError(`linspace: expected a count of at least 1 but found ${count}`);
   }
   // A weighted mean is exact at both ends.
   const share = (i: number) => count === 1 ? 0 : i / (count - 1);

@@ -48,7 +48,21 @@ export { createWebGpuDevice, type WebGpuDevice, type WebGpuOptions } from "./dev
 export type { WebGpuAdapterInfo } from "./device/webgpu/adapter.ts";
 export type { Tiles } from "./device/webgpu/gemm.ts";
 export type { DType, TensorData } from "./dtype.ts";
-export { DinogradError, type ErrorKind } from "./errors.ts";
+export {
+  ArgumentError,
+  type CallErrorCode,
+  DeviceMismatchError,
+  DinogradError,
+  DisposedError,
+  DTypeError,
+  type ErrorKind,
+  type FailureCode,
+  ModuleError,
+  OperandError,
+  ScopeError,
+  ShapeError,
+  TapeError,
+} from "./errors.ts";
 export type { BilinearSampler, Corner, Plane, SamplePoint } from "./kernel/language/bilinear.ts";
 export {
   type BinaryOp,
@@ -111,4 +125,5 @@ export { BufferTensor, Parameter, type ParameterPlace } from "./parameter.ts";
 export { type RandomState, RandomStream, ZeroStream } from "./random.ts";
 export { currentScope, type Disposes, Scope, scope, tidy } from "./scope.ts";
 export { broadcastShapes, formatShape, normalizeAxis, type Shape, sizeOf, stridesOf } from "./shape.ts";
+export type { NestedNumbers } from "./show/nested.ts";
 export { full, type Storage, Tensor, tensor, zeros } from "./tensor.ts";

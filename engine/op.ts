@@ -6,7 +6,9 @@
 import { type GradientRule, isRecording, type Saved, sourceOf, TapeNode } from "./autograd.ts";
 import type { Device } from "./device/device.ts";
 import type { DType } from "./dtype.ts";
-import type { Shape } from "./shape.ts";
+import { DTypeError, OperandError } from "./errors.ts";
+import { requireTensors } from "./operands.ts";
+import { checkShape, type Shape } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** One call of an op. */
@@ -66,17 +68,12 @@ export function defineOp<
 >(definition: OpDefinition<Inputs, Options, S>): (inputs: Inputs, options: Options) => Tensor {
   return (inputs, options) => {
     const first = inputs.find((input) => input !== undefined);
-    if (!first) throw new TypeError(`${definition.name}: expected at least one tensor but found none`);
-    const device = first.device;
-    for (const input of inputs) {
-      if (input && input.device !== device) {
-        throw new TypeError(
-          `${definition.name}: expected all tensors on ${device.description} but found one on ${input.device.description}`,
-        );
-      }
-    }
+    if (!first) throw new OperandError(`${definition.name}: expected at least one tensor but found none`);
+    requireTensors(definition.name, inputs);
+    const { device } = first;
     checkTypes(definition, inputs);
     const { shape, dtype } = definition.output(inputs, options);
+    checkShape(definition.name, shape);
     const output = first.empty(shape, dtype ?? "f32");
     const call = { inputs, options, output, device };
     const extra = definition.run(call) || {};
@@ -105,7 +102,7 @@ export function checkTypes(
     const taken = typeof takes === "string" ? takes : takes[i];
     const wanted = taken === "same" ? first : taken;
     if (wanted === "any" || input.dtype === wanted) return;
-    throw new TypeError(`${name}: expected ${wanted} but found ${input.dtype}; cast(x, "${wanted}") converts`);
+    throw new DTypeError(`${name}: expected ${wanted} but found ${input.dtype}; cast(x, "${wanted}") converts`);
   });
 }
 

@@ -1,10 +1,12 @@
 /** Tensors that outlive every scope: what training changes, and what else belongs to a model's state. */
 
 import type { Device } from "./device/device.ts";
-import type { TensorData } from "./dtype.ts";
+import { dataFor, type DType, type TensorData, typedData } from "./dtype.ts";
+import { ShapeError } from "./errors.ts";
 import { outsideScopes } from "./scope.ts";
-import { type Shape, sizeOf } from "./shape.ts";
+import { formatShape, type Shape, sizeOf } from "./shape.ts";
 import { Storage, Tensor } from "./tensor.ts";
+import { claim, noteParameter } from "./unclaimed.ts";
 
 /** Where parameters and buffers are allocated; they stay there. */
 export interface ParameterPlace {
@@ -14,24 +16,53 @@ export interface ParameterPlace {
 
 /** A tensor that training changes. */
 export class Parameter extends Tensor {
-  /** Copies `initial`, row-major, to the place's device. Belongs to no scope: `Module.dispose` gives it up. */
+  /**
+   * Copies `initial`, row-major, to the place's device. Belongs to no scope: `Module.dispose` gives it up.
+   * @throws {ShapeError} where the shape has more or fewer elements, and {DTypeError} where they are no floats
+   */
   constructor(place: ParameterPlace, shape: Shape, initial: TensorData) {
-    super(persistentStorage(place, shape), [...shape], "f32");
+    const data = dataFor("parameter", initial, "f32");
+    super(persistentStorage("parameter", { place, shape, data }), [...shape], "f32");
     this.detached();
-    this.assign(initial);
+    this.assign(data);
     this.requiresGrad = true;
+    noteParameter(this);
+  }
+
+  /** Gives the memory up, and the gradient's. */
+  override dispose(): void {
+    claim(this);
+    super.dispose();
   }
 }
 
 /** A tensor that belongs to the state but is not trained: running statistics, tables. */
 export class BufferTensor extends Tensor {
-  /** Copies `initial`, row-major, to the place's device; an `Int32Array` makes it a tensor of integers. */
+  /**
+   * Copies `initial`, row-major, to the place's device; an `Int32Array` makes it a tensor of integers.
+   * @throws {ShapeError} where the shape has more or fewer elements, and {DTypeError} where they are no numbers
+   */
   constructor(place: ParameterPlace, shape: Shape, initial: TensorData) {
-    super(persistentStorage(place, shape), [...shape], initial instanceof Int32Array ? "i32" : "f32");
+    const data = typedData("buffer", initial);
+    const dtype: DType = data instanceof Int32Array ? "i32" : "f32";
+    super(persistentStorage("buffer", { place, shape, data }), [...shape], dtype);
     this.detached();
-    this.assign(initial);
+    this.assign(data);
   }
 }
 
-const persistentStorage = ({ device }: ParameterPlace, shape: Shape) =>
-  outsideScopes(() => new Storage(device, device.allocate(sizeOf(shape))));
+function persistentStorage(
+  what: string,
+  { place: { device }, shape, data }: {
+    readonly place: ParameterPlace;
+    readonly shape: Shape;
+    readonly data: TensorData;
+  },
+): Storage {
+  const storage = outsideScopes(() => Storage.for(what, device, shape));
+  if (sizeOf(shape) === data.length) return storage;
+  storage.release();
+  throw new ShapeError(
+    `${what}: expected ${sizeOf(shape)} elements for ${formatShape(shape)} but found ${data.length}`,
+  );
+}

@@ -6,7 +6,8 @@
  * Scopes form one stack, so run one training or inference loop at a time per thread, or await them in turn.
  */
 
-import { current, within } from "./context.ts";
+import { current, finished, within } from "./context.ts";
+import { ScopeError } from "./errors.ts";
 
 /** What a scope can own. */
 export interface Disposes {
@@ -53,11 +54,11 @@ export class Scope implements Disposable {
     return this.#owned.size;
   }
 
-  /** Closes the scope: disposes of what it still owns. @throws Error where an inner scope is still open */
+  /** Closes the scope: disposes of what it still owns. @throws {ScopeError} where an inner scope is still open */
   [Symbol.dispose](): void {
     if (!this.#open) return;
     if (current.scope !== this) {
-      throw new Error("scope: expected scopes to close innermost first; two loops share a thread");
+      throw new ScopeError("scope: expected scopes to close innermost first; two loops share a thread");
     }
     this.#open = false;
     current.scope = this.#parent;
@@ -81,10 +82,13 @@ export function outsideScopes<T>(run: () => T): T {
   return within({ scope: undefined }, run);
 }
 
-/** Runs the function in a scope of its own and keeps only the tensors it returns. */
+/**
+ * Runs the function in a scope of its own and keeps only the tensors it returns.
+ * @throws {ArgumentError} where the function is asynchronous: its tensors would be gone before it uses them
+ */
 export function tidy<T extends Disposes | readonly Disposes[]>(run: () => T): T {
   using inner = scope();
-  const result = run();
+  const result = finished("tidy", run());
   for (const item of Array.isArray(result) ? result : [result]) inner.keep(item);
   return result;
 }

@@ -2,7 +2,25 @@
  * Shapes: row-major dimensions, their sizes, strides and broadcasting (NumPy's rules).
  */
 
+import { describe } from "./describe.ts";
+import { ArgumentError, ShapeError } from "./errors.ts";
+
 export type Shape = readonly number[];
+
+/** @throws {ShapeError} unless all sizes are whole numbers of at least 0 and the elements can be counted */
+export function checkShape(what: string, shape: Shape): void {
+  if (!Array.isArray(shape)) throw new ShapeError(`${what}: expected a list of sizes but found ${describe(shape)}`);
+  let size = 1;
+  for (const dimension of shape) {
+    if (!Number.isInteger(dimension) || dimension < 0) {
+      const found = describe(shape);
+      throw new ShapeError(`${what}: expected sizes that are whole numbers of at least 0 but found ${found}`);
+    }
+    size *= dimension;
+  }
+  if (size <= Number.MAX_SAFE_INTEGER) return;
+  throw new ShapeError(`${what}: expected fewer than 2^53 elements but found ${formatShape(shape)}`);
+}
 
 /** How many elements a shape holds; 1 for a scalar. */
 export function sizeOf(shape: Shape): number {
@@ -33,7 +51,7 @@ export function formatShape(shape: Shape): string {
 /** Turns an axis in -rank..rank-1 into 0..rank-1. @throws RangeError that begins with `op`, for any other number */
 export function normalizeAxis(op: string, axis: number, rank: number): number {
   if (!Number.isInteger(axis) || axis < -rank || axis >= rank) {
-    throw new RangeError(`${op}: expected axis in ${-rank}..${rank - 1} but found ${axis}`);
+    throw new ArgumentError(`${op}: expected axis in ${-rank}..${rank - 1} but found ${axis}`);
   }
   return axis < 0 ? axis + rank : axis;
 }
@@ -50,7 +68,7 @@ export function broadcastShapes(op: string, shapes: readonly Shape[]): number[] 
       const at = rank - shape.length + axis;
       if (shape[axis] === 1 || shape[axis] === result[at]) continue;
       if (result[at] !== 1) {
-        throw new RangeError(
+        throw new ShapeError(
           `${op}: expected shapes that broadcast together but found ${shapes.map(formatShape).join(" and ")}`,
         );
       }
@@ -58,6 +76,12 @@ export function broadcastShapes(op: string, shapes: readonly Shape[]): number[] 
     }
   }
   return result;
+}
+
+/** Whether an operand stretches to a shape. */
+export function broadcastsTo(shape: Shape, to: Shape): boolean {
+  const lead = to.length - shape.length;
+  return lead >= 0 && shape.every((dimension, axis) => dimension === 1 || dimension === to[lead + axis]);
 }
 
 /** Strides of an operand seen at the broadcast shape: 0 where it stretches. */

@@ -6,7 +6,8 @@
 
 import { backward, type TapeNode } from "./autograd.ts";
 import type { Buffer, Device } from "./device/device.ts";
-import type { DType, TensorData } from "./dtype.ts";
+import { dataFor, type DType, type TensorData, typedData } from "./dtype.ts";
+import { ArgumentError, DisposedError, ShapeError } from "./errors.ts";
 import { concat, permute, reshape, slice } from "./ops/layout.ts";
 import { matmul } from "./ops/matmul.ts";
 import * as pointwise from "./ops/elementwise.ts";
@@ -14,7 +15,10 @@ import { accumulate } from "./ops/elementwise.ts";
 import { max, mean, sum } from "./ops/reduce.ts";
 import { softmax } from "./ops/softmax.ts";
 import { currentScope } from "./scope.ts";
-import { formatShape, type Shape, sizeOf } from "./shape.ts";
+import { nest, type NestedNumbers } from "./show/nested.ts";
+import { displayOf, shownOf } from "./show/shown.ts";
+import { lineOf, textOf } from "./show/text.ts";
+import { checkShape, formatShape, type Shape, sizeOf } from "./shape.ts";
 
 /** A counted reference to device memory, shared by tensors that view the same elements. */
 export class Storage {
@@ -32,6 +36,13 @@ export class Storage {
   /** One reference less; the last one frees the memory. */
   release(): void {
     if (--this.#references === 0) this.device.free(this.buffer);
+  }
+
+  /** New memory for a tensor of this shape; `what` opens the message where there is none. */
+  static for(what: string, device: Device, shape: Shape): Storage {
+    checkShape(what, shape);
+    checkInUse(device);
+    return new Storage(device, device.allocate(sizeOf(shape)));
   }
 
   /** Whether more than one tensor looks at this memory. */
@@ -56,8 +67,19 @@ export class Tensor {
   node: TapeNode | undefined;
   #alive = true;
 
-  /** Use `tensor`, `zeros` or an op; this takes over the storage reference it is given. */
+  /**
+   * Use `tensor`, `zeros` or an op; this takes over the storage reference it is given.
+   * @throws {ShapeError} where the memory is too small for the shape
+   */
   constructor(storage: Storage, shape: Shape, dtype: DType) {
+    checkShape("tensor", shape);
+    if (sizeOf(shape) > storage.buffer.length) {
+      throw new ShapeError(
+        `tensor: expected memory of ${sizeOf(shape)} elements for ${
+          formatShape(shape)
+        } but found ${storage.buffer.length}`,
+      );
+    }
     this.storage = storage;
     this.shape = shape;
     this.dtype = dtype;
@@ -68,12 +90,23 @@ export class Tensor {
   get device(): Device {
     return this.storage.device;
   }
-  /** The memory for kernels. @throws Error if the tensor was disposed of */
+  /**
+   * The memory for kernels.
+   * @throws {DisposedError} if the tensor was disposed of, or its device destroyed
+   */
   get buffer(): Buffer {
     if (!this.#alive) {
-      throw new Error(`tensor: expected a living tensor but ${formatShape(this.shape)} was disposed of`);
+      const why = "by the end of its scope, which keep() can outlive, or by dispose()";
+      throw new DisposedError(
+        `tensor: expected a living tensor but ${formatShape(this.shape)} was disposed of, ${why}`,
+      );
     }
+    checkInUse(this.device);
     return this.storage.buffer;
+  }
+  /** Whether the memory was given up: the tensor cannot be used any more. */
+  get disposed(): boolean {
+    return !this.#alive;
   }
   /** How many elements. */
   get size(): number {
@@ -88,31 +121,48 @@ export class Tensor {
   data(): Promise<TensorData> {
     return this.device.download(this.buffer, this.dtype, this.size);
   }
+  /** The elements in lists within lists, one level per axis; of a scalar, the number itself. Waits for the device. */
+  async toArray(): Promise<NestedNumbers> {
+    return nest(await this.data(), this.shape);
+  }
   /** The only element of a one-element tensor. */
   async item(): Promise<number> {
-    if (this.size !== 1) throw new RangeError(`item: expected one element but found shape ${formatShape(this.shape)}`);
+    if (this.size !== 1) throw new ShapeError(`item: expected one element but found shape ${formatShape(this.shape)}`);
     return (await this.data())[0];
   }
-  /** Overwrites the elements in place. Not recorded. */
+  /**
+   * Overwrites the elements in place. Not recorded.
+   * @throws {ShapeError} where there are more or fewer, and {DTypeError} where they are of another type
+   */
   assign(data: TensorData): this {
-    if (data.length !== this.size) {
-      throw new RangeError(`assign: expected ${this.size} elements but found ${data.length}`);
+    const elements = dataFor("assign", data, this.dtype);
+    if (elements.length !== this.size) {
+      throw new ShapeError(`assign: expected ${this.size} elements but found ${elements.length}`);
     }
-    this.device.upload(this.buffer, data);
+    this.device.upload(this.buffer, elements);
     return this;
   }
-  /** Overwrites every element in place. Not recorded. */
+  /** Overwrites every element in place. Not recorded. @throws {ArgumentError} for a fraction in a tensor of integers */
   fill(value: number): this {
-    this.device.fill(this.buffer, value, this.size);
+    if (this.dtype === "f32") this.device.fill(this.buffer, value, this.size);
+    else if (Number.isInteger(value)) this.assign(new Int32Array(this.size).fill(value));
+    else throw new ArgumentError(`fill: expected a whole number for an i32 tensor but found ${value}`);
     return this;
   }
 
   /** A new tensor on the same device, elements undefined. */
   empty(shape: Shape, dtype: DType = "f32"): Tensor {
-    return new Tensor(new Storage(this.device, this.device.allocate(sizeOf(shape))), [...shape], dtype);
+    return new Tensor(Storage.for("empty", this.device, shape), [...shape], dtype);
   }
-  /** Another handle on the same memory, without history. */
+  /** Another handle on the same memory, without history. @throws {ShapeError} where the shape has other elements */
   alias(shape: Shape = this.shape): Tensor {
+    void this.buffer; // of a living tensor
+    if (shape !== this.shape) {
+      checkShape("alias", shape);
+      if (sizeOf(shape) !== this.size) {
+        throw new ShapeError(`alias: expected ${this.size} elements but found ${formatShape(shape)}`);
+      }
+    }
     return new Tensor(this.storage.retain(), [...shape], this.dtype);
   }
   /** The same values cut off from the tape. */
@@ -133,6 +183,20 @@ export class Tensor {
     this.node = undefined;
     this.grad?.dispose();
     this.grad = undefined;
+  }
+
+  /** What `console.log` shows: dtype, shape, device, and the values where they are at hand, those of the edges if many. */
+  toString(): string {
+    return textOf(shownOf(this));
+  }
+  /** As `toString`, in Deno, Node and Bun; within other things on one line. */
+  [Symbol.for("nodejs.util.inspect.custom")](depth: number, options: { readonly depth?: number | null }): string {
+    const isWithin = depth < (options.depth ?? Infinity);
+    return isWithin ? lineOf(shownOf(this)) : this.toString();
+  }
+  /** What a notebook shows: the same text, and a table or a map of the values. Waits for the device. */
+  [Symbol.for("Jupyter.display")](): Promise<Record<string, string>> {
+    return displayOf(this);
   }
 
   /** Adds d this / d leaf to every leaf's `grad`; for a scalar loss. */
@@ -247,30 +311,36 @@ export class Tensor {
   }
 }
 
-/** A tensor with the given elements on a device. */
+/** @throws {DisposedError} where a device was destroyed */
+function checkInUse({ destroyed, kind }: Device): void {
+  if (destroyed) throw new DisposedError(`tensor: expected a device in use but ${kind} was destroyed`);
+}
+
+/**
+ * A tensor with the given elements on a device: floats, but integers of an `Int32Array`. Default shape: one axis.
+ * @throws {ShapeError} where the shape has more or fewer elements, and {DTypeError} where they are no numbers
+ */
 export function tensor(device: Device, data: TensorData | readonly number[], shape?: Shape): Tensor {
-  const elements = Array.isArray(data) ? Float32Array.from(data) : data as TensorData; // the array case is handled
+  const elements = typedData("tensor", data);
   const dims = shape ?? [elements.length];
+  checkShape("tensor", dims);
   if (sizeOf(dims) !== elements.length) {
-    throw new RangeError(
+    throw new ShapeError(
       `tensor: expected ${sizeOf(dims)} elements for ${formatShape(dims)} but found ${elements.length}`,
     );
   }
-  const made = new Tensor(
-    new Storage(device, device.allocate(elements.length)),
-    [...dims],
-    elements instanceof Int32Array ? "i32" : "f32",
-  );
+  const dtype = elements instanceof Int32Array ? "i32" : "f32";
+  const made = new Tensor(Storage.for("tensor", device, dims), [...dims], dtype);
   device.upload(made.buffer, elements);
   return made;
 }
 
-/** A float tensor filled with one value. */
+/** A float tensor filled with one value. @throws {ShapeError} where the shape is none */
 export function full(device: Device, shape: Shape, value: number): Tensor {
-  return new Tensor(new Storage(device, device.allocate(sizeOf(shape))), [...shape], "f32").fill(value);
+  return new Tensor(Storage.for("full", device, shape), [...shape], "f32").fill(value);
 }
 
-/** A float tensor of zeros. */
+/** A float tensor of zeros. @throws {ShapeError} where the shape is none */
 export function zeros(device: Device, shape: Shape): Tensor {
   return full(device, shape, 0);
 }

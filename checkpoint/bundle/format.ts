@@ -49,7 +49,10 @@ export interface BundleSource {
 }
 
 /** A bundle of a later major version: it may well be sound, but not for this reader to say. */
-export class NewerVersionError extends DinogradError {}
+export class NewerVersionError extends DinogradError {
+  /** Stable across versions, unlike the message. */
+  override readonly code = "newer_version";
+}
 
 /** A row of the chunk table. */
 export interface ChunkRecord extends ChunkSummary {

@@ -35,6 +35,9 @@ export interface LockOptions {
 
 /** The folder is another run's, or its lock was lost, so that it may become one's: nothing in it may be written. */
 export class LockError extends DinogradError {
+  /** Stable across versions, unlike the message. */
+  override readonly code = "locked";
+
   /** `message` names the lock file and what was found. */
   constructor(message: string) {
     super("checkpoint", message);

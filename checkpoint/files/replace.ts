@@ -15,7 +15,7 @@ export type SaveErrorCode = "no_space" | "write_failed";
 /** A failed save. What was there before still is, and the temporary file is gone. */
 export class SaveError extends DinogradError {
   /** `code` says whether waiting, or room on the disk, can fix it. */
-  constructor(readonly code: SaveErrorCode, message: string, options: ErrorOptions) {
+  constructor(override readonly code: SaveErrorCode, message: string, options: ErrorOptions) {
     super("checkpoint", message, options);
   }
 }

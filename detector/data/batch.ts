@@ -101,7 +101,7 @@ function named<T>(path: string, change: () => T): T {
     return change();
   } catch (error) {
     if (!(error instanceof DinogradError)) throw error;
-    throw new DinogradError(error.kind, `image ${path}: ${error.message}`, { cause: error });
+    throw new DinogradError(error.kind, `image ${path}: ${error.message}`, { cause: error, code: error.code });
   }
 }
 

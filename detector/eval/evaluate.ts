@@ -90,7 +90,7 @@ export async function namingImages<T>(batch: Batch, run: () => Promise<T>): Prom
 /** The same error with the ids of the images that it is about. */
 export function imagesNamed(error: DinogradError, { targets }: Batch): DinogradError {
   const ids = targets.map(({ imageId }) => imageId).join(", ");
-  return new DinogradError(error.kind, `image ${ids}: ${error.message}`, { cause: error });
+  return new DinogradError(error.kind, `image ${ids}: ${error.message}`, { cause: error, code: error.code });
 }
 
 async function evaluateBatch(

@@ -288,7 +288,7 @@ class Run {
     const saved = isSaved ? `${place} is saved in ${this.#saver.path}` : `${place} could not be saved`;
     const skips = error.kind === "config" || this.#parts.options.skipBadImages;
     const remedy = `fix the data and continue with --resume auto${skips ? "" : ", or add --skip_bad_images"}`;
-    return new DinogradError(error.kind, `${error.message}; ${saved}: ${remedy}`, { cause: error });
+    return new DinogradError(error.kind, `${error.message}; ${saved}: ${remedy}`, { cause: error, code: error.code });
   }
 
   async #step(batch: Batch): Promise<{ loss: number; learningRate: number }> {

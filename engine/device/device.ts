@@ -40,6 +40,8 @@ export interface Device {
   readonly description: string;
   /** Whether products are added without rounding in between. Bits differ between devices that do and do not. */
   readonly fusedMultiplyAdd: boolean;
+  /** Whether `destroy` was called: nothing can be computed any more. */
+  readonly destroyed: boolean;
   /** What its tensors occupy just now. */
   readonly memory: DeviceMemory;
   /** Starts counting `memory.peak` afresh. */
@@ -53,6 +55,11 @@ export interface Device {
   upload(buffer: Buffer, data: TensorData): void;
   /** Copies the first `length` elements out, after all that was launched before. */
   download(buffer: Buffer, dtype: DType, length: number): Promise<TensorData>;
+  /**
+   * The first `length` elements as they are now, where nobody has to wait for them: no copy, valid until the device is next
+   * used. Undefined where they are elsewhere, as on a GPU.
+   */
+  peek(buffer: Buffer, dtype: DType, length: number): TensorData | undefined;
   /** Copies within the device. */
   copy(call: CopyCall): void;
   /** Sets the first `length` elements. */
@@ -78,7 +85,7 @@ export interface Device {
 
   /** Resolves when everything recorded so far has run; rejects if the device was lost. */
   finish(): Promise<void>;
-  /** Stops threads and gives all memory back. */
+  /** Stops threads and gives all memory back; a second call does nothing. Tensors that are left can only be disposed of. */
   destroy(): Promise<void>;
 }
 

@@ -11,11 +11,13 @@ import type {
   Conv2dInputGradientCall,
   Conv2dShape,
   Conv2dWeightGradientCall,
+  CopyCall,
   Device,
   DeviceKind,
   DeviceMemory,
   MatmulCall,
 } from "./device.ts";
+import { checkColumn, checkIndexed, checkRange, checkRow } from "./checks.ts";
 import type { ColumnLaunch, IndexedLaunch, RowLaunch } from "./launches.ts";
 
 /** Counts memory and arithmetic instead of computing. */
@@ -25,9 +27,13 @@ export class DryDevice implements Device {
   readonly fusedMultiplyAdd = false;
   #used = 0;
   #peak = 0;
+  #destroyed = false;
   /** Floating-point operations of the matrix products and convolutions that were asked for so far. */
   flops = 0;
 
+  get destroyed(): boolean {
+    return this.#destroyed;
+  }
   get memory(): DeviceMemory {
     return { used: this.#used, peak: this.#peak, reserved: this.#used };
   }
@@ -43,16 +49,31 @@ export class DryDevice implements Device {
   free(buffer: Buffer): void {
     this.#used -= 4 * buffer.length;
   }
-  download(_: Buffer, dtype: DType, length: number): Promise<TensorData> {
+  download(buffer: Buffer, dtype: DType, length: number): Promise<TensorData> {
+    checkRange("download", buffer, { length });
     return Promise.resolve(dtype === "i32" ? new Int32Array(length) : new Float32Array(length).fill(0.5));
   }
 
-  upload(_buffer: Buffer, _data: TensorData): void {}
-  copy(): void {}
-  fill(): void {}
-  row(_launch: RowLaunch): void {}
-  column(_launch: ColumnLaunch): void {}
-  indexed(_launch: IndexedLaunch): void {}
+  peek(): undefined {}
+  upload(buffer: Buffer, data: TensorData): void {
+    checkRange("upload", buffer, data);
+  }
+  copy({ from, fromOffset, to, toOffset, length }: CopyCall): void {
+    checkRange("copy", from, { offset: fromOffset, length });
+    checkRange("copy", to, { offset: toOffset, length });
+  }
+  fill(buffer: Buffer, _value: number, length: number): void {
+    checkRange("fill", buffer, { length });
+  }
+  row(launch: RowLaunch): void {
+    checkRow(launch);
+  }
+  column(launch: ColumnLaunch): void {
+    checkColumn(launch);
+  }
+  indexed(launch: IndexedLaunch): void {
+    checkIndexed(launch);
+  }
   matmul({ m, n, k, outerBatch, innerBatch }: MatmulCall): void {
     this.flops += 2 * outerBatch * innerBatch * m * n * k;
   }
@@ -71,6 +92,7 @@ export class DryDevice implements Device {
     return Promise.resolve();
   }
   destroy(): Promise<void> {
+    this.#destroyed = true;
     return Promise.resolve();
   }
 

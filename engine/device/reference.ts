@@ -2,7 +2,7 @@
  * The oracle: a device that computes everything in float64 with the plainest loops. Every op's test runs here first.
  */
 
-import { DinogradError } from "../errors.ts";
+import { DeviceMismatchError } from "../errors.ts";
 import type { DType, TensorData } from "../dtype.ts";
 import type { Expr } from "../kernel/language/expr.ts";
 import { emitColumn, emitExpr, emitRow } from "../kernel/language/emit.ts";
@@ -21,6 +21,7 @@ import type {
   MatmulCall,
   TopKCall,
 } from "./device.ts";
+import { checkColumn, checkIndexed, checkRange, checkRow } from "./checks.ts";
 import type { ColumnLaunch, IndexedLaunch, RowLaunch } from "./launches.ts";
 
 class ReferenceBuffer implements Buffer {
@@ -32,7 +33,7 @@ class ReferenceBuffer implements Buffer {
 
 const dataOf = (buffer: Buffer): Float64Array => {
   if (buffer instanceof ReferenceBuffer) return buffer.data;
-  throw new DinogradError("device", "reference: expected a buffer of the reference device but found another's");
+  throw new DeviceMismatchError("reference: expected a buffer of this device but found another's");
 };
 
 /** Computes in float64 with plain loops. */
@@ -42,7 +43,11 @@ export class ReferenceDevice implements Device {
   readonly fusedMultiplyAdd = false;
   #used = 0;
   #peak = 0;
+  #destroyed = false;
 
+  get destroyed(): boolean {
+    return this.#destroyed;
+  }
   get memory(): DeviceMemory {
     return { used: this.#used, peak: this.#peak, reserved: this.#used };
   }
@@ -59,20 +64,30 @@ export class ReferenceDevice implements Device {
     dataOf(buffer).fill(NaN);
   }
   upload(buffer: Buffer, data: TensorData): void {
+    checkRange("upload", buffer, data);
     dataOf(buffer).set(data);
   }
   download(buffer: Buffer, dtype: DType, length: number): Promise<TensorData> {
-    const data = dataOf(buffer).slice(0, length);
-    return Promise.resolve(dtype === "i32" ? Int32Array.from(data) : data);
+    return Promise.resolve(this.peek(buffer, dtype, length).slice());
+  }
+  peek(buffer: Buffer, dtype: DType, length: number): TensorData {
+    checkRange("download", buffer, { length });
+    const data = dataOf(buffer).subarray(0, length);
+    return dtype === "i32" ? Int32Array.from(data) : data;
   }
   copy({ from, fromOffset, to, toOffset, length }: CopyCall): void {
+    checkRange("copy", from, { offset: fromOffset, length });
+    checkRange("copy", to, { offset: toOffset, length });
     dataOf(to).set(dataOf(from).subarray(fromOffset, fromOffset + length), toOffset);
   }
   fill(buffer: Buffer, value: number, length: number): void {
+    checkRange("fill", buffer, { length });
     dataOf(buffer).fill(value, 0, length);
   }
 
-  row({ recipe, inputs, outputs, outer, columns, strides, scalars = [] }: RowLaunch): void {
+  row(launch: RowLaunch): void {
+    checkRow(launch);
+    const { recipe, inputs, outputs, outer, columns, strides, scalars = [] } = launch;
     const buffers = [...inputs, ...outputs];
     const m = new NumbersMachine(buffers.map(dataOf));
     const at = {
@@ -86,7 +101,9 @@ export class ReferenceDevice implements Device {
     for (let row = 0; row < rows; row++) emitRow(m, recipe, m.int(row), at);
   }
 
-  column({ recipe, inputs, output, outer, reduced, inner, strides, scalars = [] }: ColumnLaunch): void {
+  column(launch: ColumnLaunch): void {
+    checkColumn(launch);
+    const { recipe, inputs, output, outer, reduced, inner, strides, scalars = [] } = launch;
     const buffers = [...inputs, output];
     const m = new NumbersMachine(buffers.map(dataOf));
     const refs = floats(m, buffers.length);
@@ -105,7 +122,9 @@ export class ReferenceDevice implements Device {
     }
   }
 
-  indexed({ kernel, buffers, sizes, scalars = [], items }: IndexedLaunch): void {
+  indexed(launch: IndexedLaunch): void {
+    checkIndexed(launch);
+    const { kernel, buffers, sizes, scalars = [], items } = launch;
     const m = new NumbersMachine(buffers.map(dataOf), kernel.lanes);
     const at = {
       buffers: kernel.buffers.map(({ dtype }, index) => new BufferRef(m, index, dtype)),
@@ -181,6 +200,7 @@ export class ReferenceDevice implements Device {
     return Promise.resolve();
   }
   destroy(): Promise<void> {
+    this.#destroyed = true;
     return Promise.resolve();
   }
 }

@@ -22,7 +22,9 @@ import type { IndexedKernel, KernelBuffer } from "../kernel/language/recipes.ts"
 import type { BufferRef, Float, Int } from "../kernel/language/value.ts";
 import { memoize } from "../memoize.ts";
 import type { Tensor } from "../tensor.ts";
-import { refuseDuplicates, refuseOthers, valuesByName } from "./names.ts";
+import { OperandError } from "../errors.ts";
+import { requireType } from "../operands.ts";
+import { numbersByName, refuseDuplicates, refuseOthers, tensorsByName } from "./names.ts";
 
 /** Names of buffers, and what their elements are. */
 export type KernelBuffers = Readonly<Record<string, DType>>;
@@ -52,6 +54,8 @@ export interface KernelDefinition<
    * finds out by `m.lanes`.
    */
   readonly vectors?: boolean;
+  /** For a kernel that only moves elements: tensors may have others than the buffers are declared with. Default false. */
+  readonly anyType?: boolean;
   /** What is done for one item. Runs when the kernel is compiled, to describe the work on whatever machine it is given. */
   readonly body: (
     m: Machine,
@@ -78,7 +82,10 @@ export type KernelLaunch<Buffer extends string, Number extends string> =
 
 /** A kernel that can be launched. */
 export interface Kernel<Buffer extends string, Number extends string> {
-  /** Runs the body for every item, on the device of the tensors. @throws TypeError on a missing or unknown name */
+  /**
+   * Runs the body for every item, on the device of the tensors.
+   * @throws {OperandError} on a name that is missing, unknown or of no use, and {DTypeError} on a tensor of another type
+   */
   launch(call: KernelLaunch<Buffer, Number>): void;
   /** What devices compile, for vectors of so many lanes. */
   readonly compiled: (lanes: 1 | 4) => IndexedKernel;
@@ -87,7 +94,7 @@ export interface Kernel<Buffer extends string, Number extends string> {
 /** How many lanes a vector along an axis of this length can have. */
 export const lanesOf = (length: number): 1 | 4 => length % 4 === 0 ? 4 : 1;
 
-/** Makes a kernel of its definition. @throws TypeError where two names are the same */
+/** Makes a kernel of its definition. @throws {OperandError} where two names are the same */
 export function defineKernel<
   const Reads extends KernelBuffers = Record<never, never>,
   const Writes extends KernelBuffers = Record<never, never>,
@@ -97,7 +104,7 @@ export function defineKernel<
 >(
   definition: KernelDefinition<Reads, Writes, Updates, Size, Scalar>,
 ): Kernel<(keyof Reads | keyof Writes | keyof Updates) & string, Size | Scalar> {
-  const { name, sizes = [], scalars = [], vectors = false, body } = definition;
+  const { name, sizes = [], scalars = [], vectors = false, anyType = false, body } = definition;
   const { reads, writes, updates } = definition;
   const uses = [[reads, "read"], [writes, "write"], [updates, "read_write"]] as const;
   const buffers = uses.flatMap(([group, access]) =>
@@ -127,13 +134,18 @@ export function defineKernel<
     compiled,
     launch: (call) => {
       const { items, lanes = 1 } = call;
-      if (lanes === 4 && !vectors) throw new TypeError(`${name}: expected one lane but the launch asks for ${lanes}`);
-      const tensors = valuesByName<Tensor>(name, bufferNames, call);
+      if (lanes === 4 && !vectors) {
+        throw new OperandError(`${name}: expected one lane but the launch asks for ${lanes}`);
+      }
+      const tensors = tensorsByName(name, bufferNames, call);
+      if (!anyType) {
+        buffers.forEach(({ name: buffer, dtype }, i) => requireType(name, buffer, { operand: tensors[i], dtype }));
+      }
       const launch = {
         kernel: compiled(lanes),
         buffers: tensors.map(({ buffer }) => buffer),
-        sizes: valuesByName<number>(name, sizes, call),
-        scalars: valuesByName<number>(name, scalars, call),
+        sizes: numbersByName(name, sizes, call),
+        scalars: numbersByName(name, scalars, call),
         items,
       };
       refuseOthers(name, call, bufferNames, sizes, scalars, call.lanes === undefined ? ["items"] : own);

@@ -1,19 +1,45 @@
-/** The check that a launch names exactly the operands of its kernel. */
+/** The checks that a launch names exactly the operands of its kernel, and that they are tensors and numbers. */
 
-/** One value of a launch under each of the names, in their order. @throws TypeError that tells which name is missing or of no use */
-export function valuesByName<T>(
+import { describe } from "../describe.ts";
+import { OperandError } from "../errors.ts";
+import { requireTensors } from "../operands.ts";
+import type { Tensor } from "../tensor.ts";
+
+/**
+ * The tensors of a launch under these names, in their order.
+ * @throws {OperandError} that tells which is missing or none, and {DeviceMismatchError} where they are on different devices
+ */
+export function tensorsByName(
   kernel: string,
   names: readonly string[],
   given: Readonly<Record<string, unknown>>,
-): T[] {
+): Tensor[] {
+  const values = valuesByName(kernel, names, given);
+  requireTensors(kernel, values, names);
+  return values as Tensor[]; // just checked
+}
+
+/** The numbers of a launch under these names, in their order. @throws {OperandError} that tells which is missing or none */
+export function numbersByName(
+  kernel: string,
+  names: readonly string[],
+  given: Readonly<Record<string, unknown>>,
+): number[] {
+  const values = valuesByName(kernel, names, given);
+  const odd = values.findIndex((value) => typeof value !== "number");
+  if (odd === -1) return values as number[]; // just checked
+  throw new OperandError(`${kernel}: expected a number for "${names[odd]}" but found ${describe(values[odd])}`);
+}
+
+function valuesByName(kernel: string, names: readonly string[], given: Readonly<Record<string, unknown>>): unknown[] {
   return names.map((name) => {
     const value = given[name];
-    if (value === undefined) throw new TypeError(`${kernel}: expected "${name}" but the launch does not name it`);
-    return value as T; // the types of the launch say so
+    if (value !== undefined) return value;
+    throw new OperandError(`${kernel}: expected "${name}" but the launch does not name it`);
   });
 }
 
-/** @throws TypeError where the launch names something that the kernel does not have */
+/** @throws {OperandError} where the launch names something that the kernel does not have */
 export function refuseOthers(
   kernel: string,
   given: Readonly<Record<string, unknown>>,
@@ -26,12 +52,12 @@ export function refuseOthers(
   const names = known.flat();
   const other = found.find((name) => !names.includes(name) && given[name] !== undefined);
   if (other !== undefined) {
-    throw new TypeError(`${kernel}: expected only ${names.join(", ")} but the launch also names "${other}"`);
+    throw new OperandError(`${kernel}: expected only ${names.join(", ")} but the launch also names "${other}"`);
   }
 }
 
-/** @throws TypeError where two things of one kernel have the same name */
+/** @throws {OperandError} where two things of one kernel have the same name */
 export function refuseDuplicates(kernel: string, names: readonly string[]): void {
   const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw new TypeError(`${kernel}: expected different names but found "${twice}" twice`);
+  if (twice !== undefined) throw new OperandError(`${kernel}: expected different names but found "${twice}" twice`);
 }

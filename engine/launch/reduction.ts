@@ -12,7 +12,8 @@ import type { ReduceOp } from "../kernel/language/value.ts";
 import { memoize } from "../memoize.ts";
 import { broadcastStrides, collapseDimensions, type Shape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { refuseDuplicates, refuseOthers, valuesByName } from "./names.ts";
+import { requireBroadcast, requireSize, requireType } from "../operands.ts";
+import { numbersByName, refuseDuplicates, refuseOthers, tensorsByName } from "./names.ts";
 import { NumberedRows } from "./rows.ts";
 
 /** What a reduction is. */
@@ -39,11 +40,15 @@ export interface ReduceShapes {
 
 /** A reduction that can be launched. */
 export interface Reduces<Input extends string, Scalar extends string> {
-  /** A new tensor with the reduced values. @throws TypeError on a missing or unknown name */
+  /**
+   * A new tensor with the reduced values.
+   * @throws {OperandError} on a name that is missing, unknown or of no use, {DTypeError} on integers, and {ShapeError} on a
+   * tensor that does not broadcast to `over`
+   */
   reduce(shapes: ReduceShapes, call: { readonly [N in Input]: Tensor } & { readonly [N in Scalar]: number }): Tensor;
 }
 
-/** Makes a reduction of its definition. @throws TypeError where two names are the same */
+/** Makes a reduction of its definition. @throws {OperandError} where two names are the same */
 export function defineReduction<const Input extends string, const Scalar extends string = never>(
   definition: ReductionDefinition<Input, Scalar>,
 ): Reduces<Input, Scalar> {
@@ -60,9 +65,9 @@ export function defineReduction<const Input extends string, const Scalar extends
   });
   return {
     reduce: (shapes, call) => {
-      const operands = valuesByName<Tensor>(name, inputs, call);
+      const operands = tensorsByName(name, inputs, call);
       refuseOthers(name, call, inputs, scalars);
-      return reduction.reduce(shapes, operands, valuesByName(name, scalars, call));
+      return reduction.reduce(shapes, operands, numbersByName(name, scalars, call));
     },
   };
 }
@@ -122,6 +127,12 @@ export class NumberedReduction {
     { over, to }: ReduceShapes,
     { operands, scalars }: { readonly operands: readonly Tensor[]; readonly scalars?: readonly number[] },
   ): void {
+    operands.forEach((operand, i) => {
+      const name = this.#names?.buffers[i] ?? `operand ${i}`;
+      requireType(this.name, name, { operand, dtype: "f32" });
+      requireBroadcast(this.name, name, { operand, to: over });
+    });
+    requireSize(this.name, "total", { operand: output, shape: to });
     if (sizeOf(to) === 0) return;
     if (sizeOf(over) === 0) return void output.fill(this.op === "sum" ? 0 : NaN);
     // Beside the operands' strides goes the target's, which is 0 exactly where we reduce: it keeps reduced and kept

@@ -22,7 +22,9 @@ import type { ReduceOp } from "../kernel/language/value.ts";
 import { memoize } from "../memoize.ts";
 import { broadcastStrides, collapseDimensions, type Shape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { refuseDuplicates, refuseOthers, valuesByName } from "./names.ts";
+import { OperandError } from "../errors.ts";
+import { requireBroadcast, requireSize, requireType } from "../operands.ts";
+import { numbersByName, refuseDuplicates, refuseOthers, tensorsByName } from "./names.ts";
 
 /** Reductions along the row, for the `define` of a kernel. Each gives one number per row. */
 export interface RowReductions {
@@ -58,12 +60,14 @@ export interface RowsDefinition<Input extends string, Scalar extends string, Out
 export interface Rows<Operand extends string, Scalar extends string> {
   /**
    * Runs the kernel over a shape to which all inputs broadcast. Outputs have this shape, those per row one element for each
-   * row. @throws TypeError on a missing or unknown name
+   * row.
+   * @throws {OperandError} on a name that is missing, unknown or of no use, {DTypeError} on integers, and {ShapeError} on a
+   * tensor that does not broadcast to the shape, or a result that does not fill it
    */
   launch(shape: Shape, call: { readonly [N in Operand]: Tensor } & { readonly [N in Scalar]: number }): void;
 }
 
-/** Makes a kernel of its definition. @throws TypeError where two names are the same */
+/** Makes a kernel of its definition. @throws {OperandError} where two names are the same */
 export function defineRows<
   const Input extends string,
   const Scalar extends string = never,
@@ -80,10 +84,10 @@ export function defineRows<
   const row = new ReductionList();
   const values: [string, Expr][] = Object.entries(define(names, row));
   if (row.keepsIn !== undefined && row.keepsIn !== values[0][0]) {
-    throw new TypeError(`${name}: expected values to be kept in the first output but found "${row.keepsIn}"`);
+    throw new OperandError(`${name}: expected values to be kept in the first output but found "${row.keepsIn}"`);
   }
   const unknown = perRow.find((each) => !values.some(([output]) => output === each));
-  if (unknown !== undefined) throw new TypeError(`${name}: expected outputs in perRow but found "${unknown}"`);
+  if (unknown !== undefined) throw new OperandError(`${name}: expected outputs in perRow but found "${unknown}"`);
   const isInput = (output: string) => (inputs as readonly string[]).includes(output);
   const outputs = values.map(([output, value]): RowOutput => ({
     per: perRow.includes(output) ? "row" : "element",
@@ -91,19 +95,19 @@ export function defineRows<
     into: isInput(output) ? (inputs as readonly string[]).indexOf(output) : undefined,
   }));
   const results = values.map(([output]) => output).filter((output) => !isInput(output));
+  const buffers = [...inputs, ...results];
   const kernel = new NumberedRows(name, outputs, {
     reductions: row.list,
     scalars: scalars.length,
-    names: { buffers: [...inputs, ...results], scalars },
+    names: { buffers, scalars },
   });
   return {
     launch: (shape, call) => {
-      kernel.launch(shape, {
-        operands: valuesByName(name, inputs, call),
-        results: valuesByName(name, results, call),
-        scalars: valuesByName(name, scalars, call),
-      });
+      const tensors = tensorsByName(name, buffers, call);
+      const numbers = numbersByName(name, scalars, call);
       refuseOthers(name, call, inputs, results, scalars);
+      const operands = tensors.slice(0, inputs.length);
+      kernel.launch(shape, { operands, results: tensors.slice(inputs.length), scalars: numbers });
     },
   };
 }
@@ -170,8 +174,9 @@ export class NumberedRows {
       readonly scalars?: readonly number[];
     },
   ): void {
-    if (shape.includes(0)) return;
     const { operands, results, scalars } = call;
+    this.#check(shape, operands, results);
+    if (shape.includes(0)) return;
     const strides = operands.map((operand) => broadcastStrides(operand.shape, shape));
     const { outer, columns, outerStrides, along } = this.#layOut(shape, strides);
     (operands[0] ?? results[0]).device.row({
@@ -183,6 +188,22 @@ export class NumberedRows {
       strides: outerStrides,
       scalars,
     });
+  }
+
+  /** Operands broadcast to the shape, results fill it. */
+  #check(shape: Shape, operands: readonly Tensor[], results: readonly Tensor[]): void {
+    const nameOf = (i: number) => this.#names?.buffers[i] ?? `operand ${i}`;
+    operands.forEach((operand, i) => {
+      requireType(this.name, nameOf(i), { operand, dtype: "f32" });
+      requireBroadcast(this.name, nameOf(i), { operand, to: shape });
+    });
+    let result = 0;
+    for (const { per, into } of this.outputs) {
+      const i = into ?? operands.length + result;
+      const operand = into === undefined ? results[result++] : operands[into];
+      requireType(this.name, nameOf(i), { operand, dtype: "f32" });
+      requireSize(this.name, nameOf(i), { operand, shape: per === "row" ? shape.slice(0, -1) : shape });
+    }
   }
 
   /** Rows and columns with as few dimensions as the operands allow. Where rows mean nothing, columns merge too. */

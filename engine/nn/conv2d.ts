@@ -1,5 +1,6 @@
 /** The convolutional layer. */
 
+import { ArgumentError } from "../errors.ts";
 import { conv2d, type Conv2dOptions } from "../ops/conv.ts";
 import type { Tensor } from "../tensor.ts";
 import { defaultBound, uniform } from "./initial.ts";
@@ -49,7 +50,7 @@ export class Conv2d extends Module {
     super();
     const { inChannels, outChannels, kernel, stride = 1, padding = 0, dilation = 1, groups = 1, bias = true } = options;
     if (!(groups > 0 && inChannels % groups === 0 && outChannels % groups === 0)) {
-      throw new RangeError(
+      throw new ArgumentError(
         `Conv2d: expected groups that divide the channels but found ${groups} of ${inChannels} to ${outChannels} channels`,
       );
     }

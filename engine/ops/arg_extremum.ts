@@ -1,5 +1,6 @@
 /** Where the largest or smallest element of a line stands. */
 
+import { ShapeError } from "../errors.ts";
 import type { Int } from "../kernel/language/value.ts";
 import { defineKernel } from "../launch/kernel.ts";
 import { defineOp } from "../op.ts";
@@ -41,7 +42,7 @@ const searchOp = defineOp<readonly [Tensor], Options>({
   output: ([x], { name, axis }) => {
     const lines = linesOf(name, x.shape, axis);
     if (lines.length === 0) {
-      throw new RangeError(`${name}: expected a non-empty axis but found ${formatShape(x.shape)}`);
+      throw new ShapeError(`${name}: expected a non-empty axis but found ${formatShape(x.shape)}`);
     }
     return { shape: x.shape.toSpliced(lines.axis, 1), dtype: "i32" };
   },

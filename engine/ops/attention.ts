@@ -3,6 +3,7 @@
  * strides, so nothing is permuted; scaling and masks are part of the softmax, which overwrites the scores.
  */
 
+import { ShapeError } from "../errors.ts";
 import type { MatrixLayout } from "../device/device.ts";
 import { constant, type Expr, select } from "../kernel/language/expr.ts";
 import { defineRows } from "../launch/rows.ts";
@@ -145,7 +146,7 @@ const attentionOp = defineOp<Inputs, AttentionOptions, Saved>({
       (!keyPadding || keyPadding.size === batch * keys);
     if (!fits) {
       const found = [q, k, v, mask, keyPadding].flatMap((each) => each ? [formatShape(each.shape)] : []).join(", ");
-      throw new RangeError(
+      throw new ShapeError(
         `attention: expected q [N, L, C], k and v [N, S, C], a mask [1 or N·heads, L, S] and padding [N, S] with ` +
           `${heads} heads but found ${found}`,
       );

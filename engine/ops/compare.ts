@@ -7,6 +7,7 @@
  * nothing, itself included, and is neither less nor greater than anything.
  */
 
+import { ArgumentError } from "../errors.ts";
 import { type Expr, select } from "../kernel/language/expr.ts";
 import type { Int, Value } from "../kernel/language/value.ts";
 import { defineKernel } from "../launch/kernel.ts";
@@ -42,7 +43,7 @@ function ofIntegers(name: string, compare: (x: Int, y: Int) => Value<"bool">, ne
 /** An integer as a tensor beside x. */
 function integerBeside(name: string, x: Tensor, value: number): Tensor {
   if (value === (value | 0)) return x.empty([1], "i32").assign(Int32Array.of(value));
-  throw new RangeError(`${name}: expected an integer of 32 bits beside an i32 tensor but found ${value}`);
+  throw new ArgumentError(`${name}: expected an integer of 32 bits beside an i32 tensor but found ${value}`);
 }
 
 function comparison(

@@ -5,6 +5,7 @@
  * y = activation(conv(x, weight) · scale + shift + bias + residual), with scale, shift and bias per output channel.
  */
 
+import { OperandError, ShapeError } from "../errors.ts";
 import type { Conv2dShape, Epilogue, EpilogueDefinition } from "../device/device.ts";
 import { constant, type Expr, input, select } from "../kernel/language/expr.ts";
 import { defineRows } from "../launch/rows.ts";
@@ -62,7 +63,7 @@ interface Saved extends Record<string, Tensor | undefined> {
 
 function convShape(x: Shape, weight: Shape, options: Conv2dOptions): Conv2dShape {
   if (x.length !== 4 || weight.length !== 4 || x[1] !== weight[1]) {
-    throw new RangeError(
+    throw new ShapeError(
       `conv2d: expected x [N, C, H, W] and weight [O, C, h, w] but found ${formatShape(x)} and ${formatShape(weight)}`,
     );
   }
@@ -75,7 +76,7 @@ function convShape(x: Shape, weight: Shape, options: Conv2dOptions): Conv2dShape
     Math.floor((x[2 + axis] + 2 * padding[axis] - dilation[axis] * (weight[2 + axis] - 1) - 1) / stride[axis]) + 1;
   const [outHeight, outWidth] = [outSize(0), outSize(1)];
   if (outHeight < 1 || outWidth < 1) {
-    throw new RangeError(`conv2d: expected an image as large as the kernel but found ${formatShape(x)}`);
+    throw new ShapeError(`conv2d: expected an image as large as the kernel but found ${formatShape(x)}`);
   }
   return {
     batch: x[0],
@@ -171,12 +172,12 @@ const conv2dOp = defineOp<Inputs, Conv2dOptions, Saved>({
     const [, , , residual] = operands;
     const wrong = operands.slice(0, 3).find((operand) => operand && operand.size !== outChannels);
     if (wrong) {
-      throw new RangeError(
+      throw new ShapeError(
         `conv2d: expected [${outChannels}] numbers per channel but found ${formatShape(wrong.shape)}`,
       );
     }
     if (residual && !sameShape(residual.shape, shape)) {
-      throw new RangeError(
+      throw new ShapeError(
         `conv2d: expected a residual ${formatShape(shape)} but found ${formatShape(residual.shape)}`,
       );
     }
@@ -194,7 +195,7 @@ const conv2dOp = defineOp<Inputs, Conv2dOptions, Saved>({
   },
   save: ({ inputs: [x, weight, , scale], options, output, needs }) => {
     if (needs[3] || needs[4]) {
-      throw new TypeError("conv2d: expected scale and shift to be constants but found one that needs a gradient");
+      throw new OperandError("conv2d: expected scale and shift to be constants but found one that needs a gradient");
     }
     return {
       x: needs[1] ? x : undefined,

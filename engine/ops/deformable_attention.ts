@@ -15,6 +15,7 @@
  * weights, and its gradient for the values.
  */
 
+import { ShapeError } from "../errors.ts";
 import type { Device } from "../device/device.ts";
 import type { Corner, Plane } from "../kernel/language/bilinear.ts";
 import { joinIndex, splitIndex } from "../kernel/language/index_arithmetic.ts";
@@ -230,7 +231,7 @@ const deformableAttentionOp = defineOp<Inputs, Options, Saved>({
       sameShape(weights.shape, [batch, queries, heads, levels, points]);
     if (!fits) {
       const found = [value, locations, weights].map(({ shape }) => formatShape(shape)).join(", ");
-      throw new RangeError(
+      throw new ShapeError(
         "deformableAttention: expected value [N, S, M, D], locations [N, Q, M, L, P, 2] and weights [N, Q, M, L, P] " +
           `with S = ${total} and L = ${spatialShapes.length} but found ${found}`,
       );

@@ -3,6 +3,7 @@
  * channels last, so that four channels are one vector whatever the window's offset; other images are permuted around them.
  */
 
+import { ShapeError } from "../errors.ts";
 import { joinIndex, splitIndex } from "../kernel/language/index_arithmetic.ts";
 import type { Machine } from "../kernel/language/machine.ts";
 import type { Int } from "../kernel/language/value.ts";
@@ -125,7 +126,7 @@ const depthwiseOp = defineOp<readonly [Tensor, Tensor], Options, { x: Tensor; ta
     const [batch, height, width, channels] = x.shape;
     const out = [height + 2 * padding[0] - taps.shape[0] + 1, width + 2 * padding[1] - taps.shape[1] + 1];
     if (x.rank !== 4 || taps.shape[2] !== channels || out[0] < 1 || out[1] < 1) {
-      throw new RangeError(
+      throw new ShapeError(
         `depthwiseConv2d: expected an image at least as large as its window, and as many channels, but found ${
           formatShape(x.shape)
         } and ${formatShape(taps.shape)}, channels last`,

@@ -4,6 +4,7 @@
  * as `RandomStream` gives, so nothing is stored for the gradient but where the stream stood.
  */
 
+import { ArgumentError } from "../errors.ts";
 import type { Machine } from "../kernel/language/machine.ts";
 import type { Int } from "../kernel/language/value.ts";
 import { defineKernel } from "../launch/kernel.ts";
@@ -62,7 +63,7 @@ export interface DropoutNoise {
 /** Claims the numbers of one mask. */
 export function dropoutNoise(stream: RandomStream, size: number, probability: number): DropoutNoise {
   if (!(probability >= 0 && probability < 1)) {
-    throw new RangeError(`dropout: expected a probability in 0..1, less than 1, but found ${probability}`);
+    throw new ArgumentError(`dropout: expected a probability in 0..1, less than 1, but found ${probability}`);
   }
   return { key: stream.key, counter: claimNoise(stream, size), probability };
 }

@@ -4,6 +4,7 @@
  * columns) and those that are summed over; more than two meet from left to right.
  */
 
+import { ArgumentError, ShapeError } from "../errors.ts";
 import { formatShape, sizeOf, stridesOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { permute, walk } from "./layout.ts";
@@ -35,7 +36,7 @@ interface Named {
 export function einsum(formula: string, ...operands: readonly Tensor[]): Tensor {
   const { terms, result } = parse(formula, operands);
   const fail = (found: string): never => {
-    throw new RangeError(`einsum: expected sizes that fit "${formula}" but found ${found}`);
+    throw new ShapeError(`einsum: expected sizes that fit "${formula}" but found ${found}`);
   };
   const sizes = new Map<string, number>();
   terms.forEach((axes, i) =>
@@ -67,7 +68,7 @@ export function einsum(formula: string, ...operands: readonly Tensor[]): Tensor 
 export function outer(x: Tensor, y: Tensor): Tensor {
   if (x.rank !== 1 || y.rank !== 1) {
     const found = [x, y].map(({ shape }) => formatShape(shape)).join(" and ");
-    throw new RangeError(`outer: expected two tensors of one axis but found ${found}`);
+    throw new ShapeError(`outer: expected two tensors of one axis but found ${found}`);
   }
   return x.reshape([x.size, 1]).mul(y);
 }
@@ -78,7 +79,7 @@ const stretches = (name: string) => name.startsWith("-");
 /** The names of every operand's axes, and of the result's. */
 function parse(formula: string, operands: readonly Tensor[]): { terms: string[][]; result: string[] } {
   const fail = (found: string): never => {
-    throw new RangeError(`einsum: expected a formula such as "ij,jk->ik" for ${operands.length} but found ${found}`);
+    throw new ArgumentError(`einsum: expected a formula such as "ij,jk->ik" for ${operands.length} but found ${found}`);
   };
   const [left, right, ...more] = formula.replaceAll(" ", "").split("->");
   const written = left.split(",");

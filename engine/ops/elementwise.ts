@@ -1,7 +1,9 @@
 /** Arithmetic and activations, each one expression. Operands broadcast; a plain number takes no tensor. */
 
+import { ShapeError } from "../errors.ts";
 import { constant, type Expr, select } from "../kernel/language/expr.ts";
 import { defineRows } from "../launch/rows.ts";
+import { formatShape, sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { pointwise } from "./pointwise.ts";
 
@@ -105,8 +107,12 @@ const accumulateKernel = defineRows({
   inputs: ["target", "other"],
   define: ({ target, other }) => ({ target: target.add(other) }),
 });
-/** target += other, in place; shapes are equal. Not recorded. */
+/** target += other, in place. Not recorded. @throws {ShapeError} unless the shapes are equal */
 export function accumulate(target: Tensor, other: Tensor): void {
+  if (!sameShape(target.shape, other.shape)) {
+    const [wanted, found] = [target.shape, other.shape].map(formatShape);
+    throw new ShapeError(`accumulate: expected a tensor ${wanted} but found ${found}`);
+  }
   accumulateKernel.launch(target.shape, { target, other });
 }
 

@@ -3,6 +3,7 @@
  * and goes through all rows in order, so the sum has one order on every device.
  */
 
+import { ShapeError } from "../errors.ts";
 import type { Device } from "../device/device.ts";
 import { joinIndex, splitIndex } from "../kernel/language/index_arithmetic.ts";
 import { defineKernel, lanesOf } from "../launch/kernel.ts";
@@ -17,6 +18,7 @@ const gather = defineKernel({
   writes: { target: "f32" },
   sizes: ["rows", "picked", "vectors"],
   vectors: true,
+  anyType: true, // the op's own check holds the indices to be integers
   body: (m, { item, source, indices, target, rows, picked, vectors }) => {
     const [batch, pick, vector] = splitIndex(item, [picked, vectors]);
     const index = indices.load(joinIndex([batch, pick], [picked]));
@@ -62,7 +64,7 @@ const gatherOp = defineOp<readonly [Tensor, Tensor], void, { indices: Tensor }>(
   takes: ["any", "i32"],
   output: ([x, indices]) => {
     if (x.rank !== 3 || indices.rank !== 2 || indices.dtype !== "i32" || indices.shape[0] !== x.shape[0]) {
-      throw new RangeError(
+      throw new ShapeError(
         `gatherRows: expected x [B, R, C] and integers [B, K] but found ${formatShape(x.shape)} and ${indices.dtype} ${
           formatShape(indices.shape)
         }`,

@@ -3,6 +3,7 @@
  * copies along strides; `rearrange.ts` makes more of them.
  */
 
+import { ArgumentError, ShapeError } from "../errors.ts";
 import { defineOp, record } from "../op.ts";
 import { formatShape, normalizeAxis, type Shape, sizeOf, stridesOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
@@ -24,8 +25,8 @@ const from = (tensor: Tensor, { axis, begin }: Window): Side => {
 export function reshape(x: Tensor, shape: Shape): Tensor {
   const known = shape.reduce((product, dimension) => dimension === -1 ? product : product * dimension, 1);
   const resolved = shape.map((dimension) => dimension === -1 ? x.size / known : dimension);
-  if (sizeOf(resolved) !== x.size || !resolved.every(Number.isInteger)) {
-    throw new RangeError(`reshape: expected ${x.size} elements but found ${formatShape(shape)}`);
+  if (sizeOf(resolved) !== x.size || !resolved.every((size) => Number.isInteger(size) && size >= 0)) {
+    throw new ShapeError(`reshape: expected ${x.size} elements but found ${formatShape(shape)}`);
   }
   const view = x.alias(resolved);
   const { shape: before } = x;
@@ -59,7 +60,7 @@ const permuteOp = defineOp<readonly [Tensor], readonly number[]>({
 export function permute(x: Tensor, axes: readonly number[]): Tensor {
   const normal = axes.map((axis) => normalizeAxis("permute", axis, x.rank));
   if (normal.length !== x.rank || new Set(normal).size !== x.rank) {
-    throw new RangeError(`permute: expected each of ${x.rank} axes once but found ${formatShape(axes)}`);
+    throw new ArgumentError(`permute: expected each of ${x.rank} axes once but found ${formatShape(axes)}`);
   }
   return permuteOp([x], normal);
 }
@@ -121,14 +122,14 @@ export function slice(
   const at = normalizeAxis("slice", axis, x.rank);
   const size = x.shape[at];
   const { step = 1 } = options;
-  if (!Number.isInteger(step) || step === 0) throw new RangeError(`slice: expected a whole step but found ${step}`);
+  if (!Number.isInteger(step) || step === 0) throw new ArgumentError(`slice: expected a whole step but found ${step}`);
   const fromEnd = (place: number) => place < 0 ? place + size : place;
   const backwards = step < 0;
   const first = begin === undefined ? (backwards ? size - 1 : 0) : fromEnd(begin);
   const last = end === undefined ? (backwards ? -1 : size) : fromEnd(end);
   const inside = backwards ? -1 <= last && last <= first && first < size : 0 <= first && first <= last && last <= size;
   if (!inside || !Number.isInteger(first) || !Number.isInteger(last)) {
-    throw new RangeError(`slice: expected a range within 0..${size} but found ${begin ?? ""}..${end ?? ""}`);
+    throw new ArgumentError(`slice: expected a range within 0..${size} but found ${begin ?? ""}..${end ?? ""}`);
   }
   const strides = stridesOf(x.shape);
   return walk(x, {
@@ -152,7 +153,7 @@ const concatOp = defineOp<readonly Tensor[], { readonly axis: number }>({
     for (const part of parts) {
       if (part.rank !== first.rank || part.shape.some((d, at) => at !== axis && d !== first.shape[at])) {
         const found = parts.map(({ shape }) => formatShape(shape)).join(", ");
-        throw new RangeError(`concat: expected shapes that differ only along axis ${axis} but found ${found}`);
+        throw new ShapeError(`concat: expected shapes that differ only along axis ${axis} but found ${found}`);
       }
     }
     const total = parts.reduce((sum, part) => sum + part.shape[axis], 0);
@@ -211,5 +212,12 @@ const padOp = defineOp<readonly [Tensor], Padding>({
 });
 
 /** Surrounds a tensor with zeros: `[before, after]` per axis. */
-export const pad = (x: Tensor, widths: readonly (readonly [number, number])[]): Tensor =>
-  padOp([x], { before: widths.map(([before]) => before), after: widths.map(([, after]) => after) });
+export function pad(x: Tensor, widths: readonly (readonly [number, number])[]): Tensor {
+  if (widths.length !== x.rank || widths.flat().some((width) => !Number.isInteger(width) || width < 0)) {
+    const found = widths.map(formatShape).join(", ");
+    throw new ArgumentError(
+      `pad: expected two whole numbers of at least 0 for each of ${x.rank} axes but found ${found}`,
+    );
+  }
+  return padOp([x], { before: widths.map(([before]) => before), after: widths.map(([, after]) => after) });
+}

@@ -2,6 +2,7 @@
  * y = activation(x·Wᵀ + b) in one kernel: bias and activation are the product's epilogue.
  */
 
+import { ShapeError } from "../errors.ts";
 import type { EpilogueDefinition } from "../device/device.ts";
 import { constant, input, select } from "../kernel/language/expr.ts";
 import { defineRows } from "../launch/rows.ts";
@@ -50,7 +51,7 @@ const linearOp = defineOp<LinearInputs, LinearOptions, LinearSaved>({
     const [outFeatures, inFeatures] = weight.shape;
     if (weight.rank !== 2 || x.rank < 1 || x.shape[x.rank - 1] !== inFeatures || (bias && bias.size !== outFeatures)) {
       const found = [x, weight, ...(bias ? [bias] : [])].map((t) => formatShape(t.shape)).join(", ");
-      throw new RangeError(`linear: expected x [..., in], weight [out, in] and bias [out] but found ${found}`);
+      throw new ShapeError(`linear: expected x [..., in], weight [out, in] and bias [out] but found ${found}`);
     }
     return { shape: [...x.shape.slice(0, -1), outFeatures] };
   },

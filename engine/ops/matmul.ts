@@ -3,6 +3,7 @@
  * for C = A·B, dA = dC·Bᵀ and dB = Aᵀ·dC.
  */
 
+import { ShapeError } from "../errors.ts";
 import type { MatrixLayout } from "../device/device.ts";
 import { defineOp } from "../op.ts";
 import { formatShape, sameShape, sizeOf } from "../shape.ts";
@@ -55,7 +56,7 @@ export function multiply(
 /** Sizes of a · b; `b` may be one matrix for all of a's batch, whose rows then count as one tall matrix. */
 function sizesOf(a: Tensor, b: Tensor): MatmulSizes {
   const fail = () => {
-    throw new RangeError(
+    throw new ShapeError(
       `matmul: expected [..., m, k] and [k, n] or [..., k, n] but found ${formatShape(a.shape)} and ${
         formatShape(b.shape)
       }`,

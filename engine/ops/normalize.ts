@@ -3,6 +3,7 @@
  * learned weight and bias per column. For normalisation over channels of images see `normalize_channels.ts`.
  */
 
+import { ShapeError } from "../errors.ts";
 import type { Expr } from "../kernel/language/expr.ts";
 import { defineReduction } from "../launch/reduction.ts";
 import { defineRows } from "../launch/rows.ts";
@@ -69,7 +70,7 @@ const layerNormOp = defineOp<readonly [Tensor, Tensor, Tensor], { readonly epsil
     const columns = x.shape[x.rank - 1];
     if (x.rank < 1 || weight.size !== columns || bias.size !== columns) {
       const found = [x, weight, bias].map(({ shape }) => formatShape(shape)).join(", ");
-      throw new RangeError(`layerNorm: expected x [..., C], weight [C] and bias [C] but found ${found}`);
+      throw new ShapeError(`layerNorm: expected x [..., C], weight [C] and bias [C] but found ${found}`);
     }
     return { shape: x.shape };
   },

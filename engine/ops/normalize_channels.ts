@@ -4,6 +4,7 @@
  * [N, G, 1, 1], and a batch norm (one channel per group) has [1, G, 1, 1].
  */
 
+import { ShapeError } from "../errors.ts";
 import { withoutGradient } from "../autograd.ts";
 import type { Expr } from "../kernel/language/expr.ts";
 import { defineReduction } from "../launch/reduction.ts";
@@ -134,7 +135,7 @@ const normOp = defineOp<readonly [Tensor, Tensor, Tensor], Options, Saved>({
 function checkChannels(name: string, x: Tensor, operands: readonly Tensor[]): void {
   if (x.rank < 2 || operands.some(({ size }) => size !== x.shape[1])) {
     const found = [x, ...operands].map(({ shape }) => formatShape(shape)).join(", ");
-    throw new RangeError(`${name}: expected x [N, C, ...] and operands of C numbers but found ${found}`);
+    throw new ShapeError(`${name}: expected x [N, C, ...] and operands of C numbers but found ${found}`);
   }
 }
 
@@ -149,7 +150,7 @@ export function groupNorm(
   checkChannels("groupNorm", x, [weight, bias]);
   const [batch, channels, ...image] = x.shape;
   if (channels % groups !== 0) {
-    throw new RangeError(`groupNorm: expected channels in ${groups} equal groups but found ${channels}`);
+    throw new ShapeError(`groupNorm: expected channels in ${groups} equal groups but found ${channels}`);
   }
   const over = [batch, groups, channels / groups, sizeOf(image)];
   return normOp([x, weight, bias], { epsilon, over, statistics: [batch, groups, 1, 1] });

@@ -3,6 +3,7 @@
  * one kernel, and its gradient is derived by the chain rule and runs as one kernel too.
  */
 
+import { requireCount } from "../counted.ts";
 import { derivatives, isPlainInput } from "../kernel/language/derivative.ts";
 import { type Expr, input, inputsOf, scalar, substitute } from "../kernel/language/expr.ts";
 import type { RowOutput } from "../kernel/language/recipes.ts";
@@ -66,9 +67,9 @@ export function pointwise(
   const checked =
     (op: (operands: readonly Tensor[], scalars: readonly number[]) => Tensor): PointwiseFunction =>
     (operands, scalars = []) => {
-      if (operands.length === tensors && scalars.length === scalarCount) return op(operands, scalars);
-      const found = `${operands.length} and ${scalars.length}`;
-      throw new TypeError(`${name}: expected ${tensors} tensors and ${scalarCount} numbers but found ${found}`);
+      requireCount(name, operands, { count: tensors, noun: "tensor" });
+      requireCount(name, scalars, { count: scalarCount, noun: "number" });
+      return op(operands, scalars);
     };
   if (slopes === "none") return checked(defineOp({ name, output, run }));
   const seed = input(tensors);

@@ -3,6 +3,7 @@
  * the first counts, as in PyTorch. Pixels outside the image never win.
  */
 
+import { ArgumentError, ShapeError } from "../errors.ts";
 import { joinIndex, splitIndex } from "../kernel/language/index_arithmetic.ts";
 import type { Machine } from "../kernel/language/machine.ts";
 import type { Int } from "../kernel/language/value.ts";
@@ -109,10 +110,10 @@ function geometry(shape: Shape, { kernel, stride = kernel, padding = 0 }: Pool2d
   const outSize = (size: number) => Math.floor((size + 2 * padding - kernel) / stride) + 1;
   const out = [outSize(height), outSize(width)];
   if (shape.length !== 4 || out[0] < 1 || out[1] < 1) {
-    throw new RangeError(`maxPool2d: expected [N, C, H, W] as large as the window but found ${formatShape(shape)}`);
+    throw new ShapeError(`maxPool2d: expected [N, C, H, W] as large as the window but found ${formatShape(shape)}`);
   }
   if (2 * padding > kernel) {
-    throw new RangeError(`maxPool2d: expected padding of at most half of ${kernel} but found ${padding}`);
+    throw new ArgumentError(`maxPool2d: expected padding of at most half of ${kernel} but found ${padding}`);
   }
   const [outHeight, outWidth] = out;
   return { out, sizes: { height, width, outHeight, outWidth, kernel, stride, padding } };

@@ -3,6 +3,7 @@
  * `transpose` of equal axes, `squeeze` and `unsqueeze` share the memory; everything else copies. Integers go through too.
  */
 
+import { ArgumentError, ShapeError } from "../errors.ts";
 import { plain } from "../launch/reduction.ts";
 import { defineOp } from "../op.ts";
 import {
@@ -23,7 +24,7 @@ import { copyStrided, whole } from "./strided_copy.ts";
 function normalizeAxes(op: string, axes: number | readonly number[], rank: number): number[] {
   const list = (typeof axes === "number" ? [axes] : axes).map((axis) => normalizeAxis(op, axis, rank));
   if (new Set(list).size < list.length) {
-    throw new RangeError(`${op}: expected each axis once but found ${formatShape(list)}`);
+    throw new ArgumentError(`${op}: expected each axis once but found ${formatShape(list)}`);
   }
   return list;
 }
@@ -49,7 +50,7 @@ export function squeeze(x: Tensor, axes?: number | readonly number[]): Tensor {
     : normalizeAxes("squeeze", axes, x.rank);
   const long = gone.find((axis) => x.shape[axis] !== 1);
   if (long !== undefined) {
-    throw new RangeError(`squeeze: expected axis ${long} of size 1 but found ${formatShape(x.shape)}`);
+    throw new ArgumentError(`squeeze: expected axis ${long} of size 1 but found ${formatShape(x.shape)}`);
   }
   return reshape(x, x.shape.filter((_, axis) => !gone.includes(axis)));
 }
@@ -69,7 +70,7 @@ export function at(x: Tensor, axis: number, index: number): Tensor {
   const along = normalizeAxis("at", axis, x.rank);
   const size = x.shape[along];
   if (!Number.isInteger(index) || index < -size || index >= size) {
-    throw new RangeError(`at: expected an index in ${-size}..${size - 1} but found ${index}`);
+    throw new ArgumentError(`at: expected an index in ${-size}..${size - 1} but found ${index}`);
   }
   const begin = index < 0 ? index + size : index;
   return reshape(slice(x, along, begin, begin + 1), x.shape.toSpliced(along, 1));
@@ -84,13 +85,13 @@ export function split(x: Tensor, sizes: number | readonly number[], axis = 0): T
   const along = normalizeAxis("split", axis, x.rank);
   const size = x.shape[along];
   if (typeof sizes === "number" && !(Number.isInteger(sizes) && sizes > 0)) {
-    throw new RangeError(`split: expected parts of at least one element but found ${sizes}`);
+    throw new ArgumentError(`split: expected parts of at least one element but found ${sizes}`);
   }
   const parts = typeof sizes === "number"
     ? Array.from({ length: Math.max(1, Math.ceil(size / sizes)) }, (_, i) => Math.min(sizes, size - i * sizes))
     : sizes;
   if (parts.reduce((sum, part) => sum + part, 0) !== size) {
-    throw new RangeError(`split: expected parts of ${size} elements together but found ${formatShape(parts)}`);
+    throw new ShapeError(`split: expected parts of ${size} elements together but found ${formatShape(parts)}`);
   }
   let begin = 0;
   return parts.map((part) => slice(x, along, begin, begin += part));
@@ -117,7 +118,7 @@ export function flip(x: Tensor, axes: number | readonly number[] = x.shape.map((
 export function roll(x: Tensor, shift: number, axis: number): Tensor {
   const along = normalizeAxis("roll", axis, x.rank);
   const size = x.shape[along];
-  if (!Number.isInteger(shift)) throw new RangeError(`roll: expected whole places but found ${shift}`);
+  if (!Number.isInteger(shift)) throw new ArgumentError(`roll: expected whole places but found ${shift}`);
   const begin = size === 0 ? 0 : ((-shift % size) + size) % size;
   return begin === 0 ? x : concat([slice(x, along, begin), slice(x, along, 0, begin)], along);
 }
@@ -144,7 +145,7 @@ const broadcastOp = defineOp<readonly [Tensor], Shape>({
 export function broadcastTo(x: Tensor, shape: Shape): Tensor {
   if (sameShape(x.shape, shape)) return x;
   if (!sameShape(broadcastShapes("broadcastTo", [x.shape, shape]), shape)) {
-    throw new RangeError(
+    throw new ShapeError(
       `broadcastTo: expected a shape that ${formatShape(x.shape)} stretches to but found ${formatShape(shape)}`,
     );
   }

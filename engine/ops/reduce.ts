@@ -1,5 +1,6 @@
 /** Sums, means, products and extrema over axes; see also `statistics.ts`. */
 
+import { ShapeError } from "../errors.ts";
 import { type Expr, select } from "../kernel/language/expr.ts";
 import { defineReduction, plain } from "../launch/reduction.ts";
 import { defineRows } from "../launch/rows.ts";
@@ -110,7 +111,7 @@ function extremum(
 ): Tensor {
   const over = axesOf(op, x, axes);
   if ([...over].some((axis) => x.shape[axis] === 0)) {
-    throw new RangeError(`${op}: expected a non-empty axis but found ${formatShape(x.shape)}`);
+    throw new ShapeError(`${op}: expected a non-empty axis but found ${formatShape(x.shape)}`);
   }
   const result = (op === "max" ? maxOp : minOp)([x], over);
   return keepDims ? result : result.reshape(dropped(x, over));

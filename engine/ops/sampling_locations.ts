@@ -7,6 +7,7 @@
  *     box:    location = reference.xy + offset / points · reference.wh · ½
  */
 
+import { ShapeError } from "../errors.ts";
 import { joinIndex, splitIndex } from "../kernel/language/index_arithmetic.ts";
 import { defineKernel } from "../launch/kernel.ts";
 import { memoize } from "../memoize.ts";
@@ -92,7 +93,7 @@ const locationsOp = defineOp<readonly [Tensor, Tensor], { readonly shapes: Tenso
       sameShape(references.shape.slice(0, 3), [batch, queries, levels]) && levels === shapes.shape[0];
     if (!fits) {
       const found = [references, offsets].map(({ shape }) => formatShape(shape)).join(" and ");
-      throw new RangeError(
+      throw new ShapeError(
         `samplingLocations: expected references [N, Q, L, 2 or 4] and offsets [N, Q, M, L, P, 2] but found ${found}`,
       );
     }

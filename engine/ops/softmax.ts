@@ -4,6 +4,7 @@
  * scaling, bias and masks come before.
  */
 
+import { ShapeError } from "../errors.ts";
 import type { Expr } from "../kernel/language/expr.ts";
 import { defineRows, type RowReductions } from "../launch/rows.ts";
 import { defineOp } from "../op.ts";
@@ -47,7 +48,7 @@ export const throughScaledSoftmax = (dy: Tensor, { y, scale }: { readonly y: Ten
 const softmaxOp = defineOp<readonly [Tensor], void, { y: Tensor }>({
   name: "softmax",
   output: ([x]) => {
-    if (x.rank === 0) throw new RangeError("softmax: expected at least one axis but found a scalar");
+    if (x.rank === 0) throw new ShapeError("softmax: expected at least one axis but found a scalar");
     return { shape: x.shape };
   },
   run: ({ inputs: [x], output }) => forward.launch(x.shape, { x, y: output }),

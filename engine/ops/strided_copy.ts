@@ -31,6 +31,7 @@ const copyKernel = memoize((rank: number) =>
       ...AXIS_NUMBERS.flatMap((name) => perAxis(name, rank)),
     ],
     vectors: true,
+    anyType: true,
     body: (m, { item, source, target, sourceBase, targetBase, ...numbers }) => {
       const along = (name: typeof AXIS_NUMBERS[number]) => perAxis(name, rank).map((each) => numbers[each]);
       const coordinates = splitIndex(m.lanes === 4 ? item.mul(4) : item, along("size").slice(1));

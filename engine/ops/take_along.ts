@@ -3,6 +3,7 @@
  * line of the target and goes through its indices in order, so sums have one order on every device.
  */
 
+import { ShapeError } from "../errors.ts";
 import type { DType } from "../dtype.ts";
 import { splitIndex } from "../kernel/language/index_arithmetic.ts";
 import type { Int, Value } from "../kernel/language/value.ts";
@@ -63,7 +64,7 @@ export function sizesOf(
   const lines = linesOf(name, x, axis);
   if (indices.length !== x.length || indices.some((size, at) => at !== lines.axis && size !== x[at])) {
     const found = `${formatShape(indices)} for ${formatShape(x)}`;
-    throw new RangeError(`${name}: expected indices shaped as x but along axis ${lines.axis} but found ${found}`);
+    throw new ShapeError(`${name}: expected indices shaped as x but along axis ${lines.axis} but found ${found}`);
   }
   return { ...lines, picked: indices[lines.axis] };
 }
@@ -125,7 +126,7 @@ export interface Placed {
 export function checkSource(name: string, { source, indices }: Placed): void {
   if (sameShape(source.shape, indices.shape)) return;
   const found = `${formatShape(source.shape)} for ${formatShape(indices.shape)}`;
-  throw new RangeError(`${name}: expected a source shaped as the indices but found ${found}`);
+  throw new ShapeError(`${name}: expected a source shaped as the indices but found ${found}`);
 }
 
 const scatterAddOp = defineOp<readonly [Tensor, Tensor, Tensor], number, { indices: Tensor }>({
@@ -167,7 +168,7 @@ export const scatterAdd = (x: Tensor, axis: number, { indices, source }: Placed)
 export function indexSelect(x: Tensor, axis: number, indices: Tensor): Tensor {
   const { axis: at, outer, length, inner } = linesOf("indexSelect", x.shape, axis);
   if (indices.rank !== 1) {
-    throw new RangeError(`indexSelect: expected indices [K] but found ${formatShape(indices.shape)}`);
+    throw new ShapeError(`indexSelect: expected indices [K] but found ${formatShape(indices.shape)}`);
   }
   const rows = gatherRows(x.reshape([outer, length, inner]), broadcastTo(indices, [outer, indices.size]));
   return rows.reshape(x.shape.with(at, indices.size));

@@ -1,5 +1,6 @@
 /** The largest elements of each row. */
 
+import { ArgumentError } from "../errors.ts";
 import { checkTypes } from "../op.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
@@ -25,11 +26,11 @@ const LARGEST_K = 2 ** 21;
 export function topK(x: Tensor, k: number): TopK {
   checkTypes({ name: "topK" }, [x]);
   if (x.rank !== 2 || !Number.isInteger(k) || k < 1 || k > x.shape[1]) {
-    throw new RangeError(
+    throw new ArgumentError(
       `topK: expected [rows, length] and 1 ≤ k ≤ length but found ${formatShape(x.shape)} and k = ${k}`,
     );
   }
-  if (k > LARGEST_K) throw new RangeError(`topK: expected k of at most ${LARGEST_K} but found ${k}`);
+  if (k > LARGEST_K) throw new ArgumentError(`topK: expected k of at most ${LARGEST_K} but found ${k}`);
   const [rows, length] = x.shape;
   const values = x.empty([rows, k]);
   const indices = x.empty([rows, k], "i32");

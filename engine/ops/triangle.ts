@@ -1,5 +1,6 @@
 /** Matrices with zeros on one side of a diagonal, and rows with a single one. */
 
+import { ShapeError } from "../errors.ts";
 import { splitIndex } from "../kernel/language/index_arithmetic.ts";
 import { defineKernel } from "../launch/kernel.ts";
 import { defineOp } from "../op.ts";
@@ -36,8 +37,8 @@ function keep(output: Tensor, x: Tensor, { diagonal, side }: Triangle): Tensor {
 const triangleOp = defineOp<readonly [Tensor], Triangle>({
   name: "triangle",
   output: ([x], { name, diagonal }) => {
-    if (x.rank < 2) throw new RangeError(`${name}: expected [..., rows, columns] but found ${formatShape(x.shape)}`);
-    if (!Number.isInteger(diagonal)) throw new RangeError(`${name}: expected a whole diagonal but found ${diagonal}`);
+    if (x.rank < 2) throw new ShapeError(`${name}: expected [..., rows, columns] but found ${formatShape(x.shape)}`);
+    if (!Number.isInteger(diagonal)) throw new ShapeError(`${name}: expected a whole diagonal but found ${diagonal}`);
     return { shape: x.shape };
   },
   run: ({ inputs: [x], options, output }) => void keep(output, x, options),
@@ -77,7 +78,7 @@ const oneHotOp = defineOp<readonly [Tensor], number>({
   takes: "i32",
   output: ([indices], classes) => {
     if (!Number.isInteger(classes) || classes < 1) {
-      throw new RangeError(`oneHot: expected at least one class but found ${classes}`);
+      throw new ShapeError(`oneHot: expected at least one class but found ${classes}`);
     }
     return { shape: [...indices.shape, classes] };
   },

@@ -4,6 +4,7 @@
  * a time and never kept: the gradient makes them again, at the price of one small product.
  */
 
+import { ShapeError } from "../errors.ts";
 import type { MatrixLayout } from "../device/device.ts";
 import { constant, select } from "../kernel/language/expr.ts";
 import { defineReduction } from "../launch/reduction.ts";
@@ -170,7 +171,7 @@ const windowAttentionOp = defineOp<Inputs, WindowAttentionOptions, Saved>({
       (!regions || regions.size === windows * pixels);
     if (!fits) {
       const found = [qkv, bias, regions].flatMap((each) => each ? [formatShape(each.shape)] : []).join(", ");
-      throw new RangeError(
+      throw new ShapeError(
         `windowAttention: expected qkv [W, L, 3·C], bias [${heads}, L, L] and regions [W, L] with ${heads} heads ` +
           `but found ${found}`,
       );

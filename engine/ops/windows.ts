@@ -4,6 +4,7 @@
  * the origin first. Both directions move every pixel at most once, so each is the other's gradient.
  */
 
+import { ArgumentError, ShapeError } from "../errors.ts";
 import { joinIndex, splitIndex } from "../kernel/language/index_arithmetic.ts";
 import type { Int } from "../kernel/language/value.ts";
 import { defineKernel, lanesOf } from "../launch/kernel.ts";
@@ -97,7 +98,7 @@ function sizesOf(target: Tensor, grid: WindowGrid) {
 
 function checkGrid(name: string, { window, shift }: WindowGrid): void {
   if (!(window >= 1 && shift >= 0 && shift < window)) {
-    throw new RangeError(`${name}: expected a shift in 0..${window - 1} but found ${shift}`);
+    throw new ArgumentError(`${name}: expected a shift in 0..${window - 1} but found ${shift}`);
   }
 }
 
@@ -107,7 +108,7 @@ const cutOp = defineOp<readonly [Tensor], WindowGrid>({
     checkGrid("cutWindows", grid);
     const [batch, height, width, channels] = x.shape;
     if (x.rank !== 4 || height !== grid.height || width !== grid.width) {
-      throw new RangeError(
+      throw new ShapeError(
         `cutWindows: expected images [N, ${grid.height}, ${grid.width}, C] but found ${formatShape(x.shape)}`,
       );
     }
@@ -125,7 +126,7 @@ const joinOp = defineOp<readonly [Tensor], WindowGrid>({
     const [down, across] = windowCounts(grid);
     const [windows, pixels, channels] = x.shape;
     if (x.rank !== 3 || windows % (down * across) !== 0 || pixels !== grid.window ** 2) {
-      throw new RangeError(
+      throw new ShapeError(
         `joinWindows: expected windows [N·${down * across}, ${grid.window ** 2}, C] but found ${formatShape(x.shape)}`,
       );
     }

@@ -49,7 +49,10 @@ export class AdamW extends Optimizer {
   readonly #beta2: number;
   readonly #epsilon: number;
 
-  /** A parameter is in one group only. @throws RangeError where one is in two */
+  /**
+   * A parameter is in one group only, under a name of its own.
+   * @throws {ArgumentError} where one is in two groups or two have one name
+   */
   constructor(groups: readonly ParameterGroup[], options: AdamWOptions = {}) {
     super(groups);
     this.#beta1 = options.beta1 ?? 0.9;

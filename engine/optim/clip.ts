@@ -3,6 +3,7 @@
  */
 
 import { withoutGradient } from "../autograd.ts";
+import { ArgumentError } from "../errors.ts";
 import { defineReduction } from "../launch/reduction.ts";
 import { defineRows } from "../launch/rows.ts";
 import type { Parameter } from "../parameter.ts";
@@ -31,17 +32,23 @@ export interface ClipResult {
   readonly coefficient: Tensor | undefined;
 }
 
-/** Measures the global norm of all gradients and how much they are to shrink. `maxNorm` 0 means no limit. */
+/**
+ * Measures the global norm of all gradients and how much they are to shrink. `maxNorm` 0 means no limit.
+ * @throws {ArgumentError} where there is no gradient at all, or the limit is negative or NaN
+ */
 export function clipGradNorm(parameters: Iterable<Parameter>, maxNorm: number): ClipResult {
+  if (!(maxNorm >= 0)) {
+    throw new ArgumentError(`clipGradNorm: expected a largest norm of at least 0 but found ${maxNorm}`);
+  }
   return withoutGradient(() => {
     using inner = scope();
     const sums: Tensor[] = [];
     for (const { grad } of parameters) {
       if (grad) sums.push(sumOfSquares.reduce({ over: [grad.size], to: [1] }, { gradient: grad.alias([grad.size]) }));
     }
-    if (sums.length === 0) throw new RangeError("clipGradNorm: expected at least one gradient but found none");
+    if (sums.length === 0) throw new ArgumentError("clipGradNorm: expected at least one gradient but found none");
     const norm = inner.keep(concat(sums, 0).sum(0, { keepDims: true }).sqrt());
-    if (maxNorm <= 0) return { norm, coefficient: undefined };
+    if (maxNorm === 0) return { norm, coefficient: undefined };
     const coefficient = inner.keep(norm.empty([1]));
     coefficientOf.launch([1], { norm, maxNorm, coefficient });
     return { norm, coefficient };

@@ -5,10 +5,14 @@
 
 import { withoutGradient } from "../autograd.ts";
 import type { Parameter } from "../parameter.ts";
-import type { Shape } from "../shape.ts";
+import { requireCount } from "../counted.ts";
+import { describe } from "../describe.ts";
+import { ArgumentError, ShapeError } from "../errors.ts";
+import { formatShape, type Shape } from "../shape.ts";
 import { outsideScopes } from "../scope.ts";
 import { full, type Tensor, tensor, zeros } from "../tensor.ts";
 import type { TensorData } from "../dtype.ts";
+import { claim, Strays } from "../unclaimed.ts";
 
 /** Parameters that share learning rate and weight decay. */
 export interface ParameterGroup {
@@ -54,20 +58,39 @@ export abstract class Optimizer {
   abstract readonly moments: readonly string[];
   readonly #moments = new Map<string, Tensor>();
   readonly #steps = new Map<string, number>();
+  readonly #strays = new Strays();
   #one: Tensor | undefined;
 
-  /** A parameter is in one group only. @throws RangeError where one is in two */
+  /**
+   * A parameter is in one group only, under a name of its own.
+   * @throws {ArgumentError} where one is in two groups or two have one name
+   */
   constructor(groups: readonly ParameterGroup[]) {
     this.groups = groups;
     const seen = new Set<Parameter>();
+    const names = new Set<string>();
     for (const [name, parameter] of groups.flatMap((group) => group.parameters)) {
-      if (seen.has(parameter)) throw new RangeError(`optimizer: expected ${name} in one group but found it in two`);
+      if (seen.has(parameter)) throw new ArgumentError(`optimizer: expected ${name} in one group but found it in two`);
+      if (names.has(name)) throw new ArgumentError(`optimizer: expected different names but found "${name}" twice`);
       seen.add(parameter);
+      names.add(name);
+      claim(parameter);
+    }
+    for (const { name, weightDecay } of groups) {
+      if (Number.isFinite(weightDecay)) continue;
+      throw new ArgumentError(`optimizer: expected a finite weightDecay of ${name} but found ${describe(weightDecay)}`);
     }
   }
 
-  /** Updates every parameter that has a gradient; the others are not touched, nor are their moments and counts. */
+  /**
+   * Updates every parameter that has a gradient; the others are not touched, nor are their moments and counts.
+   * @throws {OperandError} unless there is one learning rate per group, {ArgumentError} where a number is not finite or
+   * there are no parameters, and {ModuleError} where a parameter that no module shows and no optimizer has collects
+   * gradients. Then nothing has changed.
+   */
   step(call: OptimizerStep): void {
+    this.#check(call);
+    this.#strays.check("optimizer");
     withoutGradient(() => {
       this.groups.forEach((group, i) => {
         for (const [name, parameter] of group.parameters) {
@@ -85,6 +108,23 @@ export abstract class Optimizer {
         }
       });
     });
+  }
+
+  #check({ learningRates, momentum = 0, coefficient }: OptimizerStep): void {
+    if (this.groups.every(({ parameters }) => parameters.length === 0)) {
+      throw new ArgumentError("optimizer: expected at least one parameter but found none");
+    }
+    requireCount("optimizer", learningRates, { count: this.groups.length, noun: "learning rate" });
+    if (!learningRates.every(Number.isFinite)) {
+      throw new ArgumentError(`optimizer: expected finite learning rates but found ${learningRates.join(", ")}`);
+    }
+    if (!Number.isFinite(momentum)) {
+      throw new ArgumentError(`optimizer: expected a finite momentum but found ${momentum}`);
+    }
+    if (coefficient && coefficient.size !== 1) {
+      const found = formatShape(coefficient.shape);
+      throw new ShapeError(`optimizer: expected a coefficient of one element but found ${found}`);
+    }
   }
 
   /** Forgets all gradients. */
@@ -105,7 +145,7 @@ export abstract class Optimizer {
     const parameters = new Map(this.groups.flatMap((group) => group.parameters));
     const parameterOf = (name: string) => {
       const parameter = parameters.get(name);
-      if (!parameter) throw new RangeError(`optimizer: expected state of known parameters but found "${name}"`);
+      if (!parameter) throw new ArgumentError(`optimizer: expected state of known parameters but found "${name}"`);
       return parameter;
     };
     this.reset(() => true);
@@ -117,7 +157,7 @@ export abstract class Optimizer {
       const slash = key.indexOf("/");
       const parameter = parameterOf(key.slice(slash + 1));
       if (!this.moments.includes(key.slice(0, slash)) || data.length !== parameter.size) {
-        throw new RangeError(`optimizer: expected ${this.moments} of ${parameter.size} elements but found "${key}"`);
+        throw new ArgumentError(`optimizer: expected ${this.moments} of ${parameter.size} elements but found "${key}"`);
       }
       this.#moments.set(key, outsideScopes(() => tensor(parameter.device, data, parameter.shape)));
     }

@@ -3,6 +3,7 @@
  * and step say it all. Numbers are PyTorch's.
  */
 
+import { ArgumentError } from "../errors.ts";
 /** What is in force at one moment. */
 export interface Rates {
   /** The step size, for one group of parameters. */
@@ -58,7 +59,7 @@ export function oneCycleLR(maxRate: number, options: OneCycleOptions): Schedule 
   const last = totalSteps - 1;
   return (done) => {
     if (done > last) {
-      throw new RangeError(`oneCycleLR: expected a step in 0..${last} but found ${done}; the cycle is over`);
+      throw new ArgumentError(`oneCycleLR: expected a step in 0..${last} but found ${done}; the cycle is over`);
     }
     return done <= peak
       ? {

@@ -5,7 +5,7 @@
 
 import type { DType, TensorData } from "../../dtype.ts";
 import { BYTES_PER_ELEMENT } from "../../dtype.ts";
-import { DinogradError } from "../../errors.ts";
+import { DeviceMismatchError, DisposedError } from "../../errors.ts";
 import { input, scalar } from "../../kernel/language/expr.ts";
 import type { RowRecipe } from "../../kernel/language/recipes.ts";
 import type {
@@ -19,10 +19,11 @@ import type {
   MatmulCall,
   TopKCall,
 } from "../device.ts";
+import { checkRange } from "../checks.ts";
 import type { ColumnLaunch, IndexedLaunch, RowLaunch } from "../launches.ts";
 import { WasmConv } from "./conv/conv.ts";
 import { WasmGemm } from "./product/product.ts";
-import { KernelLauncher } from "./launcher.ts";
+import { type AddressOf, KernelLauncher } from "./launcher.ts";
 import { WasmRuntime, type WasmRuntimeOptions } from "./runtime/runtime.ts";
 import { topK } from "./top_k.ts";
 
@@ -32,7 +33,7 @@ export async function createCpuDevice(options: WasmRuntimeOptions = {}): Promise
 }
 
 class CpuBuffer implements Buffer {
-  constructor(readonly length: number, public address: number) {}
+  constructor(readonly device: CpuDevice, readonly length: number, public address: number) {}
 }
 
 /** The address of a buffer that was freed. */
@@ -63,12 +64,18 @@ class CpuDevice implements Device {
   readonly #launcher: KernelLauncher;
   readonly #gemm: WasmGemm;
   readonly #conv: WasmConv;
+  readonly #addressOf: AddressOf = (buffer) => {
+    const { address } = this.#own(buffer);
+    if (address === FREED) throw new DisposedError("cpu: expected a live buffer but found one that was freed");
+    return address;
+  };
   #used = 0;
   #peak = 0;
+  #destroyed = false;
 
   constructor(runtime: WasmRuntime) {
     this.#runtime = runtime;
-    this.#launcher = new KernelLauncher(runtime, addressOf);
+    this.#launcher = new KernelLauncher(runtime, this.#addressOf);
     this.#gemm = new WasmGemm(runtime);
     this.#conv = new WasmConv(runtime);
   }
@@ -80,6 +87,9 @@ class CpuDevice implements Device {
   get fusedMultiplyAdd(): boolean {
     return this.#runtime.fusedMultiplyAdd;
   }
+  get destroyed(): boolean {
+    return this.#destroyed;
+  }
   get memory(): DeviceMemory {
     return { used: this.#used, peak: this.#peak, reserved: this.#runtime.arena.reserved };
   }
@@ -88,30 +98,38 @@ class CpuDevice implements Device {
   }
 
   allocate(length: number): Buffer {
-    const buffer = new CpuBuffer(length, this.#runtime.allocate(length * BYTES_PER_ELEMENT));
+    const buffer = new CpuBuffer(this, length, this.#runtime.allocate(length * BYTES_PER_ELEMENT));
     this.#used += length * BYTES_PER_ELEMENT;
     this.#peak = Math.max(this.#peak, this.#used);
     return buffer;
   }
   free(buffer: Buffer): void {
-    this.#runtime.free(addressOf(buffer));
+    this.#runtime.free(this.#addressOf(buffer));
     this.#used -= buffer.length * BYTES_PER_ELEMENT;
-    own(buffer).address = FREED;
+    this.#own(buffer).address = FREED;
   }
   upload(buffer: Buffer, data: TensorData): void {
+    checkRange("upload", buffer, data);
     const view = data instanceof Int32Array ? this.#runtime.ints : this.#runtime.floats;
-    view.set(data, elementOf(buffer));
+    view.set(data, this.#elementOf(buffer));
   }
   download(buffer: Buffer, dtype: DType, length: number): Promise<TensorData> {
+    return Promise.resolve(this.peek(buffer, dtype, length).slice());
+  }
+  peek(buffer: Buffer, dtype: DType, length: number): TensorData {
+    checkRange("download", buffer, { length });
     const view = dtype === "i32" ? this.#runtime.ints : this.#runtime.floats;
-    return Promise.resolve(view.slice(elementOf(buffer), elementOf(buffer) + length));
+    return view.subarray(this.#elementOf(buffer), this.#elementOf(buffer) + length);
   }
   copy({ from, fromOffset, to, toOffset, length }: CopyCall): void {
-    const source = new CpuBuffer(length, addressOf(from) + fromOffset * BYTES_PER_ELEMENT);
-    const target = new CpuBuffer(length, addressOf(to) + toOffset * BYTES_PER_ELEMENT);
+    checkRange("copy", from, { offset: fromOffset, length });
+    checkRange("copy", to, { offset: toOffset, length });
+    const source = new CpuBuffer(this, length, this.#addressOf(from) + fromOffset * BYTES_PER_ELEMENT);
+    const target = new CpuBuffer(this, length, this.#addressOf(to) + toOffset * BYTES_PER_ELEMENT);
     this.row({ recipe: COPY, inputs: [source], outputs: [target], outer: [1], columns: length, strides: [[0]] });
   }
   fill(buffer: Buffer, value: number, length: number): void {
+    checkRange("fill", buffer, { length });
     const launch = { inputs: [], outputs: [buffer], outer: [1], columns: length, strides: [], scalars: [value] };
     this.row({ recipe: FILL, ...launch });
   }
@@ -127,19 +145,19 @@ class CpuDevice implements Device {
   }
 
   matmul(call: MatmulCall): void {
-    this.#gemm.matmul(call, addressOf);
+    this.#gemm.matmul(call, this.#addressOf);
   }
   conv2d(call: Conv2dCall): void {
-    this.#conv.conv2d(call, addressOf);
+    this.#conv.conv2d(call, this.#addressOf);
   }
   conv2dInputGradient(call: Conv2dInputGradientCall): void {
-    this.#conv.conv2dInputGradient(call, addressOf);
+    this.#conv.conv2dInputGradient(call, this.#addressOf);
   }
   conv2dWeightGradient(call: Conv2dWeightGradientCall): void {
-    this.#conv.conv2dWeightGradient(call, addressOf);
+    this.#conv.conv2dWeightGradient(call, this.#addressOf);
   }
   topK(call: TopKCall): void {
-    const [from, values, indices] = [call.input, call.values, call.indices].map(elementOf);
+    const [from, values, indices] = [call.input, call.values, call.indices].map((buffer) => this.#elementOf(buffer));
     topK(call, { floats: this.#runtime.floats, ints: this.#runtime.ints, input: from, values, indices });
   }
 
@@ -147,22 +165,17 @@ class CpuDevice implements Device {
     return Promise.resolve();
   }
   destroy(): Promise<void> {
+    this.#destroyed = true;
     return this.#runtime.destroy();
   }
-}
 
-function own(buffer: Buffer): CpuBuffer {
-  if (buffer instanceof CpuBuffer) return buffer;
-  throw new DinogradError("device", "cpu: expected a buffer of the CPU device but found another device's");
-}
+  #own(buffer: Buffer): CpuBuffer {
+    if (buffer instanceof CpuBuffer && buffer.device === this) return buffer;
+    throw new DeviceMismatchError("cpu: expected a buffer of this device but found another's");
+  }
 
-function addressOf(buffer: Buffer): number {
-  const { address } = own(buffer);
-  if (address === FREED) throw new Error("cpu: expected a live buffer but found one that was freed");
-  return address;
-}
-
-/** The index of a buffer's first element in the views of the memory. */
-function elementOf(buffer: Buffer): number {
-  return addressOf(buffer) / BYTES_PER_ELEMENT;
+  /** The index of a buffer's first element in the views of the memory. */
+  #elementOf(buffer: Buffer): number {
+    return this.#addressOf(buffer) / BYTES_PER_ELEMENT;
+  }
 }

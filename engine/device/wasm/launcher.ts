@@ -5,6 +5,7 @@
  */
 
 import type { Buffer } from "../device.ts";
+import { checkColumn, checkIndexed, checkRow } from "../checks.ts";
 import type { ColumnLaunch, IndexedLaunch, RowLaunch } from "../launches.ts";
 import type { ColumnRecipe, IndexedKernel, RowRecipe } from "../../kernel/language/recipes.ts";
 import { compile, type WasmTarget } from "../../kernel/wasm/kernels.ts";
@@ -48,6 +49,7 @@ export class KernelLauncher {
   }
 
   row(launch: RowLaunch): void {
+    checkRow(launch);
     const { recipe, inputs, outputs, outer, columns, strides, scalars } = launch;
     let rows = 1;
     for (const size of outer) rows *= size;
@@ -74,6 +76,7 @@ export class KernelLauncher {
   }
 
   column(launch: ColumnLaunch): void {
+    checkColumn(launch);
     const { recipe, inputs, output, outer, reduced, inner, strides, scalars } = launch;
     if (outer === 0 || inner === 0) return;
     const kernel = this.#compiled.get(recipe) ?? this.#compile(recipe);
@@ -98,6 +101,7 @@ export class KernelLauncher {
   }
 
   indexed(launch: IndexedLaunch): void {
+    checkIndexed(launch);
     const { kernel: source, buffers, sizes, scalars, items } = launch;
     if (items === 0) return;
     const kernel = this.#compiled.get(source) ?? this.#compile(source);

@@ -1,23 +1,18 @@
 /** What a caller may have got wrong, found before the GPU sees it: WebGPU itself only reports such things later. */
 
+import { DeviceMismatchError, DisposedError } from "../../errors.ts";
 import type { WgslProgram } from "../../kernel/wgsl/machine.ts";
 import type { Buffer } from "../device.ts";
-import { GpuBuffer } from "./pool.ts";
+import { type BufferPool, GpuBuffer } from "./pool.ts";
 import type { Params } from "./uniform_ring.ts";
 
 /** The buffer as this device made it; throws for another device's and for one that was freed. */
-export function own(buffer: Buffer): GpuBuffer {
-  if (!(buffer instanceof GpuBuffer)) {
-    throw new TypeError("webgpu: expected a buffer of this device but found another's");
+export function own(buffer: Buffer, pool: BufferPool): GpuBuffer {
+  if (!(buffer instanceof GpuBuffer) || buffer.pool !== pool) {
+    throw new DeviceMismatchError("webgpu: expected a buffer of this device but found another's");
   }
-  if (!buffer.inUse) throw new Error(`webgpu: expected an allocated buffer but buffer ${buffer.id} was freed`);
+  if (!buffer.inUse) throw new DisposedError(`webgpu: expected an allocated buffer but buffer ${buffer.id} was freed`);
   return buffer;
-}
-
-export function checkLength(op: string, buffer: GpuBuffer, offset: number, length: number): void {
-  if (offset < 0 || length < 0 || offset + length > buffer.length) {
-    throw new RangeError(`${op}: expected at most ${buffer.length} elements but found ${length} from ${offset} on`);
-  }
 }
 
 /**

@@ -3,7 +3,7 @@
  * memory to the pool, compiling to the pipelines and order to the recorder.
  */
 
-import { DinogradError } from "../../errors.ts";
+import { ArgumentError, DinogradError } from "../../errors.ts";
 import { BYTES_PER_ELEMENT, type DType, type TensorData } from "../../dtype.ts";
 import type { ColumnRecipe, RowRecipe } from "../../kernel/language/recipes.ts";
 import { COLUMN_THREADS, columnPart, columnProgram, joinColumns } from "../../kernel/wgsl/column.ts";
@@ -24,17 +24,18 @@ import type {
   MatmulCall,
   TopKCall,
 } from "../device.ts";
+import { checkColumn, checkIndexed, checkRange, checkRow } from "../checks.ts";
 import type { ColumnLaunch, IndexedLaunch, RowLaunch } from "../launches.ts";
 import { memoize, memoizeByObject } from "../../memoize.ts";
 import { findAdapter, messageOf, platformGpu, type WebGpuAdapterInfo } from "./adapter.ts";
-import { checkBindings, checkLength, own } from "./checks.ts";
+import { checkBindings, own } from "./checks.ts";
 import * as conv2d from "./conv2d.ts";
 import { epilogueText } from "./epilogue.ts";
 import { gemmParams, gemmProgram, type GemmShape, type GemmSource, gemmSplits, type Tiles } from "./gemm.ts";
 import { fillRecipe, multiplyAddKernel } from "./kernels.ts";
 import { matmulParams, matmulShape, matmulSource, matmulSplits } from "./matmul.ts";
 import { Pipelines } from "./pipelines.ts";
-import { BufferPool } from "./pool.ts";
+import { BufferPool, type GpuBuffer } from "./pool.ts";
 import { linearGrid, Recorder, type Workgroups } from "./recorder.ts";
 import { planRows } from "./rows.ts";
 import { Staging } from "./staging.ts";
@@ -136,7 +137,8 @@ export class WebGpuDevice implements Device {
     });
     gpu.lost.then(({ message, reason }) => {
       if (!this.#destroyed) {
-        fail(new DinogradError("device", `webgpu: the GPU was lost (${reason}): ${messageOf(message)}`));
+        const text = `webgpu: the GPU was lost (${reason}): ${messageOf(message)}`;
+        fail(new DinogradError("device", text, { code: "device_lost" }));
       }
     }, () => {});
     this.#ring = new UniformRing(gpu);
@@ -172,6 +174,10 @@ export class WebGpuDevice implements Device {
     return this.#pool.memory;
   }
 
+  get destroyed(): boolean {
+    return this.#destroyed;
+  }
+
   resetPeak(): void {
     this.#pool.resetPeak();
   }
@@ -181,13 +187,13 @@ export class WebGpuDevice implements Device {
   }
 
   free(buffer: Buffer): void {
-    this.#pool.free(own(buffer));
+    this.#pool.free(this.#own(buffer));
   }
 
   upload(buffer: Buffer, data: TensorData): void {
-    const target = own(buffer);
+    const target = this.#own(buffer);
     const four = data instanceof Float64Array ? Float32Array.from(data) : data;
-    checkLength("upload", target, 0, four.length);
+    checkRange("upload", target, { length: four.length });
     if (four.length === 0) return;
     this.#recorder.settle(target);
     // TypeScript tells arrays over shared memory apart; `writeBuffer` takes both.
@@ -195,16 +201,18 @@ export class WebGpuDevice implements Device {
   }
 
   async download(buffer: Buffer, dtype: DType, length: number): Promise<TensorData> {
-    const source = own(buffer);
-    checkLength("download", source, 0, length);
+    const source = this.#own(buffer);
+    checkRange("download", source, { length });
     const bytes = await this.#guard(this.#staging.read(this.#recorder, source, length * BYTES_PER_ELEMENT));
     return dtype === "f32" ? new Float32Array(bytes) : new Int32Array(bytes);
   }
 
+  peek(): undefined {}
+
   copy(call: CopyCall): void {
-    const from = own(call.from), to = own(call.to);
-    checkLength("copy", from, call.fromOffset, call.length);
-    checkLength("copy", to, call.toOffset, call.length);
+    const from = this.#own(call.from), to = this.#own(call.to);
+    checkRange("copy", from, { offset: call.fromOffset, length: call.length });
+    checkRange("copy", to, { offset: call.toOffset, length: call.length });
     if (call.length === 0) return;
     const bytes = call.length * BYTES_PER_ELEMENT;
     const source = { buffer: from.gpu, offset: call.fromOffset * BYTES_PER_ELEMENT, owner: from };
@@ -218,7 +226,7 @@ export class WebGpuDevice implements Device {
   }
 
   fill(buffer: Buffer, value: number, length: number): void {
-    checkLength("fill", own(buffer), 0, length);
+    checkRange("fill", this.#own(buffer), { length });
     this.row({
       recipe: fillRecipe,
       inputs: [],
@@ -231,6 +239,7 @@ export class WebGpuDevice implements Device {
   }
 
   row(launch: RowLaunch): void {
+    checkRow(launch);
     const { recipe, columns, outer, strides } = launch;
     const rows = outer.reduce((product, size) => product * size, 1);
     if (rows === 0 || (columns === 0 && recipe.outputs.every(({ per }) => per === "element"))) return;
@@ -242,6 +251,7 @@ export class WebGpuDevice implements Device {
   }
 
   column(launch: ColumnLaunch): void {
+    checkColumn(launch);
     const { recipe, outer, reduced, inner } = launch;
     if (outer * inner === 0) return;
     const part = columnPart(outer, reduced, inner);
@@ -254,6 +264,7 @@ export class WebGpuDevice implements Device {
   }
 
   indexed(launch: IndexedLaunch): void {
+    checkIndexed(launch);
     const { kernel, items } = launch;
     if (items === 0) return;
     const params = this.#params.reset().int(items, ...launch.sizes).float(launch.scalars ?? []);
@@ -289,7 +300,7 @@ export class WebGpuDevice implements Device {
 
   topK(call: TopKCall): void {
     const { rows, length, k } = call;
-    if (k > length) throw new RangeError(`topK: expected k of at most ${length} but found ${k}`);
+    if (k > length) throw new ArgumentError(`topK: expected k of at most ${length} but found ${k}`);
     if (rows * k === 0) return;
     const pairs = 2 * rows * length;
     const grid = linearGrid(Math.ceil(rows * length / TOP_K_THREADS));
@@ -405,9 +416,13 @@ export class WebGpuDevice implements Device {
 
   #dispatch(program: WgslProgram, buffers: readonly Buffer[], params: Params, workgroups: Workgroups): void {
     this.#check();
-    const bound = buffers.map(own);
+    const bound = buffers.map((buffer) => this.#own(buffer));
     checkBindings(program, bound, params);
     this.#recorder.dispatch(this.pipelines.get(program), bound, params, workgroups);
+  }
+
+  #own(buffer: Buffer): GpuBuffer {
+    return own(buffer, this.#pool);
   }
 
   /** Waits for the GPU, then reports what went wrong on the way, if anything did. */

@@ -9,7 +9,7 @@
  * too late for another try; hence the slack is bounded beforehand.
  */
 
-import { DinogradError } from "../../errors.ts";
+import { ArgumentError, DinogradError } from "../../errors.ts";
 import { BYTES_PER_ELEMENT } from "../../dtype.ts";
 import type { Buffer, DeviceMemory } from "../device.ts";
 import { messageOf } from "./adapter.ts";
@@ -24,7 +24,7 @@ export class GpuBuffer implements Buffer {
   /** When it was last freed, counted in frees. */
   freed = 0;
 
-  constructor(readonly id: number, readonly gpu: GPUBuffer, readonly bytes: number) {}
+  constructor(readonly pool: BufferPool, readonly id: number, readonly gpu: GPUBuffer, readonly bytes: number) {}
 
   get length(): number {
     return this.bytes / BYTES_PER_ELEMENT;
@@ -78,7 +78,7 @@ export class BufferPool {
   /** Throws `DinogradError("device")` when one buffer cannot be that large on this adapter. */
   allocate(length: number): GpuBuffer {
     if (!Number.isInteger(length) || length < 0) {
-      throw new RangeError(`allocate: expected a length of at least 0 but found ${length}`);
+      throw new ArgumentError(`allocate: expected a length of at least 0 but found ${length}`);
     }
     const bytes = length * BYTES_PER_ELEMENT;
     if (bytes > this.#limit) {
@@ -86,6 +86,7 @@ export class BufferPool {
         "device",
         `webgpu: expected buffers of at most ${this.#limit} bytes on this adapter but ${bytes} are needed for one; ` +
           "use smaller images or batches",
+        { code: "out_of_memory" },
       );
     }
     const size = Math.min(sizeClass(bytes), this.#limit - this.#limit % 16);
@@ -137,8 +138,10 @@ export class BufferPool {
     this.#device.popErrorScope().then((error) => {
       if (!error) return;
       const what = `out of GPU memory at ${reserved} bytes, of which ${this.#used} are in use`;
-      this.#options.onError(new DinogradError("device", `webgpu: ${what}: ${messageOf(error)}`));
+      this.#options.onError(
+        new DinogradError("device", `webgpu: ${what}: ${messageOf(error)}`, { code: "out_of_memory" }),
+      );
     }, () => {/* The device is gone, which is reported elsewhere. */});
-    return new GpuBuffer(this.#next++, gpu, size);
+    return new GpuBuffer(this, this.#next++, gpu, size);
   }
 }

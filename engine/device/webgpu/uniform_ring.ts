@@ -5,6 +5,7 @@
  * submissions, so what was submitted still sees its own numbers.
  */
 
+import { ArgumentError } from "../../errors.ts";
 /** Offsets must be multiples of this on every adapter. */
 const ALIGNMENT = 256;
 const SLOTS = 4096;
@@ -62,7 +63,7 @@ export class Params {
   int(...values: number[]): this {
     for (const value of values) {
       if (!(value >= -0x80000000 && value <= 0x7fffffff)) {
-        throw new RangeError(`webgpu: expected sizes and strides below 2^31 but found ${value}`);
+        throw new ArgumentError(`webgpu: expected sizes and strides below 2^31 but found ${value}`);
       }
       this.ints[this.count++] = value;
     }

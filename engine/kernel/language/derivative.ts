@@ -4,6 +4,7 @@
  * detector can meet them: relu'(0) = 0, |x|'(0) = 0; ties of `max` and `min` give half to each side.
  */
 
+import { OperandError } from "../../errors.ts";
 import { constant, type Expr, input, select } from "./expr.ts";
 
 const TWO_OVER_SQRT_PI = 2 / Math.sqrt(Math.PI);
@@ -34,7 +35,7 @@ export function derivatives(value: Expr, wanted: readonly number[], seed: Expr):
 
 /** The derivative with respect to one input, multiplied by `seed`. */
 export function derivative(value: Expr, of: Expr, seed: Expr): Expr {
-  if (of.op !== "input") throw new TypeError(`derivative: expected an input but found ${of.op}`);
+  if (of.op !== "input") throw new OperandError(`derivative: expected an input but found ${of.op}`);
   return derivatives(value, [of.value], seed)[0];
 }
 

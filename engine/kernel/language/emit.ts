@@ -3,6 +3,7 @@
  * loops around it. Every machine therefore agrees on what a recipe means.
  */
 
+import { OperandError } from "../../errors.ts";
 import type { Expr } from "./expr.ts";
 import { splitIndex } from "./index_arithmetic.ts";
 import { joinOf, type Machine, neutralOf } from "./machine.ts";
@@ -23,7 +24,7 @@ interface ExprEnvironment {
 /** Computes an expression on vectors; a node used twice is computed once. */
 export function emitExpr(m: Machine, expr: Expr, environment: ExprEnvironment, done = new Map<Expr, Value>()): Vector {
   const value = emitShared(m, expr, environment, done);
-  if (value.type !== "vec") throw new TypeError(`kernel: expected a number for ${expr.op} but found a condition`);
+  if (value.type !== "vec") throw new OperandError(`kernel: expected a number for ${expr.op} but found a condition`);
   return value as Vector; // checked in the line before
 }
 

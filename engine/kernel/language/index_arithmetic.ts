@@ -1,5 +1,6 @@
 /** From the number of an item, a row or an element to coordinates, and back. */
 
+import { ArgumentError } from "../../errors.ts";
 import type { Int } from "./value.ts";
 
 /** Splits a number into coordinates, the last size fastest; the first coordinate takes what is left. */
@@ -20,7 +21,7 @@ export function splitIndex(index: Int, sizes: readonly (Int | number)[]): Int[] 
  */
 export function joinIndex(coordinates: readonly Int[], sizes: readonly (Int | number)[]): Int {
   if (coordinates.length !== sizes.length + 1) {
-    throw new RangeError(
+    throw new ArgumentError(
       `joinIndex: expected one coordinate more than sizes but found ${coordinates.length} and ${sizes.length}`,
     );
   }

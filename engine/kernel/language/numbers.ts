@@ -3,6 +3,7 @@
  * machines against it.
  */
 
+import { ArgumentError, OperandError } from "../../errors.ts";
 import type { TensorData } from "../../dtype.ts";
 import { joinOf, Machine, neutralOf, Variable } from "./machine.ts";
 import {
@@ -157,7 +158,7 @@ export class NumbersMachine extends Machine {
   #at(buffer: BufferRef, index: number): number {
     const data = this.buffers[buffer.index];
     if (!(index >= 0 && index < data.length)) {
-      throw new RangeError(
+      throw new ArgumentError(
         `kernel: expected an index in 0..${data.length - 1} of buffer ${buffer.index} but found ${index}`,
       );
     }
@@ -195,7 +196,9 @@ export class NumbersMachine extends Machine {
 
 /** For machines and kernels whose types were not checked, or lie: finds an i32 that meets an f32. */
 function same(op: string, a: Value, b: Value): ValueType {
-  if (a.type !== b.type) throw new TypeError(`${op}: expected operands of one type but found ${a.type} and ${b.type}`);
+  if (a.type !== b.type) {
+    throw new OperandError(`${op}: expected operands of one type but found ${a.type} and ${b.type}`);
+  }
   return a.type;
 }
 

@@ -6,6 +6,7 @@
  * The type of a value is part of its TypeScript type, so that an integer that meets a float is found while it is written.
  */
 
+import { OperandError } from "../../errors.ts";
 import type { DType } from "../../dtype.ts";
 
 /** What a value on a machine can be: `vec` holds `lanes` f32, `mask` a bool for each of them. */
@@ -277,7 +278,7 @@ function lift<T extends ValueType>(like: Value<T>, other: Value<T> | number): Va
 const isInt = (value: Value): value is Int => value.type === "i32";
 
 function integer(op: IntegerOp, a: Value, b: Int | number): Int {
-  if (!isInt(a)) throw new TypeError(`${op}: expected an integer but found ${a.type}`);
+  if (!isInt(a)) throw new OperandError(`${op}: expected an integer but found ${a.type}`);
   return a.machine.integer(op, a, lift(a, b));
 }
 

@@ -102,6 +102,7 @@ export class WasmRuntime {
         `${
           MAXIMUM_PAGES * PAGE
         } that WebAssembly can address, or the system has no more; use smaller images or a smaller batch`,
+      { code: "out_of_memory" },
     );
   }
   free(address: number): void {
@@ -200,7 +201,9 @@ function createMemory(): { memory: WebAssembly.Memory; sharedMemory: boolean } {
       }
     }
   }
-  throw new DinogradError("device", "cpu: expected room for a WebAssembly memory but the system gave none");
+  throw new DinogradError("device", "cpu: expected room for a WebAssembly memory but the system gave none", {
+    code: "out_of_memory",
+  });
 }
 
 /** Whether `relaxed_madd` exists and rounds once here: (1 + e)(1 - e) - 1 = -e² survives only without rounding between. */

@@ -5,7 +5,7 @@ import type { Buffer, Device } from "../../../../engine/device/device.ts";
 import { ReferenceDevice } from "../../../../engine/device/reference.ts";
 import { createCpuDevice } from "../../../../engine/device/wasm/device.ts";
 import type { TensorData } from "../../../../engine/dtype.ts";
-import { DinogradError } from "../../../../engine/errors.ts";
+import { DeviceMismatchError, DinogradError } from "../../../../engine/errors.ts";
 import { column, constant, input, reduced, scalar, select } from "../../../../engine/kernel/language/expr.ts";
 import type { BufferRef, Value, Vector } from "../../../../engine/kernel/language/value.ts";
 import { defineKernel } from "../../../../engine/launch/kernel.ts";
@@ -416,7 +416,7 @@ Deno.test("memory: used, peak and reserved follow allocation; freed and foreign 
   assertEquals(device.memory.peak, 40);
   assert(device.memory.reserved >= 4040);
   assertThrows(() => device.fill(a, 0, 1), Error, "found one that was freed");
-  assertThrows(() => device.fill(new ReferenceDevice().allocate(4), 0, 1), DinogradError, "another device's");
+  assertThrows(() => device.fill(new ReferenceDevice().allocate(4), 0, 1), DeviceMismatchError, "found another's");
   device.free(b);
   assertEquals(device.memory.used, 0);
   assertThrows(() => device.allocate(2e9), DinogradError, "expected room for 8000000000 bytes");
