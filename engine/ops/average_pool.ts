@@ -1,5 +1,6 @@
 /** Means over windows of an image, along its rows and then its columns. */
 
+import { ArgumentError, ShapeError } from "../errors.ts";
 import { formatShape, type Shape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import type { Pool2dOptions } from "./pool.ts";
@@ -43,10 +44,10 @@ export function avgPool2d(x: Tensor, options: AvgPool2dOptions): Tensor {
   const { kernel, padding = 0 } = options;
   const smallest = Math.min(...x.shape.slice(2));
   if (x.rank !== 4 || smallest + 2 * padding < kernel) {
-    throw new RangeError(`avgPool2d: expected [N, C, H, W] as large as the window but found ${formatShape(x.shape)}`);
+    throw new ShapeError(`avgPool2d: expected [N, C, H, W] as large as the window but found ${formatShape(x.shape)}`);
   }
   if (2 * padding > kernel) {
-    throw new RangeError(`avgPool2d: expected padding of at most half of ${kernel} but found ${padding}`);
+    throw new ArgumentError(`avgPool2d: expected padding of at most half of ${kernel} but found ${padding}`);
   }
   const rows = resample(x, 2, sliding(x.shape[2], options));
   return resample(rows, 3, sliding(x.shape[3], options));
@@ -62,10 +63,10 @@ export type ImageSize = number | readonly [number, number];
 export function imageSizeOf(name: string, x: Shape, size: ImageSize): readonly [number, number] {
   const [height, width] = typeof size === "number" ? [size, size] : size;
   if (x.length !== 4 || x[2] < 1 || x[3] < 1) {
-    throw new RangeError(`${name}: expected an image [N, C, H, W] but found ${formatShape(x)}`);
+    throw new ShapeError(`${name}: expected an image [N, C, H, W] but found ${formatShape(x)}`);
   }
   if (![height, width].every((side) => Number.isInteger(side) && side > 0)) {
-    throw new RangeError(
+    throw new ShapeError(
       `${name}: expected a height and width of at least 1 but found ${formatShape([height, width])}`,
     );
   }

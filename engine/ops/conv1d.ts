@@ -1,5 +1,6 @@
 /** Convolution along one axis, as that of an image of one row. */
 
+import { ShapeError } from "../errors.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { conv2d } from "./conv.ts";
@@ -34,7 +35,7 @@ export function conv1d(
   const { weight, bias } = operands;
   if (x.rank !== 3 || weight.rank !== 3) {
     const found = `${formatShape(x.shape)} and ${formatShape(weight.shape)}`;
-    throw new RangeError(`conv1d: expected x [N, C, L] and weight [O, C / groups, k] but found ${found}`);
+    throw new ShapeError(`conv1d: expected x [N, C, L] and weight [O, C / groups, k] but found ${found}`);
   }
   const { stride = 1, padding = 0, dilation = 1, groups, activation } = options;
   const rows = conv2d(unsqueeze(x, 2), { weight: unsqueeze(weight, 2), bias }, {

@@ -3,6 +3,7 @@
  * own. So it runs the device's kernels for the gradient of a convolution's input, and its gradients are convolutions.
  */
 
+import { ArgumentError, ShapeError } from "../errors.ts";
 import type { Conv2dShape } from "../device/device.ts";
 import { defineOp } from "../op.ts";
 import { formatShape, type Shape } from "../shape.ts";
@@ -25,12 +26,12 @@ export interface ConvTranspose2dOptions {
 function backwards(x: Shape, weight: Shape, options: ConvTranspose2dOptions): Conv2dShape {
   if (x.length !== 4 || weight.length !== 4 || x[1] !== weight[0]) {
     const found = `${formatShape(x)} and ${formatShape(weight)}`;
-    throw new RangeError(`convTranspose2d: expected x [N, C, H, W] and weight [C, O, h, w] but found ${found}`);
+    throw new ShapeError(`convTranspose2d: expected x [N, C, H, W] and weight [C, O, h, w] but found ${found}`);
   }
   const [stride, dilation] = [pair(options.stride, 1), pair(options.dilation, 1)];
   const [padding, extra] = [pair(options.padding, 0), pair(options.outputPadding, 0)];
   if (extra.some((pixels, axis) => pixels < 0 || pixels >= stride[axis])) {
-    throw new RangeError(
+    throw new ArgumentError(
       `convTranspose2d: expected outputPadding less than the stride but found ${formatShape(extra)} of ${
         formatShape(stride)
       }`,
@@ -40,7 +41,7 @@ function backwards(x: Shape, weight: Shape, options: ConvTranspose2dOptions): Co
     (x[2 + axis] - 1) * stride[axis] - 2 * padding[axis] + dilation[axis] * (weight[2 + axis] - 1) + extra[axis] + 1
   );
   if (x[2] < 1 || x[3] < 1 || height < 1 || width < 1) {
-    throw new RangeError(`convTranspose2d: expected an image that leaves one but found ${formatShape(x)}`);
+    throw new ShapeError(`convTranspose2d: expected an image that leaves one but found ${formatShape(x)}`);
   }
   return {
     ...{ batch: x[0], inChannels: weight[1], inHeight: height, inWidth: width },

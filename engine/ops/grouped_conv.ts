@@ -3,6 +3,7 @@
  * its own (`depthwise_conv.ts`); other groups are convolved one by one.
  */
 
+import { ShapeError } from "../errors.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import type { Conv2dOperands, Conv2dOptions } from "./conv.ts";
@@ -31,7 +32,7 @@ export function convolveInGroups(
   const fits = x.rank === 4 && weight.rank === 4 && Number.isInteger(groups) && groups > 0 &&
     outChannels % groups === 0 && weight.shape[1] * groups === channels;
   if (!fits) {
-    throw new RangeError(
+    throw new ShapeError(
       `conv2d: expected x [N, C, H, W] and weight [O, C / groups, h, w] in ${groups} groups but found ${
         formatShape(x.shape)
       } and ${formatShape(weight.shape)}`,

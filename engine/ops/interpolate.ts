@@ -1,5 +1,6 @@
 /** Images made larger or smaller by what lies nearest, or between their pixels. */
 
+import { ArgumentError, ShapeError } from "../errors.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { type ImageSize, imageSizeOf } from "./average_pool.ts";
@@ -54,14 +55,14 @@ interface Axis {
 export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
   const { size, scale, mode = "nearest" } = options;
   if ((size === undefined) === (scale === undefined) || (scale !== undefined && !(scale > 0))) {
-    throw new RangeError(
+    throw new ArgumentError(
       `interpolate: expected a size or a positive scale but found ${
         scale === undefined ? "neither" : `scale ${scale}`
       }`,
     );
   }
   if (x.rank !== 4) {
-    throw new RangeError(`interpolate: expected an image [N, C, H, W] but found ${formatShape(x.shape)}`);
+    throw new ShapeError(`interpolate: expected an image [N, C, H, W] but found ${formatShape(x.shape)}`);
   }
   const [, , height, width] = x.shape;
   const target = imageSizeOf(
