@@ -6,6 +6,7 @@
 import { describe } from "./describe.ts";
 import { DTypeError } from "./errors.ts";
 
+/** What the elements of a tensor are: float32, or signed integers of 32 bits. */
 export type DType = "f32" | "i32";
 
 /** Host-side values of a tensor: float64 only comes from, and only goes to, the reference device. */

@@ -5,6 +5,7 @@
 import { describe } from "./describe.ts";
 import { ArgumentError, ShapeError } from "./errors.ts";
 
+/** Sizes along the axes, outermost first: whole numbers of at least 0. [] is a scalar. */
 export type Shape = readonly number[];
 
 /** @throws {ShapeError} unless all sizes are whole numbers of at least 0 and the elements can be counted */
