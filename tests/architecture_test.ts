@@ -280,6 +280,8 @@ Deno.test("the reading of names follows what passes them on, and finds what nobo
   ];
   assertEquals(unusedExports(sources, []), ["a.ts: A", "a.ts: c", "mod.ts: A", "d.ts: e"]);
   assertEquals(unusedExports(sources, ["mod.ts"]), ["a.ts: c"]);
+});
+
 Deno.test("the engine refuses a call with an error that has a code: engine/errors.ts has one for each sort", () => {
   const plain = /\bthrow new (RangeError|TypeError)\b/;
   assert(plain.test("if (x < 0) throw new RangeError(`x`);") && !plain.test("throw new ArgumentError(`x`)"));

@@ -1,5 +1,6 @@
 /** Losses of classification, over the classes of each position. */
 
+import { ArgumentError, ShapeError } from "../errors.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { ne } from "./compare.ts";
@@ -30,7 +31,7 @@ function checkTargets(name: string, x: Tensor, targets: Tensor): void {
   const positions = x.shape.toSpliced(classAxis(x), 1);
   if (x.rank > 0 && sameShape(targets.shape, positions)) return;
   const found = `${formatShape(x.shape)} and ${formatShape(targets.shape)}`;
-  throw new RangeError(`${name}: expected x [N, C, …] and integers [N, …] but found ${found}`);
+  throw new ShapeError(`${name}: expected x [N, C, …] and integers [N, …] but found ${found}`);
 }
 
 /** A number per class, beside x. */
@@ -38,7 +39,7 @@ function besideClasses(name: string, x: Tensor, weight: Tensor): Tensor {
   const [classes, ...behind] = x.shape.slice(classAxis(x));
   if (weight.rank === 1 && weight.size === classes) return weight.reshape([classes, ...behind.map(() => 1)]);
   const found = formatShape(weight.shape);
-  throw new RangeError(`${name}: expected a weight for each of ${classes} classes but found ${found}`);
+  throw new ShapeError(`${name}: expected a weight for each of ${classes} classes but found ${found}`);
 }
 
 /** Which positions count, and how much. */
@@ -95,7 +96,7 @@ export function nll(x: Tensor, targets: Tensor, options: NllOptions = {}): Tenso
 export function crossEntropy(x: Tensor, targets: Tensor, options: CrossEntropyOptions = {}): Tensor {
   const { labelSmoothing = 0, weight, reduction = "mean" } = options;
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
-    throw new RangeError(`crossEntropy: expected labelSmoothing in 0..1 but found ${labelSmoothing}`);
+    throw new ArgumentError(`crossEntropy: expected labelSmoothing in 0..1 but found ${labelSmoothing}`);
   }
   const axis = classAxis(x);
   const logarithms = logSoftmax(x, axis);
@@ -104,7 +105,7 @@ export function crossEntropy(x: Tensor, targets: Tensor, options: CrossEntropyOp
   if (targets.dtype === "f32") {
     if (!sameShape(targets.shape, x.shape)) {
       const found = `${formatShape(x.shape)} and ${formatShape(targets.shape)}`;
-      throw new RangeError(`crossEntropy: expected probabilities shaped as x but found ${found}`);
+      throw new ShapeError(`crossEntropy: expected probabilities shaped as x but found ${found}`);
     }
     const smoothed = labelSmoothing === 0 ? targets : targets.mul(1 - labelSmoothing).add(labelSmoothing / classes);
     return reduceLoss(weighted.mul(smoothed).sum(axis).neg(), reduction);

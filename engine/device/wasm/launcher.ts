@@ -28,7 +28,7 @@ interface CompiledKernel {
 }
 
 /** The address in bytes of a buffer's first element. */
-type AddressOf = (buffer: Buffer) => number;
+export type AddressOf = (buffer: Buffer) => number;
 
 export class KernelLauncher {
   readonly #runtime: WasmRuntime;
