@@ -7,14 +7,13 @@
 import { green, red, yellow } from "@std/fmt/colors";
 import type { Command } from "commander";
 import {
-  checkConfigKeys,
-  type ComputeOptions,
   type DinoConfig,
-  parseOptions,
   resolveConfig,
   type RunUi,
+  TRAIN_DEFAULTS,
   type TrainOptions,
 } from "../detector/config/mod.ts";
+import { withDefaults } from "../detector/config/run_options.ts";
 import { counted } from "../engine/counted.ts";
 import { StateReader } from "../detector/train/records/bundle_state.ts";
 import { recordedCocoPath } from "../detector/train/proof/circumstances.ts";
@@ -26,11 +25,10 @@ import {
   type ComputeFlags,
   computeOptions,
   type ConfigFlags,
-  integerFlag,
-  nameList,
   type Verb,
 } from "./shared/command.ts";
 import { chooseConfig } from "./shared/config_choice.ts";
+import { addStartFlags, type StartFlags, startOptions } from "./shared/start_flags.ts";
 import { checkConfig, checkFile, checkParameters, checkProgress, FINISHED } from "./doctor/checks.ts";
 import { checkSplit } from "./doctor/data.ts";
 import { asFinding, type Finding, firstToStop, wrong } from "./doctor/findings.ts";
@@ -38,18 +36,11 @@ import { checkDevice, checkFolder } from "./doctor/machine.ts";
 import { EXIT_CODES } from "./shared/exit_codes.ts";
 import type { Terminal } from "./shared/terminal.ts";
 
-export interface DoctorFlags extends ConfigFlags, ComputeFlags {
+export interface DoctorFlags extends ConfigFlags, ComputeFlags, StartFlags {
   readonly output_dir?: string;
   readonly resume?: string;
   readonly coco_path?: string;
-  readonly override?: readonly string[];
-  readonly finetune_ignore?: readonly string[];
-  readonly start_epoch?: number;
-  readonly freeze?: readonly string[];
-  readonly class_map?: string;
-  readonly strict_resume?: true;
   readonly all_images?: true;
-  readonly skip_bad_images?: true;
   readonly json?: true;
 }
 
@@ -60,15 +51,9 @@ export const doctorVerb: Verb<DoctorFlags> = {
       .option("--output_dir <dir>", "the folder of the run")
       .option("--resume <file>", "the checkpoint (default: the one that the folder would resume from)")
       .option("--coco_path <dir>", "the data set (default: where it was when the checkpoint was made)")
-      .option("--override <pairs...>", "key=value pairs, as train would be given them")
-      .option("--finetune_ignore <names...>", "parameters that start afresh, as train would be given them")
-      .option("--start_epoch <n>", "first epoch, as train would be given it", integerFlag({ min: 0 }))
-      .option("--freeze <names...>", "parameters that stay as they are, as train would be given them")
-      .option("--class_map <file>", "JSON file that renames classes, as train would be given it")
-      .option("--strict_resume", "what differs from the recorded run is wrong, as for train")
-      .option("--skip_bad_images", "images that cannot be read are left out, as train would be told")
       .option("--all_images", "decode every image instead of a sample")
       .option("--json", "print the findings as JSON");
+    addStartFlags(command);
     addComputeFlags(command);
   },
 
@@ -93,23 +78,15 @@ export async function examine(flags: DoctorFlags, ui: RunUi): Promise<{ findings
 async function findingsOf(flags: DoctorFlags, ui: RunUi): Promise<Finding[]> {
   const { output_dir: outputDir, resume } = flags;
   const isResume = outputDir !== undefined || resume !== undefined;
-  const strict = flags.strict_resume ?? false;
   const choice = await chooseConfig(flags, ui);
-  const override = parseOptions(flags.override ?? [], "--override");
-  checkConfigKeys(override, "--override");
+  const start = startOptions(flags);
+  const { override, strictResume: strict } = start;
   const findings: Finding[] = [];
 
   const { findings: fileFindings, facts } = isResume ? await checkFile({ resume, outputDir }) : { findings: [] };
   findings.push(...fileFindings);
-  const request = {
-    finetuneIgnore: nameList(flags.finetune_ignore),
-    startEpoch: flags.start_epoch ?? null,
-    freeze: nameList(flags.freeze),
-    classMap: flags.class_map ?? null,
-    skipBadImages: flags.skip_bad_images ?? false,
-  };
   // A run that continues with changes is not held to its record: there the rehearsal alone decides.
-  const exact = request.finetuneIgnore.length === 0 && request.startEpoch === null;
+  const exact = start.finetuneIgnore.length === 0 && start.startEpoch === null;
   let config: DinoConfig | null = choice.config;
   if (facts?.config) {
     findings.push(...checkConfig(facts.config, choice.config, { override, strict: strict && exact, exact }));
@@ -130,7 +107,8 @@ async function findingsOf(flags: DoctorFlags, ui: RunUi): Promise<Finding[]> {
   } else {
     const { maxImagePixels } = computeOptions(flags);
     const allImages = flags.all_images ?? false;
-    const question = { config: config ?? undefined, recorded, allImages, maxImagePixels, strict, ...request };
+    const { skipBadImages } = start;
+    const question = { config: config ?? undefined, recorded, allImages, maxImagePixels, strict, skipBadImages };
     for (const split of ["train", "val"] as const) {
       const found = await checkSplit(cocoPath, split, question);
       // A folder that is not there is the same for both.
@@ -142,26 +120,11 @@ async function findingsOf(flags: DoctorFlags, ui: RunUi): Promise<Finding[]> {
   if (outputDir !== undefined) findings.push(...await checkFolder(outputDir, { bundleBytes }));
 
   if (firstToStop(findings) === undefined) {
-    const options = { ...choice, ...computeOptions(flags), ...request, outputDir: outputDir ?? "", cocoPath, override };
-    findings.push(...await rehearse({ ...NO_WISHES, ...options, resume: facts?.path ?? null, strictResume: strict }));
+    const options = { ...choice, ...computeOptions(flags), ...start, outputDir, cocoPath, resume: facts?.path };
+    findings.push(...await rehearse(withDefaults(TRAIN_DEFAULTS, { ...options, dryRun: true })));
   }
   return findings;
 }
-
-/** Options of `train` that nothing was said about. */
-const NO_WISHES: Omit<TrainOptions, "config" | "configChanges" | keyof ComputeOptions> = {
-  ...{ outputDir: "", cocoPath: null, resume: null, pretrainModelPath: null, backboneWeights: null, override: {} },
-  ...{ finetuneIgnore: [], freeze: [], startEpoch: null, classMap: null, seed: null, strictResume: false },
-  ...{
-    saveEverySteps: null,
-    saveEveryMinutes: null,
-    keepCheckpoints: null,
-    resumeCheck: true,
-    skipBadImages: false,
-    debug: false,
-  },
-  ...{ plots: false, saveLog: false, note: "", dryRun: true, json: false },
-};
 
 /** Goes through the whole start on a device that computes nothing: what it stumbles over, training would. */
 async function rehearse(options: TrainOptions): Promise<Finding[]> {

@@ -46,40 +46,31 @@ export async function checkSizes(
       else if (isBeyond([x, y, width, height], size)) beyond.push(id);
     }
   }
-  const findings: Finding[] = [];
-  if (turned.length > 0) {
-    const text = `${split}: ${counted(turned.length, "image")} annotated upright and stored on the side, first ${
-      turned[0]
-    }`;
-    findings.push(
-      odd("data", text, "--exif_orientation turns images upright by their Exif data, in training and detection"),
-    );
-  }
-  if (differing.length > 0) {
-    const text = `${split}: ${counted(differing.length, "image")} of another size than the annotations say, first ${
-      differing[0]
-    }`;
-    findings.push(
-      odd("data", text, "the file's size counts; were images resized after they were annotated, their boxes are wrong"),
-    );
-  }
-  if (outside.length > 0) {
-    const text = `${split}: ${boxes(outside)} outside the image`;
-    findings.push(
-      odd("data", text, "left out of training, as in the official code, but asked for in evaluation; correct the file"),
-    );
-  }
-  if (beyond.length > 0) {
-    const text = `${split}: ${boxes(beyond)} beyond the image's border`;
-    findings.push(
-      odd(
-        "data",
-        text,
-        "cut at the border in training, as in the official code; correct the file if that is not meant",
-      ),
-    );
-  }
-  return findings;
+  const images = (texts: readonly string[], what: string) =>
+    `${counted(texts.length, "image")} ${what}, first ${texts[0]}`;
+  const notes = [
+    {
+      found: turned,
+      text: images(turned, "annotated upright and stored on the side"),
+      remedy: "--exif_orientation turns images upright by their Exif data, in training and detection",
+    },
+    {
+      found: differing,
+      text: images(differing, "of another size than the annotations say"),
+      remedy: "the file's size counts; were images resized after they were annotated, their boxes are wrong",
+    },
+    {
+      found: outside,
+      text: `${boxes(outside)} outside the image`,
+      remedy: "left out of training, as in the official code, but asked for in evaluation; correct the file",
+    },
+    {
+      found: beyond,
+      text: `${boxes(beyond)} beyond the image's border`,
+      remedy: "cut at the border in training, as in the official code; correct the file if that is not meant",
+    },
+  ];
+  return notes.flatMap(({ found, text, remedy }) => found.length > 0 ? [odd("data", `${split}: ${text}`, remedy)] : []);
 }
 
 function isBeyond([x, y, width, height]: readonly [number, number, number, number], size: Size): boolean {

@@ -1,11 +1,9 @@
 /** The flags of `train`: all of the official ones, and dinograd's own; and what they amount to. */
 import type { Command } from "commander";
 import {
-  checkConfigKeys,
   EVAL_DEFAULTS,
   type EvalOptions,
   type KeepCheckpoints,
-  parseOptions,
   type RunUi,
   TRAIN_DEFAULTS,
   type TrainOptions,
@@ -19,20 +17,18 @@ import {
   computeOptions,
   type ConfigFlags,
   integerFlag,
-  nameList,
   numberFlag,
   UnfitValue,
 } from "./command.ts";
 import { chooseConfig } from "./config_choice.ts";
 import { addOfficialFlags, checkOfficialFlags, type OfficialFlags } from "./official_flags.ts";
+import { addStartFlags, type StartFlags, startOptions } from "./start_flags.ts";
 
-export interface TrainFlags extends ConfigFlags, ComputeFlags, OfficialFlags {
+export interface TrainFlags extends ConfigFlags, ComputeFlags, StartFlags, OfficialFlags {
   readonly output_dir: string;
   readonly coco_path?: string;
   readonly resume?: string;
   readonly pretrain_model_path?: string;
-  readonly finetune_ignore?: readonly string[];
-  readonly start_epoch?: number;
   readonly seed?: number;
   readonly eval?: true;
   readonly test?: true;
@@ -46,14 +42,9 @@ export interface TrainFlags extends ConfigFlags, ComputeFlags, OfficialFlags {
   readonly fix_size?: true;
   readonly exif_orientation?: true;
   readonly backbone_weights?: string;
-  readonly freeze?: readonly string[];
-  readonly override?: readonly string[];
-  readonly class_map?: string;
-  readonly skip_bad_images?: true;
   readonly save_every_steps?: number;
   readonly save_every_minutes?: number;
   readonly keep_checkpoints?: KeepCheckpoints;
-  readonly strict_resume?: true;
   readonly resume_check: boolean;
   readonly dry_run?: true;
   readonly per_class?: true;
@@ -71,8 +62,6 @@ export function defineTrainFlags(command: Command): void {
     .option("--coco_path <dir>", "folder with train2017, val2017 and annotations")
     .option("--resume <file>", "continue from a checkpoint; auto: from the newest sound one in the output folder")
     .option("--pretrain_model_path <file>", "take the weights alone from a checkpoint")
-    .option("--finetune_ignore <names...>", "parameters whose name contains one of these start afresh")
-    .option("--start_epoch <n>", "first epoch", integerFlag({ min: 0 }))
     .option(
       "--seed <n>",
       `seed of every random number (default: the checkpoint's, or ${DEFAULT_SEED})`,
@@ -90,10 +79,6 @@ export function defineTrainFlags(command: Command): void {
     .option("--fix_size", "resize every training image to one size")
     .option("--exif_orientation", "turn images upright by their Exif orientation")
     .option("--backbone_weights <file>", "pretrained weights of the backbone")
-    .option("--freeze <names...>", "parameters whose name contains one of these stay as they are")
-    .option("--override <pairs...>", "key=value pairs that win over the checkpoint's configuration on resume")
-    .option("--class_map <file>", "JSON file that renames classes on the way from the checkpoint")
-    .option("--skip_bad_images", "continue without images that cannot be read; checkpoints record which, and how often")
     .option("--save_every_steps <n>", "also save every n steps", integerFlag({ min: 1 }))
     .option("--save_every_minutes <n>", "also save every n minutes", numberFlag({ min: 0 }))
     .option(
@@ -102,11 +87,11 @@ export function defineTrainFlags(command: Command): void {
         "what the resumed run kept)",
       keepFlag,
     )
-    .option("--strict_resume", "a resumed run that differs from the recorded one is an error")
     .option("--no-resume_check", "do not compare the first losses after resuming with the recorded ones")
     .option("--dry_run", "print the whole plan and compute nothing")
     .option("--per_class", "with --eval: also a table by class")
     .option("--json", "print results as JSON");
+  addStartFlags(command);
   addComputeFlags(command);
   addOfficialFlags(command);
 }
@@ -134,27 +119,19 @@ export async function trainOptions(flags: TrainFlags, ui: RunUi): Promise<TrainO
   if (choice.config === null && resume === undefined) {
     throw new DinogradError("usage", "train: expected -c (a preset or config file) or --resume but found neither");
   }
-  const override = parseOptions(flags.override ?? [], "--override");
-  checkConfigKeys(override, "--override");
   return withDefaults(TRAIN_DEFAULTS, {
     ...choice,
     ...computeOptions(flags),
+    ...startOptions(flags),
     outputDir,
     cocoPath: flags.coco_path,
     resume,
     pretrainModelPath: pretrained,
     backboneWeights: flags.backbone_weights,
-    finetuneIgnore: nameList(flags.finetune_ignore),
-    freeze: nameList(flags.freeze),
-    startEpoch: flags.start_epoch,
-    override,
-    classMap: flags.class_map,
     seed: flags.seed,
-    skipBadImages: flags.skip_bad_images,
     saveEverySteps: flags.save_every_steps,
     saveEveryMinutes: flags.save_every_minutes,
     keepCheckpoints: flags.keep_checkpoints,
-    strictResume: flags.strict_resume,
     resumeCheck: flags.resume_check,
     debug: flags.debug,
     plots: flags.plots,
