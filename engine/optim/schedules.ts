@@ -78,6 +78,39 @@ function cosine(from: number, to: number, share: number): number {
   return to + (from - to) / 2 * (1 + Math.cos(Math.PI * share));
 }
 
+/** The shape of a fall along half a cosine. */
+export interface CosineOptions {
+  /** Steps of the whole schedule, warm-up included. Later steps have the least rate. */
+  readonly totalSteps: number;
+  /** Steps over which the rate first rises, as with `linearWarmup`. Default 0. */
+  readonly warmupSteps?: number;
+  /** The rate at the end. Default 0. */
+  readonly minimum?: number;
+}
+
+/**
+ * A linear rise to `maxRate`, then a fall along half a cosine (Loshchilov and Hutter, arXiv:1608.03983, without restarts).
+ *
+ * ```ts
+ * import { cosineLR } from "@dinograd/dinograd/engine";
+ *
+ * const schedule = cosineLR(0.1, { totalSteps: 6, warmupSteps: 2 });
+ * const rates = Array.from({ length: 7 }, (_, step) => schedule(step).learningRate.toFixed(3));
+ * console.log(rates.join(" ")); // 0.050 0.100 0.100 0.085 0.050 0.015 0.000
+ * ```
+ *
+ * @category Optimizers
+ */
+export function cosineLR(maxRate: number, options: CosineOptions): Schedule {
+  const { totalSteps, warmupSteps = 0, minimum = 0 } = options;
+  const warmup = linearWarmup(warmupSteps);
+  return (done) => {
+    if (done < warmupSteps) return { learningRate: maxRate * warmup(done) };
+    const share = (done - warmupSteps) / Math.max(1, totalSteps - warmupSteps);
+    return { learningRate: cosine(maxRate, minimum, Math.min(1, share)) };
+  };
+}
+
 /** Rises linearly over the first `steps` steps: the factor in force at each. */
 export function linearWarmup(steps: number): (step: number) => number {
   return (step) => steps > 0 ? Math.min(1, (step + 1) / steps) : 1;
