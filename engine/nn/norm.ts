@@ -3,6 +3,7 @@
 import { batchNorm2d, groupNorm, layerNorm } from "../ops/normalize.ts";
 import { defineKernel } from "../launch/kernel.ts";
 import { defineRows } from "../launch/rows.ts";
+import { ShapeError } from "../errors.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { constant } from "./initial.ts";
@@ -115,7 +116,7 @@ export class BatchNorm1d extends BatchNorm2d {
   /** [N, channels] or [N, channels, L] */
   override forward(x: Tensor): Tensor {
     if (x.rank !== 2 && x.rank !== 3) {
-      throw new RangeError(`BatchNorm1d: expected x [N, C] or [N, C, L] but found ${formatShape(x.shape)}`);
+      throw new ShapeError(`BatchNorm1d: expected x [N, C] or [N, C, L] but found ${formatShape(x.shape)}`);
     }
     const [batch, channels, length = 1] = x.shape;
     return super.forward(x.reshape([batch, channels, length, 1])).reshape(x.shape);

@@ -10,6 +10,7 @@ import { pointwise } from "../ops/pointwise.ts";
 import { at, split } from "../ops/rearrange.ts";
 import { Parameter } from "../parameter.ts";
 import { tidy } from "../scope.ts";
+import { ShapeError } from "../errors.ts";
 import { formatShape } from "../shape.ts";
 import { type Tensor, zeros } from "../tensor.ts";
 import { uniform } from "./initial.ts";
@@ -68,7 +69,7 @@ function run(
 ): { readonly output: Tensor; readonly states: readonly (readonly Tensor[])[] } {
   const inFeatures = layers[0].weightIh.shape[1];
   if (x.rank !== 3 || x.shape[1] < 1 || x.shape[2] !== inFeatures) {
-    throw new RangeError(`${name}: expected x [N, T, ${inFeatures}] with T ≥ 1 but found ${formatShape(x.shape)}`);
+    throw new ShapeError(`${name}: expected x [N, T, ${inFeatures}] with T ≥ 1 but found ${formatShape(x.shape)}`);
   }
   let steps = permute(x, [1, 0, 2]);
   const states = layers.map(({ weightIh, weightHh, biasIh, biasHh }, layer) => {
@@ -95,7 +96,7 @@ function stateOf(
   if (!given) return zeros(x.device, shape);
   if (formatShape(given.shape) !== formatShape([layers, ...shape])) {
     const found = formatShape(given.shape);
-    throw new RangeError(`${name}: expected a state ${formatShape([layers, ...shape])} but found ${found}`);
+    throw new ShapeError(`${name}: expected a state ${formatShape([layers, ...shape])} but found ${found}`);
   }
   return at(given, 0, layer);
 }
@@ -148,7 +149,7 @@ export class LSTM extends Module {
    * x [N, T, inFeatures], and a state to begin with (default: zeros), to the outputs of the last layer [N, T,
    * hiddenFeatures] and the state at the end, both parts of which are [layers, N, hiddenFeatures].
    *
-   * @throws {RangeError} where shapes do not fit
+   * @throws {ShapeError} where shapes do not fit
    */
   forward(
     x: Tensor,
@@ -186,7 +187,7 @@ export class GRU extends Module {
    * x [N, T, inFeatures], and a state [layers, N, hiddenFeatures] to begin with (default: zeros), to the outputs of the
    * last layer [N, T, hiddenFeatures] and the state at the end.
    *
-   * @throws {RangeError} where shapes do not fit
+   * @throws {ShapeError} where shapes do not fit
    */
   forward(
     x: Tensor,
