@@ -6,7 +6,7 @@
 
 import { current, finished, within } from "./context.ts";
 import { TapeError } from "./errors.ts";
-import { scope } from "./scope.ts";
+import { scoped } from "./scope.ts";
 import type { Tensor } from "./tensor.ts";
 import { noteGradient } from "./unclaimed.ts";
 
@@ -103,32 +103,41 @@ export function sourceOf(input: Tensor): TapeNode | Tensor | undefined {
  * is meant for a scalar loss.
  */
 export function backward(roots: readonly Tensor[], seeds?: readonly Tensor[]): void {
-  using pending = new PendingGradients();
-  withoutGradient(() => {
-    roots.forEach((root, i) => {
-      const source = sourceOf(root);
-      if (!source) {
-        throw new TapeError("backward: expected a tensor that depends on a parameter but nothing was recorded");
-      }
-      using inner = scope();
-      const seed = seeds ? seeds[i].alias() : root.empty(root.shape).fill(1);
-      pending.add(source, own(seed, inner));
-    });
-    for (let node = pending.newest(); node; node = pending.newest()) {
-      using inner = scope();
-      const gradOutput = pending.take(node);
-      try {
-        const gradients = node.run(gradOutput);
-        node.sources.forEach((source, i) => {
-          const gradient = gradients[i];
-          if (source && gradient) {
-            pending.add(source, own(gradient === gradOutput ? gradOutput.alias() : gradient, inner));
-          }
+  const pending = new PendingGradients();
+  try {
+    withoutGradient(() => {
+      roots.forEach((root, i) => {
+        const source = sourceOf(root);
+        if (!source) {
+          throw new TapeError("backward: expected a tensor that depends on a parameter but nothing was recorded");
+        }
+        scoped((inner) => {
+          const seed = seeds ? seeds[i].alias() : root.empty(root.shape).fill(1);
+          pending.add(source, own(seed, inner));
         });
-      } finally {
-        gradOutput.dispose();
-        node.release();
-      }
+      });
+      for (let node = pending.newest(); node; node = pending.newest()) step(node, pending);
+    });
+  } finally {
+    pending.dispose();
+  }
+}
+
+/** Runs the rule of the newest node, and sends what it gives to the node's sources. */
+function step(node: TapeNode, pending: PendingGradients): void {
+  scoped((inner) => {
+    const gradOutput = pending.take(node);
+    try {
+      const gradients = node.run(gradOutput);
+      node.sources.forEach((source, i) => {
+        const gradient = gradients[i];
+        if (source && gradient) {
+          pending.add(source, own(gradient === gradOutput ? gradOutput.alias() : gradient, inner));
+        }
+      });
+    } finally {
+      gradOutput.dispose();
+      node.release();
     }
   });
 }
@@ -140,7 +149,7 @@ function own(tensor: Tensor, inner: { release(item: Tensor): void }): Tensor {
 }
 
 /** Gradients on their way: summed per node, and straight into `grad` for leaves. Holds the nodes until they are taken. */
-class PendingGradients implements Disposable {
+class PendingGradients {
   readonly #gradients = new Map<TapeNode, Tensor>();
   /** Nodes as a binary heap, the newest on top. */
   readonly #heap: TapeNode[] = [];
@@ -167,7 +176,7 @@ class PendingGradients implements Disposable {
   }
 
   /** Gives up what a failed pass has left. */
-  [Symbol.dispose](): void {
+  dispose(): void {
     for (const [node, gradient] of this.#gradients) {
       gradient.dispose();
       node.release();
@@ -211,8 +220,7 @@ function sumInto(a: Tensor, b: Tensor): Tensor {
   const target = a.storage.shared ? b : a;
   const other = target === a ? b : a;
   if (target.storage.shared) {
-    using inner = scope();
-    const sum = own(a.add(b), inner);
+    const sum = scoped((inner) => own(a.add(b), inner));
     a.dispose();
     b.dispose();
     return sum;

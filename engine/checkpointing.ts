@@ -6,7 +6,7 @@
 import { backward, isRecording, withoutGradient, withRecording } from "./autograd.ts";
 import { type NoiseLog, recordNoise, repeatNoise } from "./noise.ts";
 import { record } from "./op.ts";
-import { scope, tidy } from "./scope.ts";
+import { scoped, tidy } from "./scope.ts";
 import { type Tensor, zeros } from "./tensor.ts";
 
 /**
@@ -25,16 +25,17 @@ export function gradientCheckpoint(run: (inputs: readonly Tensor[]) => Tensor, i
   record("gradient_checkpoint", { inputs: [...inputs, anchor], output }, {
     save: () => Object.fromEntries(inputs.map((input, i) => [`input${i}`, input])),
     rule: (gradOutput, saved, needs) => {
-      using _repeated = scope();
-      const again = inputs.map((_, i) => {
-        const input = saved[`input${i}`]!.alias(); // `save` saved them all
-        input.requiresGrad = needs[i];
-        return input;
+      return scoped((repeated) => {
+        const again = inputs.map((_, i) => {
+          const input = saved[`input${i}`]!.alias(); // `save` saved them all
+          input.requiresGrad = needs[i];
+          return input;
+        });
+        const output = withRecording(true, () => repeatNoise(noise, () => run(again)));
+        if (output.node) backward([output], [gradOutput]);
+        else if (again.includes(output)) output.grad = gradOutput.alias();
+        return [...again.map((input) => takeGradient(input, repeated)), undefined];
       });
-      const output = withRecording(true, () => repeatNoise(noise, () => run(again)));
-      if (output.node) backward([output], [gradOutput]);
-      else if (again.includes(output)) output.grad = gradOutput.alias();
-      return [...again.map((input) => takeGradient(input, _repeated)), undefined];
     },
   });
   return output;

@@ -83,12 +83,40 @@ export function outsideScopes<T>(run: () => T): T {
 }
 
 /**
+ * Runs the function in a scope of its own, which it is given. The scope closes when the function has returned or thrown or,
+ * where it gives a promise, when that has settled. It is `using inner = scope();` for code that Node reads before 24.
+ */
+export function scoped<T>(run: (inner: Scope) => T): T {
+  const inner = scope();
+  const close = () => inner[Symbol.dispose]();
+  const abandon = (error: unknown): never => {
+    try {
+      close();
+    } catch {
+      // The first error is the one to tell.
+    }
+    throw error;
+  };
+  let result: T;
+  try {
+    result = run(inner);
+  } catch (error) {
+    return abandon(error);
+  }
+  // What such a promise gives has the type of what the first one gave.
+  if (result instanceof Promise) return result.then((value) => (close(), value), abandon) as T;
+  close();
+  return result;
+}
+
+/**
  * Runs the function in a scope of its own and keeps only the tensors it returns.
  * @throws {ArgumentError} where the function is asynchronous: its tensors would be gone before it uses them
  */
 export function tidy<T extends Disposes | readonly Disposes[]>(run: () => T): T {
-  using inner = scope();
-  const result = finished("tidy", run());
-  for (const item of Array.isArray(result) ? result : [result]) inner.keep(item);
-  return result;
+  return scoped((inner) => {
+    const result = finished("tidy", run());
+    for (const item of Array.isArray(result) ? result : [result]) inner.keep(item);
+    return result;
+  });
 }

@@ -4,6 +4,7 @@
  * a blob URL.
  */
 import { builtinModule } from "./builtin_modules.ts";
+import { deferred } from "./deferred.ts";
 
 /** Milliseconds that a thread has to say that it is ready. */
 const START_TIMEOUT = 20_000;
@@ -50,7 +51,7 @@ async function startNodeThread(
   const source = `const { parentPort } = require("node:worker_threads");
 parentPort.once("message", (start) => (${body})(start, () => parentPort.postMessage("ready")));`;
   const worker = new node.Worker(source, { eval: true });
-  const end = Promise.withResolvers<void>();
+  const end = deferred<void>();
   worker.once("exit", () => end.resolve());
   await withinTime((resolve, reject) => {
     worker.once("message", resolve);
@@ -71,7 +72,7 @@ async function startWebThread(body: string, message: unknown): Promise<Thread> {
     `onmessage = ({ data }) => { (${body})(data, () => postMessage("ready")); postMessage("ended"); close(); };`;
   const url = URL.createObjectURL(new Blob([source], { type: "application/javascript" }));
   const worker = new Worker(url, { type: "module" });
-  const end = Promise.withResolvers<void>();
+  const end = deferred<void>();
   try {
     await withinTime((resolve, reject) => {
       worker.onmessage = ({ data }) => data === "ready" ? resolve(data) : end.resolve();
@@ -85,7 +86,7 @@ async function startWebThread(body: string, message: unknown): Promise<Thread> {
 }
 
 function withinTime(body: (resolve: (value: unknown) => void, reject: (reason: unknown) => void) => void) {
-  const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+  const { promise, resolve, reject } = deferred<unknown>();
   const timer = setTimeout(() => reject(new Error("cpu: a worker thread did not start")), START_TIMEOUT);
   body(resolve, reject);
   return promise.finally(() => clearTimeout(timer));

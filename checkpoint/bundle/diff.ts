@@ -1,6 +1,8 @@
 /** What differs between two bundles, tensor by tensor and state by state, and by how much. */
+import { holding } from "../../engine/cleanup.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { openBundle } from "./reader.ts";
+import { equalBytes } from "./format.ts";
 import { elementReader, isFloatDType } from "../element_view.ts";
 import type { FileLayer } from "../files/layer.ts";
 import { isStateMap, type StateValue } from "../state_tree.ts";
@@ -56,25 +58,27 @@ export async function diffBundles(
   secondPath: string,
   options: { files?: FileLayer } = {},
 ): Promise<BundleDifference> {
-  await using first = await openBundle(firstPath, options);
-  await using second = await openBundle(secondPath, options);
-  const onlyInFirst = [...first.tensors.keys()].filter((name) => !second.tensors.has(name));
-  const onlyInSecond = [...second.tensors.keys()].filter((name) => !first.tensors.has(name));
-  const otherKind: string[] = [];
-  const tensors: TensorDifference[] = [];
-  for (const [name, one] of first.tensors) {
-    const other = second.tensors.get(name);
-    if (!other) continue;
-    if (describeTensor(one) !== describeTensor(other)) {
-      otherKind.push(`${name}: ${describeTensor(one)} and ${describeTensor(other)}`);
-      continue;
-    }
-    const difference = diffTensors(await first.read(name), await second.read(name));
-    if (difference.count > 0) tensors.push({ name, ...difference });
-  }
-  const state = diffStates(first.state, second.state);
-  const equal = [onlyInFirst, onlyInSecond, otherKind, tensors, state].every((list) => list.length === 0);
-  return { equal, onlyInFirst, onlyInSecond, otherKind, tensors, state };
+  return await holding(await openBundle(firstPath, options), async (first) => {
+    return await holding(await openBundle(secondPath, options), async (second) => {
+      const onlyInFirst = [...first.tensors.keys()].filter((name) => !second.tensors.has(name));
+      const onlyInSecond = [...second.tensors.keys()].filter((name) => !first.tensors.has(name));
+      const otherKind: string[] = [];
+      const tensors: TensorDifference[] = [];
+      for (const [name, one] of first.tensors) {
+        const other = second.tensors.get(name);
+        if (!other) continue;
+        if (describeTensor(one) !== describeTensor(other)) {
+          otherKind.push(`${name}: ${describeTensor(one)} and ${describeTensor(other)}`);
+          continue;
+        }
+        const difference = diffTensors(await first.read(name), await second.read(name));
+        if (difference.count > 0) tensors.push({ name, ...difference });
+      }
+      const state = diffStates(first.state, second.state);
+      const equal = [onlyInFirst, onlyInSecond, otherKind, tensors, state].every((list) => list.length === 0);
+      return { equal, onlyInFirst, onlyInSecond, otherKind, tensors, state };
+    });
+  });
 }
 
 /**
@@ -133,7 +137,7 @@ function asChildren(value: StateValue | undefined): { kind: string; entries: Map
 }
 
 function sameLeaf(first: StateValue | undefined, second: StateValue | undefined): boolean {
-  if (first instanceof Uint8Array && second instanceof Uint8Array) return first.toHex() === second.toHex();
+  if (first instanceof Uint8Array && second instanceof Uint8Array) return equalBytes(first, second);
   return Object.is(first, second);
 }
 

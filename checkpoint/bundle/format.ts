@@ -4,6 +4,7 @@
  *
  * All integers of these parts are little-endian.
  */
+import { bytesToHex } from "@noble/hashes/utils.js";
 import { DinogradError } from "../../engine/errors.ts";
 import { align, type ChunkSummary } from "../codec/block.ts";
 import { crc32 } from "../codec/checksums.ts";
@@ -182,5 +183,5 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 
 /** Bytes as hexadecimal digits. */
 function hex(bytes: Uint8Array): string {
-  return bytes.toHex();
+  return bytesToHex(bytes);
 }

@@ -2,6 +2,7 @@
  * Reading a bundle. Opening reads and checks the header alone; tensors are read one by one, each chunk against its
  * checksum. Nothing a file says is believed before it has been compared with the size of the file.
  */
+import { holding } from "../../engine/cleanup.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { align } from "../codec/block.ts";
 import { crc32, sha256 } from "../codec/checksums.ts";
@@ -68,8 +69,9 @@ export async function openBundle(path: string, options: { files?: FileLayer } = 
 
 /** Reads a whole bundle. */
 export async function readBundle(path: string, options: { files?: FileLayer } = {}): Promise<BundleContent> {
-  await using bundle = await openBundle(path, options);
-  return { tensors: await bundle.readAll(), state: bundle.state };
+  return await holding(await openBundle(path, options), async (bundle) => {
+    return { tensors: await bundle.readAll(), state: bundle.state };
+  });
 }
 
 /** An open bundle. Close it, or hold it with `await using`. */

@@ -3,6 +3,7 @@
  * together while little memory is used; the header, whose size was known from the start, comes last. `files/replace.ts`
  * sees to it that nothing is lost.
  */
+import { holding } from "../../engine/cleanup.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import {
   type BundleSource,
@@ -97,8 +98,10 @@ async function writeParts(
 
 /** Reads back what was written, against the checksums of what was meant. */
 async function verify(temporary: string, files: FileLayer): Promise<void> {
-  await using bundle = await openBundle(temporary, { files });
-  const { problems } = await bundle.verify({ quick: true });
+  const { problems } = await holding(
+    await openBundle(temporary, { files }),
+    (bundle) => bundle.verify({ quick: true }),
+  );
   if (problems.length > 0) throw new DinogradError("checkpoint", problems[0]);
 }
 

@@ -3,6 +3,7 @@
  * else in JavaScript, a tenth of that.
  */
 import { sha256 as sha256InJavaScript } from "@noble/hashes/sha2.js";
+import { bytesToHex } from "@noble/hashes/utils.js";
 import { type NodeCrypto, nodeCrypto, type NodeHash, type NodeZlib, nodeZlib } from "../../platform/node_codecs.ts";
 
 let native: { readonly zlib: NodeZlib | null; readonly crypto: NodeCrypto | null } | undefined;
@@ -50,7 +51,7 @@ export class Sha256 {
 
   /** The digest as 64 hexadecimal digits; ends the computation, as `bytes` does. */
   hex(): string {
-    return this.bytes().toHex();
+    return bytesToHex(this.bytes());
   }
 
   /** The digest as 32 bytes; ends the computation, as `hex` does. */

@@ -2,6 +2,7 @@
  * The bundles of an output folder: which there are, which is the newest sound one, which may go. A damaged file is
  * never an obstacle: it is named and the search continues with the one before it.
  */
+import { holding } from "../../engine/cleanup.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { visible } from "../../engine/visible.ts";
 import { NewerVersionError } from "../bundle/format.ts";
@@ -92,12 +93,13 @@ export async function listBundles(
   for (const name of (await namesIn(folder, files)).filter((name) => name.endsWith(EXTENSION)).sort(compareCodeUnits)) {
     const path = `${folder}/${name}`;
     try {
-      await using bundle = await openBundle(path, { files });
-      const file = { path, name, state: bundle.state, progress: progressOf(bundle.state) };
-      const { problems, nonfinite } = options.verify ? await bundle.verify() : { problems: [], nonfinite: [] };
-      if (problems.length > 0) bad.push({ path, reason: problems[0], isDamaged: true });
-      else if (nonfinite.length > 0) bad.push(nonfiniteFile(path, nonfinite));
-      else bundles.push(file);
+      await holding(await openBundle(path, { files }), async (bundle) => {
+        const file = { path, name, state: bundle.state, progress: progressOf(bundle.state) };
+        const { problems, nonfinite } = options.verify ? await bundle.verify() : { problems: [], nonfinite: [] };
+        if (problems.length > 0) bad.push({ path, reason: problems[0], isDamaged: true });
+        else if (nonfinite.length > 0) bad.push(nonfiniteFile(path, nonfinite));
+        else bundles.push(file);
+      });
     } catch (error) {
       if (error instanceof DinogradError && errorCode(error.cause) === "EISDIR") continue;
       bad.push(badFile(path, error));
@@ -130,8 +132,8 @@ export async function newestSound(
         bad.push({ path, reason: `${path}: ${objection}`, isDamaged: true, isNonfinite: true });
         continue;
       }
-      await using bundle = await openBundle(path, { files: options.files ?? nodeFiles });
-      const { problems, nonfinite } = await bundle.verify();
+      const bundle = await openBundle(path, { files: options.files ?? nodeFiles });
+      const { problems, nonfinite } = await holding(bundle, () => bundle.verify());
       if (problems.length > 0) bad.push({ path, reason: problems[0], isDamaged: true });
       else if (nonfinite.length === 0) return { newest: file, bad };
       else bad.push(nonfiniteFile(path, nonfinite));
@@ -245,8 +247,8 @@ export async function pruneFolder(folder: string, options: FolderOptions & Prune
   const { bundles, bad } = await listBundles(folder, options);
   const plan = planPrune(bundles, options);
   if (plan.remove.length === 0) return plan;
-  await using newest = await openBundle(plan.keep[0].path, { files });
-  const { problems, nonfinite } = await newest.verify();
+  const newest = await openBundle(plan.keep[0].path, { files });
+  const { problems, nonfinite } = await holding(newest, () => newest.verify());
   const odd = nonfinite.length > 0 ? [nonfiniteFile(newest.path, nonfinite)] : [];
   const [problem] = [...problems, ...[...odd, ...bad].map(({ reason }) => reason)];
   if (problem !== undefined) throw new DinogradError("checkpoint", `prune: nothing removed, because ${problem}`);

@@ -3,6 +3,7 @@
  * header, then the tensors end to end. Read strictly: offsets must cover the data without gap or overlap, names occur
  * once, sizes fit. Written like a bundle, so that a crash leaves the old file.
  */
+import { holding } from "../../engine/cleanup.ts";
 import { describe } from "../../engine/describe.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { type FileHandle, type FileLayer, openForReading, readFully } from "../files/layer.ts";
@@ -175,17 +176,17 @@ export async function writeSafetensors(
         position += data.length;
       }
     },
-    verify: async (temporary) => {
-      await using file = await openSafetensors(temporary, { files });
-      for (const [name] of ordered) {
-        if (crc32((await file.read(name)).data) !== checksums.get(name)) {
-          throw new DinogradError(
-            "checkpoint",
-            `${temporary}, tensor ${quote(name)}: expected what was written but found other bytes`,
-          );
+    verify: async (temporary) =>
+      await holding(await openSafetensors(temporary, { files }), async (file) => {
+        for (const [name] of ordered) {
+          if (crc32((await file.read(name)).data) !== checksums.get(name)) {
+            throw new DinogradError(
+              "checkpoint",
+              `${temporary}, tensor ${quote(name)}: expected what was written but found other bytes`,
+            );
+          }
         }
-      }
-    },
+      }),
   });
 }
 

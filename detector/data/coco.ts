@@ -3,7 +3,8 @@
  * code (`ConvertCocoPolysToMask`): crowds are left out, boxes are clamped to the image, boxes without area are removed,
  * labels are the category ids as they are, images are ordered by id.
  */
-import { sha256 } from "../../checkpoint/codec/checksums.ts";
+import { groupBy } from "../../engine/group_by.ts";
+import { Sha256 } from "../../checkpoint/codec/checksums.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import {
   type CocoCategory,
@@ -72,7 +73,7 @@ export async function openDataset(
   if (split === "train" && !file.annotations.some(({ iscrowd }) => iscrowd === 0)) {
     throw new DinogradError("data", `${annotationFile}: the data set is empty: no annotations to train on`);
   }
-  const annotationHash = sha256(bytes).toHex();
+  const annotationHash = new Sha256().update(bytes).hex();
   const dataset = new CocoDataset(file, { split, imageFolder, annotationFile, annotationHash });
   if (options.numClasses !== undefined) dataset.requireClasses(options.numClasses);
   return dataset;
@@ -157,7 +158,7 @@ export class CocoDataset {
     const images = file.images.toSorted((a, b) => a.id - b.id);
     this.imageIds = images.map(({ id }) => id);
     this.#images = images;
-    this.#objects = Map.groupBy(file.annotations, ({ image_id }) => image_id);
+    this.#objects = groupBy(file.annotations, ({ image_id }) => image_id);
     this.#annotationHash = annotationHash;
   }
 

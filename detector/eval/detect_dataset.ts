@@ -1,7 +1,7 @@
 /** Detections of a whole data set without looking at its truth: what a test server asks for. */
 
 import { withoutGradient } from "../../engine/autograd.ts";
-import { scope } from "../../engine/scope.ts";
+import { scoped } from "../../engine/scope.ts";
 import { tensor } from "../../engine/tensor.ts";
 import type { DinoConfig } from "../config/mod.ts";
 import type { BadImage, Batch } from "../data/mod.ts";
@@ -50,10 +50,15 @@ export async function detectDataset(
 }
 
 async function detectBatch(model: Dino, batch: Batch, config: DinoConfig): Promise<Detections[]> {
-  using _ = scope();
-  const pixels = tensor(model.device, batch.images, batch.shape);
-  const outputs = withoutGradient(() => model.forward({ images: pixels, mask: batch.mask, auxiliary: false }));
-  return await postprocess(outputs, batch.targets.map(({ originalSize }) => originalSize), postprocessOptions(config));
+  return await scoped(async () => {
+    const pixels = tensor(model.device, batch.images, batch.shape);
+    const outputs = withoutGradient(() => model.forward({ images: pixels, mask: batch.mask, auxiliary: false }));
+    return await postprocess(
+      outputs,
+      batch.targets.map(({ originalSize }) => originalSize),
+      postprocessOptions(config),
+    );
+  });
 }
 
 const cornerAndSize = ([left, top, right, bottom]: Float64Array) => [left, top, right - left, bottom - top];

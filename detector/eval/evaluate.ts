@@ -5,7 +5,7 @@
 
 import { withoutGradient } from "../../engine/autograd.ts";
 import { DinogradError } from "../../engine/errors.ts";
-import { scope } from "../../engine/scope.ts";
+import { scoped } from "../../engine/scope.ts";
 import { tensor } from "../../engine/tensor.ts";
 import type { DinoConfig, Progress as ProgressBar } from "../config/mod.ts";
 import { type BadImage, type Batch, type CocoDataset, describeBad, type Loader } from "../data/mod.ts";
@@ -103,17 +103,18 @@ async function evaluateBatch(
     losses: Means;
   },
 ): Promise<void> {
-  using _ = scope();
-  const images = tensor(model.device, batch.images, batch.shape);
-  const outputs = withoutGradient(() => model.forward({ images, mask: batch.mask }));
-  const sizes = batch.targets.map(({ originalSize }) => originalSize);
-  // Before the losses: it tells outputs that are no numbers by what they are.
-  const found = await postprocess(outputs, sizes, postprocessOptions(config));
-  const { total, values } = await criterion.losses(outputs, batch.targets);
-  const loss = await total.item();
-  if (!Number.isFinite(loss)) throw new DinogradError("nonfinite", `expected a finite loss but found ${loss}`);
-  losses.add({ ...loggedLosses(values, criterion.weights), loss });
-  found.forEach((detections, i) => evaluator.add(batch.targets[i].imageId, detections));
+  await scoped(async () => {
+    const images = tensor(model.device, batch.images, batch.shape);
+    const outputs = withoutGradient(() => model.forward({ images, mask: batch.mask }));
+    const sizes = batch.targets.map(({ originalSize }) => originalSize);
+    // Before the losses: it tells outputs that are no numbers by what they are.
+    const found = await postprocess(outputs, sizes, postprocessOptions(config));
+    const { total, values } = await criterion.losses(outputs, batch.targets);
+    const loss = await total.item();
+    if (!Number.isFinite(loss)) throw new DinogradError("nonfinite", `expected a finite loss but found ${loss}`);
+    losses.add({ ...loggedLosses(values, criterion.weights), loss });
+    found.forEach((detections, i) => evaluator.add(batch.targets[i].imageId, detections));
+  });
 }
 
 /** Averages of named numbers. */

@@ -3,8 +3,9 @@
  * in the official evaluation: no number depends on what else is in a batch.
  */
 
+import { groupBy } from "../../engine/group_by.ts";
 import type { Device } from "../../engine/device/device.ts";
-import { withCleanup } from "../../engine/cleanup.ts";
+import { holding, withCleanup } from "../../engine/cleanup.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { EVAL_DEFAULTS, type EvalOptions, type Given, type RunUi } from "../config/mod.ts";
 import { DEBUG_BATCHES, withDefaults } from "../config/run_options.ts";
@@ -58,23 +59,26 @@ export async function evaluateCheckpoint(
   const options = withDefaults(EVAL_DEFAULTS, given);
   checkResults(options, ui);
   const dataset = await openDataset(options.cocoPath, options.test ? "test" : "val");
-  await using opened = await openModel(options.checkpoint, options);
-  const missing = await missingImages(dataset);
-  const leftOut = requireImages(dataset, { missing, skipBad: options.skipBadImages });
-  if (leftOut !== undefined) ui.warn(leftOut);
-  await refuseLosses(options, dataset);
-  // Before hours of work for them.
-  await using _folder = options.outputDir === "" ? null : await makeFolder(options.outputDir);
-  await using _report = options.report === "" ? null : await makeFolder(options.report);
-  const device = await openDevice(options);
-  return await withCleanup(async () => {
-    try {
-      return await evaluateOn(device, { opened, options, ui, dataset });
-    } catch (error) {
-      if (!(error instanceof DinogradError) || error.kind !== "nonfinite") throw error;
-      throw new DinogradError("nonfinite", `${options.checkpoint}: ${error.message}`, { cause: error });
-    }
-  }, () => device.destroy());
+  return await holding(await openModel(options.checkpoint, options), async (opened) => {
+    const missing = await missingImages(dataset);
+    const leftOut = requireImages(dataset, { missing, skipBad: options.skipBadImages });
+    if (leftOut !== undefined) ui.warn(leftOut);
+    await refuseLosses(options, dataset);
+    // Before hours of work for them.
+    return await holding(options.outputDir === "" ? null : await makeFolder(options.outputDir), async () => {
+      return await holding(options.report === "" ? null : await makeFolder(options.report), async () => {
+        const device = await openDevice(options);
+        return await withCleanup(async () => {
+          try {
+            return await evaluateOn(device, { opened, options, ui, dataset });
+          } catch (error) {
+            if (!(error instanceof DinogradError) || error.kind !== "nonfinite") throw error;
+            throw new DinogradError("nonfinite", `${options.checkpoint}: ${error.message}`, { cause: error });
+          }
+        }, () => device.destroy());
+      });
+    });
+  });
 }
 
 /** Images are detected for hours: what would become of the results is looked at before. */
@@ -115,7 +119,7 @@ async function evaluateOn(
   const loaded = await opened.load({ device, ui });
   const { model, config } = loaded;
   if (!options.test) dataset.requireClasses(config.num_classes);
-  using loader = evaluationLoader(dataset, {
+  const loader = evaluationLoader(dataset, {
     config,
     workers: options.numWorkers,
     maxPixels: options.maxImagePixels,
@@ -150,6 +154,7 @@ async function evaluateOn(
     }
     return evaluation;
   } finally {
+    loader.close();
     model.dispose();
   }
 }
@@ -205,7 +210,7 @@ async function saveEvaluation(
 
 /** Truth beside detections; boxes as left, top, right, bottom in pixels of the original image, best first. */
 function resultsByImage(dataset: CocoDataset, detections: readonly CocoDetection[]) {
-  const found = Map.groupBy(detections, ({ image_id }) => image_id);
+  const found = groupBy(detections, ({ image_id }) => image_id);
   const described = (label: number, [x, y, width, height]: readonly number[]) => ({
     label,
     name: dataset.categoryName(label),

@@ -1,6 +1,6 @@
 /** Detection in image files: the whole of `detect`. */
 
-import { withCleanup } from "../../engine/cleanup.ts";
+import { holding, withCleanup } from "../../engine/cleanup.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { DETECT_DEFAULTS, type DetectOptions, type Given, type RunUi } from "../config/mod.ts";
 import { withDefaults } from "../config/run_options.ts";
@@ -50,26 +50,29 @@ export async function detect(
     );
   }
   const classNames = await readClassNames(options.classNames);
-  await using opened = await openModel(options.checkpoint, options);
-  const found = paths.filter(({ problem }) => problem === undefined).map(({ path }) => path);
-  for (const { problem } of paths) if (problem !== undefined) ui.warn(problem);
-  tellSkipped(skipped, ui);
-  const missing = paths.length - found.length;
-  if (options.out !== null) await refuseLosses(options.out, { ...options, images: found });
-  const imageIds = await idsOfImages(found, options);
-  await using _folder = options.out === null ? null : await makeFolder(options.out);
-  if (found.length === 0) {
-    if (options.json) ui.json([]);
-    return { unreadable: missing, nonfinite: 0 };
-  }
-  const device = await openDevice(options);
-  return await withCleanup(async () => {
-    using detector = await Detector.load(opened, { device, options, classNames, ui });
-    const { results, nonfinite } = await detectFiles(detector, { paths: found, options, ui, imageIds });
-    const images = results.filter((result) => result !== null);
-    await tellResults(images, { options, ui, context: detector.context });
-    return { unreadable: missing + results.length - images.length - nonfinite, nonfinite };
-  }, () => device.destroy());
+  return await holding(await openModel(options.checkpoint, options), async (opened) => {
+    const found = paths.filter(({ problem }) => problem === undefined).map(({ path }) => path);
+    for (const { problem } of paths) if (problem !== undefined) ui.warn(problem);
+    tellSkipped(skipped, ui);
+    const missing = paths.length - found.length;
+    if (options.out !== null) await refuseLosses(options.out, { ...options, images: found });
+    const imageIds = await idsOfImages(found, options);
+    return await holding(options.out === null ? null : await makeFolder(options.out), async () => {
+      if (found.length === 0) {
+        if (options.json) ui.json([]);
+        return { unreadable: missing, nonfinite: 0 };
+      }
+      const device = await openDevice(options);
+      return await withCleanup(async () => {
+        return await holding(await Detector.load(opened, { device, options, classNames, ui }), async (detector) => {
+          const { results, nonfinite } = await detectFiles(detector, { paths: found, options, ui, imageIds });
+          const images = results.filter((result) => result !== null);
+          await tellResults(images, { options, ui, context: detector.context });
+          return { unreadable: missing + results.length - images.length - nonfinite, nonfinite };
+        });
+      }, () => device.destroy());
+    });
+  });
 }
 
 /** How many names of skipped files are printed. */

@@ -1,7 +1,7 @@
 /** Detection in images that are in memory: what a program needs that wants boxes and no files. */
 import { withoutGradient } from "../../engine/autograd.ts";
 import { DinogradError } from "../../engine/errors.ts";
-import { scope } from "../../engine/scope.ts";
+import { scoped } from "../../engine/scope.ts";
 import { tensor } from "../../engine/tensor.ts";
 import type { DinoConfig } from "../config/mod.ts";
 import type { TileOptions } from "../config/tile_options.ts";
@@ -107,12 +107,13 @@ async function detectBatch(
   samples: readonly InferenceSample[],
   config: DinoConfig,
 ): Promise<Detections[]> {
-  using _ = scope();
-  const [{ shape: [channels, height, width] }] = samples;
-  const images = tensor(model.device, joined(samples), [samples.length, channels, height, width]);
-  const mask = new Uint8Array(samples.length * height * width);
-  const outputs = withoutGradient(() => model.forward({ images, mask, auxiliary: false }));
-  return await postprocess(outputs, samples.map(({ originalSize }) => originalSize), postprocessOptions(config));
+  return await scoped(async () => {
+    const [{ shape: [channels, height, width] }] = samples;
+    const images = tensor(model.device, joined(samples), [samples.length, channels, height, width]);
+    const mask = new Uint8Array(samples.length * height * width);
+    const outputs = withoutGradient(() => model.forward({ images, mask, auxiliary: false }));
+    return await postprocess(outputs, samples.map(({ originalSize }) => originalSize), postprocessOptions(config));
+  });
 }
 
 function joined(samples: readonly InferenceSample[]): Float32Array<ArrayBuffer> {

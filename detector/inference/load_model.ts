@@ -1,5 +1,6 @@
 /** From a checkpoint of any format to a model that is ready to detect. */
 
+import { holding, opening } from "../../engine/cleanup.ts";
 import type { Device } from "../../engine/device/device.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { ZeroStream } from "../../engine/random.ts";
@@ -55,8 +56,7 @@ export interface LoadedModel {
  * where its weights do not fit the configuration
  */
 export async function loadModel(checkpoint: string, options: LoadModelOptions): Promise<LoadedModel> {
-  await using opened = await openModel(checkpoint, options);
-  return await opened.load(options);
+  return await holding(await openModel(checkpoint, options), (opened) => opened.load(options));
 }
 
 /** A checkpoint that is open and has what a model needs. Dispose of it if it is not loaded. */
@@ -74,18 +74,15 @@ export async function openModel(
   checkpoint: string,
   options: Omit<LoadModelOptions, "device" | "ui">,
 ): Promise<OpenModel> {
-  await using opening = new AsyncDisposableStack();
-  const file = opening.use(await openFile(checkpoint));
-  const config = chooseConfig(file, options);
-  const weights = chooseWeights(file, options);
-  const open = opening.move(); // closes once, however often it is asked to
-  return {
-    async load({ device, ui }) {
-      await using _ = open;
-      return await build({ file, config, weights }, { device, ui });
-    },
-    [Symbol.asyncDispose]: () => open.disposeAsync(),
-  };
+  return await opening(async (opened) => {
+    const file = opened.use(await openFile(checkpoint));
+    const config = chooseConfig(file, options);
+    const weights = chooseWeights(file, options);
+    return {
+      load: ({ device, ui }) => holding(opened, () => build({ file, config, weights }, { device, ui })),
+      [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+    };
+  });
 }
 
 async function build(

@@ -6,6 +6,7 @@
  *
  * What one view gives stays apart, as without tiles: the model decides by itself which boxes are one object.
  */
+import { groupBy } from "../../engine/group_by.ts";
 import { areaOf, type Box, intersectionOverUnion, sharedArea } from "../data/boxes.ts";
 import type { Detections } from "../model/mod.ts";
 import { type Merge, TILE_DEFAULTS } from "../config/tile_options.ts";
@@ -59,7 +60,7 @@ export function mergeViews(views: readonly View[], options: MergeOptions): Detec
   if (views.length === 1) return views[0].found;
   const { merge = TILE_DEFAULTS.merge, iou = TILE_DEFAULTS.iou } = options;
   const candidates = views.flatMap((view) => candidatesOf(view, options)).sort((a, b) => b.score - a.score);
-  const clusters = [...Map.groupBy(candidates, ({ label }) => label).values()].flatMap((same) => cluster(same, iou));
+  const clusters = [...groupBy(candidates, ({ label }) => label).values()].flatMap((same) => cluster(same, iou));
   const merged = clusters.map((members) => ({
     label: members[0].label,
     ...merge === "nms" ? best(members) : fused(members, { views, ...options }),

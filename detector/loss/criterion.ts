@@ -9,7 +9,7 @@
 
 import { concat } from "../../engine/ops/layout.ts";
 import { gatherRows } from "../../engine/ops/gather.ts";
-import { scope } from "../../engine/scope.ts";
+import { scoped } from "../../engine/scope.ts";
 import { type Tensor, tensor } from "../../engine/tensor.ts";
 import type { DinoConfig } from "../config/mod.ts";
 import type { DinoOutputs } from "../model/outputs.ts";
@@ -82,21 +82,22 @@ export class Criterion {
     targets: readonly MatchTarget[],
     call: CriterionCall = {},
   ): Promise<CriterionResult> {
-    using inner = scope();
-    const count = targets.reduce((sum, { labels }) => sum + labels.length, 0);
-    const boxes = Math.max(1, await (call.averageBoxes?.(count) ?? count));
-    const { sets, zeros } = await collectSets(outputs, targets, { ...call, matcher: this.#matcher });
-    const rows = this.#computeSets(sets, targets, boxes);
-    const counting = sets.flatMap(({ suffix }) => this.#rowWeights(suffix));
-    const { device } = outputs.predLogits;
-    const total = rows.mul(tensor(device, Float32Array.from(counting), [counting.length])).sum(0, { keepDims: true });
-    const numbers = await rows.data();
-    const values = valuesOf(sets, numbers, zeros);
-    inner.keep(total);
-    const matches = new Map(
-      sets.filter(({ name }) => !name.startsWith("dn.")).map(({ name, matches }) => [name, matches]),
-    );
-    return { total, values, matches };
+    return await scoped(async (inner) => {
+      const count = targets.reduce((sum, { labels }) => sum + labels.length, 0);
+      const boxes = Math.max(1, await (call.averageBoxes?.(count) ?? count));
+      const { sets, zeros } = await collectSets(outputs, targets, { ...call, matcher: this.#matcher });
+      const rows = this.#computeSets(sets, targets, boxes);
+      const counting = sets.flatMap(({ suffix }) => this.#rowWeights(suffix));
+      const { device } = outputs.predLogits;
+      const total = rows.mul(tensor(device, Float32Array.from(counting), [counting.length])).sum(0, { keepDims: true });
+      const numbers = await rows.data();
+      const values = valuesOf(sets, numbers, zeros);
+      inner.keep(total);
+      const matches = new Map(
+        sets.filter(({ name }) => !name.startsWith("dn.")).map(({ name, matches }) => [name, matches]),
+      );
+      return { total, values, matches };
+    });
   }
 
   /** Weights of a set's rows; loss_bbox is the sum of xy and hw. */

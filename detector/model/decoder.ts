@@ -17,7 +17,7 @@ import type { SpatialShapes } from "../../engine/ops/deformable_attention.ts";
 import { clampedLogit } from "../../engine/ops/elementwise.ts";
 import { concat } from "../../engine/ops/layout.ts";
 import { pointwise } from "../../engine/ops/pointwise.ts";
-import { scope, tidy } from "../../engine/scope.ts";
+import { scoped, tidy } from "../../engine/scope.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import { type EncoderLayerOptions, feedForward } from "./encoder.ts";
 import { type FeatureLevels, floatTensor } from "./levels.ts";
@@ -195,44 +195,52 @@ export class DeformableDecoder extends Module {
   }
 
   forward(inputs: DecoderInputs): DecoderResult {
-    using inner = scope();
-    const { levels, memory, padding, attentionMask, trace } = inputs;
-    const { device } = memory;
-    const { validRatios, batch, shapes } = levels;
-    const ratios = new Float64Array(validRatios.length * 2);
-    for (let i = 0; i < validRatios.length; i += 2) {
-      ratios.set([validRatios[i], validRatios[i + 1], validRatios[i], validRatios[i + 1]], 2 * i);
-    }
-    const boxRatios = floatTensor(device, ratios, [batch, 1, shapes.length, 4]);
+    return scoped((inner) => {
+      const { levels, memory, padding, attentionMask, trace } = inputs;
+      const { device } = memory;
+      const { validRatios, batch, shapes } = levels;
+      const ratios = new Float64Array(validRatios.length * 2);
+      for (let i = 0; i < validRatios.length; i += 2) {
+        ratios.set([validRatios[i], validRatios[i + 1], validRatios[i], validRatios[i + 1]], 2 * i);
+      }
+      const boxRatios = floatTensor(device, ratios, [batch, 1, shapes.length, 4]);
 
-    let boxes = inner.keep(inputs.boxLogits.sigmoid());
-    let queries = inputs.content;
-    const hidden: Tensor[] = [];
-    const references: Tensor[] = [boxes];
-    trace?.("reference", boxes);
-    this.layers.forEach((layer, i) => {
-      const [next, normed, refined] = tidy(() => {
-        const [count, coordinates] = boxes.shape.slice(1);
-        const referencePoints = boxes.detach().reshape([batch, count, 1, coordinates]).mul(boxRatios);
-        const queryPositions = tidy(() => {
-          const finest = referencePoints.slice(2, 0, 1).reshape([batch, count, coordinates]);
-          return this.refPointHead.forward(boxEmbedding(finest, this.#options.features / 2));
-        });
-        const layerContext = { queryPositions, referencePoints, memory, spatialShapes: shapes, padding, attentionMask };
-        const output = this.#options.gradientCheckpoint && isRecording()
-          ? checkpointed(layer, queries, layerContext)
-          : layer.forward(queries, layerContext);
-        const refinement = refineBoxes(this.bboxEmbed[i].forward(output), boxes.detach());
-        return [output, this.norm.forward(output), refinement];
-      });
-      queries = next;
-      boxes = this.#options.detachedBoxes ? refined.detach() : refined;
-      hidden.push(inner.keep(normed));
-      references.push(inner.keep(boxes));
-      trace?.("hidden", normed);
+      let boxes = inner.keep(inputs.boxLogits.sigmoid());
+      let queries = inputs.content;
+      const hidden: Tensor[] = [];
+      const references: Tensor[] = [boxes];
       trace?.("reference", boxes);
+      this.layers.forEach((layer, i) => {
+        const [next, normed, refined] = tidy(() => {
+          const [count, coordinates] = boxes.shape.slice(1);
+          const referencePoints = boxes.detach().reshape([batch, count, 1, coordinates]).mul(boxRatios);
+          const queryPositions = tidy(() => {
+            const finest = referencePoints.slice(2, 0, 1).reshape([batch, count, coordinates]);
+            return this.refPointHead.forward(boxEmbedding(finest, this.#options.features / 2));
+          });
+          const layerContext = {
+            queryPositions,
+            referencePoints,
+            memory,
+            spatialShapes: shapes,
+            padding,
+            attentionMask,
+          };
+          const output = this.#options.gradientCheckpoint && isRecording()
+            ? checkpointed(layer, queries, layerContext)
+            : layer.forward(queries, layerContext);
+          const refinement = refineBoxes(this.bboxEmbed[i].forward(output), boxes.detach());
+          return [output, this.norm.forward(output), refinement];
+        });
+        queries = next;
+        boxes = this.#options.detachedBoxes ? refined.detach() : refined;
+        hidden.push(inner.keep(normed));
+        references.push(inner.keep(boxes));
+        trace?.("hidden", normed);
+        trace?.("reference", boxes);
+      });
+      return { hidden, references };
     });
-    return { hidden, references };
   }
 }
 

@@ -13,7 +13,7 @@ import { MLP } from "../../engine/nn/mlp.ts";
 import { Module, type ModuleContext } from "../../engine/nn/module.ts";
 import { GroupNorm } from "../../engine/nn/norm.ts";
 import type { RandomStream } from "../../engine/random.ts";
-import { scope, tidy } from "../../engine/scope.ts";
+import { scoped, tidy } from "../../engine/scope.ts";
 import { type Tensor, tensor } from "../../engine/tensor.ts";
 import type { DinoConfig } from "../config/mod.ts";
 import type { Backbone } from "./backbone/backbone.ts";
@@ -115,33 +115,35 @@ export class Dino extends Module {
    * @throws RangeError where the mask does not fit the images
    */
   forward(inputs: DinoInputs): DinoOutputs {
-    using inner = scope();
-    const { images, mask, trace, selection } = inputs;
-    const [batch, , height, width] = images.shape;
-    if (mask.length !== batch * height * width) {
-      throw new RangeError(`dino: expected a mask of ${batch * height * width} pixels but found ${mask.length}`);
-    }
-    const sources = this.#sources(images);
-    const shapes = sources.map(({ shape }) => [shape[2], shape[3]] as const);
-    const levels = describeLevels({ data: mask, batch, height, width }, shapes);
-    const denoising = this.#denoise(inputs);
-    const result = this.transformer.forward({ sources, levels, denoising: denoising?.queries, selection, trace });
-    const outputs = this.#predict(result, { denoising, auxiliary: inputs.auxiliary ?? true });
-    for (const kept of tensorsOf(outputs)) inner.keep(kept);
-    return outputs;
+    return scoped((inner) => {
+      const { images, mask, trace, selection } = inputs;
+      const [batch, , height, width] = images.shape;
+      if (mask.length !== batch * height * width) {
+        throw new RangeError(`dino: expected a mask of ${batch * height * width} pixels but found ${mask.length}`);
+      }
+      const sources = this.#sources(images);
+      const shapes = sources.map(({ shape }) => [shape[2], shape[3]] as const);
+      const levels = describeLevels({ data: mask, batch, height, width }, shapes);
+      const denoising = this.#denoise(inputs);
+      const result = this.transformer.forward({ sources, levels, denoising: denoising?.queries, selection, trace });
+      const outputs = this.#predict(result, { denoising, auxiliary: inputs.auxiliary ?? true });
+      for (const kept of tensorsOf(outputs)) inner.keep(kept);
+      return outputs;
+    });
   }
 
   /** Feature maps of one width, the finest first; coarser ones than the backbone has are convolved from its last. */
   #sources(images: Tensor): Tensor[] {
-    using inner = scope();
-    const features = this.backbone[0].forward(images);
-    const last = features[features.length - 1];
-    const sources: Tensor[] = [];
-    this.inputProj.forEach(([conv, norm], level) => {
-      const from = level < features.length ? features[level] : level === features.length ? last : sources[level - 1];
-      sources.push(inner.keep(tidy(() => norm.forward(conv.forward(from)))));
+    return scoped((inner) => {
+      const features = this.backbone[0].forward(images);
+      const last = features[features.length - 1];
+      const sources: Tensor[] = [];
+      this.inputProj.forEach(([conv, norm], level) => {
+        const from = level < features.length ? features[level] : level === features.length ? last : sources[level - 1];
+        sources.push(inner.keep(tidy(() => norm.forward(conv.forward(from)))));
+      });
+      return sources;
     });
-    return sources;
   }
 
   #denoise({ denoising, images }: DinoInputs): DenoisingQueries | undefined {

@@ -5,7 +5,7 @@
 import type { TensorData } from "../../engine/dtype.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { topK } from "../../engine/ops/top_k.ts";
-import { scope } from "../../engine/scope.ts";
+import { scoped } from "../../engine/scope.ts";
 import { boxAt, intersectionOverUnion } from "../data/boxes.ts";
 import type { Predictions } from "./outputs.ts";
 
@@ -51,27 +51,28 @@ export async function postprocess(
       `num_select: expected at most num_queries x num_classes (${queries * classes}) but found ${numSelect}`,
     );
   }
-  using _ = scope();
-  // The sigmoid grows with its argument, so the best logits are the best scores, without its rounding.
-  const best = topK(predLogits.detach().reshape([batch, queries * classes]), numSelect);
-  const [logits, indices, boxes] = await Promise.all([best.values.data(), best.indices.data(), predBoxes.data()]);
-  requireFinite("logit", logits); // NaN is the largest of all
-  requireFinite("box", boxes);
-  return sizes.map(([height, width], image) => {
-    const first = image * numSelect;
-    const corners: Detections = {
-      scores: Float64Array.from({ length: numSelect }, (_, k) => 1 / (1 + Math.exp(-logits[first + k]))),
-      labels: Int32Array.from({ length: numSelect }, (_, k) => indices[first + k] % classes),
-      boxes: new Float64Array(numSelect * 4),
-    };
-    for (let k = 0; k < numSelect; k++) {
-      const at = (image * queries + Math.floor(indices[first + k] / classes)) * 4;
-      const [x, y, w, h] = [boxes[at] * width, boxes[at + 1] * height, boxes[at + 2] * width, boxes[at + 3] * height];
-      corners.boxes.set([x - w / 2, y - h / 2, x + w / 2, y + h / 2], k * 4);
-    }
-    const apart = nmsIouThreshold > 0 ? suppress(corners, nmsIouThreshold) : corners;
-    const kept = clip ? clipped(apart, { width, height }) : apart;
-    return { ...kept, boxes: inFormat(kept.boxes, boxFormat) };
+  return await scoped(async () => {
+    // The sigmoid grows with its argument, so the best logits are the best scores, without its rounding.
+    const best = topK(predLogits.detach().reshape([batch, queries * classes]), numSelect);
+    const [logits, indices, boxes] = await Promise.all([best.values.data(), best.indices.data(), predBoxes.data()]);
+    requireFinite("logit", logits); // NaN is the largest of all
+    requireFinite("box", boxes);
+    return sizes.map(([height, width], image) => {
+      const first = image * numSelect;
+      const corners: Detections = {
+        scores: Float64Array.from({ length: numSelect }, (_, k) => 1 / (1 + Math.exp(-logits[first + k]))),
+        labels: Int32Array.from({ length: numSelect }, (_, k) => indices[first + k] % classes),
+        boxes: new Float64Array(numSelect * 4),
+      };
+      for (let k = 0; k < numSelect; k++) {
+        const at = (image * queries + Math.floor(indices[first + k] / classes)) * 4;
+        const [x, y, w, h] = [boxes[at] * width, boxes[at + 1] * height, boxes[at + 2] * width, boxes[at + 3] * height];
+        corners.boxes.set([x - w / 2, y - h / 2, x + w / 2, y + h / 2], k * 4);
+      }
+      const apart = nmsIouThreshold > 0 ? suppress(corners, nmsIouThreshold) : corners;
+      const kept = clip ? clipped(apart, { width, height }) : apart;
+      return { ...kept, boxes: inFormat(kept.boxes, boxFormat) };
+    });
   });
 }
 

@@ -12,7 +12,7 @@ import type { LayerNorm } from "../../engine/nn/norm.ts";
 import { maskedFill } from "../../engine/ops/elementwise.ts";
 import { gatherRows } from "../../engine/ops/gather.ts";
 import { topK } from "../../engine/ops/top_k.ts";
-import { scope, tidy } from "../../engine/scope.ts";
+import { scoped, tidy } from "../../engine/scope.ts";
 import { type Tensor, tensor } from "../../engine/tensor.ts";
 import type { FeatureLevels } from "./levels.ts";
 import { encoderProposals } from "./proposals.ts";
@@ -64,31 +64,32 @@ export function selectQueries(
       `num_queries: expected at most as many queries as the image has tokens (${tokens}) but found ${queries}`,
     );
   }
-  using inner = scope();
-  const proposals = encoderProposals(levels, memory, heads.size);
-  const masked = maskedFill(memory, proposals.invalid, 0);
-  const encode = (features: Tensor) => tidy(() => heads.norm.forward(heads.output.forward(features)));
-  const indices = withoutGradient(() =>
-    tidy(() => {
-      const outputMemory = encode(masked);
-      const scores = tidy(() => heads.classes.forward(outputMemory).max(2));
-      trace?.("outputMemory", outputMemory);
-      trace?.("outputProposals", proposals.boxes);
-      trace?.("tokenScores", scores);
-      return selection ? tensor(memory.device, selection, [batch, queries]) : topK(scores, queries).indices;
-    })
-  );
-  trace?.("selected", indices);
-  const chosen = gatherRows(proposals.boxes, indices);
-  const features = encode(gatherRows(masked, indices));
-  const boxLogits = heads.boxes.forward(features).add(chosen);
-  const selected: SelectedQueries = {
-    features,
-    logits: heads.classes.forward(features),
-    boxLogits,
-    boxes: boxLogits.sigmoid(),
-    proposals: chosen.sigmoid(),
-  };
-  for (const kept of Object.values(selected)) inner.keep(kept);
-  return selected;
+  return scoped((inner) => {
+    const proposals = encoderProposals(levels, memory, heads.size);
+    const masked = maskedFill(memory, proposals.invalid, 0);
+    const encode = (features: Tensor) => tidy(() => heads.norm.forward(heads.output.forward(features)));
+    const indices = withoutGradient(() =>
+      tidy(() => {
+        const outputMemory = encode(masked);
+        const scores = tidy(() => heads.classes.forward(outputMemory).max(2));
+        trace?.("outputMemory", outputMemory);
+        trace?.("outputProposals", proposals.boxes);
+        trace?.("tokenScores", scores);
+        return selection ? tensor(memory.device, selection, [batch, queries]) : topK(scores, queries).indices;
+      })
+    );
+    trace?.("selected", indices);
+    const chosen = gatherRows(proposals.boxes, indices);
+    const features = encode(gatherRows(masked, indices));
+    const boxLogits = heads.boxes.forward(features).add(chosen);
+    const selected: SelectedQueries = {
+      features,
+      logits: heads.classes.forward(features),
+      boxLogits,
+      boxes: boxLogits.sigmoid(),
+      proposals: chosen.sigmoid(),
+    };
+    for (const kept of Object.values(selected)) inner.keep(kept);
+    return selected;
+  });
 }

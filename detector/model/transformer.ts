@@ -10,7 +10,7 @@ import { Module, type ModuleContext } from "../../engine/nn/module.ts";
 import { Parameter } from "../../engine/parameter.ts";
 import { LayerNorm } from "../../engine/nn/norm.ts";
 import { concat } from "../../engine/ops/layout.ts";
-import { scope, tidy } from "../../engine/scope.ts";
+import { scoped, tidy } from "../../engine/scope.ts";
 import { type Tensor, zeros } from "../../engine/tensor.ts";
 import { type DecoderResult, DeformableDecoder, joinQueries } from "./decoder.ts";
 import { DeformableEncoder } from "./encoder.ts";
@@ -113,30 +113,31 @@ export class DeformableTransformer extends Module {
   }
 
   forward(inputs: TransformerInputs): TransformerResult {
-    using inner = scope();
-    const { levels, denoising, trace } = inputs;
-    const { device } = this.levelEmbed;
-    const padding = paddingTensor(device, levels);
-    const memory = this.#encode(inputs, padding);
-    trace?.("memory", memory);
-    const selected = selectQueries(memory, {
-      ...{ levels, trace, selection: inputs.selection, queries: this.#options.queries },
-      heads: {
-        ...{ output: this.encOutput, norm: this.encOutputNorm },
-        ...{ boxes: this.encOutBboxEmbed, classes: this.encOutClassEmbed, size: this.twoStageWhEmbedding?.weight },
-      },
+    return scoped((inner) => {
+      const { levels, denoising, trace } = inputs;
+      const { device } = this.levelEmbed;
+      const padding = paddingTensor(device, levels);
+      const memory = this.#encode(inputs, padding);
+      trace?.("memory", memory);
+      const selected = selectQueries(memory, {
+        ...{ levels, trace, selection: inputs.selection, queries: this.#options.queries },
+        heads: {
+          ...{ output: this.encOutput, norm: this.encOutputNorm },
+          ...{ boxes: this.encOutBboxEmbed, classes: this.encOutClassEmbed, size: this.twoStageWhEmbedding?.weight },
+        },
+      });
+      const content = this.tgtEmbed
+        ? this.#learnedContent(this.tgtEmbed.weight, levels.batch)
+        : selected.features.detach();
+      const result = this.decoder.forward({
+        content: joinQueries(denoising?.content, content),
+        boxLogits: joinQueries(denoising?.boxLogits, selected.boxLogits.detach()),
+        attentionMask: denoising?.attentionMask,
+        ...{ memory, levels, padding, trace },
+      });
+      for (const kept of [...result.hidden, ...result.references, ...Object.values(selected)]) inner.keep(kept);
+      return { ...result, selected };
     });
-    const content = this.tgtEmbed
-      ? this.#learnedContent(this.tgtEmbed.weight, levels.batch)
-      : selected.features.detach();
-    const result = this.decoder.forward({
-      content: joinQueries(denoising?.content, content),
-      boxLogits: joinQueries(denoising?.boxLogits, selected.boxLogits.detach()),
-      attentionMask: denoising?.attentionMask,
-      ...{ memory, levels, padding, trace },
-    });
-    for (const kept of [...result.hidden, ...result.references, ...Object.values(selected)]) inner.keep(kept);
-    return { ...result, selected };
   }
 
   #encode({ sources, levels, trace }: TransformerInputs, padding: Tensor | undefined): Tensor {

@@ -31,7 +31,7 @@ async function readFont(name: FontName): Promise<Font> {
   const response = await fetch(URLS[name]());
   const { name: from, version } = name === "UnifontEX" ? unifont : dejavu;
   if (!response.ok) throw new Error(`font ${name} of ${from}@${version} cannot be read`);
-  const bytes = unwrapWoff(await response.bytes());
+  const bytes = unwrapWoff(new Uint8Array(await response.arrayBuffer()));
   return { bytes, covers: coverageOf(bytes) };
 }
 

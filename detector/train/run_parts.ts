@@ -3,6 +3,7 @@
  * and the session on it. Who opens the parts closes them again, also where opening fails half-way.
  */
 
+import { holding, Opened, opening } from "../../engine/cleanup.ts";
 import { RESUME_NAME, type StateValue } from "../../checkpoint/mod.ts";
 import { DryDevice } from "../../engine/device/dry.ts";
 import { refuseOverwriting } from "../../platform/same_file.ts";
@@ -59,45 +60,57 @@ type RunLoaders = Readonly<Record<keyof RunData, Loader>>;
  * @throws DinogradError for whatever the user can fix
  */
 export async function openRunParts(options: TrainOptions, ui: RunUi): Promise<RunParts> {
-  await using start = await openStart(options, ui);
-  const { config, seed, point } = start;
-  const { cocoPath, sets } = await openSets(options, { config, point, ui });
-  if (!options.dryRun) await refuseLosses(options, sets);
-  await requireLargeImages([sets.train, sets.val], { config, ui });
-  const balance = balanceOf(sets.train, config);
-  const loaders = openLoaders(sets, { config, seed, options, balance });
-  await using opening = new AsyncDisposableStack();
-  const device = options.dryRun ? new DryDevice() : await openDevice(options);
-  opening.defer(() => device.destroy());
-  const session = new TrainingSession({
-    device,
-    config,
-    seed,
-    stepsPerEpoch: loaders.train.batchesPerEpoch(),
-    classes: sets.train.categories.map(({ id, name }) => ({ id, name })),
-    data: dataRecord(sets),
-    freeze: start.freeze,
-    classWeights: balance.classWeights,
+  return await holding(await openStart(options, ui), async (start) => {
+    const { config, seed, point } = start;
+    const { cocoPath, sets } = await openSets(options, { config, point, ui });
+    if (!options.dryRun) await refuseLosses(options, sets);
+    await requireLargeImages([sets.train, sets.val], { config, ui });
+    const balance = balanceOf(sets.train, config);
+    const loaders = openLoaders(sets, { config, seed, options, balance });
+    return await opening(async (opened) => {
+      const device = options.dryRun ? new DryDevice() : await openDevice(options);
+      opened.defer(() => device.destroy());
+      const session = new TrainingSession({
+        device,
+        config,
+        seed,
+        stepsPerEpoch: loaders.train.batchesPerEpoch(),
+        classes: sets.train.categories.map(({ id, name }) => ({ id, name })),
+        data: dataRecord(sets),
+        freeze: start.freeze,
+        classWeights: balance.classWeights,
+      });
+      opened.defer(() => session.dispose());
+      const plan = await start.plan(session);
+      plan.show(ui);
+      ui.say(`device: ${device.description}`);
+      ui.say(`learning rate: ${session.rates.description}`);
+      ui.say(`augmentation: ${describeAugmentation(config)}`);
+      for (const line of balance.lines) ui.say(line);
+      for (const note of [...scheduleNotes(config, session), ...balance.notes]) ui.warn(note);
+      const keep = options.keepCheckpoints ?? start.keptSoFar ?? "auto";
+      showKeep(keep, { interval: config.save_checkpoint_interval, ui });
+      if (options.dryRun) session.progress = plan.progress;
+      else await plan.apply();
+      const check = await RunCheck.prepare({ session, point: options.dryRun ? null : point, data: sets, options, ui });
+      if (!options.dryRun) {
+        writeConfig(options.outputDir, config);
+      }
+      const { resultsSoFar } = start;
+      return {
+        options,
+        ui,
+        session,
+        sets,
+        loaders,
+        check,
+        keep,
+        resumedFrom: point?.path ?? null,
+        resultsSoFar,
+        cocoPath,
+      };
+    });
   });
-  opening.defer(() => session.dispose());
-  const plan = await start.plan(session);
-  plan.show(ui);
-  ui.say(`device: ${device.description}`);
-  ui.say(`learning rate: ${session.rates.description}`);
-  ui.say(`augmentation: ${describeAugmentation(config)}`);
-  for (const line of balance.lines) ui.say(line);
-  for (const note of [...scheduleNotes(config, session), ...balance.notes]) ui.warn(note);
-  const keep = options.keepCheckpoints ?? start.keptSoFar ?? "auto";
-  showKeep(keep, { interval: config.save_checkpoint_interval, ui });
-  if (options.dryRun) session.progress = plan.progress;
-  else await plan.apply();
-  const check = await RunCheck.prepare({ session, point: options.dryRun ? null : point, data: sets, options, ui });
-  if (!options.dryRun) {
-    writeConfig(options.outputDir, config);
-  }
-  opening.move(); // from here on `closeRunParts` does it
-  const { resultsSoFar } = start;
-  return { options, ui, session, sets, loaders, check, keep, resumedFrom: point?.path ?? null, resultsSoFar, cocoPath };
 }
 
 /** A run's records may be links: none may lead to what the run reads. Its own bundles are replaced, never written into. */
@@ -193,9 +206,10 @@ export async function runtimeRecord(
 
 /** Lets go of workers, memory and device. */
 export async function closeRunParts({ loaders, session }: RunParts): Promise<void> {
-  await using closing = new AsyncDisposableStack(); // the last of these comes first, and none is left out if one fails
-  closing.defer(() => session.device.destroy());
-  closing.defer(() => session.dispose());
-  closing.defer(() => loaders.val.close());
-  closing.defer(() => loaders.train.close());
+  const opened = new Opened(); // the last of these comes first, and none is left out if one fails
+  opened.defer(() => session.device.destroy());
+  opened.defer(() => session.dispose());
+  opened.defer(() => loaders.val.close());
+  opened.defer(() => loaders.train.close());
+  await opened[Symbol.asyncDispose]();
 }

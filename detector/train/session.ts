@@ -9,7 +9,7 @@ import type { Device } from "../../engine/device/device.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { AdamW, clipGradNorm, type Optimizer, SGD, type StoredOptimizerState } from "../../engine/optim/mod.ts";
 import { RandomStream, ZeroStream } from "../../engine/random.ts";
-import { scope } from "../../engine/scope.ts";
+import { scoped } from "../../engine/scope.ts";
 import { tensor } from "../../engine/tensor.ts";
 import type { Module } from "../../engine/nn/module.ts";
 import { CONFIG_KEYS, type ConfigKey, type ConfigValue, type DinoConfig, groupOf } from "../config/mod.ts";
@@ -120,32 +120,33 @@ export class TrainingSession {
    * not a finite number
    */
   async step(batch: Batch): Promise<StepOutcome> {
-    using _ = scope();
-    const rates = this.rates.at(this.progress);
-    const { learningRates } = rates;
-    const images = tensor(this.device, batch.images, batch.shape);
-    const outputs = this.model.forward({
-      images,
-      mask: batch.mask,
-      denoising: { targets: batch.targets, random: this.#denoising },
+    return await scoped(async () => {
+      const rates = this.rates.at(this.progress);
+      const { learningRates } = rates;
+      const images = tensor(this.device, batch.images, batch.shape);
+      const outputs = this.model.forward({
+        images,
+        mask: batch.mask,
+        denoising: { targets: batch.targets, random: this.#denoising },
+      });
+      const { total, values } = await this.#criterion.losses(outputs, batch.targets);
+      const loss = await total.item();
+      if (!Number.isFinite(loss)) throw new DinogradError("nonfinite", `expected a finite loss but found ${loss}`);
+      total.backward();
+      const parameters = this.groups.flatMap((group) => group.parameters.map(([, parameter]) => parameter));
+      const { norm, coefficient } = clipGradNorm(parameters, this.config.clip_max_norm);
+      const gradientNorm = await norm.item();
+      if (!Number.isFinite(gradientNorm)) {
+        throw new DinogradError("nonfinite", `expected a finite norm of the gradients but found ${gradientNorm}`);
+      }
+      this.optimizer.step({ ...rates, coefficient });
+      this.optimizer.zeroGrad();
+      if (this.progress.epoch >= this.config.ema_epoch) this.ema?.update();
+      this.trace = [...this.trace.slice(1 - TRACE_LENGTH), { step: this.progress.step, loss }];
+      this.progress = { ...afterStep(this.progress), samples: batch.nextSample };
+      this.skipped = this.skipped.afterBatch(batch.skipped ?? [], { isEmpty: false });
+      return { loss, losses: values, gradientNorm, learningRate: learningRates[0], learningRates };
     });
-    const { total, values } = await this.#criterion.losses(outputs, batch.targets);
-    const loss = await total.item();
-    if (!Number.isFinite(loss)) throw new DinogradError("nonfinite", `expected a finite loss but found ${loss}`);
-    total.backward();
-    const parameters = this.groups.flatMap((group) => group.parameters.map(([, parameter]) => parameter));
-    const { norm, coefficient } = clipGradNorm(parameters, this.config.clip_max_norm);
-    const gradientNorm = await norm.item();
-    if (!Number.isFinite(gradientNorm)) {
-      throw new DinogradError("nonfinite", `expected a finite norm of the gradients but found ${gradientNorm}`);
-    }
-    this.optimizer.step({ ...rates, coefficient });
-    this.optimizer.zeroGrad();
-    if (this.progress.epoch >= this.config.ema_epoch) this.ema?.update();
-    this.trace = [...this.trace.slice(1 - TRACE_LENGTH), { step: this.progress.step, loss }];
-    this.progress = { ...afterStep(this.progress), samples: batch.nextSample };
-    this.skipped = this.skipped.afterBatch(batch.skipped ?? [], { isEmpty: false });
-    return { loss, losses: values, gradientNorm, learningRate: learningRates[0], learningRates };
   }
 
   /** Goes past a batch none of whose images can be read: no step is made, and no random number drawn. */

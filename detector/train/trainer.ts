@@ -6,7 +6,7 @@
 
 import { reasonOf } from "../../platform/reasons.ts";
 import { setAside } from "../../checkpoint/mod.ts";
-import { withCleanup } from "../../engine/cleanup.ts";
+import { holding, withCleanup } from "../../engine/cleanup.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { checkConfig, type Given, type RunUi, TRAIN_DEFAULTS, type TrainOptions } from "../config/mod.ts";
 import { DEBUG_BATCHES, withDefaults } from "../config/run_options.ts";
@@ -85,14 +85,15 @@ export async function train(
   const options = { ...complete, config: complete.config && checkConfig(complete.config, "train") };
   const { outputDir, dryRun } = options;
   if (!dryRun && outputDir === "") throw new DinogradError("usage", "train: expected --output_dir but found none");
-  await using folder = dryRun ? null : await RunFolder.open(outputDir, ui);
-  const run = new Run(await openRunParts(options, ui), folder);
-  return await withCleanup(
-    () => dryRun ? run.describe() : run.train(hooks),
-    () => run.close(),
-    // All is saved: this must not make a failure of it.
-    (error) => ui.warn(`after the training something could not be closed: ${reasonOf(error)}`),
-  );
+  return await holding(dryRun ? null : await RunFolder.open(outputDir, ui), async (folder) => {
+    const run = new Run(await openRunParts(options, ui), folder);
+    return await withCleanup(
+      () => dryRun ? run.describe() : run.train(hooks),
+      () => run.close(),
+      // All is saved: this must not make a failure of it.
+      (error) => ui.warn(`after the training something could not be closed: ${reasonOf(error)}`),
+    );
+  });
 }
 
 class Run {

@@ -3,6 +3,7 @@
  * then the loading itself. Between the two a caller shows the plan, refuses it, or stops there (`--dry_run`).
  */
 
+import { groupBy } from "../../engine/group_by.ts";
 import { elementsOf } from "../../checkpoint/mod.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import type { Module } from "../../engine/nn/module.ts";
@@ -33,7 +34,7 @@ interface PlanOptions {
 export function planLoad(model: Module, weights: Weights, options: PlanOptions = {}): LoadPlan {
   const { ignore = [], within = "" } = options;
   const state = model.stateDict();
-  const names = Map.groupBy(state.keys(), (name) => state.get(name));
+  const names = groupBy(state.keys(), (name) => state.get(name));
   const rows = rowsToCarry(options);
   const isIgnored = (all: readonly string[]) => all.some((name) => ignore.some((keyword) => name.includes(keyword)));
   const keys: KeyPlan[] = [];

@@ -10,7 +10,7 @@ import { constant, select } from "../kernel/language/expr.ts";
 import { defineReduction } from "../launch/reduction.ts";
 import { defineRows } from "../launch/rows.ts";
 import { defineOp } from "../op.ts";
-import { scope } from "../scope.ts";
+import { scoped } from "../scope.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { copyStrided } from "./strided_copy.ts";
@@ -181,13 +181,14 @@ const windowAttentionOp = defineOp<Inputs, WindowAttentionOptions, Saved>({
   run: ({ inputs: [qkv, bias, regions], options: { heads, mapElements }, output, device }) => {
     const all = sizesOf([qkv], heads);
     for (const [begin, windows] of rounds(all, mapElements)) {
-      using _round = scope();
-      const sizes = { ...all, windows };
-      const [q, k, v] = [0, 1, 2].map((part) => take(qkv, { part, begin, sizes }));
-      const map = attentionMap({ q, k, bias, regions: regions && windowsOf(regions, begin, windows) }, sizes);
-      const seen = product({ tensor: map, map: true }, { tensor: v }, { sizes });
-      const toOffset = begin * all.pixels * all.features;
-      device.copy({ from: seen.buffer, fromOffset: 0, to: output.buffer, toOffset, length: seen.size });
+      scoped(() => {
+        const sizes = { ...all, windows };
+        const [q, k, v] = [0, 1, 2].map((part) => take(qkv, { part, begin, sizes }));
+        const map = attentionMap({ q, k, bias, regions: regions && windowsOf(regions, begin, windows) }, sizes);
+        const seen = product({ tensor: map, map: true }, { tensor: v }, { sizes });
+        const toOffset = begin * all.pixels * all.features;
+        device.copy({ from: seen.buffer, fromOffset: 0, to: output.buffer, toOffset, length: seen.size });
+      });
     }
   },
   save: ({ inputs: [qkv, bias, regions] }) => ({ qkv, bias, regions }),
@@ -197,31 +198,32 @@ const windowAttentionOp = defineOp<Inputs, WindowAttentionOptions, Saved>({
     const gradQkv = needs[0] ? qkv.empty(qkv.shape) : undefined;
     const gradBias = needs[1] ? bias.empty(bias.shape).fill(0) : undefined;
     for (const [begin, windows] of rounds(all, mapElements)) {
-      using _round = scope();
-      const sizes = { ...all, windows };
-      const [q, k, v] = [0, 1, 2].map((part) => take(qkv, { part, begin, sizes }));
-      const map = attentionMap({ q, k, bias, regions: regions && windowsOf(regions, begin, windows) }, sizes);
-      const dy = windowsOf(gradOutput, begin, windows);
-      if (gradQkv) {
-        put(gradQkv, product({ tensor: map, map: true, flip: true }, { tensor: dy }, { sizes }), {
-          ...{ part: 2, begin, sizes },
+      scoped(() => {
+        const sizes = { ...all, windows };
+        const [q, k, v] = [0, 1, 2].map((part) => take(qkv, { part, begin, sizes }));
+        const map = attentionMap({ q, k, bias, regions: regions && windowsOf(regions, begin, windows) }, sizes);
+        const dy = windowsOf(gradOutput, begin, windows);
+        if (gradQkv) {
+          put(gradQkv, product({ tensor: map, map: true, flip: true }, { tensor: dy }, { sizes }), {
+            ...{ part: 2, begin, sizes },
+          });
+        }
+        const scores = product({ tensor: dy }, { tensor: v, flip: true }, { sizes, map: true });
+        throughScaledSoftmax(scores, { y: map, scale });
+        if (gradBias) {
+          const perWindow = heads * all.pixels ** 2;
+          const over = [windows, perWindow];
+          const sums = biasGradient.reduce({ over, to: [1, perWindow] }, {
+            gradScores: scores.alias(over),
+            back: 1 / scale,
+          });
+          gradBias.accumulate(sums.alias(bias.shape));
+        }
+        if (!gradQkv) return;
+        put(gradQkv, product({ tensor: scores, map: true }, { tensor: k }, { sizes }), { part: 0, begin, sizes });
+        put(gradQkv, product({ tensor: scores, map: true, flip: true }, { tensor: q }, { sizes }), {
+          ...{ part: 1, begin, sizes },
         });
-      }
-      const scores = product({ tensor: dy }, { tensor: v, flip: true }, { sizes, map: true });
-      throughScaledSoftmax(scores, { y: map, scale });
-      if (gradBias) {
-        const perWindow = heads * all.pixels ** 2;
-        const over = [windows, perWindow];
-        const sums = biasGradient.reduce({ over, to: [1, perWindow] }, {
-          gradScores: scores.alias(over),
-          back: 1 / scale,
-        });
-        gradBias.accumulate(sums.alias(bias.shape));
-      }
-      if (!gradQkv) continue;
-      put(gradQkv, product({ tensor: scores, map: true }, { tensor: k }, { sizes }), { part: 0, begin, sizes });
-      put(gradQkv, product({ tensor: scores, map: true, flip: true }, { tensor: q }, { sizes }), {
-        ...{ part: 1, begin, sizes },
       });
     }
     return [gradQkv, gradBias, undefined];

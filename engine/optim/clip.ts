@@ -8,7 +8,7 @@ import { defineReduction } from "../launch/reduction.ts";
 import { defineRows } from "../launch/rows.ts";
 import type { Parameter } from "../parameter.ts";
 import { concat } from "../ops/layout.ts";
-import { scope } from "../scope.ts";
+import { scoped } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
 
 const sumOfSquares = defineReduction({
@@ -41,16 +41,17 @@ export function clipGradNorm(parameters: Iterable<Parameter>, maxNorm: number): 
     throw new ArgumentError(`clipGradNorm: expected a largest norm of at least 0 but found ${maxNorm}`);
   }
   return withoutGradient(() => {
-    using inner = scope();
-    const sums: Tensor[] = [];
-    for (const { grad } of parameters) {
-      if (grad) sums.push(sumOfSquares.reduce({ over: [grad.size], to: [1] }, { gradient: grad.alias([grad.size]) }));
-    }
-    if (sums.length === 0) throw new ArgumentError("clipGradNorm: expected at least one gradient but found none");
-    const norm = inner.keep(concat(sums, 0).sum(0, { keepDims: true }).sqrt());
-    if (maxNorm === 0) return { norm, coefficient: undefined };
-    const coefficient = inner.keep(norm.empty([1]));
-    coefficientOf.launch([1], { norm, maxNorm, coefficient });
-    return { norm, coefficient };
+    return scoped((inner) => {
+      const sums: Tensor[] = [];
+      for (const { grad } of parameters) {
+        if (grad) sums.push(sumOfSquares.reduce({ over: [grad.size], to: [1] }, { gradient: grad.alias([grad.size]) }));
+      }
+      if (sums.length === 0) throw new ArgumentError("clipGradNorm: expected at least one gradient but found none");
+      const norm = inner.keep(concat(sums, 0).sum(0, { keepDims: true }).sqrt());
+      if (maxNorm === 0) return { norm, coefficient: undefined };
+      const coefficient = inner.keep(norm.empty([1]));
+      coefficientOf.launch([1], { norm, maxNorm, coefficient });
+      return { norm, coefficient };
+    });
   });
 }

@@ -2,7 +2,7 @@
  * What is wrong with a data set, or likely to be: boxes that are none or lie outside their image, the same image in two
  * parts, classes nobody can learn. Reading it has already refused what cannot be understood at all.
  */
-import { sha256 } from "../../../checkpoint/codec/checksums.ts";
+import { Sha256 } from "../../../checkpoint/codec/checksums.ts";
 import { readBytes } from "../../../platform/whole_files.ts";
 import type { AnnotatedDataset, AnnotatedImage } from "./annotated.ts";
 
@@ -55,7 +55,7 @@ export async function checkDataset(
       images.filter(({ objects }) => objects.length === 0).map(({ name }) => name),
     );
     for (const { path, name } of images) {
-      const hash = sha256(await readBytes(path)).toHex();
+      const hash = new Sha256().update(await readBytes(path)).hex();
       const other = seen.get(hash);
       if (other !== undefined) twice.push(`${split}/${name} and ${other}`);
       else seen.set(hash, `${split}/${name}`);

@@ -3,6 +3,7 @@
  * class, best overlap first, and counted by true and detected class. What matches nothing is counted against
  * "background": objects that were missed, and detections of nothing.
  */
+import { groupBy } from "../../../engine/group_by.ts";
 import { boxIou } from "../matching.ts";
 import type { CocoAnnotations, CocoDetection } from "../types.ts";
 
@@ -35,8 +36,8 @@ export function confusionMatrix(
   const background = truth.categories.length;
   const counts = Array.from({ length: background + 1 }, () => new Array<number>(background + 1).fill(0));
   const shown = detections.filter(({ category_id, score }) => score >= thresholdOf(category_id));
-  const truths = Map.groupBy(truth.annotations, ({ image_id }) => image_id);
-  const found = Map.groupBy(shown, ({ image_id }) => image_id);
+  const truths = groupBy(truth.annotations, ({ image_id }) => image_id);
+  const found = groupBy(shown, ({ image_id }) => image_id);
   for (const imageId of new Set(options.imageIds ?? truth.images.map(({ id }) => id))) {
     const all = truths.get(imageId) ?? [];
     const objects = all.filter(({ iscrowd }) => !iscrowd);

@@ -3,6 +3,7 @@
  * those of TIDE (Bolya et al., "TIDE: A General Toolbox for Identifying Object Detection Errors", arXiv:2008.08115,
  * section 2.2). Everything else in a report is counted from this.
  */
+import { groupBy } from "../../../engine/group_by.ts";
 import { boxIou } from "../matching.ts";
 import type { CocoAnnotation, CocoAnnotations, CocoDetection } from "../types.ts";
 
@@ -65,8 +66,8 @@ export function judgeDetections(
   options: JudgeOptions = {},
 ): JudgedImage[] {
   const imageIds = options.imageIds ?? truth.images.map(({ id }) => id);
-  const truths = Map.groupBy(truth.annotations, ({ image_id }) => image_id);
-  const found = Map.groupBy(detections, ({ image_id }) => image_id);
+  const truths = groupBy(truth.annotations, ({ image_id }) => image_id);
+  const found = groupBy(detections, ({ image_id }) => image_id);
   return [...new Set(imageIds)].sort((a, b) => a - b).map((imageId) =>
     judgeImage(imageId, { truths: truths.get(imageId) ?? [], detections: found.get(imageId) ?? [], options })
   );
@@ -84,7 +85,7 @@ function judgeImage(
   const objects = truths.filter(({ iscrowd }) => !iscrowd);
   const counted = best(detections, maxDetections);
   const matches = matchGreedily(truths, counted, iou);
-  const foundObjects = new Set(matches.values().filter((match) => match !== "crowd"));
+  const foundObjects = new Set([...matches.values()].filter((match) => match !== "crowd"));
   const judged = counted.map((detection): JudgedDetection => {
     const match = matches.get(detection);
     if (match === "crowd") return { detection, outcome: "ignored", truth: null };

@@ -2,6 +2,7 @@
  * A report as files: `report.json`, its pictures as SVG and PNG, and the worst images with the truth on the left and what
  * was found on the right.
  */
+import { groupBy } from "../../../engine/group_by.ts";
 import type { CocoDataset } from "../../data/mod.ts";
 import { makeFolder, writeBytes } from "../../../platform/whole_files.ts";
 import type { Image } from "../../data/images/image.ts";
@@ -54,7 +55,7 @@ async function drawWorst(
   },
 ): Promise<void> {
   const thresholds = new Map(report.classes.map(({ id, best }) => [id, best?.score ?? 0]));
-  const shown = Map.groupBy(
+  const shown = groupBy(
     detections.filter(({ category_id, score }) => score >= (thresholds.get(category_id) ?? 0)),
     ({ image_id }) => image_id,
   );

@@ -12,7 +12,7 @@ import { Module, type ModuleContext } from "../../../engine/nn/module.ts";
 import { Parameter } from "../../../engine/parameter.ts";
 import { LayerNorm } from "../../../engine/nn/norm.ts";
 import { depthwiseConv2d } from "../../../engine/ops/depthwise_conv.ts";
-import { scope, tidy } from "../../../engine/scope.ts";
+import { scoped, tidy } from "../../../engine/scope.ts";
 import type { Tensor } from "../../../engine/tensor.ts";
 import type { ConvNeXtArchitecture } from "../../config/mod.ts";
 import { Backbone, type BackboneOptions } from "./backbone.ts";
@@ -99,24 +99,25 @@ export class ConvNeXt extends Backbone {
   }
 
   override forward(images: Tensor): Tensor[] {
-    using inner = scope();
-    const norms = [this.norm0, this.norm1, this.norm2, this.norm3];
-    const outputs: Tensor[] = [];
-    let x = tidy(() => toChannelsLast(images));
-    this.stages.forEach((blocks, stage) => {
-      const before = x;
-      x = tidy(() => this.#downsample(before, stage));
-      before.dispose();
-      for (const block of blocks) {
-        const input = x;
-        x = runBlock(block, [input], this.#options);
-        input.dispose();
-      }
-      if (stage >= norms.length - this.#options.outputs) {
-        outputs.push(inner.keep(tidy(() => toChannelsFirst(norms[stage].forward(x)))));
-      }
+    return scoped((inner) => {
+      const norms = [this.norm0, this.norm1, this.norm2, this.norm3];
+      const outputs: Tensor[] = [];
+      let x = tidy(() => toChannelsLast(images));
+      this.stages.forEach((blocks, stage) => {
+        const before = x;
+        x = tidy(() => this.#downsample(before, stage));
+        before.dispose();
+        for (const block of blocks) {
+          const input = x;
+          x = runBlock(block, [input], this.#options);
+          input.dispose();
+        }
+        if (stage >= norms.length - this.#options.outputs) {
+          outputs.push(inner.keep(tidy(() => toChannelsFirst(norms[stage].forward(x)))));
+        }
+      });
+      return outputs;
     });
-    return outputs;
   }
 
   /** [N, H, W, C] to what the stage begins with, channels last as well. */

@@ -10,7 +10,7 @@ import { isRecording } from "../../../engine/autograd.ts";
 import { Conv2d } from "../../../engine/nn/conv2d.ts";
 import { Module, type ModuleContext } from "../../../engine/nn/module.ts";
 import { maxPool2d } from "../../../engine/ops/pool.ts";
-import { scope, tidy } from "../../../engine/scope.ts";
+import { scoped, tidy } from "../../../engine/scope.ts";
 import type { Tensor } from "../../../engine/tensor.ts";
 import { kaimingNormal } from "../../../engine/nn/initial.ts";
 import type { ResNetArchitecture } from "../../config/mod.ts";
@@ -168,24 +168,25 @@ class ResNet extends Module {
 
   /** The last `outputs` of the four stages. */
   forward(images: Tensor): Tensor[] {
-    using inner = scope();
-    let x = tidy(() => {
-      const stem = convNorm(images, { conv: this.conv1, norm: this.bn1 }, { activation: "relu" });
-      return this.#pools ? maxPool2d(stem, { kernel: 3, stride: 2, padding: 1 }) : stem;
+    return scoped((inner) => {
+      let x = tidy(() => {
+        const stem = convNorm(images, { conv: this.conv1, norm: this.bn1 }, { activation: "relu" });
+        return this.#pools ? maxPool2d(stem, { kernel: 3, stride: 2, padding: 1 }) : stem;
+      });
+      const stages = [this.layer1, this.layer2, this.layer3, this.layer4];
+      const features: Tensor[] = [];
+      stages.forEach((blocks, stage) => {
+        for (const block of blocks) {
+          const before = x;
+          x = this.#options.gradientCheckpoint && isRecording()
+            ? gradientCheckpoint(([input]) => block.forward(input), [before])
+            : tidy(() => block.forward(before));
+          if (!features.includes(before)) before.dispose();
+        }
+        if (stage >= stages.length - this.#options.outputs) features.push(inner.keep(x));
+      });
+      return features;
     });
-    const stages = [this.layer1, this.layer2, this.layer3, this.layer4];
-    const features: Tensor[] = [];
-    stages.forEach((blocks, stage) => {
-      for (const block of blocks) {
-        const before = x;
-        x = this.#options.gradientCheckpoint && isRecording()
-          ? gradientCheckpoint(([input]) => block.forward(input), [before])
-          : tidy(() => block.forward(before));
-        if (!features.includes(before)) before.dispose();
-      }
-      if (stage >= stages.length - this.#options.outputs) features.push(inner.keep(x));
-    });
-    return features;
   }
 }
 

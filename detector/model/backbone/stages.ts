@@ -31,7 +31,7 @@ export function runBlock(
   // A block without a gradient keeps nothing anyway.
   const hasGradient = () =>
     inputs.some((input) => sourceOf(input) !== undefined) ||
-    block.parameters().some(([, { requiresGrad }]) => requiresGrad);
+    [...block.parameters()].some(([, { requiresGrad }]) => requiresGrad);
   const again = options.gradientCheckpoint && isRecording() && hasGradient();
   return again ? gradientCheckpoint(run, inputs) : tidy(() => run(inputs));
 }

@@ -11,7 +11,7 @@ import { Module, type ModuleContext } from "../../../engine/nn/module.ts";
 import { LayerNorm } from "../../../engine/nn/norm.ts";
 import { pad } from "../../../engine/ops/layout.ts";
 import { windowRegions } from "../../../engine/ops/windows.ts";
-import { scope, tidy } from "../../../engine/scope.ts";
+import { scoped, tidy } from "../../../engine/scope.ts";
 import { type Tensor, tensor } from "../../../engine/tensor.ts";
 import type { SwinArchitecture } from "../../config/mod.ts";
 import { Backbone, type BackboneOptions } from "./backbone.ts";
@@ -91,15 +91,16 @@ class Stage extends Module {
 
   /** The blocks: [N, H, W, C] to the same shape. Takes `tokens` over. */
   forward(tokens: Tensor, options: RunOptions): Tensor {
-    using inner = scope();
-    const regions = this.blocks.some(({ shifts }) => shifts) ? this.#regions(tokens) : undefined;
-    let x = tokens;
-    for (const block of this.blocks) {
-      const before = x;
-      x = runBlock(block, block.shifts && regions ? [before, regions] : [before], options);
-      before.dispose();
-    }
-    return inner.keep(x);
+    return scoped((inner) => {
+      const regions = this.blocks.some(({ shifts }) => shifts) ? this.#regions(tokens) : undefined;
+      let x = tokens;
+      for (const block of this.blocks) {
+        const before = x;
+        x = runBlock(block, block.shifts && regions ? [before, regions] : [before], options);
+        before.dispose();
+      }
+      return inner.keep(x);
+    });
   }
 
   /** The same for every image: [N · windows, window²]. */
@@ -157,21 +158,22 @@ export class SwinTransformer extends Backbone {
   }
 
   override forward(images: Tensor): Tensor[] {
-    using inner = scope();
-    const norms = [this.norm0, this.norm1, this.norm2, this.norm3];
-    const outputs: Tensor[] = [];
-    let x = tidy(() => this.patchEmbed.forward(images));
-    this.layers.forEach((layer, stage) => {
-      const out = layer.forward(x, this.#options);
-      const norm = norms[stage];
-      if (norm) outputs.push(inner.keep(tidy(() => norm.forward(out).permute([0, 3, 1, 2]))));
-      const { downsample } = layer;
-      if (downsample) {
-        x = tidy(() => downsample.forward(out));
-        out.dispose();
-      } else x = out;
+    return scoped((inner) => {
+      const norms = [this.norm0, this.norm1, this.norm2, this.norm3];
+      const outputs: Tensor[] = [];
+      let x = tidy(() => this.patchEmbed.forward(images));
+      this.layers.forEach((layer, stage) => {
+        const out = layer.forward(x, this.#options);
+        const norm = norms[stage];
+        if (norm) outputs.push(inner.keep(tidy(() => norm.forward(out).permute([0, 3, 1, 2]))));
+        const { downsample } = layer;
+        if (downsample) {
+          x = tidy(() => downsample.forward(out));
+          out.dispose();
+        } else x = out;
+      });
+      return outputs;
     });
-    return outputs;
   }
 }
 

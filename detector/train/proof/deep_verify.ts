@@ -4,6 +4,7 @@
  * only read.
  */
 
+import { holding } from "../../../engine/cleanup.ts";
 import {
   type Bundle,
   type BundleFile,
@@ -50,30 +51,34 @@ interface DeepOptions
  * @throws DinogradError of kind "usage" if there is none before it, and whatever a resume from it throws
  */
 export async function verifyDeep(path: string, options: DeepOptions, ui: RunUi): Promise<DeepReport> {
-  await using bundle = await openBundle(path);
-  const target = readProgress(new StateReader(bundle.state, path));
-  const from = options.from ?? await bundleBefore(path, target);
-  await using start = await openBundle(from);
-  const begin = readProgress(new StateReader(start.state, from));
-  if (!isBefore(begin, target)) {
-    const steps = `step ${begin.step} to train to step ${target.step}`;
-    throw new DinogradError("usage", `verify --deep: expected an earlier bundle but found ${from}, at ${steps}`);
-  }
-  let differences: readonly string[] | undefined;
-  await train(trainOptions({ bundle, start, options }), ui, {
-    reached: async (session) => {
-      if (!samePlace(session.progress, target)) return !isBefore(session.progress, target);
-      differences = await compare(bundle, session);
-      return true;
-    },
+  return await holding(await openBundle(path), async (bundle) => {
+    const target = readProgress(new StateReader(bundle.state, path));
+    const from = options.from ?? await bundleBefore(path, target);
+    return await holding(await openBundle(from), async (start) => {
+      const begin = readProgress(new StateReader(start.state, from));
+      if (!isBefore(begin, target)) {
+        const steps = `step ${begin.step} to train to step ${target.step}`;
+        throw new DinogradError("usage", `verify --deep: expected an earlier bundle but found ${from}, at ${steps}`);
+      }
+      let differences: readonly string[] | undefined;
+      await train(trainOptions({ bundle, start, options }), ui, {
+        reached: async (session) => {
+          if (!samePlace(session.progress, target)) return !isBefore(session.progress, target);
+          differences = await compare(bundle, session);
+          return true;
+        },
+      });
+      if (ui.stop.aborted && !differences) {
+        throw new DinogradError("interrupted", "verify --deep: stopped before its end");
+      }
+      const steps = target.step - begin.step;
+      return {
+        from,
+        steps,
+        differences: differences ?? [`training never came to the bundle's state (step ${target.step})`],
+      };
+    });
   });
-  if (ui.stop.aborted && !differences) throw new DinogradError("interrupted", "verify --deep: stopped before its end");
-  const steps = target.step - begin.step;
-  return {
-    from,
-    steps,
-    differences: differences ?? [`training never came to the bundle's state (step ${target.step})`],
-  };
 }
 
 /** The settings of the bundle's run, also those that were overridden between the two bundles. */

@@ -9,7 +9,7 @@
 import { Sha256 } from "../../../checkpoint/mod.ts";
 import { withoutGradient } from "../../../engine/autograd.ts";
 import { RandomStream } from "../../../engine/random.ts";
-import { scope } from "../../../engine/scope.ts";
+import { scoped } from "../../../engine/scope.ts";
 import { tensor } from "../../../engine/tensor.ts";
 import type { DinoConfig } from "../../config/mod.ts";
 import type { Dino } from "../../model/dino.ts";
@@ -22,16 +22,17 @@ export async function probeDigest(model: Dino, config: DinoConfig): Promise<stri
   const training = model.training;
   model.evaluate();
   try {
-    using _ = scope();
-    const images = tensor(model.device, pixels, [1, 3, side, side]);
-    const { predLogits, predBoxes } = withoutGradient(() =>
-      model.forward({ images, mask: new Uint8Array(side * side), auxiliary: false })
-    );
-    const hash = new Sha256();
-    for (const part of [await predLogits.data(), await predBoxes.data()]) {
-      hash.update(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
-    }
-    return hash.hex();
+    return await scoped(async () => {
+      const images = tensor(model.device, pixels, [1, 3, side, side]);
+      const { predLogits, predBoxes } = withoutGradient(() =>
+        model.forward({ images, mask: new Uint8Array(side * side), auxiliary: false })
+      );
+      const hash = new Sha256();
+      for (const part of [await predLogits.data(), await predBoxes.data()]) {
+        hash.update(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
+      }
+      return hash.hex();
+    });
   } finally {
     model.train(training);
   }

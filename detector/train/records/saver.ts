@@ -7,6 +7,7 @@
  * that can be gone back to.
  */
 
+import { holding } from "../../../engine/cleanup.ts";
 import {
   type BundleContent,
   CodecPool,
@@ -303,8 +304,7 @@ function bytesOf(content: BundleContent): number {
 /** The step of a bundle's state; undefined where there is none or it cannot be read. */
 async function stepOf(path: string): Promise<number | undefined> {
   try {
-    await using bundle = await openBundle(path);
-    return stateNumber(bundle.state, "step");
+    return await holding(await openBundle(path), ({ state }) => stateNumber(state, "step"));
   } catch (error) {
     if (!(error instanceof DinogradError)) throw error;
     return undefined;

@@ -3,6 +3,7 @@
  * are known to be finite: weights of 1e30 are finite, have right checksums, and give NaN in the very next step.
  */
 
+import { holding } from "../../../engine/cleanup.ts";
 import {
   type BundleFile,
   describeNonfinite,
@@ -42,8 +43,8 @@ async function bundleBefore(folder: string, step: number): Promise<BundleFile | 
   for (const file of bundles) {
     if (file.progress >= step || lossesOf(file.state).length === 0 && file.progress > 0) continue;
     try {
-      await using bundle = await openBundle(file.path);
-      const { sound, nonfinite } = await bundle.verify();
+      const bundle = await openBundle(file.path);
+      const { sound, nonfinite } = await holding(bundle, () => bundle.verify());
       if (sound && nonfinite.length === 0) return file;
     } catch (error) {
       if (!(error instanceof DinogradError)) throw error; // the next one, then
@@ -55,13 +56,14 @@ async function bundleBefore(folder: string, step: number): Promise<BundleFile | 
 /** Why no run should continue from a training's bundle that opens: numbers in it, or those that came of it; or null. */
 export async function stumbleOfFile(path: string): Promise<string | null> {
   try {
-    await using bundle = await openBundle(path);
-    const stumble = stumbleOf({ path, state: bundle.state, progress: stateNumber(bundle.state, "step") ?? 0 });
-    if (stumble !== null) return stumble;
-    const { nonfinite } = await bundle.verify();
-    return nonfinite.length === 0
-      ? null
-      : `expected finite weights and moments but found ${describeNonfinite(nonfinite)}`;
+    return await holding(await openBundle(path), async (bundle) => {
+      const stumble = stumbleOf({ path, state: bundle.state, progress: stateNumber(bundle.state, "step") ?? 0 });
+      if (stumble !== null) return stumble;
+      const { nonfinite } = await bundle.verify();
+      return nonfinite.length === 0
+        ? null
+        : `expected finite weights and moments but found ${describeNonfinite(nonfinite)}`;
+    });
   } catch (error) {
     if (error instanceof DinogradError) return null; // damage is told by whoever reads it
     throw error;

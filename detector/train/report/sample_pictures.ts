@@ -2,6 +2,7 @@
  * Images with boxes, as training sees them and as evaluation finds them. Few enough that their number costs nothing,
  * and always the same of a data set.
  */
+import { groupBy } from "../../../engine/group_by.ts";
 import type { DinoConfig } from "../../config/mod.ts";
 import type { Batch, CocoDataset } from "../../data/mod.ts";
 import { transformsOf } from "../../data/configured_transforms.ts";
@@ -76,7 +77,7 @@ export async function truthSheet(source: SampleSource): Promise<Image | null> {
 export async function foundSheet(source: SampleSource, detections: readonly CocoDetection[]): Promise<Image | null> {
   const { dataset } = source;
   const ids = new Set(dataset.imageIds.slice(0, SHOWN_IMAGES));
-  const shown = Map.groupBy(
+  const shown = groupBy(
     detections.filter(({ image_id, score }) => score >= SHOWN_SCORE && ids.has(image_id)),
     ({ image_id }) => image_id,
   );

@@ -3,6 +3,7 @@
  * (`--backbone_weights`). Optimizer, schedule and counters start afresh, at the epoch of `--start_epoch`.
  */
 
+import { opening } from "../../../engine/cleanup.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 import type { RunUi, TrainOptions } from "../../config/mod.ts";
 import { DEFAULT_SEED } from "../../config/run_options.ts";
@@ -32,26 +33,26 @@ export async function openFreshStart(options: TrainOptions, ui: RunUi): Promise<
   const { pretrainModelPath } = options;
   // Weights of a whole model have the backbone's among them.
   const backboneWeights = options.backboneWeights ?? (pretrainModelPath === null ? pretrainedFile(config) : null);
-  await using opening = new AsyncDisposableStack();
-  const files: { readonly file: WeightsFile; readonly within?: string }[] = [];
-  if (backboneWeights !== null) {
-    files.push({ file: opening.use(await openWeights(backboneWeights)), within: "backbone." });
-  }
-  if (pretrainModelPath !== null) files.push({ file: opening.use(await openWeights(pretrainModelPath)) });
-  const opened = opening.move();
-  return {
-    config,
-    seed: options.seed ?? DEFAULT_SEED,
-    freeze: options.freeze,
-    point: null,
-    keptSoFar: null,
-    resultsSoFar: null,
-    plan: (session) => {
-      session.overrides = overrideRecords(overridden, 0);
-      return Promise.resolve(planFresh(session, { options, files }));
-    },
-    [Symbol.asyncDispose]: () => opened.disposeAsync(),
-  };
+  return await opening(async (opened) => {
+    const files: { readonly file: WeightsFile; readonly within?: string }[] = [];
+    if (backboneWeights !== null) {
+      files.push({ file: opened.use(await openWeights(backboneWeights)), within: "backbone." });
+    }
+    if (pretrainModelPath !== null) files.push({ file: opened.use(await openWeights(pretrainModelPath)) });
+    return {
+      config,
+      seed: options.seed ?? DEFAULT_SEED,
+      freeze: options.freeze,
+      point: null,
+      keptSoFar: null,
+      resultsSoFar: null,
+      plan: (session) => {
+        session.overrides = overrideRecords(overridden, 0);
+        return Promise.resolve(planFresh(session, { options, files }));
+      },
+      [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+    };
+  });
 }
 
 function planFresh(session: TrainingSession, { options, files }: {

@@ -4,6 +4,7 @@
  * `--start_epoch` moves to the beginning of an epoch. Both make it another run from there, and it says so.
  */
 
+import { opening } from "../../../engine/cleanup.ts";
 import {
   type BadFile,
   listBundles,
@@ -106,13 +107,13 @@ export async function findResumePath(
  * @throws DinogradError of kind "checkpoint" where the file is none, is damaged, or holds weights alone
  */
 export async function openRecord(path: string): Promise<TrainingRecord> {
-  await using opening = new AsyncDisposableStack();
-  const file = opening.use(await openWeights(path));
-  const { bundle, pth } = file;
-  const record = bundle ? await openBundleRecord(file, bundle) : pth ? openOfficialRecord(file, pth) : undefined;
-  if (!record) throw weightsAlone(path);
-  opening.move(); // the record closes the file
-  return record;
+  return await opening(async (opened) => {
+    const file = opened.use(await openWeights(path));
+    const { bundle, pth } = file;
+    const record = bundle ? await openBundleRecord(file, bundle) : pth ? openOfficialRecord(file, pth) : undefined;
+    if (!record) throw weightsAlone(path);
+    return record;
+  });
 }
 
 /** Opens a checkpoint and settles what continues from it. */
@@ -124,38 +125,38 @@ export async function openResume(path: string, options: TrainOptions, ui: RunUi)
         "every class as it is; --pretrain_model_path FILE in place of --resume carries classes over to other names",
     );
   }
-  await using opening = new AsyncDisposableStack();
-  const record = opening.use(await openRecord(path));
-  const exact = record.kind === "bundle" && options.finetuneIgnore.length === 0 && options.startEpoch === null;
-  const { config, overridden } = settleConfig({
-    path,
-    recorded: record.config,
-    whyNoConfig: record.whyNoConfig,
-    rates: record.rates,
-    given: options.config,
-    changes: options.configChanges,
-    override: options.override,
-    exact,
-  }, ui);
-  const freeze = settleFreeze(record.freeze, options.freeze, ui);
-  const isSame = exact && freeze.join() === record.freeze.join();
-  if (options.strictResume && !isSame) {
-    throw new DinogradError(
-      "verification",
-      `resume check: ${path}: ${whyAnother(record, options)}; leave --strict_resume out where that is meant`,
-    );
-  }
-  const opened = opening.move();
-  return {
-    config,
-    seed: settleSeed(record.seed, options.seed, { exact, ui }),
-    freeze,
-    point: isSame ? { path, content: { state: record.state } } : null,
-    keptSoFar: record.kind === "bundle" ? recordedKeep({ ...record.state }, path) : null,
-    resultsSoFar: recordedResults({ ...record.state }),
-    plan: (session) => planResume(session, { record, exact, overridden, options }),
-    [Symbol.asyncDispose]: () => opened.disposeAsync(),
-  };
+  return await opening(async (opened) => {
+    const record = opened.use(await openRecord(path));
+    const exact = record.kind === "bundle" && options.finetuneIgnore.length === 0 && options.startEpoch === null;
+    const { config, overridden } = settleConfig({
+      path,
+      recorded: record.config,
+      whyNoConfig: record.whyNoConfig,
+      rates: record.rates,
+      given: options.config,
+      changes: options.configChanges,
+      override: options.override,
+      exact,
+    }, ui);
+    const freeze = settleFreeze(record.freeze, options.freeze, ui);
+    const isSame = exact && freeze.join() === record.freeze.join();
+    if (options.strictResume && !isSame) {
+      throw new DinogradError(
+        "verification",
+        `resume check: ${path}: ${whyAnother(record, options)}; leave --strict_resume out where that is meant`,
+      );
+    }
+    return {
+      config,
+      seed: settleSeed(record.seed, options.seed, { exact, ui }),
+      freeze,
+      point: isSame ? { path, content: { state: record.state } } : null,
+      keptSoFar: record.kind === "bundle" ? recordedKeep({ ...record.state }, path) : null,
+      resultsSoFar: recordedResults({ ...record.state }),
+      plan: (session) => planResume(session, { record, exact, overridden, options }),
+      [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+    };
+  });
 }
 
 /** A run that continues unchanged keeps its seed, since it would be another run with other random numbers. */
