@@ -7,6 +7,9 @@ import { RandomStream } from "../../engine/random.ts";
 import { scope } from "../../engine/scope.ts";
 import { full } from "../../engine/tensor.ts";
 import { onCpu } from "../helpers/on_cpu.ts";
+import type { Buffer } from "../../engine/device/device.ts";
+import type { DType } from "../../engine/dtype.ts";
+import { stub } from "@std/testing/mock";
 
 class Counted extends Module {
   readonly weight: Parameter;
@@ -52,14 +55,14 @@ Deno.test("many downloads are under way at a time, of 32 MB at most unless one i
     let count = 0;
     let elements = 0;
     const download = device.download.bind(device);
-    device.download = async (buffer, dtype, length) => {
+    using _slow = stub(device, "download", async (buffer: Buffer, dtype: DType, length: number) => {
       seen.push([++count, (elements += length) * 4 / 2 ** 20]);
       await new Promise((resolve) => setTimeout(resolve, 1));
       const data = await download(buffer, dtype, length);
       count--;
       elements -= length;
       return data;
-    };
+    });
     const stored = await storeTensors(tensors);
     assertEquals([...stored.keys()], [...tensors.keys()]);
     assertEquals([...stored.values()].map(({ data }) => data.length / 4), lengths);
@@ -72,7 +75,7 @@ Deno.test("a download that fails is told, and those beside it fail unheard", () 
   onCpu(async (device) => {
     using _ = scope();
     const tensors = new Map(["a", "b", "c"].map((name) => [name, full(device, [4], 1)]));
-    device.download = () => Promise.reject(new Error("device lost"));
+    using _lost = stub(device, "download", () => Promise.reject(new Error("device lost")));
     await assertRejects(() => storeTensors(tensors), Error, "device lost");
     await new Promise((resolve) => setTimeout(resolve, 5)); // a rejection that nobody handles would end the test here
   }));

@@ -1,9 +1,9 @@
 /** The verb `bench`: its figures make sense, and sizes are checked before anything is measured. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { errorLine, runCli } from "../helpers/run_cli.ts";
+import { errorLine, runProcess } from "../helpers/run_cli.ts";
 
 Deno.test("bench --json says what the machine and a model on it can do", async () => {
-  const { code, stdout } = await runCli(["bench", "--json", "--device", "cpu", "--threads", "1"]);
+  const { code, stdout } = await runProcess(["bench", "--json", "--device", "cpu", "--threads", "1"]);
   assertEquals(code, 0);
   const report = JSON.parse(stdout);
   assertStringIncludes(report.device, "cpu, 1 thread");
@@ -19,7 +19,7 @@ Deno.test("bench --json says what the machine and a model on it can do", async (
 });
 
 Deno.test("a size that is none is a usage error", async () => {
-  const result = await runCli(["bench", "--image_size", "large"]);
+  const result = await runProcess(["bench", "--image_size", "large"]);
   assertEquals(result.code, 2);
   assertStringIncludes(errorLine(result), "expected --image_size like 640x480 but found large");
 });

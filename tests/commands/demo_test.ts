@@ -1,12 +1,12 @@
 /** The demo, made small: the same processes, kill and comparison as in the README. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { runCli } from "../helpers/run_cli.ts";
+import { runProcess } from "../helpers/run_cli.ts";
 import { inFolder } from "../helpers/in_folder.ts";
 
 Deno.test("the demo kills a training, resumes it and finds it equal to the uninterrupted one, then detects and plots", () =>
   inFolder(async (root) => {
     const out = `${root}/demo`;
-    const { code, stdout, stderr } = await runCli(["demo", "--quick", "--device", "cpu", "--out", out]);
+    const { code, stdout, stderr } = await runProcess(["demo", "--quick", "--device", "cpu", "--out", out]);
     assertEquals(code, 0, stdout + stderr);
     const digests = [...stdout.matchAll(/^([0-9a-f]{64}) {2}\S+checkpoint0000\.dino$/gm)].map(([, digest]) => digest);
     assertEquals(digests.length, 2);
@@ -18,9 +18,9 @@ Deno.test("the demo kills a training, resumes it and finds it equal to the unint
     assertStringIncludes(await Deno.readTextFile(`${out}/loss.svg`), "killed and resumed");
     for await (const { name } of Deno.readDir(`${out}/detections`)) assert(/\.(jpg|json)$/.test(name), name);
 
-    const again = await runCli(["dataset", "cards", "--out", `${root}/mine`, "--images", "2", "--val_images", "1"]);
+    const again = await runProcess(["dataset", "cards", "--out", `${root}/mine`, "--images", "2", "--val_images", "1"]);
     assertEquals(again.code, 0);
-    const refused = await runCli(["demo", "--quick", "--out", `${root}/mine`]);
+    const refused = await runProcess(["demo", "--quick", "--out", `${root}/mine`]);
     assertEquals(refused.code, 2);
     assertStringIncludes(refused.stderr, "expected --out to be new, empty or an earlier demo");
   }));

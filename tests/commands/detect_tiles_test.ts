@@ -8,7 +8,7 @@ import type { ImageDetections } from "../../detector/inference/detection.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { inFolder } from "../helpers/in_folder.ts";
 import { MEMORY_IS_COUNTED } from "../helpers/measured_memory.ts";
-import { runCliMeasured } from "../helpers/run_cli.ts";
+import { runProcessMeasured } from "../helpers/run_cli.ts";
 import { tinyConfig, writeTinyModel } from "../helpers/tiny_model.ts";
 
 /** What docs/detect.md promises for the preset `cards`, which is larger. */
@@ -18,7 +18,7 @@ Deno.test("a picture of 6000 x 4000 is detected in tile by tile within the memor
   inFolder(async (folder) => {
     await writeTinyModel(`${folder}/model.dino`);
     await Deno.writeFile(`${folder}/large.jpg`, await encodeJpeg(blankImage(6000, 4000, { colour: [90, 120, 60] })));
-    const { code, stdout, stderr, memory } = await runCliMeasured([
+    const { code, stdout, stderr, memory } = await runProcessMeasured([
       ...["detect", `${folder}/large.jpg`, "--checkpoint", `${folder}/model.dino`],
       ...["--tile", "1600", "--overlap", "0.1", "--batch_size", "4", "--threshold", "0", "--json"],
       ...["--device", "cpu", "--threads", "1"],

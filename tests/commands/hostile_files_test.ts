@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { int, pickle, pickled, tensor, type TensorParts, text, zip } from "../helpers/python_files.ts";
 import { inFolder } from "../helpers/in_folder.ts";
-import { errorLine, runCli } from "../helpers/run_cli.ts";
+import { errorLine, runProcess } from "../helpers/run_cli.ts";
 
 const FOUR_FLOATS = new Uint8Array(Float32Array.of(1, 2, 3, 4).buffer);
 
@@ -19,7 +19,7 @@ const nested = pickle("N", repeated("\x85", 200_000));
 
 async function expectLine(args: readonly string[], expected: string, within = 30_000): Promise<void> {
   const start = performance.now();
-  const result = await runCli(args);
+  const result = await runProcess(args);
   const line = errorLine(result);
   assertEquals(result.code, 4, line);
   assertStringIncludes(line, expected, args.join(" "));
@@ -48,7 +48,7 @@ Deno.test("pickles of shared and nested values are one line for every verb, as k
 Deno.test("a key of shared tuples is a few words in inspect", () =>
   inFolder(async (folder) => {
     await Deno.writeFile(`${folder}/x.pth`, pth(doubled, int(7)));
-    const { code, stdout } = await runCli(["inspect", `${folder}/x.pth`]);
+    const { code, stdout } = await runProcess(["inspect", `${folder}/x.pth`]);
     assertEquals(code, 0);
     assertStringIncludes(stdout, '({"items": [{…}, {…}]}, {"items": [{…}, {…}]})');
   }));
@@ -58,10 +58,10 @@ Deno.test("convert refuses tensors that expand to gigabytes together, and leaves
     const parts: TensorParts = { shape: [40, 2 ** 18], stride: [0, 0] };
     const object = pickled("}(", ...Array.from({ length: 240 }, (_, i) => pickle(text(`${i}`), tensor(parts))), "u");
     await Deno.writeFile(`${folder}/x.pth`, zip([["x/data.pkl", object], ["x/data/0", FOUR_FLOATS]]));
-    assertEquals((await runCli(["inspect", `${folder}/x.pth`])).code, 0);
+    assertEquals((await runProcess(["inspect", `${folder}/x.pth`])).code, 0);
     await expectLine(["convert", `${folder}/x.pth`, `${folder}/y.dino`], "4 times the file and 256 MiB");
     await expectLine(["inspect", `${folder}/x.pth`, "--stats"], "4 times the file and 256 MiB");
-    const few = await runCli(["inspect", `${folder}/x.pth`, "--stats", "--keys", "1,2"]);
+    const few = await runProcess(["inspect", `${folder}/x.pth`, "--stats", "--keys", "1,2"]);
     assertEquals(few.code, 0, few.stderr);
     assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["x.pth"]);
   }));
@@ -76,8 +76,10 @@ Deno.test("an empty tensor has no bytes, and one whose other axes are too long f
     await expectLine(["inspect", `${folder}/x.pth`], "expected a tensor of less than 2^53 bytes");
     await write([1000, 0, 1000]);
     for (const file of ["x.pth", "y.dino", "z.safetensors"]) {
-      if (file !== "x.pth") assertEquals((await runCli(["convert", `${folder}/x.pth`, `${folder}/${file}`])).code, 0);
-      const { code, stdout } = await runCli(["inspect", `${folder}/${file}`]);
+      if (file !== "x.pth") {
+        assertEquals((await runProcess(["convert", `${folder}/x.pth`, `${folder}/${file}`])).code, 0);
+      }
+      const { code, stdout } = await runProcess(["inspect", `${folder}/${file}`]);
       assertEquals(code, 0);
       assert(/ 0 B/.test(stdout) && !/NaN|Infinity/.test(stdout), stdout);
     }

@@ -7,7 +7,7 @@ import { detectionsSvg } from "../../detector/draw/annotate.ts";
 import { linePlot } from "../../detector/draw/plot.ts";
 import { visible } from "../../engine/visible.ts";
 import { inFolder } from "../helpers/in_folder.ts";
-import { type CliResult, runCli } from "../helpers/run_cli.ts";
+import { type CliResult, runProcess } from "../helpers/run_cli.ts";
 import { writeTinySplit } from "../helpers/tiny_dataset.ts";
 import { writeTinyModel } from "../helpers/tiny_model.ts";
 import { tinyTrainingConfig } from "../helpers/tiny_training.ts";
@@ -21,7 +21,7 @@ const STEERING = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u20
 
 /** Runs a command whose output must have the hostile name in it, shown. */
 async function expectShown(args: readonly string[]): Promise<CliResult> {
-  const result = await runCli(args);
+  const result = await runProcess(args);
   const text = result.stdout + result.stderr;
   const found = STEERING.exec(text);
   const around = found ? JSON.stringify(text.slice(Math.max(0, found.index - 40), found.index + 20)) : "";
@@ -122,7 +122,7 @@ Deno.test("JSON reads as the name that was meant, though nothing in it steers a 
   }));
 
 Deno.test("an error and its stack under DINOGRAD_DEBUG are as harmless", async () => {
-  const { stderr } = await runCli(["inspect", `/none/${HOSTILE}`], { DINOGRAD_DEBUG: "1" });
+  const { stderr } = await runProcess(["inspect", `/none/${HOSTILE}`], { DINOGRAD_DEBUG: "1" });
   assertEquals(STEERING.exec(stderr), null, stderr);
   assertMatch(stderr, /\n\s+at /);
 });

@@ -51,14 +51,12 @@ Deno.test("kernel lists, prints the shader, the WebAssembly and a run on numbers
   const list = await runCli(["kernel"]);
   assertEquals([list.code, list.stderr], [0, ""]);
   assert(/^softmax +rows +1$/m.test(list.stdout), list.stdout);
-  const [shader, text, numbers, wrong, none, both] = await Promise.all([
-    runCli(["kernel", "softmax"]),
-    runCli(["kernel", "gather_4", "--wasm"]),
-    runCli(["kernel", "clip_coefficient", "--numbers"]),
-    runCli(["kernel", "sofmax", "--wasm"]),
-    runCli(["kernel", "--numbers"]),
-    runCli(["kernel", "softmax", "--wasm", "--numbers"]),
-  ]);
+  const shader = await runCli(["kernel", "softmax"]);
+  const text = await runCli(["kernel", "gather_4", "--wasm"]);
+  const numbers = await runCli(["kernel", "clip_coefficient", "--numbers"]);
+  const wrong = await runCli(["kernel", "sofmax", "--wasm"]);
+  const none = await runCli(["kernel", "--numbers"]);
+  const both = await runCli(["kernel", "softmax", "--wasm", "--numbers"]);
   assertStringIncludes(shader.stdout, "y = y / sum1");
   assertStringIncludes(shader.stdout, "@compute @workgroup_size");
   assertStringIncludes(text.stdout, "(local.set $indices (i32.load offset=4 (i32.const 64)))");

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { VERBS } from "../../commands/verbs.ts";
 import { inFolder } from "../helpers/in_folder.ts";
 import { writeOfficialCheckpoint } from "../helpers/official_checkpoint.ts";
-import { errorLine, runCli } from "../helpers/run_cli.ts";
+import { errorLine, runCli, runProcess } from "../helpers/run_cli.ts";
 import { writeTinyCoco } from "../helpers/tiny_training.ts";
 
 Deno.test("without a verb the verbs are listed and the exit code is 2", async () => {
@@ -124,7 +124,7 @@ Deno.test("a folder where a file belongs, and a file where a folder belongs, are
 });
 
 Deno.test("only DINOGRAD_DEBUG=1 shows where an error came from", async () => {
-  const { code, stderr } = await runCli(["inspect", "missing.dino"], { DINOGRAD_DEBUG: "1" });
+  const { code, stderr } = await runProcess(["inspect", "missing.dino"], { DINOGRAD_DEBUG: "1" });
   assertEquals(code, 4);
   assertMatch(stderr, /^ +at /m);
 });

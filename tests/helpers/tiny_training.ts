@@ -55,6 +55,8 @@ export function tinyTrainOptions(
 export class TestUi implements RunUi {
   readonly lines: string[] = [];
   readonly warnings: string[] = [];
+  /** What a program would read, from `json`. */
+  readonly values: unknown[] = [];
   readonly #stop = new AbortController();
   readonly stop = this.#stop.signal;
   #stepsLeft: number;
@@ -72,7 +74,9 @@ export class TestUi implements RunUi {
   table(headings: readonly string[], rows: readonly (readonly (string | number)[])[]): void {
     for (const row of [headings, ...rows]) this.lines.push(row.join("  "));
   }
-  json(): void {}
+  json(value: unknown): void {
+    this.values.push(value);
+  }
   progress(label: string) {
     const isTraining = label.startsWith("epoch");
     return {

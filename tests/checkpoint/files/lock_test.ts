@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { type FileLayer, LOCK_NAME, LockError, lockFolder, type LockOptions } from "../../../checkpoint/mod.ts";
+import { LOCK_NAME, LockError, lockFolder, type LockOptions } from "../../../checkpoint/mod.ts";
 import { kernelLocks, noKernelLocks } from "../../../platform/kernel_locks.ts";
 import { RandomStream } from "../../../engine/random.ts";
 import { lockRound, PROTECTIONS } from "../../helpers/lock_rounds.ts";
@@ -8,6 +8,7 @@ import { nodeProcesses, type Processes } from "../../../platform/processes.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 import { FaultyFiles, MemoryFiles, systemError } from "../../helpers/memory_files.ts";
 import { inFolder } from "../../helpers/in_folder.ts";
+import { assertSpyCallArgs, assertSpyCalls, spy, stub } from "@std/testing/mock";
 
 /** Said where there are no locks of the kernel. */
 const FILE_ALONE = "a file alone keeps other runs away, for its files are not the system's";
@@ -213,26 +214,25 @@ Deno.test("while a run lives, removing its lock file lets no second run in where
 });
 
 Deno.test("a lock that cannot be given up is a warning and not an error", async () => {
-  const disk = new MemoryFiles();
-  const warnings: string[] = [];
-  const files: FileLayer = {
-    open: (path, mode) => disk.open(path, mode),
-    link: (from, to) => disk.link(from, to),
-    rename: (from, to) => disk.rename(from, to),
-    remove: (path) => path.endsWith(LOCK_NAME) ? Promise.reject(systemError("EROFS")) : disk.remove(path),
-    syncFolder: (path) => disk.syncFolder(path),
-    list: (path) => disk.list(path),
-  };
+  const files = new MemoryFiles();
+  const remove = files.remove.bind(files);
+  using _readOnly = stub(
+    files,
+    "remove",
+    (path: string) => path.endsWith(LOCK_NAME) ? Promise.reject(systemError("EROFS")) : remove(path),
+  );
+  const warn = spy();
   const failure = await assertRejects(async () => {
     await using _lock = await lockFolder("out", {
       files,
       processes: processes(1),
-      warn: (line) => warnings.push(line),
+      warn,
     });
     throw new DinogradError("interrupted", "what really happened");
   });
   assertEquals(failure instanceof DinogradError && failure.message, "what really happened");
-  assertEquals(warnings, [
+  assertSpyCalls(warn, 1);
+  assertSpyCallArgs(warn, 0, [
     `out/${LOCK_NAME}: expected to remove the lock but the disk is read-only; the next run takes it over`,
   ]);
 });

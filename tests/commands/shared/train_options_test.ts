@@ -7,24 +7,10 @@ import {
   trainOptions,
 } from "../../../commands/shared/train_options.ts";
 import { DEFAULT_SEED } from "../../../detector/config/run_options.ts";
-import type { Progress, RunUi } from "../../../detector/config/mod.ts";
+import type { RunUi } from "../../../detector/config/mod.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 import { inFolder } from "../../helpers/in_folder.ts";
-
-/** Keeps the warnings. */
-class Listener implements RunUi {
-  readonly stop = new AbortController().signal;
-  readonly warnings: string[] = [];
-  say(): void {}
-  warn(line: string): void {
-    this.warnings.push(line);
-  }
-  table(): void {}
-  json(): void {}
-  progress(): Progress {
-    return { update() {}, finish() {} };
-  }
-}
+import { TestUi } from "../../helpers/tiny_training.ts";
 
 function parse(line: string): TrainFlags {
   const command = new Command("train").exitOverride().configureOutput({ writeErr() {} });
@@ -35,7 +21,7 @@ function parse(line: string): TrainFlags {
   return command.opts<TrainFlags>();
 }
 
-const options = (line: string, ui: RunUi = new Listener()) => trainOptions(parse(line), ui);
+const options = (line: string, ui: RunUi = new TestUi()) => trainOptions(parse(line), ui);
 
 Deno.test("the keywords of --finetune_ignore are one list however they are given", async () => {
   const spellings = [
@@ -65,7 +51,7 @@ Deno.test("the command line of the article is understood word for word", () =>
   }));
 
 Deno.test("the official training script's options are accepted and those without effect are named", async () => {
-  const ui = new Listener();
+  const ui = new TestUi();
   const { config } = await options(
     "--output_dir logs/DINO/R50-MS4 -c DINO_4scale --coco_path D --options dn_scalar=100 embed_init_tgt=TRUE " +
       "dn_label_coef=1.0 dn_bbox_coef=1.0 use_ema=False dn_box_noise_scale=1.0",
@@ -84,7 +70,7 @@ Deno.test("defaults are the official ones where they decide a number", async () 
 });
 
 Deno.test("cuda means webgpu, and flags without work are accepted with one warning", async () => {
-  const ui = new Listener();
+  const ui = new TestUi();
   const got = await options("-c cards --device cuda:0 --amp --find_unused_params --world_size 1 --rank 0", ui);
   assertEquals(got.device, "webgpu");
   assertEquals(ui.warnings, ["flags without effect: --amp (everything is computed in float32), --find_unused_params"]);
@@ -138,7 +124,7 @@ Deno.test("--patience and --eval_every are settings of the training, and what is
 });
 
 Deno.test("train --eval is the evaluation of the checkpoint of --resume", async () => {
-  const evaluation = (line: string) => officialEvalOptions(parse(line), new Listener());
+  const evaluation = (line: string) => officialEvalOptions(parse(line), new TestUi());
   const got = await evaluation("--eval --resume C --coco_path D -c DINO_5scale --save_results --output_dir O");
   assertEquals([got.checkpoint, got.cocoPath, got.saveResults, got.outputDir], ["C", "D", true, "O"]);
   assertEquals(got.config?.num_feature_levels, 5);

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { EVAL_DEFAULTS, type EvalOptions, type RunUi } from "../../../detector/config/mod.ts";
+import { EVAL_DEFAULTS, type EvalOptions } from "../../../detector/config/mod.ts";
 import { readImage } from "../../../detector/data/mod.ts";
 import { evaluateDetections } from "../../../detector/eval/mod.ts";
 import { evaluateCheckpoint } from "../../../detector/eval/evaluate_checkpoint.ts";
@@ -7,6 +7,7 @@ import { DinogradError } from "../../../engine/errors.ts";
 import { writeTinySplit } from "../../helpers/tiny_dataset.ts";
 import { tinyConfig, writeTinyModel } from "../../helpers/tiny_model.ts";
 import { inFolder } from "../../helpers/in_folder.ts";
+import { TestUi } from "../../helpers/tiny_training.ts";
 
 const IMAGES = [
   { id: 3, width: 60, height: 40, objects: [{ category_id: 1, bbox: [5, 5, 20, 20], area: 400, iscrowd: 0 }] },
@@ -33,11 +34,9 @@ function options(folder: string, changes: Partial<EvalOptions>): EvalOptions {
   };
 }
 
-const quiet: Partial<RunUi> = { warn: () => {} };
-
 Deno.test("a report draws the worst images, truth beside detections, and lists the images that were looked at alone", async () => {
   await prepared(async (folder) => {
-    await evaluateCheckpoint(options(folder, { report: `${folder}/report`, outputDir: "" }), quiet);
+    await evaluateCheckpoint(options(folder, { report: `${folder}/report`, outputDir: "" }), new TestUi());
     const { worstImages } = await readJson(`${folder}/report/report.json`);
     assertEquals(worstImages.map(({ imageId }: { imageId: number }) => imageId).toSorted(), [3, 8]);
     const drawn = [...Deno.readDirSync(`${folder}/report/worst`)].map(({ name }) => name).sort();
@@ -53,7 +52,7 @@ const readJson = async (path: string) => JSON.parse(await Deno.readTextFile(path
 
 Deno.test("an evaluation keeps its numbers and losses, and every image's truth and detections", async () => {
   await prepared(async (folder) => {
-    const evaluation = await evaluateCheckpoint(options(folder, { saveResults: true }), quiet);
+    const evaluation = await evaluateCheckpoint(options(folder, { saveResults: true }), new TestUi());
     if (!evaluation) throw new Error("expected an evaluation but found none");
     const kept = await readJson(`${folder}/out/eval.json`);
     assertEquals(kept.stats, evaluation.stats);
@@ -74,10 +73,10 @@ Deno.test("an evaluation keeps its numbers and losses, and every image's truth a
 Deno.test("the averaged weights give other numbers than the weights", async () => {
   await prepared(async (folder) => {
     const without = { outputDir: "" };
-    const regular = await evaluateCheckpoint(options(folder, without), quiet);
-    const again = await evaluateCheckpoint(options(folder, { ...without, numWorkers: 1 }), quiet);
+    const regular = await evaluateCheckpoint(options(folder, without), new TestUi());
+    const again = await evaluateCheckpoint(options(folder, { ...without, numWorkers: 1 }), new TestUi());
     assertEquals(again?.losses, regular?.losses, "workers change no number");
-    const average = await evaluateCheckpoint(options(folder, { ...without, useEma: true }), quiet);
+    const average = await evaluateCheckpoint(options(folder, { ...without, useEma: true }), new TestUi());
     assert(regular && average && regular.losses.loss !== average.losses.loss);
   });
 });
@@ -89,7 +88,7 @@ Deno.test("--test writes a COCO results file of the test images and evaluates no
       `${folder}/annotations/instances_val2017.json`,
       `${folder}/annotations/image_info_test-dev2017.json`,
     );
-    assertEquals(await evaluateCheckpoint(options(folder, { test: true }), quiet), null);
+    assertEquals(await evaluateCheckpoint(options(folder, { test: true }), new TestUi()), null);
     const detections = await readJson(`${folder}/out/results0.json`);
     assertEquals(detections.length, 2 * 12);
     assertEquals(Object.keys(detections[0]).sort(), ["bbox", "category_id", "image_id", "score"]);
@@ -103,7 +102,7 @@ Deno.test("an image that is too thin for the model is named by an evaluation, wi
     // Resized to 1 x 100 it has 13 + 7 + 4 tokens.
     await writeTinySplit(folder, "val", { images: [...IMAGES, { id: 9, width: 2, height: 200 }] });
     const refusal = (changes: Partial<EvalOptions>) =>
-      assertRejects(() => evaluateCheckpoint(options(folder, changes), quiet), DinogradError);
+      assertRejects(() => evaluateCheckpoint(options(folder, changes), new TestUi()), DinogradError);
     assertMatch((await refusal({})).message, /^image 9: num_queries: .*\(24\)/);
     await Deno.rename(`${folder}/val2017`, `${folder}/test2017`);
     await Deno.rename(

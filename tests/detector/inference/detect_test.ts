@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { writeBundle } from "../../../checkpoint/mod.ts";
-import { DETECT_DEFAULTS, type DetectOptions, type RunUi } from "../../../detector/config/mod.ts";
+import { DETECT_DEFAULTS, type DetectOptions } from "../../../detector/config/mod.ts";
 import { encodeJpeg, encodePng, readImage } from "../../../detector/data/mod.ts";
 import { detect } from "../../../detector/inference/detect.ts";
 import { detectImage } from "../../../detector/inference/detect_image.ts";
@@ -14,6 +14,7 @@ import { RandomStream } from "../../../engine/random.ts";
 import { tinyConfig, tinySession, writeTinyModel } from "../../helpers/tiny_model.ts";
 import { inFolder } from "../../helpers/in_folder.ts";
 import { onCpu } from "../../helpers/on_cpu.ts";
+import { TestUi } from "../../helpers/tiny_training.ts";
 
 function noise(width: number, height: number) {
   const random = RandomStream.named(width, "noise");
@@ -47,23 +48,13 @@ function options(folder: string, changes: Partial<DetectOptions>): DetectOptions
   };
 }
 
-function recorder() {
-  const warnings: string[] = [];
-  const values: unknown[] = [];
-  const ui: Partial<RunUi> = {
-    warn: (line) => warnings.push(line),
-    json: (value) => values.push(value),
-  };
-  return { ui, warnings, values };
-}
-
 Deno.test("a folder is detected in the order of its names; an unreadable image is told and the rest continues", async () => {
   await prepared(async (folder) => {
-    const { ui, warnings, values } = recorder();
+    const ui = new TestUi();
     assertEquals(await detect(options(folder, { out: `${folder}/out` }), ui), { unreadable: 1, nonfinite: 0 });
-    assertEquals(warnings.length, 1);
-    assert(warnings[0].includes("broken.jpg"));
-    const results = values[0] as ImageDetections[];
+    assertEquals(ui.warnings.length, 1);
+    assert(ui.warnings[0].includes("broken.jpg"));
+    const results = ui.values[0] as ImageDetections[];
     assertEquals(results.map(({ image, width, height }) => [image.split("/").at(-1), width, height]), [
       ["a.jpg", 50, 80],
       ["b.png", 90, 60],
@@ -88,10 +79,10 @@ Deno.test("a folder is detected in the order of its names; an unreadable image i
 
 Deno.test("patterns find files at their depth, and results of equal names do not overwrite each other", async () => {
   await prepared(async (folder) => {
-    const { ui, values } = recorder();
+    const ui = new TestUi();
     const images = [`${folder}/images/**/a.*`, `${folder}/images/a.jpg`];
     assertEquals(await detect(options(folder, { images, out: `${folder}/out` }), ui), { unreadable: 0, nonfinite: 0 });
-    const results = values[0] as ImageDetections[];
+    const results = ui.values[0] as ImageDetections[];
     assertEquals(results.map(({ image }) => image), [`${folder}/images/a.jpg`, `${folder}/images/deep/a.png`]);
     const names = [...Deno.readDirSync(`${folder}/out`)].map(({ name }) => name).sort();
     assertEquals(names, ["a.jpg", "a_2.jpg", "detections.json"]);
@@ -104,14 +95,14 @@ Deno.test("a strip too thin for the model is told with its name and does not sto
     // Resized to 1 x 100 it has 13 + 7 + 4 tokens.
     await Deno.writeFile(`${folder}/thin.png`, encodePng({ width: 2, height: 200, data: new Uint8Array(1200) }));
     const images = [`${folder}/thin.png`, `${folder}/images/a.jpg`];
-    const few = recorder();
+    const few = new TestUi();
     const run = options(folder, { images, checkpoint: `${folder}/many_queries.dino` });
-    assertEquals(await detect(run, few.ui), { unreadable: 1, nonfinite: 0 });
+    assertEquals(await detect(run, few), { unreadable: 1, nonfinite: 0 });
     assertEquals(few.warnings.length, 1);
     assert(few.warnings[0].includes("thin.png") && few.warnings[0].includes("(24)"), few.warnings[0]);
     assertEquals((few.values[0] as ImageDetections[]).map(({ image }) => image), [images[1]]);
-    const enough = recorder();
-    assertEquals(await detect(options(folder, { images }), enough.ui), { unreadable: 0, nonfinite: 0 });
+    const enough = new TestUi();
+    assertEquals(await detect(options(folder, { images }), enough), { unreadable: 0, nonfinite: 0 });
     assertEquals((enough.values[0] as ImageDetections[]).length, 2);
   });
 });
@@ -119,7 +110,7 @@ Deno.test("a strip too thin for the model is told with its name and does not sto
 Deno.test("images are never replaced by their drawings, and a folder is no checkpoint", async () => {
   await prepared(async (folder) => {
     const refused = async (changes: Partial<DetectOptions>) =>
-      await assertRejects(() => detect(options(folder, changes), recorder().ui), DinogradError);
+      await assertRejects(() => detect(options(folder, changes), new TestUi()), DinogradError);
     await Deno.symlink(`${folder}/images`, `${folder}/link`);
     const before = await Deno.readFile(`${folder}/images/a.jpg`);
     for (const out of [`${folder}/images`, `${folder}/images/`, `${folder}/link`]) {
@@ -137,15 +128,15 @@ Deno.test("images are never replaced by their drawings, and a folder is no check
 
 Deno.test("where no argument leads to an image, each is told and nothing is computed", async () => {
   await prepared(async (folder) => {
-    const { ui, values, warnings } = recorder();
+    const ui = new TestUi();
     const images = [`${folder}/none.jpg`, `${folder}/*.tiff`];
     // The model does not fit its configuration, which would be an error if it were built.
     assertEquals(await detect(options(folder, { images, configChanges: { hidden_dim: 64 } }), ui), {
       unreadable: 2,
       nonfinite: 0,
     });
-    assertEquals(warnings.length, 2);
-    assertEquals(values, [[]]);
+    assertEquals(ui.warnings.length, 2);
+    assertEquals(ui.values, [[]]);
   });
 });
 
@@ -160,13 +151,13 @@ Deno.test("names for results differ even where case alone tells files apart", ()
 
 Deno.test("the threshold keeps exactly the detections of at least its score", async () => {
   await prepared(async (folder) => {
-    const all = recorder();
+    const all = new TestUi();
     const images = [`${folder}/images/a.jpg`];
-    await detect(options(folder, { images }), all.ui);
+    await detect(options(folder, { images }), all);
     const [{ detections }] = all.values[0] as ImageDetections[];
     const threshold = detections[4].score;
-    const some = recorder();
-    await detect(options(folder, { images, threshold }), some.ui);
+    const some = new TestUi();
+    await detect(options(folder, { images, threshold }), some);
     const [{ detections: kept }] = some.values[0] as ImageDetections[];
     assertEquals(kept, detections.filter(({ score }) => score >= threshold));
     assert(kept.length < detections.length);
@@ -175,9 +166,9 @@ Deno.test("the threshold keeps exactly the detections of at least its score", as
 
 Deno.test("a library user gets the same numbers from an image in memory", async () => {
   await prepared(async (folder, device) => {
-    const { ui, values } = recorder();
+    const ui = new TestUi();
     await detect(options(folder, { images: [`${folder}/images/a.jpg`] }), ui);
-    const [{ detections }] = values[0] as ImageDetections[];
+    const [{ detections }] = ui.values[0] as ImageDetections[];
     const { model, config } = await loadModel(`${folder}/model.dino`, { device, config: null });
     assertEquals(model.training, false);
     const image = await readImage(`${folder}/images/a.jpg`);

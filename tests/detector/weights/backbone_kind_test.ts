@@ -1,10 +1,12 @@
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { stub } from "@std/testing/mock";
 import { type StoredTensor, writeSafetensors } from "../../../checkpoint/mod.ts";
 import { type DinoConfig, preset } from "../../../detector/config/mod.ts";
 import { loadModel } from "../../../detector/inference/load_model.ts";
 import { outlineModel } from "../../../detector/train/model_outline.ts";
 import { describeBackbone } from "../../../detector/weights/backbone_kind.ts";
 import { DinogradError } from "../../../engine/errors.ts";
+import { RandomStream } from "../../../engine/random.ts";
 import { inFolder } from "../../helpers/in_folder.ts";
 import { withStarted } from "../../helpers/started_session.ts";
 import { tinyConfig } from "../../helpers/tiny_model.ts";
@@ -13,6 +15,9 @@ import { onCpu } from "../../helpers/on_cpu.ts";
 /** A small detector on a ResNet-18, whose classes are those of the tiny model. */
 const small = (changes: Partial<DinoConfig> = {}) =>
   tinyConfig({ backbone: "resnet18", norm: "frozen_batch_norm", use_ema: false, ...changes });
+
+/** Networks of these sizes draw numbers for seconds, and nothing here looks at one. */
+const withoutDraws = () => stub(RandomStream.prototype, "normals", (into: Float32Array<ArrayBuffer>) => into);
 
 /** Writes weights of a configuration, all zero, as safetensors; those of the backbone alone as they are published. */
 async function writeWeights(path: string, config: DinoConfig, { alone }: { readonly alone: boolean }): Promise<string> {
@@ -45,6 +50,7 @@ Deno.test("every backbone is told from its names and shapes alone", () => {
 });
 
 Deno.test("a backbone's file of another backbone is refused in one line that says which it looks like and how much fits", async () => {
+  using _ = withoutDraws();
   await inFolder(async (folder) => {
     const path = await writeWeights(`${folder}/resnet18.safetensors`, small(), { alone: true });
     const config = small({ backbone: "resnet50" });
@@ -76,6 +82,7 @@ Deno.test("a backbone's file of another backbone is refused in one line that say
 });
 
 Deno.test("a detector on another backbone gives the rest of its weights with a warning, unless the backbone is ignored", async () => {
+  using _ = withoutDraws();
   await inFolder(async (folder) => {
     const path = await writeWeights(`${folder}/detector.safetensors`, small(), { alone: false });
     const start = { config: small({ backbone: "resnet50" }), pretrainModelPath: path };
