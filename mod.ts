@@ -60,6 +60,7 @@ export {
   type MixSpec,
   openDataset,
   type OpenDatasetOptions,
+  type Pixels,
   readImage,
   type Segmentation,
   sizeOfImage,

@@ -8,7 +8,7 @@ export { CocoDataset, type ImageEntry, openDataset, type OpenDatasetOptions, typ
 export { type CocoCategory, type CocoFile, type CocoImage, type CocoObject, type Segmentation } from "./coco_file.ts";
 export type { MixSpec } from "./augment/mix_plan.ts";
 export { type BadImage, describeBad, missingImages, requireImages } from "./image_files.ts";
-export { type Image } from "./images/image.ts";
+export { type Image, type Pixels, rgbImage } from "./images/image.ts";
 export {
   decodeImage,
   type DecodeOptions,

@@ -5,7 +5,7 @@
 
 import stringWidth from "string-width";
 import { visible } from "../../engine/visible.ts";
-import type { Image } from "../data/images/image.ts";
+import { type Image, type Pixels, rgbImage } from "../data/images/image.ts";
 import { addAlpha, encodeRgbaJpeg, LARGE } from "../data/images/jpeg.ts";
 import { JpegStrips, stripRows } from "../data/images/jpeg_strips.ts";
 import { resizeBilinear } from "../data/images/resize.ts";
@@ -47,12 +47,15 @@ interface Rectangle {
 /** What the name of an annotated image ends with. */
 export const ANNOTATED_EXTENSION = "jpg";
 
-/** Draws detections, the best on top, and encodes the result. */
+/**
+ * Draws detections, the best on top, and encodes the result. Alpha is left out.
+ * @throws {ShapeError} where there is another number of bytes than of three or four for each pixel
+ */
 export async function annotateImage(
-  image: Image,
+  image: Pixels,
   detections: readonly DrawnDetection[],
 ): Promise<AnnotatedFile> {
-  const { scale, ...base } = enlarged(image);
+  const { scale, ...base } = enlarged(rgbImage("annotateImage", image));
   const bytes = base.width * base.height > LARGE
     ? await annotateInStrips(base, detections)
     : await annotateWhole(base, detections, scale);

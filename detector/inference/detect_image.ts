@@ -6,7 +6,15 @@ import { tensor } from "../../engine/tensor.ts";
 import type { DinoConfig } from "../config/mod.ts";
 import type { TileOptions } from "../config/tile_options.ts";
 import { transformsOf } from "../data/configured_transforms.ts";
-import { cropImage, type Image, type InferenceSample, prepareForInference, type TransformSpec } from "../data/mod.ts";
+import {
+  cropImage,
+  type Image,
+  type InferenceSample,
+  type Pixels,
+  prepareForInference,
+  rgbImage,
+} from "../data/mod.ts";
+import type { TransformSpec } from "../data/mod.ts";
 import { type Detections, type Dino, postprocess, postprocessOptions } from "../model/mod.ts";
 import { mergeViews, type View } from "./merge.ts";
 import { type Tile, tilesOf } from "./tiles.ts";
@@ -27,11 +35,13 @@ export interface DetectImageOptions {
 }
 
 /**
- * Finds objects in an image that is in memory. The model is in evaluation mode.
+ * Finds objects in an image that is in memory: RGB, or RGBA as a canvas has it, whose alpha is left out. The model is in
+ * evaluation mode.
  * @returns all `num_select` detections, best first, in pixels of the given image; with tiles, those of each tile, merged
- * @throws DinogradError of kind "nonfinite" where the model's outputs are no numbers
+ * @throws {DinogradError} of kind "nonfinite" where the model's outputs are no numbers
+ * @throws {ShapeError} where there is another number of bytes than of three or four for each pixel
  */
-export async function detectImage(model: Dino, image: Image, options: DetectImageOptions): Promise<Detections> {
+export async function detectImage(model: Dino, image: Pixels, options: DetectImageOptions): Promise<Detections> {
   const [found] = await detectImages(model, [image], options);
   return found;
 }
@@ -39,16 +49,17 @@ export async function detectImage(model: Dino, image: Image, options: DetectImag
 /** The same of several images, in their order. Throws as `detectImage`, whichever image it is about. */
 export async function detectImages(
   model: Dino,
-  images: readonly Image[],
+  images: readonly Pixels[],
   options: DetectImageOptions,
 ): Promise<Detections[]> {
   const { tile, batchSize = 1 } = options;
   if (!Number.isInteger(batchSize) || batchSize < 1) {
     throw new DinogradError("usage", `batchSize: expected an integer of at least 1 but found ${batchSize}`);
   }
-  if (!tile) return await inBatches(model, images, options);
+  const rgb = images.map((image) => rgbImage("detectImage", image));
+  if (!tile) return await inBatches(model, rgb, options);
   const found: Detections[] = [];
-  for (const image of images) found.push(await detectTiles(model, image, { ...options, tile }));
+  for (const image of rgb) found.push(await detectTiles(model, image, { ...options, tile }));
   return found;
 }
 

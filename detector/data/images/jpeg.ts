@@ -8,7 +8,7 @@ import createDecoder from "@jsquash/jpeg/codec/dec/mozjpeg_dec.js";
 import createEncoder from "@jsquash/jpeg/codec/enc/mozjpeg_enc.js";
 import { defaultOptions } from "@jsquash/jpeg/meta.js";
 import { readPackageFile } from "../../../platform/whole_files.ts";
-import type { Image } from "./image.ts";
+import { type Image, type Pixels, rgbImage } from "./image.ts";
 import { outlineJpeg, withoutStrays } from "./jpeg_markers.ts";
 import { requirePixels } from "../../config/pixel_limit.ts";
 
@@ -62,9 +62,14 @@ export interface EncodeJpegOptions {
   readonly quality?: number;
 }
 
-/** Encodes a baseline JPEG with libjpeg's standard tables. The same image and quality give the same bytes everywhere. */
-export async function encodeJpeg(image: Image, options: EncodeJpegOptions = {}): Promise<Uint8Array> {
-  return await encodeRgbaJpeg({ ...image, data: addAlpha(image.data) }, options);
+/**
+ * Encodes a baseline JPEG with libjpeg's standard tables. The same image and quality give the same bytes everywhere. Alpha
+ * is left out.
+ * @throws {ShapeError} where there is another number of bytes than of three or four for each pixel
+ */
+export async function encodeJpeg(image: Pixels, options: EncodeJpegOptions = {}): Promise<Uint8Array> {
+  const { width, height, data } = rgbImage("encodeJpeg", image);
+  return await encodeRgbaJpeg({ width, height, data: addAlpha(data) }, options);
 }
 
 /** The same of pixels that have a fourth byte, which is not looked at. */

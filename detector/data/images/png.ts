@@ -5,7 +5,7 @@
  */
 import { PNG } from "pngjs";
 import { nodeBuffer } from "../../../platform/node_codecs.ts";
-import type { Image } from "./image.ts";
+import { type Image, type Pixels, rgbImage } from "./image.ts";
 import { soundPng } from "./png_chunks.ts";
 
 /** What `pngjs` decodes to: RGBA, in 8-bit numbers or, unscaled, in 16-bit ones. */
@@ -34,11 +34,14 @@ export function decodePng(bytes: Uint8Array, options: { readonly maxPixels: numb
   return { width, height, data: rgb };
 }
 
-/** Encodes an 8-bit RGB PNG. */
-export function encodePng(image: Image): Uint8Array {
-  const { width, height } = image;
+/**
+ * Encodes an 8-bit RGB PNG. Alpha is left out.
+ * @throws {ShapeError} where there is another number of bytes than of three or four for each pixel
+ */
+export function encodePng(image: Pixels): Uint8Array {
+  const { width, height, data } = rgbImage("encodePng", image);
   const png = new PNG({ width, height, colorType: 2, inputColorType: 2, inputHasAlpha: false, bitDepth: 8 });
-  png.data = nodeBuffer(image.data.slice());
+  png.data = nodeBuffer(data.slice());
   const bytes: Uint8Array = PNG.sync.write(png, { colorType: 2, inputColorType: 2, inputHasAlpha: false });
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
