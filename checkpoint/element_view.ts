@@ -39,7 +39,10 @@ export function elementReader(tensor: StoredTensor): ElementReader {
   }
 }
 
-/** Writes element `index` of a float tensor from a float64, rounded to nearest even once. */
+/**
+ * Writes element `index` of a float tensor from a float64, rounded to nearest even once.
+ * @throws {RangeError} for a tensor whose elements are no floats
+ */
 export function elementWriter(tensor: StoredTensor): (index: number, value: number) => void {
   const { data } = tensor;
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);

@@ -61,7 +61,7 @@ export function elementsOf(tensor: StoredTensor, dtype: DType): Float32Array | I
 
 /**
  * The tensors of a file as a module's `loadStateDict` takes them.
- * @throws DinogradError of kind "checkpoint", with the tensor's name, for any dtype but f32 and i32
+ * @throws {DinogradError} of kind "checkpoint", with the tensor's name, for any dtype but f32 and i32
  */
 export function stateDictFrom(
   tensors: ReadonlyMap<string, StoredTensor>,

@@ -59,7 +59,7 @@ interface StateSize {
 
 /**
  * Checks that a value is a state tree, whatever its type says, and measures it.
- * @throws DinogradError of kind "checkpoint" that names the place of what cannot be kept
+ * @throws {DinogradError} of kind "checkpoint" that names the place of what cannot be kept
  */
 export function measureState(value: StateValue): StateSize {
   const size = { values: 0, leastBytes: 0 };

@@ -75,7 +75,7 @@ export function storedByteLength(dtype: StoredDType, shape: readonly number[]): 
 /**
  * Checks a shape that came from a file: non-negative integers, at most `MAX_RANK` of them, whose byte size is an exact
  * integer. Returns that byte size. `place` opens the message.
- * @throws DinogradError of kind "checkpoint"
+ * @throws {DinogradError} of kind "checkpoint"
  */
 export function checkShape(shape: readonly unknown[], dtype: StoredDType, place: string): number {
   const fail = (found: string): never => {
@@ -105,7 +105,7 @@ export function checkTensorSource(tensor: TensorSource, place: string): number {
 
 /**
  * The tensor itself.
- * @throws DinogradError of kind "checkpoint" if what is read is not what was announced; whatever reading it throws
+ * @throws {DinogradError} of kind "checkpoint" if what is read is not what was announced; whatever reading it throws
  */
 export async function loadTensor(source: TensorSource, place: string): Promise<StoredTensor> {
   if ("data" in source) return source;
@@ -130,7 +130,7 @@ function checkDType(dtype: StoredDType, place: string): StoredDType {
 /**
  * Refuses a `bool` that is neither 0 nor 1: its true is another true to each who reads it, equal to 1 or not, and no
  * writer makes one.
- * @throws DinogradError of kind "checkpoint"
+ * @throws {DinogradError} of kind "checkpoint"
  */
 export function checkBools(dtype: StoredDType, data: Uint8Array, place: string): void {
   const problem = boolProblem(dtype, data);
@@ -145,7 +145,7 @@ export function boolProblem(dtype: StoredDType, data: Uint8Array): string | null
 
 /**
  * Checks that dtype, shape and data of a tensor fit together and returns its byte size.
- * @throws DinogradError of kind "checkpoint"
+ * @throws {DinogradError} of kind "checkpoint"
  */
 export function checkStoredTensor(tensor: StoredTensor, place: string): number {
   const bytes = checkShape(tensor.shape, checkDType(tensor.dtype, place), place);

@@ -44,7 +44,10 @@ export class TapeNode {
     for (const source of sources) if (source instanceof TapeNode) source.retain();
   }
 
-  /** Runs the rule once and lets go of what it had saved, but not yet of where it came from: that is for `release`. */
+  /**
+   * Runs the rule once and lets go of what it had saved, but not yet of where it came from: that is for `release`.
+   * @throws {TapeError} where it has run before
+   */
   run(gradOutput: Tensor): readonly (Tensor | undefined)[] {
     if (!this.#saved) throw new TapeError(`backward: expected the first pass over ${this.name} but it has run already`);
     const gradients = this.rule(gradOutput, this.#saved, this.sources.map((source) => source !== undefined));
@@ -101,6 +104,7 @@ export function sourceOf(input: Tensor): TapeNode | Tensor | undefined {
 /**
  * Adds d(sum of roots · seeds)/d(leaf) to `grad` of every leaf that requires a gradient. Seeds default to ones, which
  * is meant for a scalar loss.
+ * @throws {TapeError} where nothing was recorded for a root, or its tape was walked before
  */
 export function backward(roots: readonly Tensor[], seeds?: readonly Tensor[]): void {
   const pending = new PendingGradients();

@@ -14,7 +14,10 @@ export type TensorData = Float32Array | Float64Array | Int32Array;
 
 export const BYTES_PER_ELEMENT = 4;
 
-/** Numbers as a tensor takes them: a list becomes floats. @throws {DTypeError} where they are no numbers, or of another kind */
+/**
+ * Numbers as a tensor takes them: a list becomes floats.
+ * @throws {DTypeError} where they are no numbers, or of another kind
+ */
 export function typedData(what: string, data: TensorData | readonly number[]): TensorData {
   if (data instanceof Float32Array || data instanceof Int32Array || data instanceof Float64Array) return data;
   const odd = Array.isArray(data) ? data.findIndex((value) => typeof value !== "number") : undefined;
@@ -23,7 +26,10 @@ export function typedData(what: string, data: TensorData | readonly number[]): T
   throw new DTypeError(`${what}: expected numbers, a Float32Array, Float64Array or Int32Array but found ${found}`);
 }
 
-/** The same for a tensor of this type. @throws {DTypeError} where they are of the other one */
+/**
+ * The same for a tensor of this type.
+ * @throws {DTypeError} where they are of the other one
+ */
 export function dataFor(what: string, data: TensorData, dtype: DType): TensorData {
   const elements = typedData(what, data);
   if (elements instanceof Int32Array === (dtype === "i32")) return elements;

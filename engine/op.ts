@@ -60,7 +60,12 @@ export interface OpDefinition<Inputs extends readonly (Tensor | undefined)[], Op
   ) => readonly (Tensor | undefined)[];
 }
 
-/** Makes the function of an op. */
+/**
+ * Makes the function of an op.
+ * @throws {OperandError} when it is called with something that is no tensor
+ * @throws {DeviceMismatchError} when it is called with tensors of two devices
+ * @throws {DTypeError} when it is called with another element type than it takes
+ */
 export function defineOp<
   Inputs extends readonly (Tensor | undefined)[],
   Options = void,

@@ -17,7 +17,8 @@ function isTensor(value: unknown): value is Tensor {
 
 /**
  * Of an op, operands may be left out; of a launch, `names` says which one is wrong.
- * @throws {OperandError} where something is no tensor, and {DeviceMismatchError} where two are on different devices
+ * @throws {OperandError} where something is no tensor
+ * @throws {DeviceMismatchError} where two are on different devices
  */
 export function requireTensors(what: string, values: readonly unknown[], names?: readonly string[]): void {
   let first: Tensor | undefined;

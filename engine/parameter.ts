@@ -18,7 +18,8 @@ export interface ParameterPlace {
 export class Parameter extends Tensor {
   /**
    * Copies `initial`, row-major, to the place's device. Belongs to no scope: `Module.dispose` gives it up.
-   * @throws {ShapeError} where the shape has more or fewer elements, and {DTypeError} where they are no floats
+   * @throws {ShapeError} where the shape has more or fewer elements
+   * @throws {DTypeError} where they are no floats
    */
   constructor(place: ParameterPlace, shape: Shape, initial: TensorData) {
     const data = dataFor("parameter", initial, "f32");
@@ -40,7 +41,8 @@ export class Parameter extends Tensor {
 export class BufferTensor extends Tensor {
   /**
    * Copies `initial`, row-major, to the place's device; an `Int32Array` makes it a tensor of integers.
-   * @throws {ShapeError} where the shape has more or fewer elements, and {DTypeError} where they are no numbers
+   * @throws {ShapeError} where the shape has more or fewer elements
+   * @throws {DTypeError} where they are no numbers
    */
   constructor(place: ParameterPlace, shape: Shape, initial: TensorData) {
     const data = typedData("buffer", initial);

@@ -54,7 +54,10 @@ export class Scope implements Disposable {
     return this.#owned.size;
   }
 
-  /** Closes the scope: disposes of what it still owns. @throws {ScopeError} where an inner scope is still open */
+  /**
+   * Closes the scope: disposes of what it still owns.
+   * @throws {ScopeError} where an inner scope is still open
+   */
   [Symbol.dispose](): void {
     if (!this.#open) return;
     if (current.scope !== this) {

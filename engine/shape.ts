@@ -49,7 +49,10 @@ export function formatShape(shape: Shape): string {
   return `[${shape.join(", ")}]`;
 }
 
-/** Turns an axis in -rank..rank-1 into 0..rank-1. @throws RangeError that begins with `op`, for any other number */
+/**
+ * Turns an axis in -rank..rank-1 into 0..rank-1.
+ * @throws {RangeError} that begins with `op`, for any other number
+ */
 export function normalizeAxis(op: string, axis: number, rank: number): number {
   if (!Number.isInteger(axis) || axis < -rank || axis >= rank) {
     throw new ArgumentError(`${op}: expected axis in ${-rank}..${rank - 1} but found ${axis}`);
@@ -59,7 +62,7 @@ export function normalizeAxis(op: string, axis: number, rank: number): number {
 
 /**
  * The common shape that all operands stretch to; a dimension of 1 (or a missing one) stretches.
- * @throws RangeError that begins with `op`, where there is none
+ * @throws {RangeError} that begins with `op`, where there is none
  */
 export function broadcastShapes(op: string, shapes: readonly Shape[]): number[] {
   const rank = Math.max(0, ...shapes.map((shape) => shape.length));

@@ -117,7 +117,10 @@ export class Tensor {
     return this.shape.length;
   }
 
-  /** The elements, row-major: float32 (float64 on the reference device) or int32. Waits for the device. */
+  /**
+   * The elements, row-major: float32 (float64 on the reference device) or int32. Waits for the device.
+   * @throws {DisposedError} if the tensor was disposed of, or its device destroyed
+   */
   data(): Promise<TensorData> {
     return this.device.download(this.buffer, this.dtype, this.size);
   }
@@ -125,14 +128,18 @@ export class Tensor {
   async toArray(): Promise<NestedNumbers> {
     return nest(await this.data(), this.shape);
   }
-  /** The only element of a one-element tensor. */
+  /**
+   * The only element of a one-element tensor.
+   * @throws {ShapeError} where there are more or fewer
+   */
   async item(): Promise<number> {
     if (this.size !== 1) throw new ShapeError(`item: expected one element but found shape ${formatShape(this.shape)}`);
     return (await this.data())[0];
   }
   /**
    * Overwrites the elements in place. Not recorded.
-   * @throws {ShapeError} where there are more or fewer, and {DTypeError} where they are of another type
+   * @throws {ShapeError} where there are more or fewer
+   * @throws {DTypeError} where they are of another type
    */
   assign(data: TensorData): this {
     const elements = dataFor("assign", data, this.dtype);
@@ -142,7 +149,10 @@ export class Tensor {
     this.device.upload(this.buffer, elements);
     return this;
   }
-  /** Overwrites every element in place. Not recorded. @throws {ArgumentError} for a fraction in a tensor of integers */
+  /**
+   * Overwrites every element in place. Not recorded.
+   * @throws {ArgumentError} for a fraction in a tensor of integers
+   */
   fill(value: number): this {
     if (this.dtype === "f32") this.device.fill(this.buffer, value, this.size);
     else if (Number.isInteger(value)) this.assign(new Int32Array(this.size).fill(value));
@@ -150,11 +160,17 @@ export class Tensor {
     return this;
   }
 
-  /** A new tensor on the same device, elements undefined. */
+  /**
+   * A new tensor on the same device, elements undefined.
+   * @throws {ShapeError} where the shape is none
+   */
   empty(shape: Shape, dtype: DType = "f32"): Tensor {
     return new Tensor(Storage.for("empty", this.device, shape), [...shape], dtype);
   }
-  /** Another handle on the same memory, without history. @throws {ShapeError} where the shape has other elements */
+  /**
+   * Another handle on the same memory, without history.
+   * @throws {ShapeError} where the shape has other elements
+   */
   alias(shape: Shape = this.shape): Tensor {
     void this.buffer; // of a living tensor
     if (shape !== this.shape) {
@@ -199,11 +215,17 @@ export class Tensor {
     return displayOf(this);
   }
 
-  /** Adds d this / d leaf to every leaf's `grad`; for a scalar loss. */
+  /**
+   * Adds d this / d leaf to every leaf's `grad`; for a scalar loss.
+   * @throws {TapeError} where nothing was recorded, or the tape was walked before
+   */
   backward(): void {
     backward([this]);
   }
-  /** Adds `other` in place; for gradients and statistics. Not recorded. */
+  /**
+   * Adds `other` in place; for gradients and statistics. Not recorded.
+   * @throws {ShapeError} unless the shapes are equal
+   */
   accumulate(other: Tensor): this {
     accumulate(this, other);
     return this;
@@ -289,11 +311,17 @@ export class Tensor {
     return max(this, axis);
   }
 
-  /** [..., m, k] times [..., k, n] or [k, n]. */
+  /**
+   * [..., m, k] times [..., k, n] or [k, n].
+   * @throws {ShapeError} where the shapes do not fit
+   */
   matmul(other: Tensor): Tensor {
     return matmul(this, other);
   }
-  /** One dimension may be -1: it takes what is left. Shares the memory. */
+  /**
+   * One dimension may be -1: it takes what is left. Shares the memory.
+   * @throws {ShapeError} where the shape has other elements
+   */
   reshape(shape: Shape): Tensor {
     return reshape(this, shape);
   }
@@ -318,7 +346,8 @@ function checkInUse({ destroyed, kind }: Device): void {
 
 /**
  * A tensor with the given elements on a device: floats, but integers of an `Int32Array`. Default shape: one axis.
- * @throws {ShapeError} where the shape has more or fewer elements, and {DTypeError} where they are no numbers
+ * @throws {ShapeError} where the shape has more or fewer elements
+ * @throws {DTypeError} where they are no numbers
  */
 export function tensor(device: Device, data: TensorData | readonly number[], shape?: Shape): Tensor {
   const elements = typedData("tensor", data);
@@ -335,12 +364,18 @@ export function tensor(device: Device, data: TensorData | readonly number[], sha
   return made;
 }
 
-/** A float tensor filled with one value. @throws {ShapeError} where the shape is none */
+/**
+ * A float tensor filled with one value.
+ * @throws {ShapeError} where the shape is none
+ */
 export function full(device: Device, shape: Shape, value: number): Tensor {
   return new Tensor(Storage.for("full", device, shape), [...shape], "f32").fill(value);
 }
 
-/** A float tensor of zeros. @throws {ShapeError} where the shape is none */
+/**
+ * A float tensor of zeros.
+ * @throws {ShapeError} where the shape is none
+ */
 export function zeros(device: Device, shape: Shape): Tensor {
   return full(device, shape, 0);
 }

@@ -8,7 +8,7 @@ const FLAGS: Readonly<Record<Exclude<OpenMode, "plain">, string>> = { read: "r",
 /**
  * Opens a file that is what its name says, with the flags of `open(2)`: not a link that somebody planted, which would lead
  * the reader or writer elsewhere, nor a pipe, which would keep it waiting.
- * @throws Error with code `ELOOP` for those, or that of the system
+ * @throws {Error} with code `ELOOP` for those, or that of the system
  */
 export function openPlainSync(path: string, flags: number): number {
   const refusal = () => Object.assign(new Error(`${path}: not a file itself`), { code: "ELOOP" });

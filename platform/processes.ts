@@ -29,7 +29,8 @@ function namespaceOfThis(): string {
 
 /**
  * The machine's name, from a file where Deno may not ask the system.
- * @throws DinogradError of kind "usage" where neither is permitted: a lock without it could be taken from a run elsewhere
+ * @throws {DinogradError} of kind "usage" where neither is permitted: a lock without it could be taken from a run
+ * elsewhere
  */
 function nameOfHost(): string {
   try {

@@ -37,7 +37,7 @@ interface BundleHeaderContents {
 
 /**
  * Decodes a header and checks that its chunks fill the file from `start` to `end` without gap or overlap.
- * @throws DinogradError of kind "checkpoint"
+ * @throws {DinogradError} of kind "checkpoint"
  */
 export function readContents(
   header: Uint8Array,

@@ -51,7 +51,7 @@ export interface BundleDifference {
 /**
  * Compares two bundles with at most one tensor of each in memory. Every tensor is read: equal checksums in two headers
  * would say nothing of a file that is damaged.
- * @throws DinogradError of kind "checkpoint" that names the file and the place, if one is
+ * @throws {DinogradError} of kind "checkpoint" that names the file and the place, if one is
  */
 export async function diffBundles(
   firstPath: string,
@@ -83,7 +83,7 @@ export async function diffBundles(
 
 /**
  * Compares two tensors of equal dtype and shape bit by bit.
- * @throws DinogradError of kind "checkpoint" if their kinds differ
+ * @throws {DinogradError} of kind "checkpoint" if their kinds differ
  */
 export function diffTensors(first: StoredTensor, second: StoredTensor): Omit<TensorDifference, "name"> {
   if (describeTensor(first) !== describeTensor(second)) {

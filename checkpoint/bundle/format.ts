@@ -76,7 +76,7 @@ export function encodePrelude(header: Uint8Array): Uint8Array {
 
 /**
  * What a prelude says.
- * @throws DinogradError of kind "checkpoint" if it is not one, is damaged, or is of a newer major version
+ * @throws {DinogradError} of kind "checkpoint" if it is not one, is damaged, or is of a newer major version
  */
 export function decodePrelude(
   bytes: Uint8Array,
@@ -122,7 +122,7 @@ export function encodeFooter(totalBytes: number, frontSha256: Uint8Array): Uint8
 
 /**
  * What a footer says; the total length is checked against the file's.
- * @throws DinogradError of kind "checkpoint"
+ * @throws {DinogradError} of kind "checkpoint"
  */
 export function decodeFooter(bytes: Uint8Array, { path, size }: { path: string; size: number }): Uint8Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

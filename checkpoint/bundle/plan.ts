@@ -48,7 +48,7 @@ export interface BundlePlan {
 
 /**
  * Plans a bundle and checks its content.
- * @throws DinogradError of kind "checkpoint" if a tensor is inconsistent or the state holds what cannot be stored
+ * @throws {DinogradError} of kind "checkpoint" if a tensor is inconsistent or the state holds what cannot be stored
  */
 export function planBundle({ tensors, state }: BundleSource): BundlePlan {
   const blocks: PlannedChunk[][] = [];

@@ -55,7 +55,7 @@ export interface VerifyReport {
 
 /**
  * Opens a bundle for reading.
- * @throws DinogradError of kind "checkpoint" that names the file and the place
+ * @throws {DinogradError} of kind "checkpoint" that names the file and the place
  */
 export async function openBundle(path: string, options: { files?: FileLayer } = {}): Promise<Bundle> {
   const handle = await openForReading(path, options.files ?? nodeFiles);
@@ -94,7 +94,10 @@ export class Bundle {
     this.state = parts.state;
   }
 
-  /** Reads and checks prelude, header and footer of an open file. */
+  /**
+   * Reads and checks prelude, header and footer of an open file.
+   * @throws {DinogradError} of kind "checkpoint" that names the file and the place, with code "newer_version" for a later format
+   */
   static async open(handle: FileHandle, path: string): Promise<Bundle> {
     const size = await handle.size();
     if (size < PRELUDE_BYTES + FOOTER_BYTES) {
@@ -135,7 +138,7 @@ export class Bundle {
 
   /**
    * Reads one tensor.
-   * @throws DinogradError of kind "checkpoint" if there is none of that name, or a chunk of it is damaged
+   * @throws {DinogradError} of kind "checkpoint" if there is none of that name, or a chunk of it is damaged
    */
   async read(name: string): Promise<StoredTensor> {
     const tensors = await this.readAll((other) => other === name);
@@ -148,7 +151,7 @@ export class Bundle {
 
   /**
    * Reads tensors into memory that exists, such as an engine's: fresh memory costs more than the reading.
-   * @throws DinogradError of kind "checkpoint" as `read`, or if memory is not of its tensor's size
+   * @throws {DinogradError} of kind "checkpoint" as `read`, or if memory is not of its tensor's size
    */
   async readAllInto(memory: ReadonlyMap<string, Uint8Array>): Promise<void> {
     const targets = [...memory].map(([name, into]) => {

@@ -46,8 +46,8 @@ export interface BundleSummary {
  * Writes a bundle to `path`. The tensors must not change until the promise settles; those that are not in memory are read
  * one after another. `compress` (on by default) deflates
  * byte planes where that pays, in the workers of `pool` (the caller's, and left open) or of one made for this call.
- * @throws SaveError if the disk is full or writing keeps failing; DinogradError of kind "checkpoint" if the content
- * cannot be stored
+ * @throws {SaveError} if the disk is full or writing keeps failing
+ * @throws {DinogradError} of kind "checkpoint" if the content cannot be stored
  */
 export async function writeBundle(
   path: string,

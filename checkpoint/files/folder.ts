@@ -154,7 +154,7 @@ export function nonfiniteFile(path: string, found: readonly NonfiniteTensor[]): 
  * Gives a damaged file a name under which nothing looks for it and nothing replaces it: `NAME.damaged`, or with a number
  * where there is one already. What is not finite becomes `NAME.nonfinite`, in place of an earlier one: a run that explodes
  * again and again must not fill the disk. Returns its new path. Only for the holder of the folder's lock.
- * @throws DinogradError of kind "checkpoint" if it cannot be renamed
+ * @throws {DinogradError} of kind "checkpoint" if it cannot be renamed
  */
 export async function setAside(
   path: string,
@@ -197,7 +197,10 @@ export interface PrunePlan {
   readonly remove: readonly string[];
 }
 
-/** Decides, without touching anything. `bundles` is furthest first, as `listBundles` gives them. */
+/**
+ * Decides, without touching anything. `bundles` is furthest first, as `listBundles` gives them.
+ * @throws {DinogradError} of kind "usage" for rules that keep nothing
+ */
 export function planPrune(bundles: readonly BundleFile[], rules: PruneRules): PrunePlan {
   if (!Number.isInteger(rules.last) || rules.last < 1) {
     throw new DinogradError("usage", `prune: expected to keep the last 1 or more but found ${rules.last}`);
@@ -240,7 +243,7 @@ export function planPrune(bundles: readonly BundleFile[], rules: PruneRules): Pr
 /**
  * Removes what the rules do not keep, but nothing at all while a bundle cannot be opened or the furthest kept one is not
  * sound: pruning must never take away the only good one.
- * @throws DinogradError of kind "checkpoint" that names it, or the file that could not be removed
+ * @throws {DinogradError} of kind "checkpoint" that names it, or the file that could not be removed
  */
 export async function pruneFolder(folder: string, options: FolderOptions & PruneRules): Promise<PrunePlan> {
   const files = options.files ?? nodeFiles;

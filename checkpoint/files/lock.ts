@@ -79,7 +79,7 @@ export class FolderLock {
 
   /**
    * To be asked before anything in the folder is written.
-   * @throws LockError if the lock is not held any more
+   * @throws {LockError} if the lock is not held any more
    */
   async requireHeld(): Promise<void> {
     const loss = await this.#loss();
@@ -139,7 +139,8 @@ export class FolderLock {
 
 /**
  * Locks a folder (which exists).
- * @throws LockError that names the process holding it; DinogradError of kind "checkpoint" if no lock can be made
+ * @throws {LockError} that names the process holding it
+ * @throws {DinogradError} of kind "checkpoint" if no lock can be made
  */
 export async function lockFolder(folder: string, options: LockOptions = {}): Promise<FolderLock> {
   const tools = completeTools(options);

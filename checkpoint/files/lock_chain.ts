@@ -76,7 +76,7 @@ export class LockChain {
 
   /**
    * Writes a record under a name of its own, locked by the kernel where it can be, before anybody may find it.
-   * @throws DinogradError of kind "checkpoint", with nothing left behind
+   * @throws {DinogradError} of kind "checkpoint", with nothing left behind
    */
   async write(record: LockRecord): Promise<WrittenRecord> {
     const temporary = `${this.path}${TEMPORARY}${record.token}`;
@@ -192,7 +192,7 @@ export class LockChain {
     }
   }
 
-  /** @throws DinogradError of kind "checkpoint" where the path is a link, a folder or anything but a file */
+  /** @throws {DinogradError} of kind "checkpoint" where the path is a link, a folder or anything but a file */
   async #read(path: string): Promise<string | null> {
     try {
       return await useHandle(await this.#files.open(path, "plain"), async (handle) => {

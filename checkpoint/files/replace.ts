@@ -50,8 +50,8 @@ export type WriteAt = (bytes: Uint8Array, position: number) => Promise<void>;
 /**
  * Replaces the file at `path`. `write` is given an empty file, `verify` the path of what was written; both may be called
  * again with another temporary file. Returns what `write` returned, and how often something was done again.
- * @throws SaveError; a LockError as it is; any other error of `write` or `verify` that is not the file
- * system's becomes its cause
+ * @throws {SaveError}; a LockError as it is; any other error of `write` or `verify` that is not the file system's
+ * becomes its cause
  */
 export async function replaceFile<T>(
   path: string,

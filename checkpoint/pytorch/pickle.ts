@@ -16,7 +16,8 @@ export type PersistentLoad = (id: PickleValue) => PickleValue;
 
 /**
  * Reads one pickle from the start of `bytes`. Returns its value and where it ends.
- * @throws PickleTruncated; DinogradError of kind "checkpoint" that names what is refused
+ * @throws PickleTruncated
+ * @throws {DinogradError} of kind "checkpoint" that names what is refused
  */
 export function readPickle(
   bytes: Uint8Array,

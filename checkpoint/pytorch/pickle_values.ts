@@ -83,7 +83,7 @@ export function pickleGet(value: PickleValue | undefined, key: string): PickleVa
 
 /**
  * The tensors of a state dict, keys in order. Entries that are not tensors are left out.
- * @throws DinogradError of kind "checkpoint" if it is no dict with string keys
+ * @throws {DinogradError} of kind "checkpoint" if it is no dict with string keys
  */
 export function stateDictOf(value: PickleValue | undefined, place: string): Map<string, PthTensor> {
   if (!(value instanceof Map)) {
@@ -116,8 +116,8 @@ const MOST_LEVELS = 60;
 /**
  * An unpickled value as a state tree: dicts and objects become maps with their keys as text, tuples lists, names text.
  * Tensors are handed to `tensor`, which may put something in their place.
- * @throws DinogradError of kind "checkpoint" if it is nested too deeply (or in itself) or too large, or if two keys of a
- * dict are the same as text
+ * @throws {DinogradError} of kind "checkpoint" if it is nested too deeply (or in itself) or too large, or if two keys
+ * of a dict are the same as text
  */
 export function toStateValue(
   value: PickleValue,

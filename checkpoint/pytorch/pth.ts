@@ -34,7 +34,7 @@ const WINDOW_BYTES = 4 * 1024 * 1024;
 
 /**
  * Opens a `.pth` file of either format.
- * @throws DinogradError of kind "checkpoint" with the reason
+ * @throws {DinogradError} of kind "checkpoint" with the reason
  */
 export async function openPth(path: string, options: { files?: FileLayer } = {}): Promise<PthFile> {
   const handle = await openForReading(path, options.files ?? nodeFiles);
@@ -82,7 +82,7 @@ export class PthFile {
 
   /**
    * Reads a tensor in row-major order, whatever its strides are.
-   * @throws DinogradError of kind "checkpoint" if its storage is damaged
+   * @throws {DinogradError} of kind "checkpoint" if its storage is damaged
    */
   async read(tensor: PthTensor): Promise<StoredTensor> {
     const { storage, view: { offset, shape, stride } } = tensor;

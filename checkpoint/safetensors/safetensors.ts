@@ -59,7 +59,7 @@ export interface SafetensorsEntry {
 
 /**
  * Opens a safetensors file; only its header is read.
- * @throws DinogradError of kind "checkpoint"
+ * @throws {DinogradError} of kind "checkpoint"
  */
 export async function openSafetensors(path: string, options: { files?: FileLayer } = {}): Promise<SafetensorsFile> {
   const handle = await openForReading(path, options.files ?? nodeFiles);
@@ -106,7 +106,7 @@ export class SafetensorsFile {
 
   /**
    * Reads one tensor.
-   * @throws DinogradError of kind "checkpoint" if there is none of that name
+   * @throws {DinogradError} of kind "checkpoint" if there is none of that name
    */
   async read(name: string): Promise<StoredTensor> {
     const entry = this.tensors.get(name);
@@ -132,7 +132,8 @@ export class SafetensorsFile {
 /**
  * Writes tensors, widest elements first (so that all are aligned) and then by name, as the reference implementation.
  * Those that are not in memory are read one after another.
- * @throws SaveError; DinogradError of kind "checkpoint" if the content cannot be stored
+ * @throws {SaveError}
+ * @throws {DinogradError} of kind "checkpoint" if the content cannot be stored
  */
 export async function writeSafetensors(
   path: string,

@@ -30,7 +30,7 @@ export interface LoadConfigOptions {
  * The configuration of a preset or file, with options laid over it.
  *
  * @param nameOrPath a preset's name, or the path of a `.py` or `.json` file.
- * @throws DinogradError("usage") where it cannot be found or read, or holds unknown keys or values.
+ * @throws {DinogradError} of kind "usage" where it cannot be found or read, or holds unknown keys or values.
  */
 export async function loadConfig(nameOrPath: string, options: LoadConfigOptions = {}): Promise<ResolvedConfig> {
   const { readText = readTextFile } = options;

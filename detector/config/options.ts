@@ -10,7 +10,7 @@ import { type ConfigObject, configObject, type ConfigValue, isConfigObject } fro
  * items of a list, each item is an integer, a number, true, false or none in any case, or else a text.
  *
  * @param flag names the flag in errors.
- * @throws DinogradError("usage") for an option without `=`.
+ * @throws {DinogradError} of kind "usage" for an option without `=`.
  */
 export function parseOptions(options: readonly string[], flag = "--options"): ConfigObject {
   const root = new Map<string, ConfigValue>();

@@ -9,7 +9,7 @@
  */
 export const DEFAULT_MAX_IMAGE_PIXELS = 100_000_000;
 
-/** @throws Error, with the way to allow it, if a size has more pixels than allowed */
+/** @throws {Error}, with the way to allow it, if a size has more pixels than allowed */
 export function requirePixels({ width, height }: { width: number; height: number }, maxPixels: number): void {
   if (width * height <= maxPixels) return;
   throw new Error(

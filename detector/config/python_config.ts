@@ -23,13 +23,16 @@ const MOST_IN_FILE = 2_000_000;
  * The names a config file assigns, `_base_` included, names that start with two underscores left out.
  *
  * @param source names the file in errors.
- * @throws DinogradError("usage") with the line of what cannot be read.
+ * @throws {DinogradError} of kind "usage" with the line of what cannot be read.
  */
 export function parsePythonConfig(text: string, source: string): ConfigObject {
   return new Parser(tokenize(text, source), source).file();
 }
 
-/** One Python literal, as in `--options b=[1,2]`. @throws DinogradError("usage"). */
+/**
+ * One Python literal, as in `--options b=[1,2]`.
+ * @throws {DinogradError} of kind "usage".
+ */
 export function parsePythonLiteral(text: string, source: string): ConfigValue {
   return new Parser(tokenize(text, source), source).only();
 }

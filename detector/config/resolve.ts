@@ -76,7 +76,7 @@ export interface CheckedKeys extends Omit<ResolvedConfig, "config"> {
 /**
  * Check every given key by itself, as when the configuration they will be laid over is not known yet.
  *
- * @throws DinogradError("usage") for an unknown key, with the nearest known one, and for a value out of range.
+ * @throws {DinogradError} of kind "usage" for an unknown key, with the nearest known one, and for a value out of range.
  */
 export function checkConfigKeys(given: ConfigObject, source: string): CheckedKeys {
   const values = new Map<ConfigKey, ConfigValue>();
@@ -114,8 +114,8 @@ export function checkConfigKeys(given: ConfigObject, source: string): CheckedKey
  *
  * @param options.source names the file or flag in errors.
  * @param options.base what the keys are laid over (default: the official 4-scale configuration).
- * @throws DinogradError("usage") for an unknown key, with the nearest known one, for a value out of range, and for
- * settings that contradict each other.
+ * @throws {DinogradError} of kind "usage" for an unknown key, with the nearest known one, for a value out of range, and
+ * for settings that contradict each other.
  */
 export function resolveConfig(
   given: ConfigObject,
@@ -133,7 +133,7 @@ export function resolveConfig(
 /**
  * A configuration that was put together in code, such as `{ ...preset("cards"), epochs: 3 }`, checked as one from a file.
  *
- * @throws DinogradError("usage") as {@link resolveConfig}; `source` names it there.
+ * @throws {DinogradError} of kind "usage" as {@link resolveConfig}; `source` names it there.
  */
 export function checkConfig(config: DinoConfig, source: string): DinoConfig {
   return resolveConfig({ ...config }, { source }).config;

@@ -52,8 +52,8 @@ export interface OpenDatasetOptions {
 
 /**
  * Opens one split of a COCO-format folder: reads and checks its annotations, not its images.
- * Throws a `DinogradError` of kind "data" if the folder, the images' folder or the annotations are missing, the annotations
- * are wrong or name no image, or a training split has no usable object; of kind "config" if `numClasses` is too small.
+ * @throws {DinogradError} of kind "data" if the folder, the images' folder or the annotations are missing, the annotations
+ * are wrong or name no image, or a training split has no usable object; of kind "config" if `numClasses` is too small
  */
 export async function openDataset(
   cocoPath: string,
@@ -192,7 +192,10 @@ export class CocoDataset {
     return this.categories.find((category) => category.id === id)?.name ?? String(id);
   }
 
-  /** Throws a `DinogradError` of kind "config" unless every category id is below `numClasses`. */
+  /**
+   * Makes sure that a model has a row for every class.
+   * @throws {DinogradError} of kind "config" unless every category id is below `numClasses`
+   */
   requireClasses(numClasses: number): void {
     const needed = this.maxCategoryId + 1;
     if (numClasses >= needed) return;
@@ -218,7 +221,10 @@ export class CocoDataset {
     return this.#objects.get(this.imageIds[index]) ?? [];
   }
 
-  /** What a loader needs to know of an image; objects have their segmentations with `masks`, default without. */
+  /**
+   * What a loader needs to know of an image; objects have their segmentations with `masks`, default without.
+   * @throws {RangeError} for an index that no image has
+   */
   entry(index: number, { masks = false }: { readonly masks?: boolean } = {}): ImageEntry {
     if (!(index >= 0 && index < this.length)) {
       throw new RangeError(`CocoDataset.entry: expected an index in 0..${this.length - 1} but found ${index}`);

@@ -43,8 +43,8 @@ const BAD_IMAGE_REMEDY = "fix them, take them out of the annotations, or continu
 
 /**
  * Where some images are missing (see `missingImages`) and may be left out, returns a line that says so.
- * @throws DinogradError of kind "data" that names the first of them, unless they may be left out; where all are missing in
- * any case
+ * @throws {DinogradError} of kind "data" that names the first of them, unless they may be left out; where all are
+ * missing in any case
  */
 export function requireImages(
   dataset: CocoDataset,

@@ -50,7 +50,10 @@ export class Loader {
   readonly #sampler: Sampler;
   #workers: WorkerPool<SampleRequest, Sample> | undefined;
 
-  /** Throws a `DinogradError` of kind "data" if a training set is smaller than one batch. */
+  /**
+   * Prepares nothing before `epoch` is called.
+   * @throws {DinogradError} of kind "data" if a training set is smaller than one batch
+   */
   constructor(dataset: CocoDataset, options: LoaderOptions) {
     this.#dataset = dataset;
     this.#options = options;
@@ -76,8 +79,8 @@ export class Loader {
 
   /**
    * The batches of an epoch from a cursor (in global samples) on. Ends the preparation of further batches when the caller
-   * breaks out of its loop. Throws the `DinogradError` of an image that cannot be loaded when its batch is due, of several
-   * in a batch that of the first.
+   * breaks out of its loop.
+   * @throws {DinogradError} that of an image that cannot be loaded, when its batch is due; of several in a batch, the first's
    */
   async *epoch(epoch: number, { fromSample = 0 }: { fromSample?: number } = {}): AsyncGenerator<Batch> {
     const plans = this.#sampler.epoch(epoch, fromSample);

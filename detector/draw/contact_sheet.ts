@@ -18,7 +18,10 @@ export interface SheetPicture {
   readonly boxes: readonly DrawnDetection[];
 }
 
-/** Draws every picture and lays them out in rows of three, in their order. Throws without any picture. */
+/**
+ * Draws every picture and lays them out in rows of three, in their order.
+ * @throws {RangeError} without any picture
+ */
 export async function contactSheet(pictures: readonly SheetPicture[]): Promise<Image> {
   if (pictures.length === 0) throw new RangeError("contactSheet: expected at least one picture");
   const cells: Image[] = [];

@@ -2,7 +2,10 @@
 import type { Image } from "../data/images/image.ts";
 import { renderSvg } from "../render/svg.ts";
 
-/** The pixels of an SVG document whose background is opaque, such as a plot's. Throws if it is not well-formed. */
+/**
+ * The pixels of an SVG document whose background is opaque, such as a plot's.
+ * @throws {Error} if it is not well-formed
+ */
 export async function renderOpaque(svg: string): Promise<Image> {
   const { width, height, rgba } = await renderSvg(svg, { fonts: ["DejaVu Sans"] });
   const data = new Uint8Array(width * height * 3);

@@ -49,7 +49,8 @@ export interface CocoEvalResult {
  *
  * `AP` is read at a limit of 100 detections, as the reference does: it is -1 when `maxDetections` holds no 100.
  *
- * @throws DinogradError("data") for a detection of an image that the annotations do not have, or a score that is no number.
+ * @throws {DinogradError} of kind "data" for a detection of an image that the annotations do not have, or a score that
+ * is no number.
  */
 export function evaluateDetections(
   truth: CocoAnnotations,

@@ -28,7 +28,10 @@ export class CocoEvaluator {
     this.#options = options;
   }
 
-  /** Add one image's detections. @throws DinogradError("data") if the image was added before. */
+  /**
+   * Add one image's detections.
+   * @throws {DinogradError} of kind "data" if the image was added before.
+   */
   add(imageId: number, { scores, labels, boxes }: ImageDetections): void {
     if (this.#byImage.has(imageId)) {
       throw new DinogradError("data", `evaluation: expected every image once but found image ${imageId} again`);

@@ -40,7 +40,7 @@ export interface EvaluateOptions {
 
 /**
  * Evaluates a model. Returns nothing if it was asked to stop. Leaves the model in the mode it was in.
- * @throws DinogradError of kind "data" where an image cannot be read, or, where these are left out, none can
+ * @throws {DinogradError} of kind "data" where an image cannot be read, or, where these are left out, none can
  */
 export async function evaluateModel(model: Dino, options: EvaluateOptions): Promise<Evaluation | undefined> {
   const { dataset, loader, config, progress } = options;
@@ -69,7 +69,7 @@ export async function evaluateModel(model: Dino, options: EvaluateOptions): Prom
   return { ...evaluator.evaluate(), losses: losses.values(), detections: evaluator.detections(), skipped };
 }
 
-/** @throws DinogradError of kind "data" where every image was left out: numbers of nothing mislead */
+/** @throws {DinogradError} of kind "data" where every image was left out: numbers of nothing mislead */
 export function requireSome(images: number, skipped: readonly BadImage[]): void {
   if (images > 0 || skipped.length === 0) return;
   throw new DinogradError(

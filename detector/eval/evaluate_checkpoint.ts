@@ -48,8 +48,8 @@ const RESULTS = ["eval.json", "log.txt", "results.json", "results0.json"];
  * @param given what is absent is as in `EVAL_DEFAULTS`
  * @param partialUi who is told what happens; by default the console hears warnings and nothing else
  * @returns the numbers; null with `test` or where it was asked to stop
- * @throws DinogradError of kind "usage" where results that were asked for would be lost, "data" where the data set is not
- * to be had, "nonfinite" where the model's outputs are no numbers, and as `loadModel`
+ * @throws {DinogradError} of kind "usage" where results that were asked for would be lost, "data" where the data set is
+ * not to be had, "nonfinite" where the model's outputs are no numbers, and as `loadModel`
  */
 export async function evaluateCheckpoint(
   given: Given<EvalOptions, "checkpoint" | "cocoPath">,

@@ -5,7 +5,10 @@ import { describe } from "../../engine/describe.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import type { CocoAnnotation, CocoAnnotations, CocoDetection } from "./types.ts";
 
-/** Parse an annotation file. @throws DinogradError("data") where it is not one. */
+/**
+ * Parse an annotation file.
+ * @throws {DinogradError} of kind "data" where it is not one.
+ */
 export function parseCocoAnnotations(text: string, fileName: string): CocoAnnotations {
   const root = parseJson(text, fileName);
   if (
@@ -41,7 +44,10 @@ export function parseCocoAnnotations(text: string, fileName: string): CocoAnnota
   return { images, categories, annotations };
 }
 
-/** Parse a results file: a list of `{image_id, category_id, bbox, score}`. @throws DinogradError("data"). */
+/**
+ * Parse a results file: a list of `{image_id, category_id, bbox, score}`.
+ * @throws {DinogradError} of kind "data".
+ */
 export function parseCocoDetections(text: string, fileName: string): CocoDetection[] {
   return detectionsIn(parseJson(text, fileName), fileName);
 }
@@ -62,7 +68,10 @@ export function detectionsIn(root: unknown, fileName: string): CocoDetection[] {
   });
 }
 
-/** What JSON makes of a file. @throws DinogradError("data") where it is none */
+/**
+ * What JSON makes of a file.
+ * @throws {DinogradError} of kind "data" where it is none
+ */
 export function parseJson(text: string, fileName: string): unknown {
   try {
     return JSON.parse(text);
@@ -81,7 +90,10 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** A field that is a finite number. @throws DinogradError("data") */
+/**
+ * A field that is a finite number.
+ * @throws {DinogradError} of kind "data"
+ */
 export function number(entry: unknown, field: string, place: string): number {
   const value = isRecord(entry) ? entry[field] : undefined;
   if (typeof value !== "number" || !Number.isFinite(value)) {
@@ -90,7 +102,10 @@ export function number(entry: unknown, field: string, place: string): number {
   return value;
 }
 
-/** A field that is an integer. @throws DinogradError("data") */
+/**
+ * A field that is an integer.
+ * @throws {DinogradError} of kind "data"
+ */
 export function integer(entry: unknown, field: string, place: string): number {
   const value = number(entry, field, place);
   if (!Number.isSafeInteger(value)) {

@@ -25,7 +25,7 @@ interface DetectionsContext {
  * Parses a COCO results file, or `detections.json` of `detect`; an empty list is both. Images without an `image_id` are
  * matched with those of the truth by their files' names (see `ImageIds`).
  * @param names the file of detections and that of the truth, for errors
- * @throws DinogradError of kind "data" where it is neither, or an image is none of the truth's
+ * @throws {DinogradError} of kind "data" where it is neither, or an image is none of the truth's
  */
 export function parseDetections(
   text: string,
@@ -34,7 +34,10 @@ export function parseDetections(
   return [...readDetections(text, { truth, names }).detections];
 }
 
-/** The same, with the images that have an entry. @throws as `parseDetections` */
+/**
+ * The same, with the images that have an entry.
+ * @throws as `parseDetections`
+ */
 export function readDetections(text: string, { truth, names }: DetectionsContext): ParsedDetections {
   const root = parseJson(text, names.dt);
   const isOurs = Array.isArray(root) && root.some((entry) => isRecord(entry) && "detections" in entry);

@@ -33,7 +33,7 @@ export interface DetectSummary {
  * does not stop the rest.
  * @param given what is absent is as in `DETECT_DEFAULTS`
  * @param partialUi who is told what happens and what was found; by default the console hears warnings and nothing else
- * @throws DinogradError where model, device or output folder are not to be had, or the weights are not finite
+ * @throws {DinogradError} where model, device or output folder are not to be had, or the weights are not finite
  */
 export async function detect(
   given: Given<DetectOptions, "images" | "checkpoint">,

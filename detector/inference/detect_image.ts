@@ -46,7 +46,10 @@ export async function detectImage(model: Dino, image: Pixels, options: DetectIma
   return found;
 }
 
-/** The same of several images, in their order. Throws as `detectImage`, whichever image it is about. */
+/**
+ * The same of several images, in their order.
+ * @throws {DinogradError} as `detectImage`, whichever image it is about; of kind "usage" for an impossible `batchSize`
+ */
 export async function detectImages(
   model: Dino,
   images: readonly Pixels[],

@@ -52,8 +52,8 @@ export interface LoadedModel {
 
 /**
  * Builds the model of a checkpoint and loads its weights.
- * @throws DinogradError of kind "checkpoint" where the file is damaged, has no such weights or no configuration; "config"
- * where its weights do not fit the configuration
+ * @throws {DinogradError} of kind "checkpoint" where the file is damaged, has no such weights or no configuration;
+ * "config" where its weights do not fit the configuration
  */
 export async function loadModel(checkpoint: string, options: LoadModelOptions): Promise<LoadedModel> {
   return await holding(await openModel(checkpoint, options), (opened) => opened.load(options));
@@ -68,7 +68,7 @@ export interface OpenModel extends AsyncDisposable {
 /**
  * The first half of `loadModel`: the file is a checkpoint, has the weights asked for, and a configuration is known. Costs
  * little, and comes before a device is opened or images are looked for.
- * @throws DinogradError as `loadModel`
+ * @throws {DinogradError} as `loadModel`
  */
 export async function openModel(
   checkpoint: string,
@@ -135,7 +135,7 @@ function chooseConfig(file: WeightsFile, { config, configChanges = {} }: Omit<Lo
   );
 }
 
-/** @throws DinogradError("config") unless every key of the model is loaded */
+/** @throws {DinogradError} of kind "config" unless every key of the model is loaded */
 function requireComplete(plan: LoadPlan, checkpoint: string, cause: string | undefined): void {
   const why = cause === undefined ? "" : `; ${cause}`;
   const [differing] = keysWith(plan, "shape mismatch");

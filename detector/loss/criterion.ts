@@ -75,7 +75,7 @@ export class Criterion {
 
   /**
    * Matches, then computes all losses.
-   * @throws DinogradError("nonfinite") where predictions are not finite
+   * @throws {DinogradError} of kind "nonfinite" where predictions are not finite
    */
   async losses(
     outputs: DinoOutputs,

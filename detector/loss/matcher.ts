@@ -75,7 +75,10 @@ export function matchingCosts(
   return costs;
 }
 
-/** Matches one image's objects. @throws DinogradError("nonfinite") where predictions are not finite. */
+/**
+ * Matches one image's objects.
+ * @throws {DinogradError} of kind "nonfinite" where predictions are not finite.
+ */
 export function match(predictions: HostPredictions, target: MatchTarget, options: MatcherOptions): Match {
   const objects = target.labels.length;
   if (objects === 0) return { queries: new Int32Array(0), objects: new Int32Array(0) };

@@ -112,7 +112,7 @@ export class Dino extends Module {
 
   /**
    * Predicts boxes and classes. Outputs belong to the caller's scope.
-   * @throws RangeError where the mask does not fit the images
+   * @throws {RangeError} where the mask does not fit the images
    */
   forward(inputs: DinoInputs): DinoOutputs {
     return scoped((inner) => {

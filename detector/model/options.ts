@@ -80,7 +80,7 @@ export interface DinoModelOptions {
 
 /**
  * The model that a configuration describes.
- * @throws DinogradError("usage") for a value out of range and for values that do not go together
+ * @throws {DinogradError} of kind "usage" for a value out of range and for values that do not go together
  */
 export function dinoModelOptions(given: DinoConfig): DinoModelOptions {
   const config = checkConfig(given, "config");

@@ -34,8 +34,8 @@ export interface PostprocessOptions {
 /**
  * The best detections of every image, best first.
  * @param sizes [height, width] of each original image, to whose pixels boxes are scaled
- * @throws DinogradError("config") where fewer than `numSelect` pairs exist, "nonfinite" where scores or boxes are no numbers:
- * nothing found is what an image without objects gives, and not a model that is broken
+ * @throws {DinogradError} of kind "config" where fewer than `numSelect` pairs exist, "nonfinite" where scores or boxes
+ * are no numbers: nothing found is what an image without objects gives, and not a model that is broken
  */
 export async function postprocess(
   { predLogits, predBoxes }: Predictions,

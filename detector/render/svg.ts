@@ -30,7 +30,10 @@ export interface RenderOptions {
   readonly height?: number;
 }
 
-/** Renders an SVG document. Throws if it is not well-formed. */
+/**
+ * Renders an SVG document.
+ * @throws {Error} if it is not well-formed
+ */
 export async function renderSvg(svg: string, { fonts, extraFonts = [], height }: RenderOptions): Promise<Rendering> {
   rendererReady ??= startRenderer();
   const fontBuffers = (await fontsFor(svg, fonts)).map(({ bytes }) => bytes);

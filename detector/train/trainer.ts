@@ -73,7 +73,7 @@ export interface TrainHooks {
  * @param given what is absent is as in `TRAIN_DEFAULTS`; a run needs `outputDir`, and, unless it continues from a
  * checkpoint, `config` and `cocoPath`
  * @param partialUi who is told what happens; by default the console hears warnings and nothing else
- * @throws DinogradError for whatever the user can fix; the last bundle is intact then
+ * @throws {DinogradError} for whatever the user can fix; the last bundle is intact then
  */
 export async function train(
   given: Given<TrainOptions>,
@@ -136,7 +136,10 @@ class Run {
     return this.#leave();
   }
 
-  /** Trains to the end, or until asked to stop. @throws DinogradError of kind "nonfinite" that says where to go back to */
+  /**
+   * Trains to the end, or until asked to stop.
+   * @throws {DinogradError} of kind "nonfinite" that says where to go back to
+   */
   async train(hooks: TrainHooks): Promise<TrainingResult> {
     try {
       return await this.#train(hooks);

@@ -64,7 +64,7 @@ export interface WeightsFile extends AsyncDisposable {
 
 /**
  * Opens the weights of a checkpoint, whose format is told by its first bytes.
- * @throws DinogradError of kind "checkpoint" where it is none, is damaged or holds no weights
+ * @throws {DinogradError} of kind "checkpoint" where it is none, is damaged or holds no weights
  */
 export async function openWeights(path: string, options: { files?: FileLayer } = {}): Promise<WeightsFile> {
   const format = await formatOf(path, options.files);
@@ -75,7 +75,7 @@ export async function openWeights(path: string, options: { files?: FileLayer } =
 
 /**
  * The configuration that a file was made with, complete; null where it has none.
- * @throws DinogradError of kind "config" where it describes nothing that can be built here
+ * @throws {DinogradError} of kind "config" where it describes nothing that can be built here
  */
 export function resolveFileConfig({ config, path }: Pick<WeightsFile, "config" | "path">): DinoConfig | null {
   if (config === null) return null;

@@ -20,7 +20,10 @@ export function checkRange(
   throw new ArgumentError(`${what}: expected at most ${buffer.length} elements but found ${length} from ${offset} on`);
 }
 
-/** @throws {OperandError} where operands are missing or too many, and {ArgumentError} where a size is no i32 */
+/**
+ * @throws {OperandError} where operands are missing or too many
+ * @throws {ArgumentError} where a size is no i32
+ */
 export function checkRow({ recipe, inputs, outputs, outer, columns, strides, scalars = [] }: RowLaunch): void {
   const { name, rank } = recipe;
   requireCount(name, inputs, { count: recipe.inputs.length, noun: "input" });
@@ -38,7 +41,10 @@ export function checkRow({ recipe, inputs, outputs, outer, columns, strides, sca
   }
 }
 
-/** @throws {OperandError} where operands are missing or too many, and {ArgumentError} where a size is no i32 */
+/**
+ * @throws {OperandError} where operands are missing or too many
+ * @throws {ArgumentError} where a size is no i32
+ */
 export function checkColumn(launch: ColumnLaunch): void {
   const { recipe, inputs, strides, scalars = [] } = launch;
   const { name } = recipe;
@@ -54,7 +60,10 @@ export function checkColumn(launch: ColumnLaunch): void {
   }
 }
 
-/** @throws {OperandError} where operands are missing or too many, and {ArgumentError} where a size is no i32 */
+/**
+ * @throws {OperandError} where operands are missing or too many
+ * @throws {ArgumentError} where a size is no i32
+ */
 export function checkIndexed({ kernel, buffers, sizes, scalars = [], items }: IndexedLaunch): void {
   const { name } = kernel;
   requireCount(name, buffers, { count: kernel.buffers.length, noun: "buffer" });

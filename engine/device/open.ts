@@ -21,7 +21,7 @@ export interface OpenDeviceOptions {
 
 /**
  * Opens a device, by default the best there is; destroy it when done.
- * @throws DinogradError of kind "device" where the one asked for is not to be had
+ * @throws {DinogradError} of kind "device" where the one asked for is not to be had
  */
 export async function openDevice({ device = "auto", threads }: OpenDeviceOptions = {}): Promise<Device> {
   const cpu = () => createCpuDevice({ threads: threads ?? undefined });

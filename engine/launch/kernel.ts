@@ -84,7 +84,8 @@ export type KernelLaunch<Buffer extends string, Number extends string> =
 export interface Kernel<Buffer extends string, Number extends string> {
   /**
    * Runs the body for every item, on the device of the tensors.
-   * @throws {OperandError} on a name that is missing, unknown or of no use, and {DTypeError} on a tensor of another type
+   * @throws {OperandError} on a name that is missing, unknown or of no use
+   * @throws {DTypeError} on a tensor of another type
    */
   launch(call: KernelLaunch<Buffer, Number>): void;
   /** What devices compile, for vectors of so many lanes. */
@@ -94,7 +95,10 @@ export interface Kernel<Buffer extends string, Number extends string> {
 /** How many lanes a vector along an axis of this length can have. */
 export const lanesOf = (length: number): 1 | 4 => length % 4 === 0 ? 4 : 1;
 
-/** Makes a kernel of its definition. @throws {OperandError} where two names are the same */
+/**
+ * Makes a kernel of its definition.
+ * @throws {OperandError} where two names are the same
+ */
 export function defineKernel<
   const Reads extends KernelBuffers = Record<never, never>,
   const Writes extends KernelBuffers = Record<never, never>,

@@ -7,7 +7,8 @@ import type { Tensor } from "../tensor.ts";
 
 /**
  * The tensors of a launch under these names, in their order.
- * @throws {OperandError} that tells which is missing or none, and {DeviceMismatchError} where they are on different devices
+ * @throws {OperandError} that tells which is missing or none
+ * @throws {DeviceMismatchError} where they are on different devices
  */
 export function tensorsByName(
   kernel: string,

@@ -42,13 +42,17 @@ export interface ReduceShapes {
 export interface Reduces<Input extends string, Scalar extends string> {
   /**
    * A new tensor with the reduced values.
-   * @throws {OperandError} on a name that is missing, unknown or of no use, {DTypeError} on integers, and {ShapeError} on a
-   * tensor that does not broadcast to `over`
+   * @throws {OperandError} on a name that is missing, unknown or of no use
+   * @throws {DTypeError} on integers
+   * @throws {ShapeError} on a tensor that does not broadcast to `over`
    */
   reduce(shapes: ReduceShapes, call: { readonly [N in Input]: Tensor } & { readonly [N in Scalar]: number }): Tensor;
 }
 
-/** Makes a reduction of its definition. @throws {OperandError} where two names are the same */
+/**
+ * Makes a reduction of its definition.
+ * @throws {OperandError} where two names are the same
+ */
 export function defineReduction<const Input extends string, const Scalar extends string = never>(
   definition: ReductionDefinition<Input, Scalar>,
 ): Reduces<Input, Scalar> {

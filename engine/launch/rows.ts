@@ -61,13 +61,17 @@ export interface Rows<Operand extends string, Scalar extends string> {
   /**
    * Runs the kernel over a shape to which all inputs broadcast. Outputs have this shape, those per row one element for each
    * row.
-   * @throws {OperandError} on a name that is missing, unknown or of no use, {DTypeError} on integers, and {ShapeError} on a
-   * tensor that does not broadcast to the shape, or a result that does not fill it
+   * @throws {OperandError} on a name that is missing, unknown or of no use
+   * @throws {DTypeError} on integers
+   * @throws {ShapeError} on a tensor that does not broadcast to the shape, or a result that does not fill it
    */
   launch(shape: Shape, call: { readonly [N in Operand]: Tensor } & { readonly [N in Scalar]: number }): void;
 }
 
-/** Makes a kernel of its definition. @throws {OperandError} where two names are the same */
+/**
+ * Makes a kernel of its definition.
+ * @throws {OperandError} where two names are the same
+ */
 export function defineRows<
   const Input extends string,
   const Scalar extends string = never,

@@ -89,8 +89,8 @@ export abstract class Module {
 
   /**
    * Overwrites parameters and buffers; a partial load is the caller's decision.
-   * @throws {ArgumentError} on a name that is unknown or missing, and {ShapeError} on a shape that differs, before anything
-   * is changed
+   * @throws {ArgumentError} on a name that is unknown or missing
+   * @throws {ShapeError} on a shape that differs, before anything is changed
    */
   loadStateDict(values: ReadonlyMap<string, { readonly shape: Shape; readonly data: TensorData }>): void {
     const own = this.stateDict();
@@ -191,7 +191,10 @@ function entriesOf(container: object): Iterable<[unknown, unknown]> | undefined 
   return prototype === Object.prototype || prototype === null ? Object.entries(container) : undefined;
 }
 
-/** Names are joined by dots, and read back. @throws {ModuleError} for a key that is no part of a name */
+/**
+ * Names are joined by dots, and read back.
+ * @throws {ModuleError} for a key that is no part of a name
+ */
 function requireName(container: string, key: unknown): void {
   if (Number.isInteger(key) || (typeof key === "string" && key !== "" && !key.includes("."))) return;
   throw new ModuleError(

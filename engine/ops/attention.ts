@@ -216,6 +216,7 @@ const attentionOp = defineOp<Inputs, AttentionOptions, Saved>({
 /**
  * q [N, L, C], k and v [N, S, C], with C the heads' features one after the other: Σ_s softmax_s(q·k / √D) v per head,
  * [N, L, C]. A query that may see no key gives NaN, as in PyTorch.
+ * @throws {ShapeError} where the shapes do not fit
  */
 export const attention = (
   q: Tensor,

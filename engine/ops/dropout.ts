@@ -60,7 +60,10 @@ export interface DropoutNoise {
   readonly probability: number;
 }
 
-/** Claims the numbers of one mask. */
+/**
+ * Claims the numbers of one mask.
+ * @throws {ArgumentError} for a probability that is not in 0..1, 1 excluded
+ */
 export function dropoutNoise(stream: RandomStream, size: number, probability: number): DropoutNoise {
   if (!(probability >= 0 && probability < 1)) {
     throw new ArgumentError(`dropout: expected a probability in 0..1, less than 1, but found ${probability}`);
@@ -89,7 +92,10 @@ const dropoutOp = defineOp<readonly [Tensor], DropoutNoise>({
   gradient: ({ gradOutput, options }) => [applyDropout(gradOutput, options)],
 });
 
-/** Each element becomes 0 with the given probability, and x / (1 - probability) otherwise. Draws `x.size` numbers. */
+/**
+ * Each element becomes 0 with the given probability, and x / (1 - probability) otherwise. Draws `x.size` numbers.
+ * @throws {ArgumentError} for a probability that is not in 0..1, 1 excluded
+ */
 export const dropout = (x: Tensor, probability: number, stream: RandomStream): Tensor =>
   probability === 0 ? x : dropoutOp([x], dropoutNoise(stream, x.size, probability));
 

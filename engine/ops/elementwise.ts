@@ -107,7 +107,10 @@ const accumulateKernel = defineRows({
   inputs: ["target", "other"],
   define: ({ target, other }) => ({ target: target.add(other) }),
 });
-/** target += other, in place. Not recorded. @throws {ShapeError} unless the shapes are equal */
+/**
+ * target += other, in place. Not recorded.
+ * @throws {ShapeError} unless the shapes are equal
+ */
 export function accumulate(target: Tensor, other: Tensor): void {
   if (!sameShape(target.shape, other.shape)) {
     const [wanted, found] = [target.shape, other.shape].map(formatShape);

@@ -103,10 +103,15 @@ const gatherOp = defineOp<readonly [Tensor, Tensor], void, { indices: Tensor }>(
 /**
  * x [B, R, C] and indices (i32) [B, K] in 0..R-1: row indices[b, k] of x[b] at [b, k], so [B, K, C]. An index outside
  * gives a row of NaN.
+ * @throws {ShapeError} where the shapes do not fit
+ * @throws {DTypeError} for indices that are no integers
  */
 export const gatherRows = (x: Tensor, indices: Tensor): Tensor => gatherOp([x, indices]);
 
-/** Rows of a table [R, C] by number: indices (i32) of any shape [...] give [..., C]. */
+/**
+ * Rows of a table [R, C] by number: indices (i32) of any shape [...] give [..., C].
+ * @throws {DTypeError} for indices that are no integers
+ */
 export const embedding = (table: Tensor, indices: Tensor): Tensor =>
   gatherRows(table.reshape([1, ...table.shape]), indices.reshape([1, indices.size]))
     .reshape([...indices.shape, table.shape[1]]);

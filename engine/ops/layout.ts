@@ -21,7 +21,10 @@ const from = (tensor: Tensor, { axis, begin }: Window): Side => {
   return { tensor, base: begin * strides[axis], strides };
 };
 
-/** The same elements under another shape, on the same memory; at most one dimension is -1 and takes what is left. */
+/**
+ * The same elements under another shape, on the same memory; at most one dimension is -1 and takes what is left.
+ * @throws {ShapeError} where the shape has other elements
+ */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   const known = shape.reduce((product, dimension) => dimension === -1 ? product : product * dimension, 1);
   const resolved = shape.map((dimension) => dimension === -1 ? x.size / known : dimension);
@@ -56,7 +59,10 @@ const permuteOp = defineOp<readonly [Tensor], readonly number[]>({
   },
 });
 
-/** Axis i of the result is axis `axes[i]` of x. */
+/**
+ * Axis i of the result is axis `axes[i]` of x.
+ * @throws {ArgumentError} unless each axis is named once
+ */
 export function permute(x: Tensor, axes: readonly number[]): Tensor {
   const normal = axes.map((axis) => normalizeAxis("permute", axis, x.rank));
   if (normal.length !== x.rank || new Set(normal).size !== x.rank) {
@@ -174,11 +180,17 @@ const concatOp = defineOp<readonly Tensor[], { readonly axis: number }>({
   },
 });
 
-/** Joins tensors along an axis. */
+/**
+ * Joins tensors along an axis.
+ * @throws {ShapeError} where the shapes differ along another axis
+ */
 export const concat = (parts: readonly Tensor[], axis: number): Tensor =>
   concatOp(parts, { axis: normalizeAxis("concat", axis, parts[0]?.rank ?? 0) });
 
-/** Joins equally shaped tensors along a new axis. */
+/**
+ * Joins equally shaped tensors along a new axis.
+ * @throws {ShapeError} where the shapes differ
+ */
 export const stack = (parts: readonly Tensor[], axis: number): Tensor => {
   const at = normalizeAxis("stack", axis, parts[0].rank + 1);
   return concat(parts.map((part) => reshape(part, [...part.shape.slice(0, at), 1, ...part.shape.slice(at)])), at);
@@ -211,7 +223,10 @@ const padOp = defineOp<readonly [Tensor], Padding>({
   },
 });
 
-/** Surrounds a tensor with zeros: `[before, after]` per axis. */
+/**
+ * Surrounds a tensor with zeros: `[before, after]` per axis.
+ * @throws {ArgumentError} unless there are two whole numbers of at least 0 for each axis
+ */
 export function pad(x: Tensor, widths: readonly (readonly [number, number])[]): Tensor {
   if (widths.length !== x.rank || widths.flat().some((width) => !Number.isInteger(width) || width < 0)) {
     const found = widths.map(formatShape).join(", ");

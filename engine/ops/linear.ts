@@ -103,7 +103,10 @@ const linearOp = defineOp<LinearInputs, LinearOptions, LinearSaved>({
   },
 });
 
-/** x [..., in], weight [out, in], bias [out] (optional): activation(x·Wᵀ + b), [..., out]. */
+/**
+ * x [..., in], weight [out, in], bias [out] (optional): activation(x·Wᵀ + b), [..., out].
+ * @throws {ShapeError} where the shapes do not fit
+ */
 export const linear = (
   x: Tensor,
   parameters: { readonly weight: Tensor; readonly bias?: Tensor },

@@ -101,7 +101,10 @@ const layerNormOp = defineOp<readonly [Tensor, Tensor, Tensor], { readonly epsil
   },
 });
 
-/** x [..., C] normalised over its last axis, times weight [C], plus bias [C]. Default epsilon: 1e-5. */
+/**
+ * x [..., C] normalised over its last axis, times weight [C], plus bias [C]. Default epsilon: 1e-5.
+ * @throws {ShapeError} where the shapes do not fit
+ */
 export const layerNorm = (
   x: Tensor,
   parameters: { readonly weight: Tensor; readonly bias: Tensor },

@@ -139,7 +139,10 @@ function checkChannels(name: string, x: Tensor, operands: readonly Tensor[]): vo
   }
 }
 
-/** x [N, C, ...], weight and bias [C]; each image's groups of neighbouring channels are normalised. Default epsilon: 1e-5. */
+/**
+ * x [N, C, ...], weight and bias [C]; each image's groups of neighbouring channels are normalised. Default epsilon: 1e-5.
+ * @throws {ShapeError} where the groups do not divide the channels, or operands have other sizes
+ */
 export function groupNorm(
   x: Tensor,
   parameters: { readonly weight: Tensor; readonly bias: Tensor },

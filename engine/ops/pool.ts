@@ -139,5 +139,9 @@ const maxPoolOp = defineOp<readonly [Tensor], Pool2dOptions, { places: Tensor }>
   },
 });
 
-/** The largest pixel of each window: [N, C, H, W] to [N, C, H', W'] with H' = ⌊(H + 2 padding - kernel) / stride⌋ + 1. */
+/**
+ * The largest pixel of each window: [N, C, H, W] to [N, C, H', W'] with H' = ⌊(H + 2 padding - kernel) / stride⌋ + 1.
+ * @throws {ShapeError} for an image smaller than the window
+ * @throws {ArgumentError} for padding of more than half of it
+ */
 export const maxPool2d = (x: Tensor, options: Pool2dOptions): Tensor => maxPoolOp([x], options);

@@ -57,6 +57,7 @@ export function squeeze(x: Tensor, axes?: number | readonly number[]): Tensor {
 
 /**
  * x with a further axis of size 1, which is number `axis` of the result.
+ * @throws {ArgumentError} for an axis that the result does not have
  * @category Layout
  */
 export const unsqueeze = (x: Tensor, axis: number): Tensor =>
@@ -64,6 +65,7 @@ export const unsqueeze = (x: Tensor, axis: number): Tensor =>
 
 /**
  * The part at one place of an axis, which disappears; a negative index counts from the end.
+ * @throws {ArgumentError} for an index outside of the axis
  * @category Layout
  */
 export function at(x: Tensor, axis: number, index: number): Tensor {
@@ -113,6 +115,7 @@ export function flip(x: Tensor, axes: number | readonly number[] = x.shape.map((
 
 /**
  * x with its elements moved on by `shift` places along an axis; what leaves at one end enters at the other.
+ * @throws {ArgumentError} for a shift that is no whole number
  * @category Layout
  */
 export function roll(x: Tensor, shift: number, axis: number): Tensor {

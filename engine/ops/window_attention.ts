@@ -234,6 +234,7 @@ const windowAttentionOp = defineOp<Inputs, WindowAttentionOptions, Saved>({
  * qkv [W, L, 3·C]: per pixel of each window the queries, keys and values, each with the heads' features one after the
  * other; bias [heads, L, L]. Gives Σ_s softmax_s(q·k / √D + bias) v per window and head, [W, L, C]. Where `regions`
  * [W, L] differ, 100 is taken off the score, as in the official code.
+ * @throws {ShapeError} where the shapes do not fit
  */
 export const windowAttention = (
   qkv: Tensor,

@@ -136,10 +136,16 @@ const joinOp = defineOp<readonly [Tensor], WindowGrid>({
   gradient: ({ gradOutput, options: grid, shapes: [shape] }) => [cutInto(gradOutput.empty(shape), gradOutput, grid)],
 });
 
-/** Images [N, H, W, C] to windows [N · down · across, window², C], row by row of windows; zero where padded. */
+/**
+ * Images [N, H, W, C] to windows [N · down · across, window², C], row by row of windows; zero where padded.
+ * @throws {ShapeError} where the images do not have the grid's size
+ */
 export const cutWindows = (images: Tensor, grid: WindowGrid): Tensor => cutOp([images], grid);
 
-/** The way back: windows [N · down · across, window², C] to images [N, H, W, C]; padding is dropped. */
+/**
+ * The way back: windows [N · down · across, window², C] to images [N, H, W, C]; padding is dropped.
+ * @throws {ShapeError} where the windows are not those of the grid
+ */
 export const joinWindows = (windows: Tensor, grid: WindowGrid): Tensor => joinOp([windows], grid);
 
 /**

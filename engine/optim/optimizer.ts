@@ -84,9 +84,10 @@ export abstract class Optimizer {
 
   /**
    * Updates every parameter that has a gradient; the others are not touched, nor are their moments and counts.
-   * @throws {OperandError} unless there is one learning rate per group, {ArgumentError} where a number is not finite or
-   * there are no parameters, and {ModuleError} where a parameter that no module shows and no optimizer has collects
-   * gradients. Then nothing has changed.
+   * @throws {OperandError} unless there is one learning rate per group
+   * @throws {ArgumentError} where a number is not finite or there are no parameters
+   * @throws {ModuleError} where a parameter that no module shows and no optimizer has collects gradients. Then nothing
+   * has changed.
    */
   step(call: OptimizerStep): void {
     this.#check(call);
@@ -140,7 +141,10 @@ export abstract class Optimizer {
     return { tensors: this.#moments, steps: this.#steps };
   }
 
-  /** Replaces moments and counts. Names that no parameter has are refused. */
+  /**
+   * Replaces moments and counts. Names that no parameter has are refused.
+   * @throws {ArgumentError} for a name that no parameter has, or a moment of another size
+   */
   loadState(state: StoredOptimizerState): void {
     const parameters = new Map(this.groups.flatMap((group) => group.parameters));
     const parameterOf = (name: string) => {

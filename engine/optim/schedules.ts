@@ -49,6 +49,7 @@ export interface OneCycleOptions {
 /**
  * One cycle with cosine annealing (Smith and Topin, "Super-convergence", arXiv:1708.07120): up to `maxRate`, then down
  * far below the start, with momentum the other way round.
+ * @throws {ArgumentError} when the schedule is asked for a step beyond the cycle
  */
 export function oneCycleLR(maxRate: number, options: OneCycleOptions): Schedule {
   const { totalSteps, pctStart = 0.3, divFactor = 25, finalDivFactor = 1e4 } = options;

@@ -45,8 +45,9 @@ export const CARD_CATEGORIES: readonly CocoCategory[] = RANKS.map((name, at) => 
 
 /**
  * Writes `train2017/`, `val2017/` (JPEG) and `annotations/`. The same seed and size give the same bytes, image by image,
- * whatever the numbers of images. Throws a `DinogradError` of kind "usage" for impossible numbers or if annotations or
- * images are there already, of kind "data" if a file cannot be written.
+ * whatever the numbers of images.
+ * @throws {DinogradError} of kind "usage" for impossible numbers or if annotations or images are there already, of kind
+ * "data" if a file cannot be written
  */
 export async function generateCards(options: GenerateCardsOptions): Promise<GeneratedCards> {
   const { out, images, seed, valImages = Math.max(20, Math.round(images / 10)), size = 160 } = options;

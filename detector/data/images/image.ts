@@ -25,7 +25,8 @@ export interface Pixels {
 /**
  * Pixels as an image. Alpha is left out and the colours stay as they are, as when an image is read from a file.
  * @param what opens the message of an error
- * @throws {ShapeError} where there are no pixels or another number of bytes, and {DTypeError} where they are no bytes
+ * @throws {ShapeError} where there are no pixels or another number of bytes
+ * @throws {DTypeError} where they are no bytes
  */
 export function rgbImage(what: string, { width, height, data }: Pixels): Image {
   if (![width, height].every((side) => Number.isInteger(side) && side > 0)) {

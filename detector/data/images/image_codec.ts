@@ -32,8 +32,8 @@ export interface DecodeOptions {
 
 /**
  * Decodes the bytes of a JPEG, PNG, WebP or BMP file; which one is told by its first bytes, not by its name.
- * Throws a `DinogradError` of kind "data" with `name` in its one-line message if the bytes are none of them, are damaged
- * or truncated, hold CMYK or an animation, or more pixels than allowed.
+ * @throws {DinogradError} of kind "data" with `name` in its one-line message if the bytes are none of them, are damaged or
+ * truncated, hold CMYK or an animation, or more pixels than allowed
  */
 export async function decodeImage(bytes: Uint8Array, options: DecodeOptions): Promise<Image> {
   const { name, exifOrientation = false, maxPixels = DEFAULT_MAX_IMAGE_PIXELS } = options;
@@ -42,8 +42,8 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions): Pr
 }
 
 /**
- * The size in pixels that an image's header states, without decoding it; upright where that is asked for. Throws as
- * `decodeImage` if there is no header.
+ * The size in pixels that an image's header states, without decoding it; upright where that is asked for.
+ * @throws {DinogradError} as `decodeImage` if there is no header
  */
 export async function sizeOfImage(
   bytes: Uint8Array,
@@ -105,8 +105,9 @@ const MOST_BYTES_PER_PIXEL = 8;
 const MOST_OTHER_BYTES = 2 ** 26;
 
 /**
- * Reads and decodes an image file. Throws as `decodeImage`, and when the file cannot be read, is no regular one, or is
- * larger than an image of the allowed pixels can be.
+ * Reads and decodes an image file.
+ * @throws {DinogradError} as `decodeImage`, and when the file cannot be read, is no regular one, or is larger than an image
+ * of the allowed pixels can be
  */
 export async function readImage(path: string, options: Omit<DecodeOptions, "name"> = {}): Promise<Image> {
   return await decodeImage(await readBytes(path, { maxBytes: mostBytes(options) }), { name: path, ...options });

@@ -39,7 +39,7 @@ const LOSSES: readonly (readonly [pattern: RegExp, reason: string])[] = [
 /**
  * Decodes a baseline or progressive, grayscale or YCbCr or RGB JPEG.
  * @param options.maxPixels as in `DecodeOptions`
- * @throws Error that says what is wrong
+ * @throws {Error} that says what is wrong
  */
 export async function decodeJpeg(bytes: Uint8Array, options: { readonly maxPixels: number }): Promise<Image> {
   const { components, scans, isComplete, strays, ...size } = outlineJpeg(bytes);

@@ -18,7 +18,7 @@ interface DecodedPng {
 /**
  * Decodes any PNG: grayscale, colour or palette, with or without alpha, 1 to 16 bits, interlaced or not.
  * @param options.maxPixels as in `DecodeOptions`
- * @throws Error that says what is wrong
+ * @throws {Error} that says what is wrong
  */
 export function decodePng(bytes: Uint8Array, options: { readonly maxPixels: number }): Image {
   const { header: { depth }, file } = soundPng(bytes, options);

@@ -31,7 +31,7 @@ export interface WriteReportOptions {
 
 /**
  * Makes a report and writes it into a folder.
- * @throws DinogradError of kind "data" where the folder cannot be written or an image cannot be read
+ * @throws {DinogradError} of kind "data" where the folder cannot be written or an image cannot be read
  */
 export async function writeReport(folder: string, options: WriteReportOptions): Promise<EvaluationReport> {
   const { truth, detections, imageIds, dataset } = options;

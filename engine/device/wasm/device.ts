@@ -27,7 +27,10 @@ import { type AddressOf, KernelLauncher } from "./launcher.ts";
 import { WasmRuntime, type WasmRuntimeOptions } from "./runtime/runtime.ts";
 import { topK } from "./top_k.ts";
 
-/** Starts the CPU device. Throws a `DinogradError` of kind "device" if the system gives it no memory. */
+/**
+ * Starts the CPU device.
+ * @throws {DinogradError} of kind "device" if the system gives it no memory, or for an impossible number of threads
+ */
 export async function createCpuDevice(options: WasmRuntimeOptions = {}): Promise<Device> {
   return new CpuDevice(await WasmRuntime.create(options));
 }

@@ -54,7 +54,7 @@ export interface WebGpuOptions {
 
 /**
  * Opens a GPU: through Dawn where that loads, else through `navigator.gpu`.
- * @throws DinogradError("device") when there is no usable one
+ * @throws {DinogradError} of kind "device" when there is no usable one
  */
 export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<WebGpuDevice> {
   if (!options.allowSoftware && options.backend === undefined) refuseSoftware(await platformGpu());

@@ -18,6 +18,7 @@ export function splitIndex(index: Int, sizes: readonly (Int | number)[]): Int[] 
 /**
  * The number whose coordinates these are, given the size of every axis but the first (Horner's scheme):
  * `joinIndex(splitIndex(i, sizes), sizes)` is i.
+ * @throws {ArgumentError} for another number of coordinates
  */
 export function joinIndex(coordinates: readonly Int[], sizes: readonly (Int | number)[]): Int {
   if (coordinates.length !== sizes.length + 1) {
