@@ -21,6 +21,10 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     about: "objects in images, as annotated images and JSON",
     load: async () => (await import("./detect.ts")).detectVerb,
   },
+  serve: {
+    about: "objects in images that come over HTTP, and a page to try it",
+    load: async () => (await import("./serve.ts")).serveVerb,
+  },
   inspect: {
     about: "what a checkpoint holds; --digest for the SHA-256 of its training state",
     load: async () => (await import("./inspect.ts")).inspectVerb,

@@ -113,7 +113,11 @@ function deviceFlag(text: string): DeviceChoice {
   return device;
 }
 
-export function addComputeFlags(command: Command): void {
+/** `maxImagePixels`: where a verb allows fewer pixels than others. */
+export function addComputeFlags(
+  command: Command,
+  { maxImagePixels = COMPUTE_DEFAULTS.maxImagePixels }: { readonly maxImagePixels?: number } = {},
+): void {
   command
     .option("--device <name>", "auto, cpu or webgpu (cuda means webgpu)", deviceFlag, COMPUTE_DEFAULTS.device)
     .option("--threads <n>", "CPU threads (default: all cores)", integerFlag({ min: 1, max: 1024 }))
@@ -126,7 +130,7 @@ export function addComputeFlags(command: Command): void {
       "--max_image_pixels <n>",
       "images with more pixels are refused before they are decoded",
       integerFlag({ min: 1, max: 2 ** 31 }),
-      COMPUTE_DEFAULTS.maxImagePixels,
+      maxImagePixels,
     );
 }
 

@@ -72,6 +72,10 @@ Deno.test("no verb sends a terminal what stands in names, files, paths and flags
         ["detect", picture, "--checkpoint", bundle, "--threshold", "0", "--json", ...compute],
         ["detect", picture, `${root}/none`, "--checkpoint", bundle, "--out", `${root}/found`, ...compute],
       ],
+      serve: [
+        ["serve", "--checkpoint", `${root}/none`, "--port", "0"],
+        ["serve", "--checkpoint", bundle, "--hostname", HOSTILE, ...compute],
+      ],
       inspect: [["inspect", first], ["inspect", first, "--state", "--stats"], ["inspect", first, "--json"], [
         "inspect",
         `${root}/x.safetensors`,

@@ -15,12 +15,18 @@ export class CliProcess {
   #stdout = "";
   #stderr = "";
 
-  /** `prefix`: shell words in front of the command, such as a limit. */
-  constructor(args: readonly string[], { prefix = "" }: { readonly prefix?: string } = {}) {
+  /**
+   * `prefix`: shell words in front of the command, such as a limit. `permissions`: instead of all; nobody is asked for
+   * more.
+   */
+  constructor(
+    args: readonly string[],
+    { prefix = "", permissions }: { readonly prefix?: string; readonly permissions?: readonly string[] } = {},
+  ) {
     const command = prefix === "" ? [Deno.execPath()] : ["bash", "-c", `${prefix} exec "$0" "$@"`, Deno.execPath()];
     const [program, ...first] = command;
     this.#child = new Deno.Command(program, {
-      args: [...first, "run", "-A", "--no-check", CLI, ...args],
+      args: [...first, "run", ...(permissions ? ["--no-prompt", ...permissions] : ["-A"]), "--no-check", CLI, ...args],
       env: { NO_COLOR: "1", DINOGRAD_DEBUG: "" },
       stdin: "null",
       stdout: "piped",
@@ -37,6 +43,11 @@ export class CliProcess {
       read(this.#child.stdout, (text) => this.#stdout += text),
       read(this.#child.stderr, (text) => this.#stderr += text),
     ]).then(() => this.#notice(true));
+  }
+
+  /** What was printed so far, on both streams. */
+  get text(): string {
+    return this.#stdout + this.#stderr;
   }
 
   /** Resolves when the pattern has been printed, on either stream, or when the process has ended. */
