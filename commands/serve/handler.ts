@@ -10,7 +10,7 @@ import { Turns } from "./turns.ts";
 import { checkHead, readBody, unpack, type UploadLimits } from "./upload.ts";
 
 /** What the server is told. */
-export interface HandlerOptions {
+interface HandlerOptions {
   /** What the model is called, such as its file's name. */
   readonly name: string;
   /** Least score where a request names none. */

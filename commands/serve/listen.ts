@@ -7,7 +7,7 @@ import type { Handler } from "./handler.ts";
 const GRACE = 30_000;
 
 /** A server that listens. */
-export interface Listening {
+interface Listening {
   /** Where it answers, such as `http://127.0.0.1:8000/`. */
   readonly url: string;
   /** Takes no more requests, answers those that are here, and resolves when that is done, or was not in time. */

@@ -5,7 +5,7 @@
 import { RequestProblem, RETRY_AFTER } from "./problem.ts";
 
 /** A place in the queue, from before the upload until after the answer. */
-export interface Place extends Disposable {
+interface Place extends Disposable {
   /**
    * Resolves when all that came before have been answered.
    * @throws RequestProblem where it takes longer than so many milliseconds; the signal's reason where it is aborted

@@ -9,7 +9,7 @@ export interface UploadedImage {
 }
 
 /** What was sent. */
-export interface Upload {
+interface Upload {
   readonly images: readonly UploadedImage[];
   /** The field `threshold` of a form, as it stands. */
   readonly threshold: string | null;
@@ -24,7 +24,7 @@ export interface UploadLimits {
 }
 
 /** How many files a form may have: each is an entry of the answer, however small it is. */
-export const MOST_FILES = 16;
+const MOST_FILES = 16;
 /** Characters of a name that are kept. */
 const LONGEST_NAME = 200;
 /** What a body without a name of its own is called. */

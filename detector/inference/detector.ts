@@ -17,7 +17,7 @@ import type { LoadedModel, OpenModel } from "./load_model.ts";
 import type { ResultContext } from "./result_files.ts";
 
 /** An image with the name by which messages call it, usually its path. */
-interface NamedImage {
+export interface NamedImage {
   readonly name: string;
   readonly image: Image;
 }

@@ -1,7 +1,9 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { Handler, type HandlerOptions, isLoopbackName } from "../../../commands/serve/handler.ts";
+import { Handler, isLoopbackName } from "../../../commands/serve/handler.ts";
 import type { ServedModel } from "../../../commands/serve/model_thread.ts";
 import { page } from "../../../commands/serve/page.ts";
+
+type HandlerOptions = Parameters<typeof Handler.make>[1];
 
 const OPTIONS: HandlerOptions = {
   name: "model.dino",
