@@ -7,8 +7,7 @@ import type { DinoConfig } from "../config/mod.ts";
 import type { BadImage, Batch } from "../data/mod.ts";
 import type { CocoDetection } from "./mod.ts";
 import { type Detections, type Dino, postprocess, postprocessOptions } from "../model/mod.ts";
-import { type EvaluateOptions, namingImages, requireSome } from "./evaluate.ts";
-import { explainingNonfinite } from "./nonfinite.ts";
+import { eachBatch, type PassOptions } from "./each_batch.ts";
 
 /**
  * Detects in every image; boxes are left, top, width, height in pixels of the original image, as COCO results files have
@@ -16,37 +15,24 @@ import { explainingNonfinite } from "./nonfinite.ts";
  */
 export async function detectDataset(
   model: Dino,
-  { loader, config, progress, maxBatches, shouldStop }: Omit<EvaluateOptions, "dataset">,
+  options: PassOptions & { readonly config: DinoConfig },
 ): Promise<{ readonly detections: CocoDetection[]; readonly skipped: readonly BadImage[] } | undefined> {
   const detections: CocoDetection[] = [];
-  const skipped: BadImage[] = [];
-  let images = 0;
-  let batches = 0;
-  try {
-    for await (const batch of loader.epoch(0)) {
-      skipped.push(...batch.skipped ?? []);
-      const run = () => batch.targets.length === 0 ? Promise.resolve([]) : detectBatch(model, batch, config);
-      const found = await namingImages(batch, () => explainingNonfinite(model, run));
-      found.forEach(({ scores, labels, boxes }, i) => {
-        const { imageId } = batch.targets[i];
-        scores.forEach((score, k) =>
-          detections.push({
-            image_id: imageId,
-            category_id: labels[k],
-            bbox: cornerAndSize(boxes.subarray(4 * k, 4 * k + 4)),
-            score,
-          })
-        );
-      });
-      progress?.update(images += batch.targets.length);
-      if (shouldStop?.()) return undefined;
-      if (++batches === maxBatches) break;
-    }
-  } finally {
-    progress?.finish();
-  }
-  requireSome(images, skipped);
-  return { detections, skipped };
+  const skipped = await eachBatch(model, options, async (batch) => {
+    const found = await detectBatch(model, batch, options.config);
+    found.forEach(({ scores, labels, boxes }, i) => {
+      const { imageId } = batch.targets[i];
+      scores.forEach((score, k) =>
+        detections.push({
+          image_id: imageId,
+          category_id: labels[k],
+          bbox: cornerAndSize(boxes.subarray(4 * k, 4 * k + 4)),
+          score,
+        })
+      );
+    });
+  });
+  return skipped && { detections, skipped };
 }
 
 async function detectBatch(model: Dino, batch: Batch, config: DinoConfig): Promise<Detections[]> {

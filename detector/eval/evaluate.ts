@@ -7,10 +7,10 @@ import { withoutGradient } from "../../engine/autograd.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { scoped } from "../../engine/scope.ts";
 import { tensor } from "../../engine/tensor.ts";
-import type { DinoConfig, Progress as ProgressBar } from "../config/mod.ts";
-import { type BadImage, type Batch, type CocoDataset, describeBad, type Loader } from "../data/mod.ts";
+import type { DinoConfig } from "../config/mod.ts";
+import type { BadImage, Batch, CocoDataset } from "../data/mod.ts";
+import { eachBatch, type PassOptions } from "./each_batch.ts";
 import { type CocoDetection, type CocoEvalResult, CocoEvaluator } from "./mod.ts";
-import { explainingNonfinite } from "./nonfinite.ts";
 import { Criterion } from "../loss/criterion.ts";
 import { loggedLosses } from "../loss/weights.ts";
 import type { Dino } from "../model/dino.ts";
@@ -27,15 +27,9 @@ export interface Evaluation extends CocoEvalResult {
   readonly skipped: readonly BadImage[];
 }
 
-export interface EvaluateOptions {
+interface EvaluateOptions extends PassOptions {
   readonly dataset: CocoDataset;
-  readonly loader: Loader;
   readonly config: DinoConfig;
-  readonly progress?: ProgressBar;
-  /** Stop after so many batches. */
-  readonly maxBatches?: number;
-  /** Asked for after every batch; true leaves early. */
-  readonly shouldStop?: () => boolean;
 }
 
 /**
@@ -43,54 +37,23 @@ export interface EvaluateOptions {
  * @throws {DinogradError} of kind "data" where an image cannot be read, or, where these are left out, none can
  */
 export async function evaluateModel(model: Dino, options: EvaluateOptions): Promise<Evaluation | undefined> {
-  const { dataset, loader, config, progress } = options;
+  const { dataset, config } = options;
   const evaluator = new CocoEvaluator(dataset.groundTruth, { useCategories: config.useCats });
   const losses = new Means();
   const criterion = new Criterion(config);
   const training = model.training;
   model.evaluate();
-  const skipped: BadImage[] = [];
-  let images = 0;
-  let batches = 0;
   try {
-    for await (const batch of loader.epoch(0)) {
-      skipped.push(...batch.skipped ?? []);
-      const run = () => evaluateBatch(model, batch, { criterion, config, evaluator, losses });
-      if (batch.targets.length > 0) await namingImages(batch, () => explainingNonfinite(model, run));
-      progress?.update(images += batch.targets.length);
-      if (options.shouldStop?.()) return undefined;
-      if (++batches === options.maxBatches) break;
-    }
+    const skipped = await eachBatch(
+      model,
+      options,
+      (batch) => evaluateBatch(model, batch, { criterion, config, evaluator, losses }),
+    );
+    if (skipped === undefined) return undefined;
+    return { ...evaluator.evaluate(), losses: losses.values(), detections: evaluator.detections(), skipped };
   } finally {
     model.train(training);
-    progress?.finish();
   }
-  requireSome(images, skipped);
-  return { ...evaluator.evaluate(), losses: losses.values(), detections: evaluator.detections(), skipped };
-}
-
-/** @throws {DinogradError} of kind "data" where every image was left out: numbers of nothing mislead */
-export function requireSome(images: number, skipped: readonly BadImage[]): void {
-  if (images > 0 || skipped.length === 0) return;
-  throw new DinogradError(
-    "data",
-    `evaluation: expected images that can be read but found none: ${describeBad(skipped)}`,
-  );
-}
-
-/** Runs, and names the images in the message where the model cannot take them: a strip may have too few tokens. */
-export async function namingImages<T>(batch: Batch, run: () => Promise<T>): Promise<T> {
-  try {
-    return await run();
-  } catch (error) {
-    throw error instanceof DinogradError ? imagesNamed(error, batch) : error;
-  }
-}
-
-/** The same error with the ids of the images that it is about. */
-export function imagesNamed(error: DinogradError, { targets }: Batch): DinogradError {
-  const ids = targets.map(({ imageId }) => imageId).join(", ");
-  return new DinogradError(error.kind, `image ${ids}: ${error.message}`, { cause: error, code: error.code });
 }
 
 async function evaluateBatch(

@@ -4,6 +4,7 @@
  * will need. What is read back from it is made up: 0.5 for floats (a possible box, probability and loss), 0 for integers.
  */
 
+import { ByteCounter } from "./byte_counter.ts";
 import type { DType, TensorData } from "../dtype.ts";
 import type {
   Buffer,
@@ -25,8 +26,7 @@ export class DryDevice implements Device {
   readonly kind: DeviceKind = "dry";
   readonly description = "none (a dry run)";
   readonly fusedMultiplyAdd = false;
-  #used = 0;
-  #peak = 0;
+  readonly #bytes = new ByteCounter();
   #destroyed = false;
   /** Floating-point operations of the matrix products and convolutions that were asked for so far. */
   flops = 0;
@@ -35,19 +35,18 @@ export class DryDevice implements Device {
     return this.#destroyed;
   }
   get memory(): DeviceMemory {
-    return { used: this.#used, peak: this.#peak, reserved: this.#used };
+    return this.#bytes.memory();
   }
   resetPeak(): void {
-    this.#peak = this.#used;
+    this.#bytes.resetPeak();
   }
 
   allocate(length: number): Buffer {
-    this.#used += 4 * length;
-    this.#peak = Math.max(this.#peak, this.#used);
+    this.#bytes.add(4 * length);
     return { length };
   }
   free(buffer: Buffer): void {
-    this.#used -= 4 * buffer.length;
+    this.#bytes.subtract(4 * buffer.length);
   }
   download(buffer: Buffer, dtype: DType, length: number): Promise<TensorData> {
     checkRange("download", buffer, { length });

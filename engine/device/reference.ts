@@ -2,6 +2,7 @@
  * The oracle: a device that computes everything in float64 with the plainest loops. Every op's test runs here first.
  */
 
+import { ByteCounter } from "./byte_counter.ts";
 import { DeviceMismatchError } from "../errors.ts";
 import type { DType, TensorData } from "../dtype.ts";
 import type { Expr } from "../kernel/language/expr.ts";
@@ -41,26 +42,24 @@ export class ReferenceDevice implements Device {
   readonly kind = "reference";
   readonly description = "reference (float64)";
   readonly fusedMultiplyAdd = false;
-  #used = 0;
-  #peak = 0;
+  readonly #bytes = new ByteCounter();
   #destroyed = false;
 
   get destroyed(): boolean {
     return this.#destroyed;
   }
   get memory(): DeviceMemory {
-    return { used: this.#used, peak: this.#peak, reserved: this.#used };
+    return this.#bytes.memory();
   }
   resetPeak(): void {
-    this.#peak = this.#used;
+    this.#bytes.resetPeak();
   }
   allocate(length: number): Buffer {
-    this.#used += 4 * length;
-    this.#peak = Math.max(this.#peak, this.#used);
+    this.#bytes.add(4 * length);
     return new ReferenceBuffer(length);
   }
   free(buffer: Buffer): void {
-    this.#used -= 4 * buffer.length;
+    this.#bytes.subtract(4 * buffer.length);
     dataOf(buffer).fill(NaN);
   }
   upload(buffer: Buffer, data: TensorData): void {

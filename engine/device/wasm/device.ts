@@ -3,6 +3,7 @@
  * them. Every call has happened when it returns.
  */
 
+import { ByteCounter } from "../byte_counter.ts";
 import type { DType, TensorData } from "../../dtype.ts";
 import { BYTES_PER_ELEMENT } from "../../dtype.ts";
 import { DeviceMismatchError, DisposedError } from "../../errors.ts";
@@ -72,8 +73,7 @@ class CpuDevice implements Device {
     if (address === FREED) throw new DisposedError("cpu: expected a live buffer but found one that was freed");
     return address;
   };
-  #used = 0;
-  #peak = 0;
+  readonly #bytes = new ByteCounter();
   #destroyed = false;
 
   constructor(runtime: WasmRuntime) {
@@ -94,21 +94,20 @@ class CpuDevice implements Device {
     return this.#destroyed;
   }
   get memory(): DeviceMemory {
-    return { used: this.#used, peak: this.#peak, reserved: this.#runtime.arena.reserved };
+    return this.#bytes.memory(this.#runtime.arena.reserved);
   }
   resetPeak(): void {
-    this.#peak = this.#used;
+    this.#bytes.resetPeak();
   }
 
   allocate(length: number): Buffer {
     const buffer = new CpuBuffer(this, length, this.#runtime.allocate(length * BYTES_PER_ELEMENT));
-    this.#used += length * BYTES_PER_ELEMENT;
-    this.#peak = Math.max(this.#peak, this.#used);
+    this.#bytes.add(length * BYTES_PER_ELEMENT);
     return buffer;
   }
   free(buffer: Buffer): void {
     this.#runtime.free(this.#addressOf(buffer));
-    this.#used -= buffer.length * BYTES_PER_ELEMENT;
+    this.#bytes.subtract(buffer.length * BYTES_PER_ELEMENT);
     this.#own(buffer).address = FREED;
   }
   upload(buffer: Buffer, data: TensorData): void {

@@ -9,6 +9,7 @@
  * too late for another try; hence the slack is bounded beforehand.
  */
 
+import { ByteCounter } from "../byte_counter.ts";
 import { ArgumentError, DinogradError } from "../../errors.ts";
 import { BYTES_PER_ELEMENT } from "../../dtype.ts";
 import type { Buffer, DeviceMemory } from "../device.ts";
@@ -56,8 +57,7 @@ export class BufferPool {
   /** Free buffers by class, highest number first, so that `pop` gives the lowest. */
   readonly #free = new Map<number, GpuBuffer[]>();
   #next = 0;
-  #used = 0;
-  #peak = 0;
+  readonly #bytes = new ByteCounter();
   #reserved = 0;
   #frees = 0;
 
@@ -68,11 +68,11 @@ export class BufferPool {
   }
 
   get memory(): DeviceMemory {
-    return { used: this.#used, peak: this.#peak, reserved: this.#reserved };
+    return this.#bytes.memory(this.#reserved);
   }
 
   resetPeak(): void {
-    this.#peak = this.#used;
+    this.#bytes.resetPeak();
   }
 
   /** Throws `DinogradError("device")` when one buffer cannot be that large on this adapter. */
@@ -92,8 +92,7 @@ export class BufferPool {
     const size = Math.min(sizeClass(bytes), this.#limit - this.#limit % 16);
     const buffer = this.#free.get(size)?.pop() ?? this.#create(size);
     buffer.inUse = true;
-    this.#used += size;
-    this.#peak = Math.max(this.#peak, this.#used);
+    this.#bytes.add(size);
     return buffer;
   }
 
@@ -101,7 +100,7 @@ export class BufferPool {
     if (!buffer.inUse) throw new Error(`free: expected an allocated buffer but buffer ${buffer.id} is free already`);
     buffer.inUse = false;
     buffer.freed = ++this.#frees;
-    this.#used -= buffer.bytes;
+    this.#bytes.subtract(buffer.bytes);
     let free = this.#free.get(buffer.bytes);
     if (!free) this.#free.set(buffer.bytes, free = []);
     let low = 0;
@@ -115,8 +114,8 @@ export class BufferPool {
 
   /** Gives buffers back, those first that have been free for longest, where more are free than the slack allows. */
   #trim(needed: number): void {
-    const allowed = Math.max(this.#options.slack ?? SLACK, (this.#used + needed) / 2);
-    let free = this.#reserved - this.#used;
+    const allowed = Math.max(this.#options.slack ?? SLACK, (this.#bytes.used + needed) / 2);
+    let free = this.#reserved - this.#bytes.used;
     if (free <= allowed) return;
     this.#options.beforeTrim();
     const oldest = [...this.#free.values()].flat().sort((a, b) => a.freed - b.freed);
@@ -137,7 +136,7 @@ export class BufferPool {
     const reserved = this.#reserved += size;
     this.#device.popErrorScope().then((error) => {
       if (!error) return;
-      const what = `out of GPU memory at ${reserved} bytes, of which ${this.#used} are in use`;
+      const what = `out of GPU memory at ${reserved} bytes, of which ${this.#bytes.used} are in use`;
       this.#options.onError(
         new DinogradError("device", `webgpu: ${what}: ${messageOf(error)}`, { code: "out_of_memory" }),
       );
