@@ -1,8 +1,23 @@
 /** `detect`: finds objects in images, and writes them as annotated images and JSON. */
 import type { Command } from "commander";
-import { DETECT_DEFAULTS, RESULT_FORMATS, type ResultFormat } from "../detector/config/mod.ts";
+import { DinogradError } from "../engine/errors.ts";
+import {
+  DETECT_DEFAULTS,
+  LOOK_KINDS,
+  type LookKind,
+  RESULT_FORMATS,
+  type ResultFormat,
+} from "../detector/config/mod.ts";
 import { withDefaults } from "../detector/config/run_options.ts";
-import { addComputeFlags, addConfigFlags, type ConfigFlags, UnfitValue, type Verb } from "./shared/command.ts";
+import {
+  addComputeFlags,
+  addConfigFlags,
+  type ConfigFlags,
+  integerFlag,
+  nameList,
+  UnfitValue,
+  type Verb,
+} from "./shared/command.ts";
 import { chooseConfig } from "./shared/config_choice.ts";
 import { addDetectorFlags, type DetectorFlags, detectorOptions } from "./shared/detector_flags.ts";
 import { EXIT_CODES } from "./shared/exit_codes.ts";
@@ -14,6 +29,8 @@ interface DetectFlags extends ConfigFlags, DetectorFlags {
   readonly format?: ResultFormat;
   readonly images_of?: string;
   readonly recursive?: true;
+  readonly show?: readonly string[];
+  readonly query?: number;
 }
 
 const FORMATS = RESULT_FORMATS.join(", ");
@@ -22,6 +39,15 @@ function formatFlag(text: string): ResultFormat {
   const format = RESULT_FORMATS.find((one) => one === text);
   if (format === undefined) throw new UnfitValue(`one of ${FORMATS}`);
   return format;
+}
+
+function lookKinds(names: readonly string[] | undefined): LookKind[] {
+  const kinds = new Set(nameList(names));
+  for (const kind of kinds) {
+    if (Object.hasOwn(LOOK_KINDS, kind)) continue;
+    throw new DinogradError("usage", `--show: expected ${Object.keys(LOOK_KINDS).join(", ")} but found ${kind}`);
+  }
+  return [...kinds] as LookKind[]; // each was found among them
 }
 
 export const detectVerb: Verb<DetectFlags> = {
@@ -33,7 +59,18 @@ export const detectVerb: Verb<DetectFlags> = {
       .option("--format <name>", `write the results into --out in this format too: ${FORMATS}`, formatFlag)
       .option("--images_of <file>", "annotations whose ids the images have in COCO results")
       .option("--recursive", "take images of folders within folders too")
+<<<<<<< HEAD
       .option("--json", "print the detections as JSON");
+=======
+      .option("--json", "print the detections as JSON")
+      .option("--show <kinds...>", `draw the model's inside into --out, too: ${Object.keys(LOOK_KINDS).join(", ")}`)
+      .option(
+        "--query <n>",
+        "with --show: the query to look at (default: the one with the best score)",
+        integerFlag({ min: 0 }),
+      );
+    addTileFlags(command);
+>>>>>>> 40c2477 (Draw a model's inside: sampling points, anchors, queries, selection, attention (detect --show))
     addConfigFlags(command);
     addComputeFlags(command);
   },
@@ -50,6 +87,13 @@ export const detectVerb: Verb<DetectFlags> = {
       format: flags.format,
       imagesOf: flags.images_of,
       recursive: flags.recursive,
+<<<<<<< HEAD
+=======
+      tile: tileOptions(flags, given),
+      batchSize: flags.batch_size,
+      show: lookKinds(flags.show),
+      query: flags.query,
+>>>>>>> 40c2477 (Draw a model's inside: sampling points, anchors, queries, selection, attention (detect --show))
     });
     // The engine is loaded when there is work for it: help and usage errors come at once.
     const { detect } = await import("../detector/inference/detect.ts");

@@ -5,6 +5,7 @@
 import type { DeviceChoice } from "../../engine/device/open.ts";
 import { DEFAULT_MAX_IMAGE_PIXELS } from "./pixel_limit.ts";
 import type { DinoConfig } from "./dino_config.ts";
+import type { LookKind } from "./look_kinds.ts";
 import type { TileOptions } from "./tile_options.ts";
 import type { ConfigObject } from "./values.ts";
 
@@ -144,6 +145,10 @@ export interface DetectOptions extends ComputeOptions, ConfigChoice {
   readonly tile: TileOptions | null;
   /** The most images, or tiles of one, that go through the model together; it changes no number. Default 1. */
   readonly batchSize: number;
+  /** Draw these of the model's inside, too, into `out`. */
+  readonly show: readonly LookKind[];
+  /** The query that `show` is about; null: the one with the best score. */
+  readonly query: number | null;
 }
 
 /** The formats in which `detect` writes results beside its own. */
@@ -226,6 +231,8 @@ export const DETECT_DEFAULTS: Omit<DetectOptions, "images" | "checkpoint"> = {
   recursive: false,
   tile: null,
   batchSize: 1,
+  show: [],
+  query: null,
 };
 
 /** Options of which only some must be given. */

@@ -102,7 +102,8 @@ export async function drawDetections(image: Image, detections: readonly DrawnDet
   return { ...base, data };
 }
 
-function enlarged(image: Image): Image & { readonly scale: number } {
+/** A small image as large as its drawing is. */
+export function enlarged(image: Image): Image & { readonly scale: number } {
   const scale = Math.max(1, LEAST_LONG_SIDE / Math.max(image.width, image.height));
   const size = { width: Math.round(image.width * scale), height: Math.round(image.height * scale) };
   return { ...(scale === 1 ? image : resizeBilinear(image, size)), scale };
@@ -138,8 +139,8 @@ async function* drawBands(detections: readonly DrawnDetection[], size: DrawingSi
 }
 
 /** Lays a band over pixels, the first of which is that of its first row. */
-function blend(
-  { rgba }: Band,
+export function blend(
+  { rgba }: Pick<Band, "rgba">,
   { data, channels }: { readonly data: Uint8Array | Uint8ClampedArray; readonly channels: 3 | 4 },
 ): void {
   if (rgba === null) return;
@@ -216,7 +217,7 @@ function marksOf(detections: readonly DrawnDetection[], { width, height, scale }
 }
 
 /** The height of letters in pixels. */
-const fontSize = ({ width, height }: Pick<DrawingSize, "width" | "height">) =>
+export const fontSize = ({ width, height }: Pick<DrawingSize, "width" | "height">) =>
   Math.max(12, Math.max(width, height) * FONT_SHARE);
 
 const clamp = (value: number, limit: number) => Math.max(0, Math.min(limit, value));

@@ -2,7 +2,7 @@
 
 import { holding, withCleanup } from "../../engine/cleanup.ts";
 import { DinogradError } from "../../engine/errors.ts";
-import { DETECT_DEFAULTS, type DetectOptions, type Given, type RunUi } from "../config/mod.ts";
+import { DETECT_DEFAULTS, type DetectOptions, type Given, type LookKind, type RunUi } from "../config/mod.ts";
 import { withDefaults } from "../config/run_options.ts";
 import { completeUi } from "../config/run_ui.ts";
 import { counted } from "../../engine/counted.ts";
@@ -49,6 +49,15 @@ export async function detect(
       `--format ${options.format}: expected a folder for the results (--out) but found none`,
     );
   }
+  if (options.show.length > 0 && options.out === null) {
+    throw new DinogradError(
+      "usage",
+      `--show ${options.show.join(" ")}: expected a folder for the pictures (--out) but found none`,
+    );
+  }
+  if (options.query !== null && options.show.length === 0) {
+    throw new DinogradError("usage", `--query ${options.query}: expected --show with it but found none`);
+  }
   const classNames = await readClassNames(options.classNames);
   return await holding(await openModel(options.checkpoint, options), async (opened) => {
     const found = paths.filter(({ problem }) => problem === undefined).map(({ path }) => path);
@@ -88,9 +97,9 @@ function tellSkipped(skipped: readonly string[], ui: RunUi): void {
 /** Finds out before any work that no image, and nothing else that is read, would be replaced by results. */
 async function refuseLosses(
   out: string,
-  { images, checkpoint, classNames, imagesOf, format }: Pick<
+  { images, checkpoint, classNames, imagesOf, format, show }: Pick<
     DetectOptions,
-    "images" | "checkpoint" | "classNames" | "imagesOf" | "format"
+    "images" | "checkpoint" | "classNames" | "imagesOf" | "format" | "show"
   >,
 ): Promise<void> {
   const files = images.filter((path) => path !== STANDARD_INPUT);
@@ -100,7 +109,10 @@ async function refuseLosses(
     throw new DinogradError("usage", `--out: expected a folder other than that of the images but found ${out}`);
   }
   const names = new UniqueNames();
-  const drawings = images.map((path) => names.of(path, ANNOTATED_EXTENSION));
+  const drawings = images.flatMap((path) => {
+    const name = names.of(path, ANNOTATED_EXTENSION);
+    return [name, ...show.map((kind) => lookName(name, kind))];
+  });
   await refuseOverwriting("--out", {
     outputs: [...drawings, "detections.json", ...format === null ? [] : resultPaths(format, images)].map((name) =>
       `${out}/${name}`
@@ -112,9 +124,9 @@ async function refuseLosses(
 /** What was found in each image, or null where it could not be used; shorter than `paths` where asked to stop. */
 async function detectFiles(
   detector: Detector,
-  { paths, options: { out, batchSize }, ui, imageIds }: {
+  { paths, options: { out, batchSize, show, query }, ui, imageIds }: {
     readonly paths: readonly string[];
-    readonly options: Pick<DetectOptions, "out" | "batchSize">;
+    readonly options: Pick<DetectOptions, "out" | "batchSize" | "show" | "query">;
     readonly ui: RunUi;
     readonly imageIds: ReadonlyMap<string, number> | null;
   },
@@ -148,7 +160,11 @@ async function detectFiles(
       if (out !== null) {
         const annotated = await annotateImage(image, detections);
         if (annotated.scale > 1) enlarged++;
-        await writeBytes(`${out}/${names.of(path, annotated.extension)}`, annotated.bytes);
+        const drawing = names.of(path, annotated.extension);
+        await writeBytes(`${out}/${drawing}`, annotated.bytes);
+        for (const { kind, file } of show.length > 0 ? await detector.look(image, { kinds: show, query }) : []) {
+          await writeBytes(`${out}/${lookName(drawing, kind)}`, file.bytes);
+        }
       }
       progress.update(results.length, { text: `${detections.length} in ${path}` });
     }
@@ -157,6 +173,9 @@ async function detectFiles(
   tellEnlarged(enlarged, ui);
   return { results, nonfinite };
 }
+
+/** The name of a picture of the model's inside: `street.jpg` becomes `street.sampling.jpg`. */
+const lookName = (drawing: string, kind: LookKind) => drawing.replace(/(\.[^.]*)$/, `.${kind}$1`);
 
 function idOf(path: string, ids: ReadonlyMap<string, number> | null): { readonly image_id?: number } {
   const id = ids?.get(path);

@@ -5,15 +5,19 @@
 import { describeNonfinite } from "../../checkpoint/mod.ts";
 import type { Device } from "../../engine/device/device.ts";
 import { DinogradError } from "../../engine/errors.ts";
-import type { DetectOptions, RunUi } from "../config/mod.ts";
+import type { DetectOptions, LookKind, RunUi } from "../config/mod.ts";
 import { readBytes } from "../../platform/whole_files.ts";
 import { transformsOf } from "../data/configured_transforms.ts";
 import { decodeImage, type DecodeOptions, type Image, readImage, readStandardImage } from "../data/mod.ts";
+import type { AnnotatedFile } from "../draw/mod.ts";
+import { drawOver } from "../draw/overlay.ts";
 import { type ClassName, nonfiniteWeights, parseClassList } from "../weights/mod.ts";
 import { detectImages } from "./detect_image.ts";
 import { describeDetections, type Detection } from "./detection.ts";
 import { STANDARD_INPUT } from "./image_paths.ts";
 import type { LoadedModel, OpenModel } from "./load_model.ts";
+import { lookInside } from "./look/inside.ts";
+import { lookParts } from "./look/pictures.ts";
 import type { ResultContext } from "./result_files.ts";
 
 /** An image with the name by which messages call it, usually its path. */
@@ -110,6 +114,29 @@ export class Detector implements Disposable {
     const outcomes: Outcome[] = [];
     for (const image of images) outcomes.push(...await this.find([image], { threshold })); // which one is it?
     return outcomes;
+  }
+
+  /**
+   * Pictures of what the model does with an image (the whole of it, also where it is detected in by tiles), one for each kind.
+   * @param query the one to show, or null for the best
+   * @throws DinogradError of kind "usage" where the model has no such query
+   */
+  async look(image: Image, { kinds, query }: { readonly kinds: readonly LookKind[]; readonly query: number | null }) {
+    const { model, config } = this.#loaded;
+    if (query !== null && query >= config.num_queries) {
+      throw new DinogradError(
+        "usage",
+        `--query: expected a query from 0 to ${config.num_queries - 1} but found ${query}`,
+      );
+    }
+    const inside = await lookInside(model, image, { config, transforms: this.#transforms });
+    const nameOf = (label: number) => this.#classes.find(({ id }) => id === label)?.name ?? `class ${label}`;
+    const pictures: { readonly kind: LookKind; readonly file: AnnotatedFile }[] = [];
+    for (const kind of kinds) {
+      const parts = lookParts(kind, inside, { query: query ?? undefined, nameOf });
+      pictures.push({ kind, file: await drawOver(image, parts) });
+    }
+    return pictures;
   }
 
   /** Gives up the model. */

@@ -55,6 +55,7 @@ interface DecoderLayerContext {
   readonly padding?: Tensor;
   /** [1, queries, queries], 1 where a query (row) may not see another (column). */
   readonly attentionMask?: Tensor;
+  readonly trace?: Trace;
 }
 
 /** Self-attention, deformable cross-attention and a feed-forward network, each followed by its norm. */
@@ -101,13 +102,18 @@ export class DeformableDecoderLayer extends Module {
     switch (step) {
       case "sa": {
         const query = x.add(context.queryPositions);
+        context.trace?.("selfAttention", this.selfAttn.weights(query, query, { mask: context.attentionMask }));
         const seen = this.selfAttn.forward(query, query, x, { mask: context.attentionMask });
         return this.norm2.forward(x.add(this.dropout2.forward(seen)));
       }
       case "ca": {
-        const { referencePoints, memory: input, spatialShapes, padding } = context;
+        const { referencePoints, memory: input, spatialShapes, padding, trace } = context;
         const query = x.add(context.queryPositions);
-        const seen = this.crossAttn.forward(query, { referencePoints, input, spatialShapes, padding });
+        const observe = trace && ((locations: Tensor, weights: Tensor) => {
+          trace("samplingLocations", locations);
+          trace("samplingWeights", weights);
+        });
+        const seen = this.crossAttn.forward(query, { referencePoints, input, spatialShapes, padding, observe });
         return this.norm1.forward(x.add(this.dropout1.forward(seen)));
       }
       case "ffn": {
@@ -225,6 +231,7 @@ export class DeformableDecoder extends Module {
             spatialShapes: shapes,
             padding,
             attentionMask,
+            trace,
           };
           const output = this.#options.gradientCheckpoint && isRecording()
             ? checkpointed(layer, queries, layerContext)

@@ -5,8 +5,13 @@
 
 import type { Tensor } from "../../engine/tensor.ts";
 
-/** What can be looked at, in the order of computation. `hidden` and `reference` come once per decoder layer. */
+/**
+ * What can be looked at, in the order of computation. `shapes` are heights and widths of the levels, [levels, 2]. `selfAttention` [N, heads, queries, queries], `samplingLocations`
+ * [N, queries, heads, levels, points, 2], `samplingWeights` (the same without the last axis), `hidden` and `reference` come once
+ * per decoder layer.
+ */
 export type TraceName =
+  | "shapes"
   | "sources"
   | "positions"
   | "memory"
@@ -15,6 +20,9 @@ export type TraceName =
   | "tokenScores"
   | "selected"
   | "reference"
+  | "selfAttention"
+  | "samplingLocations"
+  | "samplingWeights"
   | "hidden";
 
 /** Called with tensors that die when the pass continues: download, or take an `alias().detached()`. */

@@ -11,7 +11,7 @@ import { Parameter } from "../../engine/parameter.ts";
 import { LayerNorm } from "../../engine/nn/norm.ts";
 import { concat } from "../../engine/ops/layout.ts";
 import { scoped, tidy } from "../../engine/scope.ts";
-import { type Tensor, zeros } from "../../engine/tensor.ts";
+import { type Tensor, tensor, zeros } from "../../engine/tensor.ts";
 import { type DecoderResult, DeformableDecoder, joinQueries } from "./decoder.ts";
 import { DeformableEncoder } from "./encoder.ts";
 import { standardNormal, xavierUniform } from "../../engine/nn/initial.ts";
@@ -117,6 +117,7 @@ export class DeformableTransformer extends Module {
       const { levels, denoising, trace } = inputs;
       const { device } = this.levelEmbed;
       const padding = paddingTensor(device, levels);
+      trace?.("shapes", tensor(device, Int32Array.from(levels.shapes.flat()), [levels.shapes.length, 2]));
       const memory = this.#encode(inputs, padding);
       trace?.("memory", memory);
       const selected = selectQueries(memory, {

@@ -66,10 +66,15 @@ export class MSDeformAttn extends Module {
       readonly input: Tensor;
       readonly spatialShapes: SpatialShapes;
       readonly padding?: Tensor;
+      /**
+       * Is shown where the queries look, [N, Q, heads, levels, points, 2] (x, y as shares of the padded levels), and how much
+       * each place counts, [N, Q, heads, levels, points]. The tensors die with the call.
+       */
+      readonly observe?: (locations: Tensor, weights: Tensor) => void;
     },
   ): Tensor {
     const { features, levels, heads, points } = this.#options;
-    const { referencePoints, input, spatialShapes, padding } = context;
+    const { referencePoints, input, spatialShapes, padding, observe } = context;
     const [batch, queries] = query.shape;
     const tokens = input.shape[1];
     return tidy(() => {
@@ -88,6 +93,7 @@ export class MSDeformAttn extends Module {
         this.attentionWeights.forward(query).reshape([batch, queries, heads, levels * points]).softmax()
           .reshape([batch, queries, heads, levels, points])
       );
+      observe?.(locations, attentionWeights);
       const seen = deformableAttention(
         value.reshape([batch, tokens, heads, features / heads]),
         { samplingLocations: locations, attentionWeights },

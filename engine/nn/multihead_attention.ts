@@ -5,6 +5,7 @@
 
 import { attention } from "../ops/attention.ts";
 import { dropoutNoise } from "../ops/dropout.ts";
+import { maskedFill } from "../ops/elementwise.ts";
 import { linear } from "../ops/linear.ts";
 import type { RandomStream } from "../random.ts";
 import { tidy } from "../scope.ts";
@@ -67,6 +68,22 @@ export class MultiheadAttention extends Module {
         dropout: this.training && this.#dropout > 0 ? dropoutNoise(this.#noise, entries, this.#dropout) : undefined,
       });
       return this.outProj.forward(seen);
+    });
+  }
+
+  /** The attention maps of queries and keys, [N, heads, L, S]: how much each query takes of each value. For looking inside. */
+  weights(query: Tensor, key: Tensor, { mask }: { readonly mask?: Tensor } = {}): Tensor {
+    const [heads, depth] = [this.#heads, this.#features / this.#heads];
+    return tidy(() => {
+      const [q, k] = [query, key].map((x, part) => {
+        const [batch, tokens] = x.shape;
+        return this.#project(x, part).reshape([batch, tokens, heads, depth]).permute([0, 2, 1, 3]);
+      });
+      const scores = q.matmul(k.permute([0, 1, 3, 2])).mul(1 / Math.sqrt(depth));
+      if (!mask) return scores.softmax();
+      const [masks, queries, keys] = mask.shape;
+      const shape = masks === 1 ? [1, 1, queries, keys] : [query.shape[0], heads, queries, keys];
+      return maskedFill(scores, mask.reshape(shape), -Infinity).softmax();
     });
   }
 
