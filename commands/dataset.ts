@@ -1,6 +1,7 @@
 /** `dataset`: makes data sets, turns one format into another, and looks at what one holds. */
 import type { Command } from "commander";
 import { DATASET_FORMATS, type DatasetFormat } from "../detector/data/formats/annotated.ts";
+import { TRAINING_LOOK_KINDS } from "../detector/config/look_kinds.ts";
 import { DinogradError } from "../engine/errors.ts";
 import type { DatasetCall, DatasetFlags } from "./dataset/call.ts";
 import { drawCards } from "./dataset/cards.ts";
@@ -41,9 +42,12 @@ const ACTIONS: Readonly<Record<string, Action>> = {
     run: async (call) => await (await import("./dataset/look.ts")).checkFolder(call),
   },
   show: {
-    flags: ["from", "out", "images"],
+    flags: ["from", "out", "images", "checkpoint", "show"],
     needs: ["folder", "out"],
-    run: async (call) => await (await import("./dataset/look.ts")).drawTruth(call),
+    run: async (call) =>
+      call.flags.checkpoint === undefined && call.flags.show === undefined
+        ? await (await import("./dataset/look.ts")).drawTruth(call)
+        : await (await import("./dataset/look_at_training.ts")).drawTraining(call),
   },
 };
 
@@ -81,6 +85,8 @@ export const datasetVerb: Verb<DatasetFlags> = {
         "split: share of the images that becomes validation (default: 0.2)",
         numberFlag({ min: 0, max: 1 }),
       )
+      .option("--checkpoint <file>", "show: a model, of which --show draws what a training step does with the images")
+      .option("--show <kinds...>", `show, with --checkpoint: ${Object.keys(TRAINING_LOOK_KINDS).join(", ")}`)
       .option("--json", "print the result as JSON");
   },
 

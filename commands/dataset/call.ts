@@ -15,6 +15,8 @@ export interface DatasetFlags {
   readonly link?: true;
   readonly val?: number;
   readonly json?: true;
+  readonly checkpoint?: string;
+  readonly show?: readonly string[];
 }
 
 /** What is done, to which folder. */

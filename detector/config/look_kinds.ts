@@ -9,3 +9,12 @@ export const LOOK_KINDS = {
 
 /** One of `LOOK_KINDS`. */
 export type LookKind = keyof typeof LOOK_KINDS;
+
+/** What `dataset show --show` can draw of a training step on an image whose objects are known. */
+export const TRAINING_LOOK_KINDS = {
+  matches: "which query is matched with which object",
+  denoising: "denoising queries, and what the model restores",
+} as const;
+
+/** One of `TRAINING_LOOK_KINDS`. */
+export type TrainingLookKind = keyof typeof TRAINING_LOOK_KINDS;

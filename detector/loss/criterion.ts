@@ -45,6 +45,17 @@ export interface CriterionResult {
 /** Names of a set's rows in the vector of all losses. */
 const KINDS = ["loss_ce", "loss_xy", "loss_hw", "loss_giou"] as const;
 
+/** How a configuration has queries matched. */
+export function matcherOptions(config: CriterionConfig): MatcherOptions {
+  return {
+    type: config.matcher_type,
+    classCost: config.set_cost_class,
+    boxCost: config.set_cost_bbox,
+    giouCost: config.set_cost_giou,
+    alpha: config.focal_alpha,
+  };
+}
+
 /** Computes the losses of a model's outputs: equations as in the papers on DETR, Deformable DETR and DINO. */
 export class Criterion {
   /** The official `weight_dict`. */
@@ -64,13 +75,7 @@ export class Criterion {
     this.weights = options.weights ?? lossWeights(config);
     this.#classWeights = options.classWeights;
     this.#alpha = config.focal_alpha;
-    this.#matcher = {
-      type: config.matcher_type,
-      classCost: config.set_cost_class,
-      boxCost: config.set_cost_bbox,
-      giouCost: config.set_cost_giou,
-      alpha: config.focal_alpha,
-    };
+    this.#matcher = matcherOptions(config);
   }
 
   /**

@@ -29,7 +29,7 @@ export interface MatchTarget {
 }
 
 /** One image's predictions on the host. */
-interface HostPredictions {
+export interface HostPredictions {
   /** [queries, classes] */
   readonly logits: ArrayLike<number>;
   /** [queries, 4] */

@@ -1,6 +1,5 @@
 /** What pictures of a model's inside are made of: marks at places that are shares of the image. */
 import type { DrawingScale } from "../../draw/overlay.ts";
-import { escapeXml } from "../../render/svg.ts";
 
 /** Light colours that stay apart on a darkened image. */
 const COLOURS = ["#ffd84d", "#5fd3ff", "#ff8a7a", "#9be36a", "#d59bff", "#ffb347", "#5fe3c0", "#ff8fd0"];
@@ -13,7 +12,7 @@ const fixed = (value: number) => value.toFixed(1);
 /** From dark violet over red to light yellow, for shares in 0..1. */
 export function heat(share: number): string {
   const s = Math.min(1, Math.max(0, share));
-  const [red, green, blue] = [80 + 175 * Math.min(1, 1.6 * s), 20 + 225 * s ** 1.4, 140 * (1 - s) ** 2 + 60 * s];
+  const [red, green, blue] = [120 + 135 * Math.min(1, 1.6 * s), 60 + 185 * s ** 1.4, 210 * (1 - s) ** 2 + 60 * s];
   return `rgb(${Math.round(Math.min(255, red))},${Math.round(green)},${Math.round(blue)})`;
 }
 
@@ -75,17 +74,4 @@ export function link(
     `y2="${fixed(to[1] * height)}" stroke="${colour}" stroke-width="${fixed(line)}" stroke-opacity="${
       opacity.toFixed(2)
     }"/>`;
-}
-
-/** Lines of text on a dark ground, at the foot of the drawing. */
-export function caption(lines: readonly string[], { width, height, font }: DrawingScale): string {
-  const size = Math.max(11, 0.8 * font);
-  const top = height - lines.length * size * 1.35 - size * 0.3;
-  return `<rect x="0" y="${fixed(top)}" width="${width}" height="${
-    fixed(height - top)
-  }" fill="#000" fill-opacity="0.6"/>` +
-    lines.map((line, at) =>
-      `<text x="${fixed(size * 0.5)}" y="${fixed(top + size * (1.15 + 1.35 * at))}" font-size="${fixed(size)}" ` +
-      `font-family="DejaVu Sans" font-weight="bold" fill="#fff">${escapeXml(line)}</text>`
-    ).join("");
 }

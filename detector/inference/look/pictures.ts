@@ -3,9 +3,9 @@
  * anchor moves from layer to layer, where all queries end, which tokens were selected, and whom a query listens to.
  */
 import type { LookKind } from "../../config/look_kinds.ts";
-import type { DrawingScale } from "../../draw/overlay.ts";
+import type { Drawing, DrawingScale } from "../../draw/overlay.ts";
 import { type Inside, placeOf } from "./inside.ts";
-import { caption, colourOf, heat, link, mark, outline } from "./marks.ts";
+import { colourOf, heat, link, mark, outline } from "./marks.ts";
 
 /** What a picture is about. */
 export interface LookOptions {
@@ -18,12 +18,12 @@ export interface LookOptions {
 /** So many anchors are followed where no query is named, and so many listeners drawn. */
 const MOST_ANCHORS = 5, MOST_LISTENED = 12;
 
-/** The drawing of a kind, as parts of an SVG document. */
-export function lookParts(kind: LookKind, inside: Inside, options: LookOptions): (size: DrawingScale) => string[] {
+/** The drawing of a kind, for an image of a size. */
+export function lookParts(kind: LookKind, inside: Inside, options: LookOptions): (size: DrawingScale) => Drawing {
   return (size) => PICTURES[kind](inside, options, size);
 }
 
-type Picture = (inside: Inside, options: LookOptions, size: DrawingScale) => string[];
+type Picture = (inside: Inside, options: LookOptions, size: DrawingScale) => Drawing;
 
 const PICTURES: Readonly<Record<LookKind, Picture>> = { sampling, anchors, queries, selection, attention };
 
@@ -37,7 +37,7 @@ function titleOf(query: number, { labels, scores }: Inside, { nameOf }: LookOpti
 }
 
 /** The places at which the last decoder layer's query looks, by level (shape), head (rim) and weight (colour, size). */
-function sampling(inside: Inside, options: LookOptions, size: DrawingScale): string[] {
+function sampling(inside: Inside, options: LookOptions, size: DrawingScale): Drawing {
   const query = options.query ?? byScore(inside)[0];
   const { heads, points, shapes, references, sampling } = inside;
   const levels = shapes.length;
@@ -55,27 +55,29 @@ function sampling(inside: Inside, options: LookOptions, size: DrawingScale): str
   }).sort((a, b) => a.weight - b.weight);
   const most = all[all.length - 1].weight;
   const line = Math.max(1.5, size.font / 9);
-  return [
-    outline(boxOf(references[references.length - 2], query), { colour: "#fff", line, dash: "6 4" }, size),
-    outline(boxOf(references[references.length - 1], query), { colour: "#fff", line: 1.5 * line }, size),
-    ...all.map(({ x, y, head, level, weight }) =>
-      mark({
-        ...{ x, y, level },
-        radius: size.font * (0.16 + 0.34 * Math.sqrt(weight / most)),
-        fill: heat(weight / most),
-        stroke: colourOf(head),
-        opacity: 0.55 + 0.45 * weight / most,
-      }, size)
-    ),
-    caption([
+  return {
+    marks: [
+      outline(boxOf(references[references.length - 2], query), { colour: "#fff", line, dash: "6 4" }, size),
+      outline(boxOf(references[references.length - 1], query), { colour: "#fff", line: 1.5 * line }, size),
+      ...all.map(({ x, y, head, level, weight }) =>
+        mark({
+          ...{ x, y, level },
+          radius: size.font * (0.16 + 0.34 * Math.sqrt(weight / most)),
+          fill: heat(weight / most),
+          stroke: colourOf(head),
+          opacity: 0.55 + 0.45 * weight / most,
+        }, size)
+      ),
+    ],
+    caption: [
       `${titleOf(query, inside, options)}: ${all.length} places of the last layer (box before it dashed)`,
       `light and large: counts most (${most.toFixed(2)}); shapes: levels, circle the finest; rims: ${heads} heads`,
-    ], size),
-  ];
+    ],
+  };
 }
 
 /** How boxes move from their selection through the decoder. */
-function anchors(inside: Inside, options: LookOptions, size: DrawingScale): string[] {
+function anchors(inside: Inside, options: LookOptions, size: DrawingScale): Drawing {
   const shown = options.query === undefined ? byScore(inside).slice(0, MOST_ANCHORS) : [options.query];
   const { references } = inside;
   const last = references.length - 1;
@@ -95,17 +97,19 @@ function anchors(inside: Inside, options: LookOptions, size: DrawingScale): stri
       mark({ x: box[0], y: box[1], level: 0, radius: size.font * 0.16, fill: colourOf(n) }, size),
     ]);
   });
-  return [
-    ...parts,
-    caption([
+  return {
+    marks: [
+      ...parts,
+    ],
+    caption: [
       `anchors through ${last} decoder layers: dashed as selected, bold at the end`,
       shown.map((query) => titleOf(query, inside, options)).join("   "),
-    ], size),
-  ];
+    ],
+  };
 }
 
 /** Where all queries end, by score. */
-function queries(inside: Inside, { query }: LookOptions, size: DrawingScale): string[] {
+function queries(inside: Inside, { query }: LookOptions, size: DrawingScale): Drawing {
   const boxes = inside.references[inside.references.length - 1];
   const line = Math.max(1.5, size.font / 9);
   const parts = byScore(inside).reverse().map((each) => {
@@ -121,14 +125,16 @@ function queries(inside: Inside, { query }: LookOptions, size: DrawingScale): st
     }, size);
   });
   if (query !== undefined) parts.push(outline(boxOf(boxes, query), { colour: "#fff", line }, size));
-  return [
-    ...parts,
-    caption([`where ${inside.queries} queries end: light and large, the higher the score`], size),
-  ];
+  return {
+    marks: [
+      ...parts,
+    ],
+    caption: [`where ${inside.queries} queries end: light and large, the higher the score`],
+  };
 }
 
 /** The tokens that became anchors. */
-function selection({ selected, tokenScores, shapes }: Inside, _: LookOptions, size: DrawingScale): string[] {
+function selection({ selected, tokenScores, shapes }: Inside, _: LookOptions, size: DrawingScale): Drawing {
   const scores = [...selected].map((token) => 1 / (1 + Math.exp(-tokenScores[token])));
   const most = Math.max(...scores);
   const counts = shapes.map((_, level) =>
@@ -140,17 +146,19 @@ function selection({ selected, tokenScores, shapes }: Inside, _: LookOptions, si
     const radius = size.font * (0.18 + 0.1 * level) * (0.7 + 0.5 * share);
     return mark({ x, y, level, radius, fill: heat(share), opacity: 0.5 + 0.5 * share }, size);
   });
-  return [
-    ...parts,
-    caption([
+  return {
+    marks: [
+      ...parts,
+    ],
+    caption: [
       `${selected.length} tokens selected as anchors; light: the encoder's best scores (up to ${most.toFixed(2)})`,
       `by level, the finest first: ${counts.join(", ")} (circle, square, triangle, diamond)`,
-    ], size),
-  ];
+    ],
+  };
 }
 
 /** Whom a query listens to in the last layer's self-attention. */
-function attention(inside: Inside, options: LookOptions, size: DrawingScale): string[] {
+function attention(inside: Inside, options: LookOptions, size: DrawingScale): Drawing {
   const query = options.query ?? byScore(inside)[0];
   const { heads, references } = inside;
   const count = inside.queries;
@@ -166,21 +174,23 @@ function attention(inside: Inside, options: LookOptions, size: DrawingScale): st
   const boxes = references[references.length - 2];
   const [x, y] = boxOf(boxes, query);
   const line = Math.max(1.5, size.font / 8);
-  return [
-    ...others.toReversed().flatMap((other) => {
-      const share = mean[other] / most;
-      const box = boxOf(boxes, other);
-      return [
-        outline(box, { colour: heat(share), line, opacity: 0.3 + 0.7 * share }, size),
-        link([[x, y], [box[0], box[1]]], { colour: heat(share), line: line * share, opacity: 0.8 }, size),
-      ];
-    }),
-    outline(boxOf(boxes, query), { colour: "#fff", line: 1.5 * line }, size),
-    caption([
+  return {
+    marks: [
+      ...others.toReversed().flatMap((other) => {
+        const share = mean[other] / most;
+        const box = boxOf(boxes, other);
+        return [
+          outline(box, { colour: heat(share), line, opacity: 0.3 + 0.7 * share }, size),
+          link([[x, y], [box[0], box[1]]], { colour: heat(share), line: line * share, opacity: 0.8 }, size),
+        ];
+      }),
+      outline(boxOf(boxes, query), { colour: "#fff", line: 1.5 * line }, size),
+    ],
+    caption: [
       `${
         titleOf(query, inside, options)
       }, in white: the ${others.length} queries that it listens to most, mean of ${heads} heads`,
       `itself ${(100 * mean[query]).toFixed(1)} %, the first of them ${(100 * most).toFixed(1)} %`,
-    ], size),
-  ];
+    ],
+  };
 }
