@@ -74,6 +74,7 @@ export * from "./detector/eval/mod.ts";
 export * from "./detector/eval/report/mod.ts";
 export { evaluateCheckpoint } from "./detector/eval/evaluate_checkpoint.ts";
 export { detect, type DetectSummary } from "./detector/inference/detect.ts";
+export { type Inside, lookInside } from "./detector/inference/look/inside.ts";
 export { detectImage, type DetectImageOptions, detectImages } from "./detector/inference/detect_image.ts";
 export { describeDetections, type Detection } from "./detector/inference/detection.ts";
 export { type LoadedModel, loadModel, type LoadModelOptions } from "./detector/inference/load_model.ts";
