@@ -1,6 +1,6 @@
 /** What a model computes on its way to the detections of one image, on the host: the source of every picture of `--show`. */
 import { withoutGradient } from "../../../engine/autograd.ts";
-import { scope } from "../../../engine/scope.ts";
+import { scoped } from "../../../engine/scope.ts";
 import { tensor } from "../../../engine/tensor.ts";
 import type { DinoConfig } from "../../config/mod.ts";
 import { transformsOf } from "../../data/configured_transforms.ts";
@@ -46,43 +46,48 @@ export async function lookInside(
     readonly transforms?: TransformSpec;
   },
 ): Promise<Inside> {
-  using _ = scope();
-  const { pixels, shape: [channels, height, width] } = prepareForInference(image, transforms);
-  const images = tensor(model.device, pixels, [1, channels, height, width]);
-  const seen = new Map<TraceName, Promise<ArrayLike<number>>[]>();
-  const { predLogits, predBoxes } = withoutGradient(() =>
-    model.forward({
-      images,
-      mask: new Uint8Array(height * width),
-      auxiliary: false,
-      trace: (name, each) => {
-        if (WANTED.has(name)) seen.set(name, [...seen.get(name) ?? [], each.data()]);
-      },
-    })
-  );
-  const all = async (name: TraceName) =>
-    (await Promise.all(seen.get(name) ?? [])).map((data) => Float64Array.from(data));
-  const [logits, boxes] = await Promise.all([predLogits.data(), predBoxes.data()]);
-  const references = await all("reference");
-  const [locations, weights] = [await all("samplingLocations"), await all("samplingWeights")];
-  const [[shapes], [selected], [tokenScores]] = [await all("shapes"), await all("selected"), await all("tokenScores")];
-  const queries = predBoxes.shape[1];
-  const { heads, decoderPoints } = model.options;
-  return {
-    queries,
-    ...bestOf(logits, queries),
-    references: [...references.slice(0, -1), Float64Array.from(boxes)],
-    sampling: locations.map((each, layer) => ({ locations: each, weights: weights[layer] })),
-    attention: await all("selfAttention"),
-    heads,
-    points: decoderPoints,
-    shapes: Array.from(
-      { length: shapes.length / 2 },
-      (_, level) => [shapes[2 * level], shapes[2 * level + 1]] as const,
-    ),
-    selected: Int32Array.from(selected),
-    tokenScores,
-  };
+  return await scoped(async () => {
+    const { pixels, shape: [channels, height, width] } = prepareForInference(image, transforms);
+    const images = tensor(model.device, pixels, [1, channels, height, width]);
+    const seen = new Map<TraceName, Promise<ArrayLike<number>>[]>();
+    const { predLogits, predBoxes } = withoutGradient(() =>
+      model.forward({
+        images,
+        mask: new Uint8Array(height * width),
+        auxiliary: false,
+        trace: (name, each) => {
+          if (WANTED.has(name)) seen.set(name, [...seen.get(name) ?? [], each.data()]);
+        },
+      })
+    );
+    const all = async (name: TraceName) =>
+      (await Promise.all(seen.get(name) ?? [])).map((data) => Float64Array.from(data));
+    const [logits, boxes] = await Promise.all([predLogits.data(), predBoxes.data()]);
+    const references = await all("reference");
+    const [locations, weights] = [await all("samplingLocations"), await all("samplingWeights")];
+    const [[shapes], [selected], [tokenScores]] = [
+      await all("shapes"),
+      await all("selected"),
+      await all("tokenScores"),
+    ];
+    const queries = predBoxes.shape[1];
+    const { heads, decoderPoints } = model.options;
+    return {
+      queries,
+      ...bestOf(logits, queries),
+      references: [...references.slice(0, -1), Float64Array.from(boxes)],
+      sampling: locations.map((each, layer) => ({ locations: each, weights: weights[layer] })),
+      attention: await all("selfAttention"),
+      heads,
+      points: decoderPoints,
+      shapes: Array.from(
+        { length: shapes.length / 2 },
+        (_, level) => [shapes[2 * level], shapes[2 * level + 1]] as const,
+      ),
+      selected: Int32Array.from(selected),
+      tokenScores,
+    };
+  });
 }
 
 /** The likeliest class of each query. */

@@ -4,7 +4,7 @@
  */
 import { withoutGradient } from "../../../engine/autograd.ts";
 import { RandomStream } from "../../../engine/random.ts";
-import { scope } from "../../../engine/scope.ts";
+import { scoped } from "../../../engine/scope.ts";
 import { tensor } from "../../../engine/tensor.ts";
 import type { DinoConfig, TrainingLookKind } from "../../config/mod.ts";
 import { transformsOf } from "../../data/configured_transforms.ts";
@@ -36,38 +36,39 @@ export async function lookAtTraining(
   { image, target }: { readonly image: Image; readonly target: MatchTarget },
   { config, seed = 1 }: { readonly config: DinoConfig; readonly seed?: number },
 ): Promise<TrainingView> {
-  using _ = scope();
-  const { pixels, shape: [channels, height, width] } = prepareForInference(image, transformsOf(config, false));
-  const images = tensor(model.device, pixels, [1, channels, height, width]);
-  let first: Promise<ArrayLike<number>> | undefined;
-  model.evaluate().training = true; // denoising queries are made, and nothing is dropped
-  const outputs = withoutGradient(() =>
-    model.forward({
-      images,
-      mask: new Uint8Array(height * width),
-      auxiliary: false,
-      denoising: { targets: [target], random: RandomStream.named(seed, "look") },
-      trace: (name, each) => {
-        if (name === "reference") first ??= each.data();
-      },
-    })
-  );
-  model.evaluate();
-  const noise = outputs.denoising;
-  const padSize = noise?.padSize ?? 0;
-  const [logits, boxes] = await Promise.all([outputs.predLogits.data(), outputs.predBoxes.data()]);
-  const noised = Float64Array.from(await first ?? []).subarray(0, 4 * padSize);
-  const restored = Float64Array.from(await noise?.predictions?.predBoxes.data() ?? []);
-  const restoredLogits = await noise?.predictions?.predLogits.data() ?? new Float32Array();
-  const [, queries, classes] = outputs.predLogits.shape;
-  return {
-    ...{ target, padSize, groups: noise?.groups ?? 0, noised, restored },
-    predictions: { logits, boxes, queries, classes },
-    scores: Float64Array.from(
-      { length: padSize },
-      (_, query) => 1 / (1 + Math.exp(-Math.max(...restoredLogits.subarray(query * classes, (query + 1) * classes)))),
-    ),
-  };
+  return await scoped(async () => {
+    const { pixels, shape: [channels, height, width] } = prepareForInference(image, transformsOf(config, false));
+    const images = tensor(model.device, pixels, [1, channels, height, width]);
+    let first: Promise<ArrayLike<number>> | undefined;
+    model.evaluate().training = true; // denoising queries are made, and nothing is dropped
+    const outputs = withoutGradient(() =>
+      model.forward({
+        images,
+        mask: new Uint8Array(height * width),
+        auxiliary: false,
+        denoising: { targets: [target], random: RandomStream.named(seed, "look") },
+        trace: (name, each) => {
+          if (name === "reference") first ??= each.data();
+        },
+      })
+    );
+    model.evaluate();
+    const noise = outputs.denoising;
+    const padSize = noise?.padSize ?? 0;
+    const [logits, boxes] = await Promise.all([outputs.predLogits.data(), outputs.predBoxes.data()]);
+    const noised = Float64Array.from(await first ?? []).subarray(0, 4 * padSize);
+    const restored = Float64Array.from(await noise?.predictions?.predBoxes.data() ?? []);
+    const restoredLogits = await noise?.predictions?.predLogits.data() ?? new Float32Array();
+    const [, queries, classes] = outputs.predLogits.shape;
+    return {
+      ...{ target, padSize, groups: noise?.groups ?? 0, noised, restored },
+      predictions: { logits, boxes, queries, classes },
+      scores: Float64Array.from(
+        { length: padSize },
+        (_, query) => 1 / (1 + Math.exp(-Math.max(...restoredLogits.subarray(query * classes, (query + 1) * classes)))),
+      ),
+    };
+  });
 }
 
 /** The drawing of a kind, for an image of a size. */
