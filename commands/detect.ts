@@ -59,9 +59,6 @@ export const detectVerb: Verb<DetectFlags> = {
       .option("--format <name>", `write the results into --out in this format too: ${FORMATS}`, formatFlag)
       .option("--images_of <file>", "annotations whose ids the images have in COCO results")
       .option("--recursive", "take images of folders within folders too")
-<<<<<<< HEAD
-      .option("--json", "print the detections as JSON");
-=======
       .option("--json", "print the detections as JSON")
       .option("--show <kinds...>", `draw the model's inside into --out, too: ${Object.keys(LOOK_KINDS).join(", ")}`)
       .option(
@@ -69,8 +66,6 @@ export const detectVerb: Verb<DetectFlags> = {
         "with --show: the query to look at (default: the one with the best score)",
         integerFlag({ min: 0 }),
       );
-    addTileFlags(command);
->>>>>>> 40c2477 (Draw a model's inside: sampling points, anchors, queries, selection, attention (detect --show))
     addConfigFlags(command);
     addComputeFlags(command);
   },
@@ -87,13 +82,8 @@ export const detectVerb: Verb<DetectFlags> = {
       format: flags.format,
       imagesOf: flags.images_of,
       recursive: flags.recursive,
-<<<<<<< HEAD
-=======
-      tile: tileOptions(flags, given),
-      batchSize: flags.batch_size,
       show: lookKinds(flags.show),
       query: flags.query,
->>>>>>> 40c2477 (Draw a model's inside: sampling points, anchors, queries, selection, attention (detect --show))
     });
     // The engine is loaded when there is work for it: help and usage errors come at once.
     const { detect } = await import("../detector/inference/detect.ts");
