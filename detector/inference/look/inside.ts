@@ -22,7 +22,9 @@ export interface Inside {
   readonly sampling: readonly { readonly locations: Float64Array; readonly weights: Float64Array }[];
   /** Per decoder layer: how much each query takes of each other, `[heads, queries, queries]`. */
   readonly attention: readonly Float64Array[];
+  /** Attention heads of the decoder. */
   readonly heads: number;
+  /** Points per head and level of the decoder's deformable attention. */
   readonly points: number;
   /** Heights and widths of the levels, the finest first. */
   readonly shapes: readonly (readonly [height: number, width: number])[];

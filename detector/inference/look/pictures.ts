@@ -8,7 +8,7 @@ import { type Inside, placeOf } from "./inside.ts";
 import { colourOf, heat, link, mark, outline } from "./marks.ts";
 
 /** What a picture is about. */
-export interface LookOptions {
+interface LookOptions {
   /** The query to show; by default the one with the best score, or the five best where several can be told apart. */
   readonly query?: number;
   /** Names of the classes by label. */

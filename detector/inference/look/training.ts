@@ -16,7 +16,7 @@ import type { Dino } from "../../model/mod.ts";
 import { colourOf, link, mark, outline } from "./marks.ts";
 
 /** A forward pass as in training, on the host. */
-export interface TrainingView {
+interface TrainingView {
   readonly target: MatchTarget;
   /** The predictions of the matching queries of the last layer. */
   readonly predictions: HostPredictions;
