@@ -125,5 +125,6 @@ export { BufferTensor, Parameter, type ParameterPlace } from "./parameter.ts";
 export { type RandomState, RandomStream, ZeroStream } from "./random.ts";
 export { currentScope, type Disposes, Scope, scope, tidy } from "./scope.ts";
 export { broadcastShapes, formatShape, normalizeAxis, type Shape, sizeOf, stridesOf } from "./shape.ts";
-export type { NestedNumbers } from "./show/nested.ts";
+export type { NestedList, NestedNumbers } from "./nested.ts";
 export { full, type Storage, Tensor, tensor, zeros } from "./tensor.ts";
+export { TensorMethods } from "./tensor_methods.ts";

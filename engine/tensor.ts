@@ -1,24 +1,19 @@
 /**
  * A tensor: a shape over a piece of device memory. Always contiguous and row-major; `reshape` shares the memory,
- * everything else that moves elements copies. Methods here are the ones that models chain; each is one line over the
- * op in `ops/`.
+ * everything else that moves elements copies. What models chain is in `tensor_methods.ts`.
  */
 
 import { backward, type TapeNode } from "./autograd.ts";
 import type { Buffer, Device } from "./device/device.ts";
 import { dataFor, type DType, type TensorData, typedData } from "./dtype.ts";
 import { ArgumentError, DisposedError, ShapeError } from "./errors.ts";
-import { concat, permute, reshape, slice } from "./ops/layout.ts";
-import { matmul } from "./ops/matmul.ts";
-import * as pointwise from "./ops/elementwise.ts";
 import { accumulate } from "./ops/elementwise.ts";
-import { max, mean, sum } from "./ops/reduce.ts";
-import { softmax } from "./ops/softmax.ts";
 import { currentScope } from "./scope.ts";
-import { nest, type NestedNumbers } from "./show/nested.ts";
+import { nest, type NestedList, type NestedNumbers, unnest } from "./nested.ts";
 import { displayOf, shownOf } from "./show/shown.ts";
 import { lineOf, textOf } from "./show/text.ts";
 import { checkShape, formatShape, type Shape, sizeOf } from "./shape.ts";
+import { TensorMethods } from "./tensor_methods.ts";
 
 /** A counted reference to device memory, shared by tensors that view the same elements. */
 export class Storage {
@@ -51,8 +46,13 @@ export class Storage {
   }
 }
 
-/** A shape over device memory, with its place on the tape. */
-export class Tensor {
+/**
+ * A shape over device memory, with its place on the tape. Most of what is done with tensors are functions; what models
+ * chain is there as methods, too, which are described with `TensorMethods`.
+ *
+ * @category Tensors
+ */
+export class Tensor extends TensorMethods {
   /** Sizes, outermost first; [] for a scalar. */
   readonly shape: Shape;
   /** What the elements are. */
@@ -72,6 +72,7 @@ export class Tensor {
    * @throws {ShapeError} where the memory is too small for the shape
    */
   constructor(storage: Storage, shape: Shape, dtype: DType) {
+    super();
     checkShape("tensor", shape);
     if (sizeOf(shape) > storage.buffer.length) {
       throw new ShapeError(
@@ -202,7 +203,7 @@ export class Tensor {
   }
 
   /** What `console.log` shows: dtype, shape, device, and the values where they are at hand, those of the edges if many. */
-  toString(): string {
+  override toString(): string {
     return textOf(shownOf(this));
   }
   /** As `toString`, in Deno, Node and Bun; within other things on one line. */
@@ -230,113 +231,6 @@ export class Tensor {
     accumulate(this, other);
     return this;
   }
-
-  // Elementwise; operands are broadcast as in NumPy.
-
-  /** x + y. */
-  add(other: Tensor | number): Tensor {
-    return pointwise.add(this, other);
-  }
-  /** x - y. */
-  sub(other: Tensor | number): Tensor {
-    return pointwise.sub(this, other);
-  }
-  /** x · y. */
-  mul(other: Tensor | number): Tensor {
-    return pointwise.mul(this, other);
-  }
-  /** x / y. */
-  div(other: Tensor | number): Tensor {
-    return pointwise.div(this, other);
-  }
-  /** -x. */
-  neg(): Tensor {
-    return pointwise.neg(this);
-  }
-  /** eˣ. */
-  exp(): Tensor {
-    return pointwise.exp(this);
-  }
-  /** The natural logarithm. */
-  log(): Tensor {
-    return pointwise.log(this);
-  }
-  /** √x. */
-  sqrt(): Tensor {
-    return pointwise.sqrt(this);
-  }
-  /** x². */
-  square(): Tensor {
-    return pointwise.square(this);
-  }
-  /** |x|. */
-  abs(): Tensor {
-    return pointwise.abs(this);
-  }
-  /** max(x, 0). */
-  relu(): Tensor {
-    return pointwise.relu(this);
-  }
-  /** x Φ(x), the exact GELU. */
-  gelu(): Tensor {
-    return pointwise.gelu(this);
-  }
-  /** 1 / (1 + e⁻ˣ). */
-  sigmoid(): Tensor {
-    return pointwise.sigmoid(this);
-  }
-  /** The hyperbolic tangent. */
-  tanh(): Tensor {
-    return pointwise.tanh(this);
-  }
-  /** Limited to low..high. */
-  clamp(low: number, high: number): Tensor {
-    return pointwise.clamp(this, low, high);
-  }
-  /** Along the last axis. */
-  softmax(): Tensor {
-    return softmax(this);
-  }
-
-  /** Over the given axes, by default all; `keepDims` leaves them with size 1. */
-  sum(axes?: number | readonly number[], options?: { keepDims?: boolean }): Tensor {
-    return sum(this, axes, options);
-  }
-  /** As `sum`, divided by how many elements went into each. */
-  mean(axes?: number | readonly number[], options?: { keepDims?: boolean }): Tensor {
-    return mean(this, axes, options);
-  }
-  /** The largest along one axis, which disappears. */
-  max(axis: number): Tensor {
-    return max(this, axis);
-  }
-
-  /**
-   * [..., m, k] times [..., k, n] or [k, n].
-   * @throws {ShapeError} where the shapes do not fit
-   */
-  matmul(other: Tensor): Tensor {
-    return matmul(this, other);
-  }
-  /**
-   * One dimension may be -1: it takes what is left. Shares the memory.
-   * @throws {ShapeError} where the shape has other elements
-   */
-  reshape(shape: Shape): Tensor {
-    return reshape(this, shape);
-  }
-  /** Axis i of the result is axis `axes[i]` of this; copies. */
-  permute(axes: readonly number[]): Tensor {
-    return permute(this, axes);
-  }
-  /** Elements begin … end-1 along an axis. */
-  slice(axis: number, begin: number, end: number): Tensor {
-    return slice(this, axis, begin, end);
-  }
-  /** This and the others, one after the other along an axis. */
-  concat(others: readonly Tensor[], axis: number): Tensor {
-    return concat([this, ...others], axis);
-  }
 }
 
 /** @throws {DisposedError} where a device was destroyed */
@@ -345,13 +239,26 @@ function checkInUse({ destroyed, kind }: Device): void {
 }
 
 /**
- * A tensor with the given elements on a device: floats, but integers of an `Int32Array`. Default shape: one axis.
- * @throws {ShapeError} where the shape has more or fewer elements
+ * A tensor with the given elements on a device: floats, but integers of an `Int32Array`. Lists within lists give its shape;
+ * without them and without `shape` it has one axis.
+ *
+ * ```ts
+ * import { createCpuDevice, tensor } from "@dinograd/dinograd/engine";
+ *
+ * const device = await createCpuDevice();
+ * const x = tensor(device, [[1, 2, 3], [4, 5, 6]]);
+ * console.log(x.shape, await x.transpose().toArray()); // [ 2, 3 ] [ [ 1, 4 ], [ 2, 5 ], [ 3, 6 ] ]
+ * await device.destroy();
+ * ```
+ *
+ * @throws {ShapeError} where the shape has more or fewer elements, or lists beside each other differ in length
  * @throws {DTypeError} where they are no numbers
+ * @category Tensors
  */
-export function tensor(device: Device, data: TensorData | readonly number[], shape?: Shape): Tensor {
-  const elements = typedData("tensor", data);
-  const dims = shape ?? [elements.length];
+export function tensor(device: Device, data: TensorData | NestedList, shape?: Shape): Tensor {
+  const nested = Array.isArray(data) && data.some(Array.isArray) ? unnest("tensor", data) : undefined;
+  const elements = typedData("tensor", nested?.elements ?? data as TensorData | readonly number[]); // not nested
+  const dims = shape ?? nested?.shape ?? [elements.length];
   checkShape("tensor", dims);
   if (sizeOf(dims) !== elements.length) {
     throw new ShapeError(

@@ -36,7 +36,7 @@ export class Sequential extends Module {
     super();
     this.#steps = steps;
     // Fields whose names are positions, which is where modules look for what is inside them.
-    Object.assign(this, Object.fromEntries(steps.entries().filter(([, step]) => step instanceof Module)));
+    Object.assign(this, Object.fromEntries([...steps.entries()].filter(([, step]) => step instanceof Module)));
   }
 
   /** What the last step gives. */

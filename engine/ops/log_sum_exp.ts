@@ -6,7 +6,7 @@ import { defineRows } from "../launch/rows.ts";
 import { defineOp } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
 import { alongLast } from "./along_last.ts";
-import { axesOf, dropped, kept, type ReduceOptions } from "./reduce.ts";
+import { type Axes, axesOf, dropped, kept, type ReduceOptions } from "./reduce.ts";
 
 /** What is subtracted: the largest element; 0 where it is infinite, since ∞ − ∞ is nothing. */
 const shiftOf = (largest: Expr): Expr => select(largest.abs().lt(Infinity), largest, 0);
@@ -53,7 +53,7 @@ const logSumExpOp = defineOp<readonly [Tensor], ReadonlySet<number>, { x: Tensor
  *
  * @category Reductions
  */
-export function logSumExp(x: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor {
+export function logSumExp(x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tensor {
   const over = axesOf("logSumExp", x, axes);
   const result = logSumExpOp([x], over);
   return options.keepDims ? result : result.reshape(dropped(x, over));

@@ -89,7 +89,7 @@ export {
   transpose,
   unsqueeze,
 } from "./rearrange.ts";
-export { max, mean, min, prod, type ReduceOptions, sum } from "./reduce.ts";
+export { type Axes, max, mean, min, prod, type ReduceOptions, sum } from "./reduce.ts";
 export { ceil, mod, round, sign } from "./rounding.ts";
 export { samplingLocations } from "./sampling_locations.ts";
 export { cumsum } from "./scan.ts";

@@ -21,13 +21,13 @@ function expandTo(x: Tensor, shape: Shape): Tensor {
 }
 
 /** The axes of a reduction, each in 0..rank-1. */
-export function axesOf(name: string, x: Tensor, axes: number | readonly number[] | undefined): Set<number> {
+export function axesOf(name: string, x: Tensor, axes: Axes | undefined): Set<number> {
   const list = axes === undefined ? x.shape.map((_, axis) => axis) : typeof axes === "number" ? [axes] : axes;
   return new Set(list.map((axis) => normalizeAxis(name, axis, x.rank)));
 }
 
 /** How many elements go into one result of a reduction. */
-export const countOver = (name: string, x: Tensor, axes: number | readonly number[] | undefined): number =>
+export const countOver = (name: string, x: Tensor, axes: Axes | undefined): number =>
   [...axesOf(name, x, axes)].reduce((product, axis) => product * x.shape[axis], 1);
 
 /** The shape that a reduction leaves with `keepDims`. */
@@ -44,6 +44,9 @@ const sumOp = defineOp<readonly [Tensor], ReadonlySet<number>>({
   gradient: ({ gradOutput, shapes: [shape] }) => [expandTo(gradOutput, shape)],
 });
 
+/** One axis, or several; negative ones count from the last. */
+export type Axes = number | readonly number[];
+
 /** What becomes of the axes of a reduction. */
 export interface ReduceOptions {
   /** Whether they stay, with size 1. Default: they disappear. */
@@ -55,7 +58,7 @@ export interface ReduceOptions {
  *
  * @category Reductions
  */
-export function sum(x: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor {
+export function sum(x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tensor {
   const over = axesOf("sum", x, axes);
   const total = sumOp([x], over);
   return options.keepDims ? total : total.reshape(dropped(x, over));
@@ -66,7 +69,7 @@ export function sum(x: Tensor, axes?: number | readonly number[], options: Reduc
  *
  * @category Reductions
  */
-export function mean(x: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor {
+export function mean(x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tensor {
   const count = countOver("mean", x, axes);
   return sum(x, axes, options).mul(1 / count);
 }
@@ -107,7 +110,7 @@ const minOp = extremumOp("min", { count: "count_smallest", gradient: "min_gradie
 function extremum(
   op: "max" | "min",
   x: Tensor,
-  { axes, keepDims }: ReduceOptions & { readonly axes?: number | readonly number[] },
+  { axes, keepDims }: ReduceOptions & { readonly axes?: Axes },
 ): Tensor {
   const over = axesOf(op, x, axes);
   if ([...over].some((axis) => x.shape[axis] === 0)) {
@@ -124,7 +127,7 @@ function extremum(
  * @throws {RangeError} where one of the axes is empty
  * @category Reductions
  */
-export const max = (x: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor =>
+export const max = (x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tensor =>
   extremum("max", x, { axes, ...options });
 
 /**
@@ -133,7 +136,7 @@ export const max = (x: Tensor, axes?: number | readonly number[], options: Reduc
  * @throws {RangeError} where one of the axes is empty
  * @category Reductions
  */
-export const min = (x: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor =>
+export const min = (x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tensor =>
   extremum("min", x, { axes, ...options });
 
 /**
@@ -142,7 +145,7 @@ export const min = (x: Tensor, axes?: number | readonly number[], options: Reduc
  *
  * @category Reductions
  */
-export function prod(x: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor {
+export function prod(x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tensor {
   const over = axesOf("prod", x, axes);
   const all = over.size === x.rank && x.rank > 1 ? x.reshape([x.size]) : undefined;
   const result = all

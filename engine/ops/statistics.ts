@@ -4,7 +4,7 @@ import { select } from "../kernel/language/expr.ts";
 import type { Tensor } from "../tensor.ts";
 import { unary } from "./elementwise.ts";
 import { pow } from "./power.ts";
-import { countOver, max, mean, min, type ReduceOptions, sum } from "./reduce.ts";
+import { type Axes, countOver, max, mean, min, type ReduceOptions, sum } from "./reduce.ts";
 import { bool } from "./compare.ts";
 
 /** √x with a slope of 0 at 0, where the root of a sum of squares has none. */
@@ -22,7 +22,7 @@ export interface SpreadOptions extends ReduceOptions {
  *
  * @category Reductions
  */
-export function variance(x: Tensor, axes?: number | readonly number[], options: SpreadOptions = {}): Tensor {
+export function variance(x: Tensor, axes?: Axes, options: SpreadOptions = {}): Tensor {
   const { correction = 1, ...rest } = options;
   const deviation = x.sub(mean(x, axes, { keepDims: true }));
   return sum(deviation.square(), axes, rest).div(Math.max(0, countOver("variance", x, axes) - correction));
@@ -33,8 +33,7 @@ export function variance(x: Tensor, axes?: number | readonly number[], options: 
  *
  * @category Reductions
  */
-export const std = (x: Tensor, axes?: number | readonly number[], options: SpreadOptions = {}): Tensor =>
-  root(variance(x, axes, options));
+export const std = (x: Tensor, axes?: Axes, options: SpreadOptions = {}): Tensor => root(variance(x, axes, options));
 
 /** What becomes of the axes, and which norm is meant. */
 export interface NormOptions extends ReduceOptions {
@@ -56,7 +55,7 @@ export interface NormOptions extends ReduceOptions {
  *
  * @category Reductions
  */
-export function norm(x: Tensor, axes?: number | readonly number[], options: NormOptions = {}): Tensor {
+export function norm(x: Tensor, axes?: Axes, options: NormOptions = {}): Tensor {
   const { order = 2, ...rest } = options;
   if (order === 2) return root(sum(x.square(), axes, rest));
   if (order === 0) return sum(bool(x), axes, rest);
