@@ -3,7 +3,8 @@
  * before and after each shape. `deno run -A bench/gemm.ts [--quick]`
  */
 
-import type { Buffer, MatmulCall, MatrixLayout } from "../engine/device/device.ts";
+import type { Buffer } from "../engine/device/buffer.ts";
+import type { MatmulCall, MatrixLayout } from "../engine/device/device.ts";
 import { WasmGemm } from "../engine/device/wasm/product/product.ts";
 import { WasmRuntime } from "../engine/device/wasm/runtime/runtime.ts";
 import { fastest, peakMeter } from "../commands/measure/peak.ts";

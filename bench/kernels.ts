@@ -5,7 +5,7 @@
  *     deno run -A bench/kernels.ts [--quick] [--threads n]
  */
 
-import type { Buffer } from "../engine/device/device.ts";
+import type { Buffer } from "../engine/device/buffer.ts";
 import { createCpuDevice } from "../engine/device/wasm/device.ts";
 import { column, type Expr, input, kept, reduced } from "../engine/kernel/language/expr.ts";
 import type { ColumnRecipe, RowRecipe } from "../engine/kernel/language/recipes.ts";

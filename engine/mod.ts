@@ -23,8 +23,8 @@ export { backward, isRecording, withoutGradient } from "./autograd.ts";
 export { gradientCheckpoint } from "./checkpointing.ts";
 export type { GradientRule, Saved, TapeNode } from "./autograd.ts";
 export { arange, type ArangeOptions, eye, linspace, type LinspaceOptions, ones, rand, randn } from "./create.ts";
+export type { Buffer } from "./device/buffer.ts";
 export type {
-  Buffer,
   Conv2dCall,
   Conv2dInputGradientCall,
   Conv2dShape,

@@ -4,7 +4,8 @@
  */
 
 import { backward, type TapeNode } from "./autograd.ts";
-import type { Buffer, Device } from "./device/device.ts";
+import type { Buffer } from "./device/buffer.ts";
+import type { Device } from "./device/device.ts";
 import { dataFor, type DType, type TensorData, typedData } from "./dtype.ts";
 import { ArgumentError, DisposedError, ShapeError } from "./errors.ts";
 import { accumulate } from "./ops/elementwise.ts";

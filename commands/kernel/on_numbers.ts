@@ -1,5 +1,5 @@
 /** A kernel on numbers: its smallest recorded launch, run by the oracle in float64 on made-up operands. */
-import type { Buffer } from "../../engine/device/device.ts";
+import type { Buffer } from "../../engine/device/buffer.ts";
 import { ReferenceDevice } from "../../engine/device/reference.ts";
 import type { KernelBuffer } from "../../engine/kernel/language/recipes.ts";
 import type { CatalogueEntry } from "./catalogue.ts";

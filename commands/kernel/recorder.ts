@@ -1,12 +1,6 @@
 /** A device that computes nothing and notes which kernels it is asked to run, and with what. */
-import type {
-  Buffer,
-  Conv2dCall,
-  DeviceKind,
-  Epilogue,
-  EpilogueDefinition,
-  MatmulCall,
-} from "../../engine/device/device.ts";
+import type { Buffer } from "../../engine/device/buffer.ts";
+import type { Conv2dCall, DeviceKind, Epilogue, EpilogueDefinition, MatmulCall } from "../../engine/device/device.ts";
 import { DryDevice } from "../../engine/device/dry.ts";
 import { forward } from "../../engine/device/webgpu/conv2d.ts";
 import type { GemmSource } from "../../engine/device/webgpu/gemm.ts";

@@ -7,7 +7,7 @@
 import { requireCount } from "../counted.ts";
 import { describe } from "../describe.ts";
 import { ArgumentError } from "../errors.ts";
-import type { Buffer } from "./device.ts";
+import type { Buffer } from "./buffer.ts";
 import type { ColumnLaunch, IndexedLaunch, RowLaunch } from "./launches.ts";
 
 /** @throws {ArgumentError} unless the buffer has these elements */

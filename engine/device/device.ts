@@ -11,16 +11,11 @@
 
 import type { DType, TensorData } from "../dtype.ts";
 import type { Expr } from "../kernel/language/expr.ts";
+import type { Buffer } from "./buffer.ts";
 import type { ColumnLaunch, IndexedLaunch, RowLaunch } from "./launches.ts";
 
 /** `reference` is the float64 oracle of tests, `dry` computes nothing. */
 export type DeviceKind = "cpu" | "webgpu" | "reference" | "dry";
-
-/** A piece of device memory. Only the device that made it knows what is behind it. */
-export interface Buffer {
-  /** Elements that fit; at least as many as were asked for. */
-  readonly length: number;
-}
 
 /** What tensors occupy. */
 export interface DeviceMemory {

@@ -6,8 +6,8 @@
 
 import { ByteCounter } from "./byte_counter.ts";
 import type { DType, TensorData } from "../dtype.ts";
+import type { Buffer } from "./buffer.ts";
 import type {
-  Buffer,
   Conv2dCall,
   Conv2dInputGradientCall,
   Conv2dShape,

@@ -1,7 +1,7 @@
 /** Recipes with their operands: what a device is asked to run. Ops make these through `launch/`, which checks names. */
 
 import type { ColumnRecipe, IndexedKernel, RowRecipe } from "../kernel/language/recipes.ts";
-import type { Buffer } from "./device.ts";
+import type { Buffer } from "./buffer.ts";
 
 /** A row recipe with its operands. */
 export interface RowLaunch {

@@ -9,8 +9,8 @@ import type { Expr } from "../kernel/language/expr.ts";
 import { emitColumn, emitExpr, emitRow } from "../kernel/language/emit.ts";
 import { NumbersMachine } from "../kernel/language/numbers.ts";
 import { BufferRef } from "../kernel/language/value.ts";
+import type { Buffer } from "./buffer.ts";
 import type {
-  Buffer,
   Conv2dCall,
   Conv2dInputGradientCall,
   Conv2dShape,

@@ -1,7 +1,8 @@
 /** The convolutional layer. */
 
 import { ArgumentError } from "../errors.ts";
-import { conv2d, type Conv2dOptions } from "../ops/conv.ts";
+import { conv2d } from "../ops/conv.ts";
+import type { Conv2dOptions } from "../ops/conv_options.ts";
 import type { Tensor } from "../tensor.ts";
 import { defaultBound, uniform } from "./initial.ts";
 import { Module, type ModuleContext } from "./module.ts";

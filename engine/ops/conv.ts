@@ -13,37 +13,10 @@ import { memoize } from "../memoize.ts";
 import { defineOp } from "../op.ts";
 import { formatShape, sameShape, type Shape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { convolveInGroups, pair } from "./grouped_conv.ts";
+import { type Conv2dOperands, type Conv2dOptions, pair } from "./conv_options.ts";
+import { convolveInGroups } from "./grouped_conv.ts";
 import { throughRelu } from "./linear.ts";
 import { sum } from "./reduce.ts";
-
-/** Geometry of a convolution, and an activation. */
-export interface Conv2dOptions {
-  /** Pixels between neighbouring windows; one number for both axes, or [vertical, horizontal]. Default 1. */
-  readonly stride?: number | readonly [number, number];
-  /** Zeros around the image. Default 0. */
-  readonly padding?: number | readonly [number, number];
-  /** Distance between the kernel's taps. Default 1. */
-  readonly dilation?: number | readonly [number, number];
-  /** Parts of the channels that know nothing of each other; as many as channels for a depthwise convolution. Default 1. */
-  readonly groups?: number;
-  /** What is applied last, within the same kernel. Default: nothing. */
-  readonly activation?: "relu";
-}
-
-/** What a convolution is computed with beside the image. */
-export interface Conv2dOperands {
-  /** [outChannels, inChannels / groups, kernelHeight, kernelWidth] */
-  readonly weight: Tensor;
-  /** [outChannels] */
-  readonly bias?: Tensor;
-  /** [outChannels]: multiplied with the sums. With `shift`, a frozen batch norm: constants, no gradient flows to them. */
-  readonly scale?: Tensor;
-  /** Added after `scale`: [outChannels]. */
-  readonly shift?: Tensor;
-  /** Shaped like the output; added before the activation. */
-  readonly residual?: Tensor;
-}
 
 type Inputs = readonly [
   x: Tensor,

@@ -8,7 +8,7 @@ import type { Conv2dShape } from "../device/device.ts";
 import { defineOp } from "../op.ts";
 import { formatShape, type Shape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { pair } from "./grouped_conv.ts";
+import { pair } from "./conv_options.ts";
 
 /** Geometry of a transposed convolution; of the convolution that would lead back. */
 export interface ConvTranspose2dOptions {

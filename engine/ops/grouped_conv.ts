@@ -6,19 +6,13 @@
 import { ShapeError } from "../errors.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import type { Conv2dOperands, Conv2dOptions } from "./conv.ts";
+import { type Conv2dOperands, type Conv2dOptions, pair } from "./conv_options.ts";
 import { depthwiseConv2d } from "./depthwise_conv.ts";
 import { concat, slice } from "./layout.ts";
 import { split } from "./rearrange.ts";
 
 /** A convolution without groups. */
 type Convolve = (x: Tensor, operands: Conv2dOperands, options: Conv2dOptions) => Tensor;
-
-/** One number, or one for each axis, as two numbers. */
-export const pair = (
-  value: number | readonly [number, number] | undefined,
-  otherwise: number,
-): readonly [number, number] => typeof value === "number" ? [value, value] : value ?? [otherwise, otherwise];
 
 /** x [N, C, H, W] and weight [O, C / groups, h, w]: channels of output group g are made of those of input group g. */
 export function convolveInGroups(

@@ -21,7 +21,8 @@ export {
   type MaskFunction,
   ne,
 } from "./compare.ts";
-export { conv2d, type Conv2dOperands, type Conv2dOptions } from "./conv.ts";
+export { conv2d } from "./conv.ts";
+export type { Conv2dOperands, Conv2dOptions } from "./conv_options.ts";
 export { convTranspose2d, type ConvTranspose2dOptions } from "./conv_transpose.ts";
 export { conv1d, type Conv1dOptions } from "./conv1d.ts";
 export { crossEntropy, type CrossEntropyOptions, nll, type NllOptions } from "./cross_entropy.ts";

@@ -7,7 +7,7 @@ import { RandomStream } from "../../engine/random.ts";
 import { scope } from "../../engine/scope.ts";
 import { full } from "../../engine/tensor.ts";
 import { onCpu } from "../helpers/on_cpu.ts";
-import type { Buffer } from "../../engine/device/device.ts";
+import type { Buffer } from "../../engine/device/buffer.ts";
 import type { DType } from "../../engine/dtype.ts";
 import { stub } from "@std/testing/mock";
 

@@ -6,7 +6,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import type { TensorData } from "../../engine/dtype.ts";
-import type { Buffer, Device } from "../../engine/device/device.ts";
+import type { Buffer } from "../../engine/device/buffer.ts";
+import type { Device } from "../../engine/device/device.ts";
 import { ReferenceDevice } from "../../engine/device/reference.ts";
 import { findAdapter } from "../../engine/device/webgpu/adapter.ts";
 import type { WebGpuDevice, WebGpuOptions } from "../../engine/device/webgpu/device.ts";

@@ -4,7 +4,7 @@
  */
 
 import { assertEquals, fail } from "@std/assert";
-import type { Buffer } from "../../engine/device/device.ts";
+import type { Buffer } from "../../engine/device/buffer.ts";
 import type { WasmRuntime } from "../../engine/device/wasm/runtime/runtime.ts";
 
 const GUARD = 32;

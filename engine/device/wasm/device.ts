@@ -9,8 +9,8 @@ import { BYTES_PER_ELEMENT } from "../../dtype.ts";
 import { DeviceMismatchError, DisposedError } from "../../errors.ts";
 import { input, scalar } from "../../kernel/language/expr.ts";
 import type { RowRecipe } from "../../kernel/language/recipes.ts";
+import type { Buffer } from "../buffer.ts";
 import type {
-  Buffer,
   Conv2dCall,
   Conv2dInputGradientCall,
   Conv2dWeightGradientCall,

@@ -4,7 +4,7 @@
  * measured times.
  */
 
-import type { Buffer } from "../device.ts";
+import type { Buffer } from "../buffer.ts";
 import { checkColumn, checkIndexed, checkRow } from "../checks.ts";
 import type { ColumnLaunch, IndexedLaunch, RowLaunch } from "../launches.ts";
 import type { ColumnRecipe, IndexedKernel, RowRecipe } from "../../kernel/language/recipes.ts";

@@ -2,7 +2,7 @@
 
 import { DeviceMismatchError, DisposedError } from "../../errors.ts";
 import type { WgslProgram } from "../../kernel/wgsl/machine.ts";
-import type { Buffer } from "../device.ts";
+import type { Buffer } from "../buffer.ts";
 import { type BufferPool, GpuBuffer } from "./pool.ts";
 import type { Params } from "./uniform_ring.ts";
 

@@ -10,8 +10,8 @@ import { COLUMN_THREADS, columnPart, columnProgram, joinColumns } from "../../ke
 import { INDEXED_THREADS, indexedProgram } from "../../kernel/wgsl/indexed.ts";
 import type { WgslProgram } from "../../kernel/wgsl/machine.ts";
 import { isSplittable, joinRecipe, LONG_ROW, ROW_PART, rowPartsProgram, rowProgram } from "../../kernel/wgsl/row.ts";
+import type { Buffer } from "../buffer.ts";
 import type {
-  Buffer,
   Conv2dCall,
   Conv2dInputGradientCall,
   Conv2dShape,

@@ -12,7 +12,8 @@
 import { ByteCounter } from "../byte_counter.ts";
 import { ArgumentError, DinogradError } from "../../errors.ts";
 import { BYTES_PER_ELEMENT } from "../../dtype.ts";
-import type { Buffer, DeviceMemory } from "../device.ts";
+import type { Buffer } from "../buffer.ts";
+import type { DeviceMemory } from "../device.ts";
 import { messageOf } from "./adapter.ts";
 
 const STORAGE = 0x80, COPY_SRC = 0x4, COPY_DST = 0x8;

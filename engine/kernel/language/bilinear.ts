@@ -7,8 +7,7 @@
  * a machine with integer vectors may do it faster (`wasm/bilinear.ts`), to the same bits.
  */
 
-import type { Machine } from "./machine.ts";
-import type { BufferRef, Float, Int, Value, Vector } from "./value.ts";
+import type { BufferRef, Float, Int, Value, ValueMachine, Vector } from "./value.ts";
 
 /** An image within a buffer. */
 export interface Plane {
@@ -53,7 +52,7 @@ export interface BilinearSampler {
 }
 
 /** Samples an image one point at a time, on any machine. */
-export function plainSampler(m: Machine, { height, width, base, stride }: Plane): BilinearSampler {
+export function plainSampler(m: ValueMachine, { height, width, base, stride }: Plane): BilinearSampler {
   return {
     at(locations, index, factor = m.float(1)) {
       const axis = (coordinate: Float, size: Int) => {
@@ -86,7 +85,7 @@ export function plainSampler(m: Machine, { height, width, base, stride }: Plane)
  * The two pixels around a coordinate along one axis. Outside the image they weigh nothing and are read at its edge. (Numbers
  * too large for an integer become the largest one, and the pixel after that the smallest: both are outside.)
  */
-function neighbours(m: Machine, first: Int, { fraction, size }: { readonly fraction: Float; readonly size: Int }) {
+function neighbours(m: ValueMachine, first: Int, { fraction, size }: { readonly fraction: Float; readonly size: Int }) {
   const [zero, last] = [m.int(0), size.sub(1)];
   const weights = [m.float(1).sub(fraction), fraction];
   return [first, first.add(1)].map((at, i) => {

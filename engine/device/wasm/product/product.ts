@@ -4,7 +4,8 @@
  */
 
 import { assemble } from "../../../kernel/wasm/assembler.ts";
-import type { Buffer, Epilogue, EpilogueDefinition, MatmulCall, MatrixLayout } from "../../device.ts";
+import type { Buffer } from "../../buffer.ts";
+import type { Epilogue, EpilogueDefinition, MatmulCall, MatrixLayout } from "../../device.ts";
 import { PRODUCT_PARAMETERS, productFunctions } from "./block.ts";
 import { TILE_BYTES, TILE_COLUMNS, tileRows } from "./kernel.ts";
 import { depthStep, outputBlocks } from "./plan.ts";

@@ -1,7 +1,8 @@
 /** Kernels, transfers and top-k on the CPU device against the float64 reference, on one thread and on several. */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import type { Buffer, Device } from "../../../../engine/device/device.ts";
+import type { Buffer } from "../../../../engine/device/buffer.ts";
+import type { Device } from "../../../../engine/device/device.ts";
 import { ReferenceDevice } from "../../../../engine/device/reference.ts";
 import { createCpuDevice } from "../../../../engine/device/wasm/device.ts";
 import type { TensorData } from "../../../../engine/dtype.ts";
