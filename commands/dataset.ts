@@ -5,6 +5,7 @@ import { TRAINING_LOOK_KINDS } from "../detector/config/look_kinds.ts";
 import { DinogradError } from "../engine/errors.ts";
 import type { DatasetCall, DatasetFlags } from "./dataset/call.ts";
 import { drawCards } from "./dataset/cards.ts";
+import { drawShapes } from "./dataset/shapes.ts";
 import { integerFlag, numberFlag, UnfitValue, type Verb } from "./shared/command.ts";
 
 interface Action {
@@ -20,6 +21,11 @@ const ACTIONS: Readonly<Record<string, Action>> = {
     flags: ["out", "images", "val_images", "seed", "size", "overwrite"],
     needs: ["out"],
     run: drawCards,
+  },
+  shapes: {
+    flags: ["out", "images", "val_images", "seed", "overwrite"],
+    needs: ["out"],
+    run: drawShapes,
   },
   convert: {
     flags: ["out", "from", "to", "link"],
@@ -62,17 +68,26 @@ export const datasetVerb: Verb<DatasetFlags> = {
     };
     command
       .argument("<action>", Object.keys(ACTIONS).join(", "))
-      .argument("[folder]", "the data set to look at; not for cards")
+      .argument("[folder]", "the data set to look at; not for cards and shapes")
       .option("--out <dir>", "folder to make")
       .option(
         "--images <n>",
-        "cards: training images (default: 2000); show: images to draw (default: 24)",
+        "cards, shapes: training images (default: 2000, 300); show: images to draw (default: 24)",
         integerFlag({ min: 1 }),
       )
-      .option("--val_images <n>", "cards: validation images (default: a tenth, at least 20)", integerFlag({ min: 1 }))
-      .option("--seed <n>", "cards, split: decides scenes or images", integerFlag({ min: 0, max: 2 ** 32 - 1 }), 1)
+      .option(
+        "--val_images <n>",
+        "cards, shapes: validation images (default: a tenth, a fifth, at least 20)",
+        integerFlag({ min: 1 }),
+      )
+      .option(
+        "--seed <n>",
+        "cards, shapes, split: decides scenes or images",
+        integerFlag({ min: 0, max: 2 ** 32 - 1 }),
+        1,
+      )
       .option("--size <n>", "cards: width and height in pixels (default: 160)", integerFlag({ min: 96, max: 4096 }))
-      .option("--overwrite", "cards: write into a folder that holds a data set already")
+      .option("--overwrite", "cards, shapes: write into a folder that holds a data set already")
       .option(
         "--from <format>",
         `what the folder is: ${DATASET_FORMATS.join(", ")} (default: what it looks like)`,

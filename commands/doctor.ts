@@ -17,6 +17,7 @@ import { withDefaults } from "../detector/config/run_options.ts";
 import { counted } from "../engine/counted.ts";
 import { StateReader } from "../detector/train/records/bundle_state.ts";
 import { recordedCocoPath } from "../detector/train/proof/circumstances.ts";
+import { withRecordedClasses } from "../detector/train/start/resume.ts";
 import { train } from "../detector/train/trainer.ts";
 import { DinogradError } from "../engine/errors.ts";
 import {
@@ -30,7 +31,7 @@ import {
 import { chooseConfig } from "./shared/config_choice.ts";
 import { addStartFlags, type StartFlags, startOptions } from "./shared/start_flags.ts";
 import { checkConfig, checkFile, checkParameters, checkProgress, FINISHED } from "./doctor/checks.ts";
-import { checkSplit } from "./doctor/data.ts";
+import { checkSplit, withClassesAt } from "./doctor/data.ts";
 import { asFinding, type Finding, firstToStop, wrong } from "./doctor/findings.ts";
 import { checkDevice, checkFolder } from "./doctor/machine.ts";
 import { EXIT_CODES } from "./shared/exit_codes.ts";
@@ -89,9 +90,10 @@ async function findingsOf(flags: DoctorFlags, ui: RunUi): Promise<Finding[]> {
   const exact = start.finetuneIgnore.length === 0 && start.startEpoch === null;
   let config: DinoConfig | null = choice.config;
   if (facts?.config) {
-    findings.push(...checkConfig(facts.config, choice.config, { override, strict: strict && exact, exact }));
+    const given = withRecordedClasses(choice, facts.config);
+    findings.push(...checkConfig(facts.config, given, { override, strict: strict && exact, exact }));
     try {
-      const base = exact ? facts.config : choice.config ?? facts.config;
+      const base = exact ? facts.config : given ?? facts.config;
       config = resolveConfig(override, { base, source: "--override" }).config;
       if (exact) findings.push(...checkProgress(config, facts), ...checkParameters(config, facts));
     } catch (error) {
@@ -107,6 +109,7 @@ async function findingsOf(flags: DoctorFlags, ui: RunUi): Promise<Finding[]> {
   } else {
     const { maxImagePixels } = computeOptions(flags);
     const allImages = flags.all_images ?? false;
+    if (config && choice.classesFromData && !isResume) config = await withClassesAt(cocoPath, config);
     const { skipBadImages } = start;
     const question = { config: config ?? undefined, recorded, allImages, maxImagePixels, strict, skipBadImages };
     for (const split of ["train", "val"] as const) {

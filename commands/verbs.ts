@@ -37,6 +37,10 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     about: "weights from .pth, .safetensors or .dino to .safetensors or .dino",
     load: async () => (await import("./convert.ts")).convertVerb,
   },
+  presets: {
+    about: "configurations by name: what each is for, its size and memory; with a name all its settings",
+    load: async () => (await import("./presets.ts")).presetsVerb,
+  },
   dataset: {
     about: "make, convert, split and check data sets, and look at them",
     load: async () => (await import("./dataset.ts")).datasetVerb,

@@ -7,6 +7,7 @@ import { compareSplit } from "../../detector/train/proof/data_record.ts";
 import { reportSmallImages, SMALL_IMAGE_REMEDY } from "../../detector/train/start/image_sizes.ts";
 import { describeAugmentation } from "../../detector/data/configured_transforms.ts";
 import { balanceOf } from "../../detector/train/data_balance.ts";
+import { withClassesOf } from "../../detector/train/start/classes_of_data.ts";
 import { scheduleNotes } from "../../detector/train/schedule_notes.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { asFinding, type Finding, fine, odd, wrong } from "./findings.ts";
@@ -75,6 +76,16 @@ export async function checkSplit(
     ...await checkSizes(dataset, question),
   );
   return findings;
+}
+
+/** The configuration with the classes that a training would take from the data; as it is where that cannot be opened. */
+export async function withClassesAt(cocoPath: string, config: DinoConfig): Promise<DinoConfig> {
+  try {
+    return withClassesOf(config, [await openDataset(cocoPath, "train"), await openDataset(cocoPath, "val")]);
+  } catch (error) {
+    if (error instanceof DinogradError) return config; // `checkSplit` tells it
+    throw error;
+  }
 }
 
 /** What to do about a data set that cannot be opened: a folder is elsewhere, or a file is wrong. */

@@ -23,11 +23,12 @@ export async function chooseConfig(flags: ConfigFlags, ui: RunUi, extra: ConfigO
     const changes = { ...given, ...extra };
     const line = describeUnused(checkConfigKeys(changes, "--options"));
     if (line) ui.warn(line);
-    return { config: null, configChanges: changes };
+    return { config: null, configChanges: changes, classesFromData: false };
   }
   const loaded = await loadConfig(flags.config_file, { options: flags.options });
   const line = describeUnused(loaded);
   if (line) ui.warn(line);
   const { config } = resolveConfig(extra, { base: loaded.config });
-  return { config, configChanges: { ...given, ...extra } };
+  const classesFromData = !loaded.given.includes("num_classes");
+  return { config, configChanges: { ...given, ...extra }, classesFromData };
 }

@@ -65,10 +65,12 @@ export interface ResolvedConfig {
   readonly unused: readonly string[];
   /** Official command-line flags found among the keys and passed over. */
   readonly flags: readonly string[];
+  /** The keys that were given a value, whatever it is. */
+  readonly given: readonly ConfigKey[];
 }
 
 /** Keys and values that each fit, checked one by one. */
-export interface CheckedKeys extends Omit<ResolvedConfig, "config"> {
+export interface CheckedKeys extends Omit<ResolvedConfig, "config" | "given"> {
   /** What was given for keys that a configuration has, each in its own type. */
   readonly values: ReadonlyMap<ConfigKey, ConfigValue>;
 }
@@ -127,7 +129,7 @@ export function resolveConfig(
   const laid = { ...(options.base ?? defaultConfig()), ...configObject(values) } as DinoConfig;
   const config = values.has("dn_labelbook_size") ? laid : withLabelBook(laid, options.base);
   checkTogether(config, source);
-  return { config, unused, flags };
+  return { config, unused, flags, given: [...values.keys()] };
 }
 
 /**

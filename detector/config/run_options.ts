@@ -27,6 +27,11 @@ export interface ConfigChoice {
   readonly config: DinoConfig | null;
   /** Keys to lay over the checkpoint's configuration where `config` is null; already part of `config` otherwise. */
   readonly configChanges: ConfigObject;
+  /**
+   * Nobody has said how many classes there are: a training that begins takes `num_classes` from its data, whatever `config`
+   * has, and one that continues keeps its own. Default false; the command line sets it where no file or option has the key.
+   */
+  readonly classesFromData: boolean;
 }
 
 /**
@@ -164,7 +169,7 @@ export const COMPUTE_DEFAULTS: ComputeOptions = {
   numWorkers: null,
   maxImagePixels: DEFAULT_MAX_IMAGE_PIXELS,
 };
-const CONFIG_CHOICE: ConfigChoice = { config: null, configChanges: {} };
+const CONFIG_CHOICE: ConfigChoice = { config: null, configChanges: {}, classesFromData: false };
 
 /** After so many batches `debug` stops an epoch and an evaluation, as in the official code. */
 export const DEBUG_BATCHES = 15;

@@ -202,7 +202,7 @@ export class CocoDataset {
     throw new DinogradError(
       "config",
       `num_classes=${numClasses} is too small for ${this.annotationFile}, whose largest category id is ` +
-        `${needed - 1}: set num_classes to ${needed} (the largest id + 1)`,
+        `${needed - 1}: set num_classes to ${needed} (the largest id + 1), or leave it out`,
     );
   }
 

@@ -20,7 +20,8 @@ import { evaluationLoader } from "../eval/evaluation_loader.ts";
 import { openDevice } from "../../engine/device/open.ts";
 import { dataRecord, type RunData } from "./proof/data_record.ts";
 import { probeDigest } from "./proof/probe.ts";
-import type { ResumePoint } from "./start/common.ts";
+import type { Start } from "./start/common.ts";
+import { tellClasses, withClassesOf } from "./start/classes_of_data.ts";
 import { arithmeticOf, recordedCocoPath, requireSameCategories, RunCheck } from "./proof/circumstances.ts";
 import { showKeep } from "./records/kept_bundles.ts";
 import { runFiles } from "../logs/run_files.ts";
@@ -61,10 +62,13 @@ type RunLoaders = Readonly<Record<keyof RunData, Loader>>;
  */
 export async function openRunParts(options: TrainOptions, ui: RunUi): Promise<RunParts> {
   return await holding(await openStart(options, ui), async (start) => {
-    const { config, seed, point } = start;
-    const { cocoPath, sets } = await openSets(options, { config, point, ui });
+    const { seed, point, classesFromData } = start;
+    const { cocoPath, sets } = await openSets(options, { ...start, ui });
+    const both = [sets.train, sets.val];
+    const config = classesFromData ? withClassesOf(start.config, both) : start.config;
+    if (start.isFresh) tellClasses(config, { sets: both, isFromData: classesFromData, ui });
     if (!options.dryRun) await refuseLosses(options, sets);
-    await requireLargeImages([sets.train, sets.val], { config, ui });
+    await requireLargeImages(both, { config, ui });
     const balance = balanceOf(sets.train, config);
     const loaders = openLoaders(sets, { config, seed, options, balance });
     return await opening(async (opened) => {
@@ -129,9 +133,7 @@ async function refuseLosses(
 /** The data of a run: where it is told to be, or where it was. */
 async function openSets(
   options: TrainOptions,
-  { config, point, ui }: {
-    readonly config: DinoConfig;
-    readonly point: ResumePoint | null;
+  { config, point, classesFromData, ui }: Pick<Start, "config" | "point" | "classesFromData"> & {
     readonly ui: Pick<RunUi, "warn">;
   },
 ): Promise<{ cocoPath: string; sets: RunData }> {
@@ -143,7 +145,7 @@ async function openSets(
       `${cocoPath}: expected the data set of the checkpoint's run but found nothing; --coco_path DIR says where it is now`,
     );
   }
-  const numClasses = config.num_classes;
+  const numClasses = classesFromData ? undefined : config.num_classes;
   const train = await openDataset(cocoPath, "train", { numClasses, masks: config.aug_copy_paste > 0 });
   const val = await openDataset(cocoPath, "val", { numClasses });
   const sets = { train, val };

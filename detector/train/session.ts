@@ -95,7 +95,8 @@ export class TrainingSession {
     this.freeze = setup.freeze;
     this.#denoising = RandomStream.named(seed, "denoising");
     this.#noise = RandomStream.named(seed, "noise");
-    const random = RandomStream.named(seed, "initialization");
+    // A device that holds no numbers needs none.
+    const random = device.kind === "dry" ? new ZeroStream() : RandomStream.named(seed, "initialization");
     this.model = buildDino({ device, random, noise: this.#noise }, config).train();
     freezeParameters(this.model, setup.freeze);
     this.groups = parameterGroups(this.model, config);

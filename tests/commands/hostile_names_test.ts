@@ -103,6 +103,7 @@ Deno.test("no verb sends a terminal what stands in names, files, paths and flags
       bench: [["bench", HOSTILE]],
       tour: [["tour", "1", "--notebook", `${root}/chapter.ipynb`]],
       kernel: [["kernel", HOSTILE]],
+      presets: [["presets", HOSTILE]],
     };
     assertEquals(Object.keys(cases).sort(), Object.keys(VERBS).sort());
     for (const lines of Object.values(cases)) for (const args of lines) await expectShown(args);

@@ -26,6 +26,10 @@ export interface Start extends AsyncDisposable {
   readonly seed: number;
   /** Parameters whose name contains one of these stay as they are. */
   readonly freeze: readonly string[];
+  /** Whether the run begins, instead of continuing from a checkpoint. */
+  readonly isFresh: boolean;
+  /** Whether `num_classes` is still to be taken from the data. */
+  readonly classesFromData: boolean;
   /** The bundle whose run continues unchanged; null where something is different from then on. */
   readonly point: ResumePoint | null;
   /** Which numbered bundles its run has kept so far; null where it begins, or where a file tells nothing of it. */

@@ -43,6 +43,8 @@ export async function openFreshStart(options: TrainOptions, ui: RunUi): Promise<
       config,
       seed: options.seed ?? DEFAULT_SEED,
       freeze: options.freeze,
+      isFresh: true,
+      classesFromData: options.classesFromData && !Object.hasOwn(options.override, "num_classes"),
       point: null,
       keptSoFar: null,
       resultsSoFar: null,

@@ -15,7 +15,7 @@ import {
   type StateValue,
 } from "../../../checkpoint/mod.ts";
 import { DinogradError } from "../../../engine/errors.ts";
-import type { RunUi, TrainOptions } from "../../config/mod.ts";
+import type { DinoConfig, RunUi, TrainOptions } from "../../config/mod.ts";
 import { DEFAULT_SEED } from "../../config/run_options.ts";
 import { openWeights } from "../../weights/mod.ts";
 import { stumbleOf } from "../records/stumble.ts";
@@ -133,7 +133,7 @@ export async function openResume(path: string, options: TrainOptions, ui: RunUi)
       recorded: record.config,
       whyNoConfig: record.whyNoConfig,
       rates: record.rates,
-      given: options.config,
+      given: withRecordedClasses(options, record.config),
       changes: options.configChanges,
       override: options.override,
       exact,
@@ -150,6 +150,8 @@ export async function openResume(path: string, options: TrainOptions, ui: RunUi)
       config,
       seed: settleSeed(record.seed, options.seed, { exact, ui }),
       freeze,
+      isFresh: false,
+      classesFromData: false, // that of the checkpoint
       point: isSame ? { path, content: { state: record.state } } : null,
       keptSoFar: record.kind === "bundle" ? recordedKeep({ ...record.state }, path) : null,
       resultsSoFar: recordedResults({ ...record.state }),
@@ -157,6 +159,16 @@ export async function openResume(path: string, options: TrainOptions, ui: RunUi)
       [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
     };
   });
+}
+
+/** The configuration of `-c`; where it says nothing of classes, they are the checkpoint's. */
+export function withRecordedClasses(
+  { config, classesFromData }: Pick<TrainOptions, "config" | "classesFromData">,
+  recorded: DinoConfig | null,
+): DinoConfig | null {
+  if (config === null || recorded === null || !classesFromData) return config;
+  const { num_classes, dn_labelbook_size } = recorded;
+  return { ...config, num_classes, dn_labelbook_size };
 }
 
 /** A run that continues unchanged keeps its seed, since it would be another run with other random numbers. */
