@@ -17,7 +17,7 @@ export interface DrawnObject {
 }
 
 /** An image and what is on it. */
-export interface DrawnImage {
+interface DrawnImage {
   readonly image: Image;
   /** Of the JPEG, 1..100. */
   readonly quality: number;
@@ -25,7 +25,7 @@ export interface DrawnImage {
 }
 
 /** A data set to draw. */
-export interface GeneratedSet {
+interface GeneratedSet {
   /** Opens messages: "cards". */
   readonly name: string;
   readonly out: string;

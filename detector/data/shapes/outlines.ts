@@ -1,7 +1,7 @@
 /** The outlines of shapes as polygons, of reach 1 around the origin. */
 
 /** A polygon: x and y of its corners in turn. */
-export type Outline = readonly number[];
+type Outline = readonly number[];
 
 /** Corners at so many even steps around the circle, at the radii in turn, the first one at the top. */
 function aroundCircle(corners: number, radii: readonly number[]): Outline {

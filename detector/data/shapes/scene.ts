@@ -26,7 +26,7 @@ const MIN_INSIDE = 0.75, MAX_COVERED = 0.2;
 const FINENESS = 2;
 
 /** A finished picture. */
-export interface ShapeScene {
+interface ShapeScene {
   readonly image: Image;
   readonly objects: readonly DrawnObject[];
 }

@@ -7,7 +7,7 @@ import { type GeneratedCounts, writeGeneratedSet } from "../generated_set.ts";
 import { drawShapes, SHAPE_CLASSES } from "./scene.ts";
 
 /** How many pictures to draw, and where. */
-export interface GenerateShapesOptions {
+interface GenerateShapesOptions {
   /** The data set's folder. */
   readonly out: string;
   /** Training images. */
