@@ -14,6 +14,11 @@ export function builtinModule(name: string): unknown {
   return process?.getBuiltinModule?.(name) ?? null;
 }
 
+/** Whether there are files, and what else Node brings. */
+export function hasFiles(): boolean {
+  return builtinModule("node:fs") !== null;
+}
+
 /**
  * The file system.
  * @throws DinogradError of kind "usage" where there is none, as in a browser

@@ -3,8 +3,9 @@
  * starting. Deno, Node and Bun: `node:worker_threads`, whose threads do not keep the process alive. Browsers: `Worker` from
  * a blob URL.
  */
-import { builtinModule } from "./builtin_modules.ts";
+import { builtinModule, hasFiles, operatingSystem } from "./builtin_modules.ts";
 import { deferred } from "./deferred.ts";
+import { hasWorkers } from "./workers.ts";
 
 /** Milliseconds that a thread has to say that it is ready. */
 const START_TIMEOUT = 20_000;
@@ -28,10 +29,34 @@ export function startThread<Message>(
   return node ? startNodeThread(node, { body: String(body), message }) : startWebThread(String(body), message);
 }
 
+/** Whether threads can be started that share memory: a page gets none unless it is isolated from other origins. */
+export function canShareMemory(): boolean {
+  return typeof SharedArrayBuffer !== "undefined" && hasWorkers();
+}
+
 /** Processors that this program may keep busy; 1 where the platform does not tell. */
 export function processorCount(): number {
-  return globalThis.navigator?.hardwareConcurrency ?? 1;
+  // Node has a navigator from 21 on.
+  return globalThis.navigator?.hardwareConcurrency ?? (hasFiles() ? operatingSystem().availableParallelism() : 1);
 }
+
+let mayWait: boolean | undefined;
+
+/** Whether this thread may sleep until another wakes it; that of a page may not. */
+export function canWait(): boolean {
+  if (mayWait === undefined) {
+    try {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 1, 0); // what is there differs: returns at once
+      mayWait = true;
+    } catch {
+      mayWait = false;
+    }
+  }
+  return mayWait;
+}
+
+/** Bundlers that keep the names of functions call this inside of them, and a function that travels as text lacks it. */
+const BUNDLED = "const __name = (f) => f;\n";
 
 /** The little that is used of `node:worker_threads`. */
 interface NodeWorker {
@@ -48,7 +73,7 @@ async function startNodeThread(
   node: NodeWorkerThreads,
   { body, message }: { readonly body: string; readonly message: unknown },
 ): Promise<Thread> {
-  const source = `const { parentPort } = require("node:worker_threads");
+  const source = `${BUNDLED}const { parentPort } = require("node:worker_threads");
 parentPort.once("message", (start) => (${body})(start, () => parentPort.postMessage("ready")));`;
   const worker = new node.Worker(source, { eval: true });
   const end = deferred<void>();
@@ -69,7 +94,7 @@ parentPort.once("message", (start) => (${body})(start, () => parentPort.postMess
 
 async function startWebThread(body: string, message: unknown): Promise<Thread> {
   const source =
-    `onmessage = ({ data }) => { (${body})(data, () => postMessage("ready")); postMessage("ended"); close(); };`;
+    `${BUNDLED}onmessage = ({ data }) => { (${body})(data, () => postMessage("ready")); postMessage("ended"); close(); };`;
   const url = URL.createObjectURL(new Blob([source], { type: "application/javascript" }));
   const worker = new Worker(url, { type: "module" });
   const end = deferred<void>();

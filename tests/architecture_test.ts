@@ -14,7 +14,7 @@ const MAX_LINES = 450;
 
 const read = (path: string): Source => ({ path, text: Deno.readTextFileSync(ROOT + path) });
 
-function sourcesIn(folder: string, ending = /\.ts$/): Source[] {
+function sourcesIn(folder: string, ending = /\.[jt]s$/): Source[] {
   return [...Deno.readDirSync(ROOT + folder)].flatMap((entry) => {
     const path = `${folder}/${entry.name}`;
     if (entry.isDirectory) return sourcesIn(path, ending);
@@ -24,14 +24,14 @@ function sourcesIn(folder: string, ending = /\.ts$/): Source[] {
 
 /** Relative imports of a file, static, dynamic, of types or as the URL of a worker, as paths from the root. */
 function importsOf({ path, text }: Source): string[] {
-  const specifiers = withoutComments(text).matchAll(/(?:from|import\(|import|new URL\()\s*"(\.{1,2}\/[^"]+\.ts)"/g);
+  const specifiers = withoutComments(text).matchAll(/(?:from|import\(|import|new URL\()\s*"(\.{1,2}\/[^"]+\.[jt]s)"/g);
   return [...specifiers].map(([, specifier]) => new URL(specifier, `file:///${path}`).pathname.slice(1));
 }
 
 /** Imports that are still there when the program runs: those of types alone are erased. */
 function runTimeImportsOf({ path, text }: Source): string[] {
   const statements = withoutComments(text).matchAll(
-    /(?:^|\n)(?:import|export)\s+(type\s)?([^;"]*?)(?:\bfrom\s*)?"(\.{1,2}\/[^"]+\.ts)"/g,
+    /(?:^|\n)(?:import|export)\s+(type\s)?([^;"]*?)(?:\bfrom\s*)?"(\.{1,2}\/[^"]+\.[jt]s)"/g,
   );
   return [...statements].filter(([, isType, names]) => isType === undefined && !namesTypesAlone(names))
     .map(([, , , specifier]) => new URL(specifier, `file:///${path}`).pathname.slice(1));

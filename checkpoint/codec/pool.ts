@@ -26,7 +26,9 @@ export class CodecPool {
     if (workers === 0) return;
     this.#pool = new WorkerPool({
       ...{ name: "codec worker", count: workers, atOnce: Infinity },
-      start: () => new Worker(new URL("./worker.ts", import.meta.url), { type: "module" }),
+      ...{ file: "./worker.js", from: import.meta.url },
+      start: () => new Worker(new URL("./worker.js", import.meta.url), { type: "module" }),
+      here: () => import("./worker.js"),
     });
   }
 

@@ -178,7 +178,9 @@ export class Loader {
 function sampleWorkers(count: number): WorkerPool<SampleRequest, Sample> {
   return new WorkerPool({
     ...{ name: "data worker", count },
-    start: () => new Worker(new URL("./sample_worker.ts", import.meta.url), { type: "module" }),
+    ...{ file: "./sample_worker.js", from: import.meta.url },
+    start: () => new Worker(new URL("./sample_worker.js", import.meta.url), { type: "module" }),
+    here: () => import("./sample_worker.js"),
   });
 }
 

@@ -1,21 +1,21 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { DinogradError } from "../../platform/errors.ts";
 import { WorkerPool } from "../../platform/worker_pool.ts";
-import type { PoolRequest } from "./pool_worker.ts";
-
-type Answer = { readonly bytes: Uint8Array; readonly nth: number };
+import type { PoolAnswer, PoolRequest } from "./pool_worker_work.ts";
 
 async function withPool(
   options: { readonly count: number; readonly atOnce?: number },
-  body: (pool: WorkerPool<PoolRequest, Answer>, started: () => number) => Promise<void>,
+  body: (pool: WorkerPool<PoolRequest, PoolAnswer>, started: () => number) => Promise<void>,
 ): Promise<void> {
   let started = 0;
-  const pool = new WorkerPool<PoolRequest, Answer>({
+  const pool = new WorkerPool<PoolRequest, PoolAnswer>({
     ...{ name: "test worker", ...options },
+    ...{ file: "./pool_worker.js", from: import.meta.url },
     start: () => {
       started++;
-      return new Worker(new URL("./pool_worker.ts", import.meta.url), { type: "module" });
+      return new Worker(new URL("./pool_worker.js", import.meta.url), { type: "module" });
     },
+    here: () => import("./pool_worker.js"),
   });
   try {
     await body(pool, () => started);
@@ -87,4 +87,20 @@ Deno.test("a pool that is closed rejects what runs, what waits and what comes la
       await assertRejects(() => one, Error, "test worker: closed before all was done");
     }
   });
+});
+
+Deno.test("where the worker's file is missing, the work is done on the thread that asks for it", async () => {
+  const pool = new WorkerPool<PoolRequest, PoolAnswer>({
+    ...{ name: "test worker", count: 2, file: "./missing.js", from: import.meta.url },
+    start: () => new Worker(new URL("./missing.js", import.meta.url), { type: "module" }),
+    here: () => import("./pool_worker.js"),
+  });
+  try {
+    const answers = await Promise.all([1, 2, 3].map(() => pool.run(request("answer"))));
+    assertEquals(answers.map(({ nth }) => nth).sort(), [1, 2, 3]);
+    assertEquals((await pool.run(request("answer"))).nth, 4);
+    await assertRejects(() => pool.run(request("refusal")), DinogradError, "a.jpg: expected a picture");
+  } finally {
+    pool.close();
+  }
 });

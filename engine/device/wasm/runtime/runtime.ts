@@ -5,7 +5,7 @@
  * Where threads or shared memory are missing (a page without cross-origin isolation), everything runs on one thread.
  */
 
-import { processorCount } from "../../../../platform/threads.ts";
+import { canShareMemory, processorCount } from "../../../../platform/threads.ts";
 import { DinogradError } from "../../../errors.ts";
 import {
   assemble,
@@ -191,8 +191,7 @@ export class WasmRuntime {
 
 /** A memory of up to 4 GiB, less where the system grants less address space; shared if possible. */
 function createMemory(): { memory: WebAssembly.Memory; sharedMemory: boolean } {
-  const canShare = typeof SharedArrayBuffer !== "undefined" && typeof Worker !== "undefined";
-  for (const shared of canShare ? [true, false] : [false]) {
+  for (const shared of canShareMemory() ? [true, false] : [false]) {
     for (let maximum = MAXIMUM_PAGES; maximum >= 1024; maximum /= 2) {
       try {
         return { memory: new WebAssembly.Memory({ initial: MINIMUM_PAGES, maximum, shared }), sharedMemory: shared };

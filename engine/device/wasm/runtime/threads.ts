@@ -5,7 +5,7 @@
  */
 
 import { OWN_BYTES } from "../../../kernel/wasm/assembler.ts";
-import { startThread, type Thread } from "../../../../platform/threads.ts";
+import { canWait, startThread, type Thread } from "../../../../platform/threads.ts";
 import { CONTROL, runWorker, type WorkerStart } from "./worker.ts";
 
 interface Job {
@@ -121,7 +121,7 @@ export class ThreadTeam {
       }
       if (performance.now() > until) {
         const active = Atomics.load(control, CONTROL.active);
-        if (active !== 0) Atomics.wait(control, CONTROL.active, active);
+        if (active !== 0 && canWait()) Atomics.wait(control, CONTROL.active, active); // or else it spins on
       }
     }
   }
