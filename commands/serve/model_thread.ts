@@ -85,8 +85,8 @@ export class ModelThread implements ServedModel, Disposable {
 
 function startThread(): WorkerPool<ModelRequest, ModelAnswer> {
   return new WorkerPool({
-    name: "serve",
-    count: 1,
+    ...{ name: "serve", count: 1, file: "./model_worker.ts", from: import.meta.url },
     start: () => new Worker(new URL("./model_worker.ts", import.meta.url), { type: "module" }),
+    here: () => import("./model_worker.ts"),
   });
 }

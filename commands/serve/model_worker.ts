@@ -30,7 +30,7 @@ async function open(options: DetectorChoice) {
   return { detector, model: { classes: names, device: device.description, exifOrientation, said, warnings } };
 }
 
-async function answer({ options, images, threshold }: ModelRequest): Promise<ModelAnswer> {
+async function answerModel({ options, images, threshold }: ModelRequest): Promise<ModelAnswer> {
   opened ??= open(options).catch((error) => {
     opened = undefined; // the next request tries again
     throw error;
@@ -72,4 +72,5 @@ async function decode(
   }
 }
 
-answerRequests(answer, () => []);
+/** What the thread does; `serve` starts it in a worker. */
+export const answer = answerRequests("serve", answerModel, () => []);
