@@ -2,7 +2,7 @@
 import { nodeFiles } from "../platform/node_files.ts";
 import { type FileLayer, openForReading } from "./files/layer.ts";
 
-/** The formats that are read. */
+/** What a file is told to be by its first bytes. */
 export type CheckpointFormat = "bundle" | "PyTorch" | "safetensors";
 
 /** The first local file of a zip archive, which is what `torch.save` writes. */

@@ -11,7 +11,7 @@ import { requireTensors } from "./operands.ts";
 import { checkShape, type Shape } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
 
-/** One call of an op. */
+/** What the rule of an op is given when the op is called. */
 export interface OpCall<Inputs, Options> {
   /** The tensors that the op was called with. */
   readonly inputs: Inputs;

@@ -10,7 +10,6 @@ import { hasWorkers } from "./workers.ts";
 /** Milliseconds that a thread has to say that it is ready. */
 const START_TIMEOUT = 20_000;
 
-/** A thread that runs. */
 export interface Thread {
   /** Resolves when the thread has ended after it was told to stop. */
   ended(): Promise<void>;

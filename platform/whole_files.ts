@@ -5,7 +5,6 @@
 import { fileSystem, paths, thisProcess } from "./builtin_modules.ts";
 import { fileError, reasonOf } from "./reasons.ts";
 
-/** How a file is read. */
 interface ReadOptions {
   /** A larger file is refused by its size, before it is read. Default: no limit but that of the system. */
   readonly maxBytes?: number;
@@ -111,7 +110,6 @@ export async function exists(path: string): Promise<boolean> {
   return await kindOf(path) !== "missing";
 }
 
-/** Whether there is a folder at a path. */
 export async function isFolder(path: string): Promise<boolean> {
   return await kindOf(path) === "folder";
 }

@@ -28,7 +28,6 @@ export interface BundleTensor {
   readonly chunks: readonly ChunkRecord[];
 }
 
-/** What a header lists. */
 interface BundleHeaderContents {
   readonly tensors: ReadonlyMap<string, BundleTensor>;
   readonly state: StateValue;
@@ -102,7 +101,6 @@ function readTensor(row: StateMap, { chunks, place }: { chunks: ChunkTable; plac
 class ChunkTable {
   readonly #table: Uint8Array;
   readonly #end: number;
-  /** The next row. */
   next = 0;
   /** Where its chunk must be. */
   offset: number;
@@ -113,7 +111,6 @@ class ChunkTable {
     this.offset = start;
   }
 
-  /** How many rows are left. */
   get left(): number {
     return this.#table.length / CHUNK_RECORD_BYTES - this.next;
   }

@@ -8,7 +8,7 @@ import type { FileLayer } from "../files/layer.ts";
 import { isStateMap, type StateValue } from "../state_tree.ts";
 import { elementCount, type StoredTensor } from "../stored_tensor.ts";
 
-/** How a tensor differs. */
+/** A tensor that both bundles have and that is not the same in both. */
 export interface TensorDifference {
   /** The tensor's name, the same in both bundles. */
   readonly name: string;

@@ -30,7 +30,6 @@ const NUMBER_BYTES: ReadonlyMap<number, number> = new Map([
   [0xd3, 8],
 ]);
 
-/** Bytes of one text. */
 interface TextRange {
   /** Where its tag is. */
   readonly tag: number;

@@ -35,7 +35,7 @@ interface PlannedChunk {
 /** Chunks that go to a worker in one message; aligned, they take at most `CHUNK_BYTES`. */
 export type PlannedBlock = readonly PlannedChunk[];
 
-/** The plan of one bundle. */
+/** Where every byte of a bundle will lie, before one is written. */
 export interface BundlePlan {
   readonly blocks: readonly PlannedBlock[];
   readonly rawBytes: number;

@@ -67,7 +67,7 @@ export async function openBundle(path: string, options: { files?: FileLayer } = 
   }
 }
 
-/** Reads a whole bundle. */
+/** Reads a whole bundle into memory, and compares the checksums of its chunks. */
 export async function readBundle(path: string, options: { files?: FileLayer } = {}): Promise<BundleContent> {
   return await holding(await openBundle(path, options), async (bundle) => {
     return { tensors: await bundle.readAll(), state: bundle.state };

@@ -27,7 +27,6 @@ const SAMPLE_WINDOW_BYTES = 256;
 /** What is known of a plane that pays: long runs of equal bytes, or values that are frequent but scattered. */
 type DeflateHint = "runs" | "frequencies";
 
-/** How a chunk was stored. */
 interface EncodedChunk {
   readonly codec: number;
   readonly storedBytes: number;

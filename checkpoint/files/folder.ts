@@ -49,7 +49,7 @@ export interface BadFile {
   readonly isNonfinite?: true;
 }
 
-/** How a folder is looked at. */
+/** What is read of the bundles in a folder, and how. */
 export interface FolderOptions {
   /** How files are reached. Default: the system's, `nodeFiles`. */
   readonly files?: FileLayer;

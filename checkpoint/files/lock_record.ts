@@ -33,7 +33,6 @@ export interface FoundLock {
 /** Stands for the token of a lock that cannot be read. */
 const UNREADABLE = "unreadable";
 
-/** The token of a lock that was found. */
 export function tokenOf({ record }: FoundLock): string {
   return record?.token ?? UNREADABLE;
 }

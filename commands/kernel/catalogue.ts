@@ -34,7 +34,6 @@ export interface CatalogueEntry {
   readonly kind: KernelKind;
   /** What it has: buffers and numbers, or formulas. A line each. */
   readonly about: readonly string[];
-  /** Its WGSL. */
   readonly wgsl: () => string;
   /** Its functions in WebAssembly, or why there are none. */
   readonly wasm: (() => readonly WasmFunction[]) | string;

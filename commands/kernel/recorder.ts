@@ -9,9 +9,7 @@ import type { ColumnLaunch, IndexedLaunch, RowLaunch } from "../../engine/device
 import type { TensorData } from "../../engine/dtype.ts";
 import type { ColumnRecipe, IndexedKernel, RowRecipe } from "../../engine/kernel/language/recipes.ts";
 
-/** A generated kernel. */
 export type Source = RowRecipe | ColumnRecipe | IndexedKernel;
-/** A launch of one. */
 export type Launch = RowLaunch | ColumnLaunch | IndexedLaunch;
 
 /** Notes kernels, launches and epilogues. */

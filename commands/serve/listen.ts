@@ -6,7 +6,6 @@ import type { Handler } from "./handler.ts";
 /** Milliseconds that answers have to leave when the server stops. */
 const GRACE = 30_000;
 
-/** A server that listens. */
 interface Listening {
   /** Where it answers, such as `http://127.0.0.1:8000/`. */
   readonly url: string;

@@ -25,7 +25,6 @@ export class Turns {
     this.#most = waiting + 1;
   }
 
-  /** Places that are taken. */
   get places(): number {
     return this.#places;
   }

@@ -17,7 +17,6 @@ export interface Verb<Flags extends object = object> {
   run(call: VerbCall<Flags>): Promise<number | void>;
 }
 
-/** What a verb is called with. */
 interface VerbCall<Flags extends object = object> {
   readonly args: readonly string[];
   readonly flags: Flags;
@@ -26,7 +25,6 @@ interface VerbCall<Flags extends object = object> {
   readonly given: readonly GivenFlag[];
 }
 
-/** A flag as it was given. */
 export interface GivenFlag {
   /** As in `VerbCall.flags`. */
   readonly name: string;

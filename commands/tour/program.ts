@@ -26,11 +26,9 @@ export function programOf(chapter: Chapter, { separated = true } = {}): string {
 interface ChapterEvents {
   /** A piece begins, by its position among the chapter's pieces. */
   piece(at: number): void;
-  /** It prints a line. */
   line(text: string): void;
 }
 
-/** How a chapter ended. */
 interface ChapterEnd {
   readonly success: boolean;
   /** What it wrote to standard error. */

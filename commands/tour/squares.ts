@@ -80,7 +80,6 @@ export function squaresScene(number: number): Scene {
   };
 }
 
-/** The batch of a step. */
 export function squaresBatch(step: number, size = 4): Batch {
   const scenes = Array.from({ length: size }, (_, at) => squaresScene(step * size + at));
   const images = new Float32Array(size * 3 * SIDE * SIDE);

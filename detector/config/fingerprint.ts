@@ -22,7 +22,7 @@ export function groupMatters(group: ConfigGroup): boolean {
   return group !== "runtime";
 }
 
-/** The used keys of a group. */
+/** The keys of a group that some code reads. */
 function keysOfGroup(group: ConfigGroup): ConfigKey[] {
   return configKeys().filter((key) => groupOf(key) === group && CONFIG_KEYS[key].use === "used");
 }

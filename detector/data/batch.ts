@@ -28,7 +28,7 @@ export interface Batch {
   readonly images: Float32Array;
   /** `[N, H, W]`, 1 = padding. */
   readonly mask: Uint8Array;
-  /** The shape of `images`. */
+  /** Of `images`: the largest height and the largest width among them. */
   readonly shape: readonly [batch: number, channels: 3, height: number, width: number];
   /** The objects of each image, in the order of the images. */
   readonly targets: readonly Target[];

@@ -32,7 +32,6 @@ const FONT_SHARE = 1 / 46;
 const LETTER = 0.72;
 /** That of a letter that takes two columns in a terminal, such as those of Chinese and emoji: they are square. */
 const WIDE_LETTER = 1.05;
-/** The font of labels. */
 const FONT = "DejaVu Sans Bold";
 /** Pixels that are drawn at a time: a drawing of a large image takes no more memory than one of a small image. */
 const BAND = 2_000_000;

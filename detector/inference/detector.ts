@@ -164,7 +164,7 @@ export class Detector implements Disposable {
 /** Kinds of errors that another image would not give: its size does not fit the model, or its outputs are no numbers. */
 const IMAGES_FAULT: ReadonlySet<string> = new Set(["data", "config", "nonfinite"]);
 
-/** The message, which names the image. */
+/** The message, with the image's name before it unless it is in it. */
 export function named(message: string, name: string): string {
   return message.includes(name) ? message : `${name}: ${message}`;
 }

@@ -24,7 +24,7 @@ export type CriterionConfig =
   & WeightConfig
   & Pick<DinoConfig, "matcher_type" | "set_cost_class" | "set_cost_bbox" | "set_cost_giou" | "focal_alpha">;
 
-/** What differs from call to call. */
+/** What a call adds to the configuration. */
 export interface CriterionCall {
   /** Averages the number of objects over processes; default: this process's alone. */
   readonly averageBoxes?: (count: number) => number | Promise<number>;

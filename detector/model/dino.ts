@@ -105,7 +105,7 @@ export class Dino extends Module {
     return this.labelEnc.weight.device;
   }
 
-  /** What the model was built with. */
+  /** What the model was built with, defaults included. */
   get options(): DinoModelOptions {
     return this.#options;
   }

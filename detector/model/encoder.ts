@@ -15,7 +15,6 @@ import { concat } from "../../engine/ops/layout.ts";
 import { tidy } from "../../engine/scope.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 
-/** Sizes of a layer. */
 export interface EncoderLayerOptions {
   readonly features: number;
   readonly feedforwardFeatures: number;

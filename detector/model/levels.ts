@@ -20,7 +20,7 @@ export interface BatchMask {
 export interface FeatureLevels {
   readonly batch: number;
   readonly shapes: SpatialShapes;
-  /** Tokens of all levels. */
+  /** Tokens of all levels together, per image. */
   readonly tokens: number;
   /** One mask per level. */
   readonly masks: readonly BatchMask[];

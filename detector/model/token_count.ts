@@ -5,7 +5,6 @@
 import { backboneFamily } from "../config/backbones.ts";
 import type { DinoConfig } from "../config/mod.ts";
 
-/** A size in pixels. */
 interface PixelSize {
   /** From left to right. */
   readonly width: number;

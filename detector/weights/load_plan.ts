@@ -19,7 +19,6 @@ export const KEY_OUTCOMES: readonly KeyOutcome[] = [
   "shape mismatch",
 ];
 
-/** What happens to one key. */
 export interface KeyPlan {
   readonly name: string;
   readonly outcome: KeyOutcome;

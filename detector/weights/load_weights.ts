@@ -90,7 +90,6 @@ function planKey(
   return { name, outcome: "shape mismatch", note };
 }
 
-/** Keys of a plan with one outcome. */
 export function keysWith(plan: LoadPlan, outcome: KeyOutcome): KeyPlan[] {
   return plan.keys.filter((key) => key.outcome === outcome);
 }

@@ -155,7 +155,7 @@ export interface EpilogueDefinition {
   readonly operands: readonly ("row" | "column" | "element")[];
 }
 
-/** An epilogue with its operands. */
+/** An epilogue with a buffer for each operand of its definition. */
 export interface Epilogue {
   /** What to compute. */
   readonly definition: EpilogueDefinition;
@@ -167,7 +167,7 @@ export interface Epilogue {
 export interface Conv2dShape {
   /** Images at once (N). */
   readonly batch: number;
-  /** Channels of the input. */
+  /** Channels of the input, and of every kernel. */
   readonly inChannels: number;
   /** Rows of the input, padding not counted. */
   readonly inHeight: number;
@@ -231,7 +231,7 @@ export interface Conv2dWeightGradientCall {
 
 /** The `k` largest of each row of [rows, length], largest first, equal values by lower index first. NaN counts as largest. */
 export interface TopKCall {
-  /** How many rows. */
+  /** Rows, each of which is searched by itself. */
   readonly rows: number;
   /** Elements of a row. */
   readonly length: number;

@@ -11,7 +11,7 @@ import { createWebGpuDevice } from "./webgpu/device.ts";
 /** Where to compute: `auto` takes a hardware GPU if there is one, else the CPU. */
 export type DeviceChoice = "auto" | "cpu" | "webgpu";
 
-/** What device to open. */
+/** Which device to open, and how many threads one on the CPU has. */
 export interface OpenDeviceOptions {
   /** Default `auto`. */
   readonly device?: DeviceChoice;

@@ -29,7 +29,7 @@ import { numbersByName, refuseDuplicates, refuseOthers, tensorsByName } from "./
 /** Names of buffers, and what their elements are. */
 export type KernelBuffers = Readonly<Record<string, DType>>;
 
-/** What a kernel is. */
+/** A kernel with indices of its own: the names of its buffers, sizes and scalars, and its body. */
 export interface KernelDefinition<
   Reads extends KernelBuffers,
   Writes extends KernelBuffers,

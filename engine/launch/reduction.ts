@@ -16,7 +16,7 @@ import { requireBroadcast, requireSize, requireType } from "../operands.ts";
 import { numbersByName, refuseDuplicates, refuseOthers, tensorsByName } from "./names.ts";
 import { NumberedRows } from "./rows.ts";
 
-/** What a reduction is. */
+/** A reduction: the names of its operands, and what is reduced how. */
 export interface ReductionDefinition<Input extends string, Scalar extends string> {
   /** Names the kernel, in messages and generated code. */
   readonly name: string;

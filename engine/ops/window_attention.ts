@@ -62,7 +62,7 @@ const biasGradient = defineReduction({
 interface Sizes {
   readonly windows: number;
   readonly heads: number;
-  /** Pixels of a window. */
+  /** Pixels of a window: the square of its side. */
   readonly pixels: number;
   /** Of all heads together. */
   readonly features: number;

@@ -18,7 +18,7 @@ export interface WindowGrid {
   readonly height: number;
   /** Pixels of a row, padding not counted. */
   readonly width: number;
-  /** Side of a window. */
+  /** Side of a window, in pixels of the map. */
   readonly window: number;
   /** How far the padded image is rolled up and to the left before it is cut; less than a window. */
   readonly shift: number;

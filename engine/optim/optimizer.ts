@@ -24,7 +24,7 @@ export interface ParameterGroup {
   readonly weightDecay: number;
 }
 
-/** What a step is done with. */
+/** What differs from step to step. */
 export interface OptimizerStep {
   /** One learning rate per group. */
   readonly learningRates: readonly number[];

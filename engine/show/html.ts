@@ -12,7 +12,7 @@ import { headline, type Shown } from "./text.ts";
 const MOST_ROWS = 24, MOST_COLUMNS = 16;
 /** Cells of a map on a side; each is the mean of what lies there. */
 const MOST_CELLS = 64;
-/** Pixels of a cell. */
+/** Side of a cell, in pixels. */
 const CELL = 6;
 
 interface Matrix {

@@ -29,7 +29,6 @@ export interface FaceTexture {
 
 /** A card is 5 wide and 7 high, drawn 250 by 350 with a margin of 5 on every side. */
 const CARD_WIDTH = 250, CARD_HEIGHT = 350, MARGIN = 5;
-/** Width over height. */
 export const CARD_ASPECT = CARD_WIDTH / CARD_HEIGHT;
 /** What a texture's size is of the card's own: the margin's share. */
 export const TEXTURE_SCALE_X = (CARD_WIDTH + 2 * MARGIN) / CARD_WIDTH;

@@ -11,7 +11,6 @@ export const DATASET_FORMATS = ["coco", "yolo", "voc"] as const;
 /** One of `DATASET_FORMATS`. */
 export type DatasetFormat = (typeof DATASET_FORMATS)[number];
 
-/** One object of an image. */
 export interface AnnotatedObject {
   readonly categoryId: number;
   /** Left, top, width, height in pixels. */
@@ -22,7 +21,6 @@ export interface AnnotatedObject {
   readonly isCrowd: boolean;
 }
 
-/** One image with its objects. */
 export interface AnnotatedImage {
   /** Where its file is. */
   readonly path: string;

@@ -2,7 +2,6 @@
 import type { AnnotatedDataset, AnnotatedImage } from "./annotated.ts";
 import type { Split } from "../coco.ts";
 
-/** Objects of one class. */
 interface ClassStats {
   readonly id: number;
   readonly name: string;

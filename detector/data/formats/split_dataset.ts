@@ -7,7 +7,6 @@ import { DinogradError } from "../../../engine/errors.ts";
 import { RandomStream } from "../../../engine/random.ts";
 import type { AnnotatedDataset, AnnotatedImage } from "./annotated.ts";
 
-/** How to split. */
 interface SplitOptions {
   /** Share of the training images that becomes the validation split, between 0 and 1. */
   readonly share: number;

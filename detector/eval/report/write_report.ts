@@ -17,7 +17,7 @@ const WORST = 12;
 /** White pixels between truth and detections. */
 const GAP = 8;
 
-/** What a report is about. */
+/** Truth and detections of a data set, and where its images are. */
 export interface WriteReportOptions {
   /** What was to be found. */
   readonly truth: CocoAnnotations;

@@ -16,7 +16,6 @@ import { ResumeCheck, type ResumeCircumstances, type ResumeVerdict } from "./com
 import type { TrainingSession } from "../session.ts";
 import type { StepRecord } from "../records/step_trace.ts";
 
-/** How many steps are compared. */
 const STEPS = 10;
 
 /** What of the circumstances decides bits: noted in every bundle under `runtime`, compared on resume. */

@@ -11,7 +11,6 @@ import type { StateReader } from "../records/bundle_state.ts";
 type SplitName = "train" | "val";
 const SPLITS: readonly SplitName[] = ["train", "val"];
 
-/** The sets of a run. */
 export type RunData = Readonly<Record<SplitName, CocoDataset>>;
 
 /** How one split differs from the recorded one. */

@@ -12,7 +12,6 @@ const SIZES = ["<1/64", "1/64\u20131/32", "1/32\u20131/16", "1/16\u20131/8", "1/
 /** Fields that an image is cut into, along each side. */
 const FIELDS = 10;
 
-/** What is counted. */
 interface LabelCounts {
   /** Objects and the images that they are in, of every category of the file, the most frequent first. */
   readonly classes: readonly { readonly name: string; readonly objects: number; readonly images: number }[];

@@ -10,7 +10,6 @@ export const LOSS_SOURCES = ["loss_decoder", "loss_denoising", "loss_encoder"] a
 /** The sum and its parts, in the order of the columns of `results.csv`. */
 export const LOSS_COLUMNS = ["loss", ...LOSS_KINDS, ...LOSS_SOURCES] as const;
 
-/** Sums by column. */
 export type LossParts = Readonly<Record<typeof LOSS_COLUMNS[number], number>>;
 
 /** A number for every column. */

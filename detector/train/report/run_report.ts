@@ -34,7 +34,6 @@ export const RUN_PICTURES = {
   found: "val_pred.jpg",
 } as const;
 
-/** What a report is about. */
 interface RunReportOptions {
   readonly options: Pick<TrainOptions, "outputDir" | "plots" | "maxImagePixels">;
   readonly ui: Pick<RunUi, "warn">;

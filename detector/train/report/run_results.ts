@@ -12,7 +12,6 @@ import { StepCurve } from "./step_curve.ts";
 /** One epoch: numbers by column, and when it ended as text. A column that is absent is empty. */
 type ResultRow = Readonly<Record<string, number | string>> & { readonly epoch: number; readonly step: number };
 
-/** One step of training. */
 interface StepResult {
   /** Steps done after it. */
   readonly step: number;

@@ -12,7 +12,6 @@ import { denormalizeImage } from "../../data/normalize.ts";
 import { contactSheet, type DrawnDetection, type SheetPicture } from "../../draw/mod.ts";
 import type { CocoDetection } from "../../eval/mod.ts";
 
-/** Images of a sheet. */
 const SHOWN_IMAGES = 6;
 /** Detections of a lower score are not drawn, as `detect` does by default. */
 const SHOWN_SCORE = 0.3;

@@ -3,7 +3,6 @@
 /** An evaluation of an image beside a training step on it: it has a forward pass and no backward one. */
 const EVALUATION_SHARE = 1 / 3;
 
-/** What is left of a run. */
 interface WorkLeft {
   readonly steps: number;
   readonly evaluations: number;

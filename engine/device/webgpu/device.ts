@@ -87,7 +87,7 @@ function refuseSoftware(info: WebGpuAdapterInfo | null | undefined): void {
 export class WebGpuDevice implements Device {
   readonly kind = "webgpu";
   readonly description: string;
-  /** The GPU behind it. */
+  /** The GPU behind it, as the browser or Dawn describes it. */
   readonly info: WebGpuAdapterInfo;
   /**
    * For tests of what is compiled.

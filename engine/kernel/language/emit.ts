@@ -86,7 +86,7 @@ interface RowArguments {
   readonly scalars: readonly Float[];
 }
 
-/** One row of a recipe. */
+/** Reduces and stores one row of a recipe. */
 export function emitRow(m: Machine, recipe: RowRecipe, row: Int, at: RowArguments): void {
   const bases = rowBases(recipe, row, at);
   const targets = outputTargets(recipe, at.buffers);

@@ -49,7 +49,6 @@ export function wasmText(exports: readonly WasmFunction[]): string {
     .join("\n");
 }
 
-/** Decodes one function. */
 class FunctionText {
   readonly #bytes: readonly number[];
   #at = 0;
