@@ -1,6 +1,6 @@
 /**
- * The examples that people copy are programs that work: those of the README and of `docs/importing.md`, and those in the
- * comments of what the package exports. They import the package by its name, as a reader does.
+ * The examples that people copy are programs that work: those of the README and of the pages for importers, and those in
+ * the comments of what the package exports. They import the package by its name, as a reader does.
  */
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
@@ -8,7 +8,7 @@ import { inFolder } from "./helpers/in_folder.ts";
 
 const ROOT = fromFileUrl(new URL("../", import.meta.url));
 const FACES = ["mod.ts", "engine/mod.ts", "checkpoint/mod.ts"];
-const DOCUMENTS = ["README.md", "docs/importing.md"];
+const DOCUMENTS = ["README.md", "docs/importing.md", "docs/write-an-op.md"];
 
 /** The TypeScript in fences of a document, or of a module's comments. */
 function examplesIn(path: string): string[] {
@@ -69,7 +69,7 @@ const BETWEEN = "=== the next example ===";
 const promiseOf = (example: string) => /console\.log\(.*\); \/\/ (.*)$/m.exec(example)?.[1];
 
 Deno.test("the examples of the documents and of the comments on what is exported pass the type check", async () => {
-  assertEquals(DOCUMENTS.map((path) => examplesIn(path).length), [1, 6]);
+  assertEquals(DOCUMENTS.map((path) => examplesIn(path).length), [1, 6, 5]);
   assertEquals(FACES.map((path) => examplesIn(path).length), [1, 1, 1]);
   assert(commented.length > FACES.length, "expected examples in comments beside those of the faces");
   const { success, errors } = await deno("check", examples);
@@ -78,7 +78,7 @@ Deno.test("the examples of the documents and of the comments on what is exported
 
 Deno.test("the examples that need no files of the reader print what they say", async () => {
   const runnable = examples.filter((example) => promiseOf(example) !== undefined && !example.includes("street.jpg"));
-  assert(runnable.length >= 6, "expected the examples of the README, of importing.md and of comments");
+  assert(runnable.length >= 6, "expected the examples of the README, of pages and of comments");
   // One process for all: the first program runs the others, each behind a line of its own.
   const inTurn = runnable.map((_, i) => `console.log("${BETWEEN}");\nawait import("./example_${i + 1}.ts");`);
   const { success, output, errors } = await deno("run", [inTurn.join("\n"), ...runnable], 1);
