@@ -17,6 +17,7 @@ import {
   nameList,
   UnfitValue,
   type Verb,
+  type VerbCall,
 } from "./shared/command.ts";
 import { chooseConfig } from "./shared/config_choice.ts";
 import { addDetectorFlags, type DetectorFlags, detectorOptions } from "./shared/detector_flags.ts";
@@ -31,6 +32,7 @@ interface DetectFlags extends ConfigFlags, DetectorFlags {
   readonly recursive?: true;
   readonly show?: readonly string[];
   readonly query?: number;
+  readonly watch?: string;
 }
 
 const FORMATS = RESULT_FORMATS.join(", ");
@@ -52,13 +54,14 @@ function lookKinds(names: readonly string[] | undefined): LookKind[] {
 
 export const detectVerb: Verb<DetectFlags> = {
   define(command: Command): void {
-    command.argument("<image...>", "image files, folders or patterns; - is one image from standard input");
+    command.argument("[image...]", "image files, folders or patterns; - is one image from standard input");
     addDetectorFlags(command);
     command
       .option("--out <dir>", "folder for annotated images and detections.json")
       .option("--format <name>", `write the results into --out in this format too: ${FORMATS}`, formatFlag)
       .option("--images_of <file>", "annotations whose ids the images have in COCO results")
       .option("--recursive", "take images of folders within folders too")
+      .option("--watch <dir>", "detect in the images that come into a folder, until Ctrl-C; --out remembers them")
       .option("--json", "print the detections as JSON")
       .option("--show <kinds...>", `draw the model's inside into --out, too: ${Object.keys(LOOK_KINDS).join(", ")}`)
       .option(
@@ -71,6 +74,10 @@ export const detectVerb: Verb<DetectFlags> = {
   },
 
   async run({ args, flags, terminal: own, given }): Promise<number> {
+    if (flags.watch !== undefined) return await watch(flags.watch, { args, flags, terminal: own, given });
+    if (args.length === 0) {
+      throw new DinogradError("usage", "detect: expected <image...> or --watch <dir> but found none");
+    }
     // What comes through a pipe is answered on the other end: JSON alone.
     const isPiped = args.includes("-");
     const terminal = isPiped ? new Terminal({ json: true, stop: own.stop }) : own;
@@ -93,3 +100,28 @@ export const detectVerb: Verb<DetectFlags> = {
     return unreadable > 0 ? EXIT_CODES.data : 0;
   },
 };
+
+/** Flags that mean something for files that are known at the beginning. */
+const OF_FILES = ["format", "images_of", "show", "query"];
+
+/** Ctrl-C is how a watch ends: it is no failure. */
+async function watch(folder: string, { args, flags, terminal, given }: VerbCall<DetectFlags>): Promise<number> {
+  const { out } = flags;
+  if (args.length > 0) {
+    throw new DinogradError("usage", `detect: expected <image...> or --watch but found ${args[0]} and --watch`);
+  }
+  if (out === undefined) {
+    throw new DinogradError("usage", "--watch: expected a folder for the results (--out) but found none");
+  }
+  const idle = given.find(({ name }) => OF_FILES.includes(name));
+  if (idle) throw new DinogradError("usage", `--${idle.name}: expected images but found --watch`);
+  const { watchFolder } = await import("../detector/inference/watch.ts");
+  await watchFolder({
+    ...detectorOptions(flags, { given, config: await chooseConfig(flags, terminal) }),
+    folder: folder.replace(/(?<=.)\/+$/, ""),
+    out,
+    recursive: flags.recursive ?? false,
+    json: flags.json ?? false,
+  }, terminal);
+  return 0;
+}

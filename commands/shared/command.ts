@@ -17,7 +17,8 @@ export interface Verb<Flags extends object = object> {
   run(call: VerbCall<Flags>): Promise<number | void>;
 }
 
-interface VerbCall<Flags extends object = object> {
+/** What a verb is called with. */
+export interface VerbCall<Flags extends object = object> {
   readonly args: readonly string[];
   readonly flags: Flags;
   readonly terminal: Terminal;
@@ -25,6 +26,7 @@ interface VerbCall<Flags extends object = object> {
   readonly given: readonly GivenFlag[];
 }
 
+/** A flag as it was given. */
 export interface GivenFlag {
   /** As in `VerbCall.flags`. */
   readonly name: string;

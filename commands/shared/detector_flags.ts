@@ -32,7 +32,10 @@ export function addDetectorFlags(command: Command): void {
 }
 
 /** What is detected with, and how, as far as flags say it. */
-export type DetectorChoice = Omit<DetectOptions, "images" | "out" | "json" | "format" | "imagesOf" | "recursive">;
+export type DetectorChoice = Omit<
+  DetectOptions,
+  "images" | "out" | "json" | "format" | "imagesOf" | "recursive" | "show" | "query"
+>;
 
 export function detectorOptions(
   flags: DetectorFlags,

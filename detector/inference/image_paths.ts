@@ -20,6 +20,9 @@ const IMAGE_NAME = /\.(jpe?g|jpe|jfif|png|webp|bmp|dib)$/i;
 /** Images of other kinds; of these alone people wonder where they are, not of notes and annotations. */
 const OTHER_IMAGE = /\.(tiff?|gif|avif|heic|heif|jp2|j2k|jxl|ppm|pgm|pbm|tga|svg|psd|dng|cr2|nef|arw)$/i;
 
+/** Whether a file is an image by its name, of a kind that can be read. */
+export const isImageName = (name: string): boolean => IMAGE_NAME.test(name);
+
 /** The argument that means one image from standard input. */
 export const STANDARD_INPUT = "-";
 

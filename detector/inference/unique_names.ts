@@ -4,6 +4,11 @@
 export class UniqueNames {
   readonly #taken = new Set<string>();
 
+  /** Takes a name that was given before. */
+  take(name: string): void {
+    this.#taken.add(name.toLowerCase());
+  }
+
   /** `a/b.jpg` → `b.jpg`, then `b_2.jpg`; the extension is that of the result. Standard input (`-`) is called `stdin`. */
   of(path: string, extension: string): string {
     const stem = path === "-" ? "stdin" : path.slice(path.lastIndexOf("/") + 1).replace(/\.[^.]*$/, "");

@@ -67,6 +67,12 @@ Deno.test("every verb's help says how it is called and names no empty defaults, 
 Deno.test("what does not fit a verb's flags and arguments is told as what was expected and what was found", async () => {
   const cases: readonly [line: string, message: string][] = [
     ["detect a.png", "detect: expected --checkpoint <file> but found none"],
+    ["detect --checkpoint a", "detect: expected <image...> or --watch <dir> but found none"],
+    ["detect a.png --checkpoint a --overlap 0.1", "--overlap: expected --tile PIXELS with it but found none"],
+    ["detect a.png --checkpoint a --tile 8", "detect: expected --tile to be an integer of at least 32 but found 8"],
+    ["detect --watch a --checkpoint b", "--watch: expected a folder for the results (--out) but found none"],
+    ["detect x.png --watch a --checkpoint b", "detect: expected <image...> or --watch but found x.png and --watch"],
+    ["detect --watch a --checkpoint b --out c --format csv", "--format: expected images but found --watch"],
     ["train --seed", "train: expected a value after --seed but found none"],
     ["train -c", "train: expected a value after --config_file but found none"],
     ["train --seed x", "train: expected --seed to be an integer from 0 to 4294967295 but found x"],
