@@ -77,6 +77,7 @@ export { detect, type DetectSummary } from "./detector/inference/detect.ts";
 export { type Inside, lookInside } from "./detector/inference/look/inside.ts";
 export { detectImage, type DetectImageOptions, detectImages } from "./detector/inference/detect_image.ts";
 export { describeDetections, type Detection } from "./detector/inference/detection.ts";
+export { watchFolder, type WatchOptions } from "./detector/inference/watch.ts";
 export { type LoadedModel, loadModel, type LoadModelOptions } from "./detector/inference/load_model.ts";
 export {
   Criterion,

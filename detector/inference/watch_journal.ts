@@ -8,7 +8,7 @@ import { appendLine, cutFile, readLines } from "../../platform/line_files.ts";
 import type { ImageDetections } from "./detection.ts";
 
 /** A line: what was found, in which state of the file, and where it is drawn. */
-export interface WatchedImage extends ImageDetections {
+interface WatchedImage extends ImageDetections {
   readonly file: FileState;
   /** The name of the annotated image in the output folder. */
   readonly annotated: string;
