@@ -5,16 +5,14 @@ import { RandomStream } from "../../engine/random.ts";
 
 /** A tensor of random bytes (any bit pattern is a value; a bool is 0 or 1). */
 export function randomTensor(dtype: StoredDType, shape: readonly number[], name = "tensor"): StoredTensor {
-  const random = RandomStream.named(7, name);
-  const data = new Uint8Array(elementCount(shape) * bytesPerElement(dtype));
-  for (let index = 0; index < data.length; index++) data[index] = random.word() & (dtype === "bool" ? 1 : 255);
-  return { dtype, shape, data };
+  const words = RandomStream.named(7, name).words(new Uint32Array(elementCount(shape) * bytesPerElement(dtype)));
+  return { dtype, shape, data: Uint8Array.from(words, (word) => word & (dtype === "bool" ? 1 : 255)) };
 }
 
 /** Weights as a trained model has them: normal with a small deviation, so that exponents repeat and mantissas do not. */
 export function weights(shape: readonly number[], name = "weights", deviation = 0.02): StoredTensor {
   const random = RandomStream.named(11, name);
-  const values = Float32Array.from({ length: elementCount(shape) }, () => random.normal() * deviation);
+  const values = random.normals(new Float32Array(elementCount(shape)), deviation);
   return { dtype: "f32", shape, data: new Uint8Array(values.buffer) };
 }
 

@@ -197,7 +197,7 @@ Deno.test("a bundle large enough for workers reads back exactly and is written a
 Deno.test("tensors that are read when their turn comes make the same files, one in memory at a time", () =>
   inFolder(async (folder) => {
     const tensors = new Map(
-      Array.from({ length: 40 }, (_, index) => [`${index}`, weights([20_000 * (index % 7), 11], `${index}`)]),
+      Array.from({ length: 40 }, (_, index) => [`${index}`, weights([10_000 * (index % 7), 11], `${index}`)]),
     );
     let reads = 0;
     const unread = new Map([...tensors].map(([name, tensor]) => [name, {

@@ -94,7 +94,8 @@ Deno.test("a full disk is told apart, with its cause", async () => {
 Deno.test("a save with workers meets a failing disk and ends, with nothing left behind", async () => {
   const disk = new MemoryFiles();
   await writeBundle(PATH, smallContent(1), { files: disk });
-  const tensors = new Map(Array.from({ length: 8 }, (_, index) => [`${index}`, weights([1 << 20], `${index}`)]));
+  const one = weights([1 << 20]);
+  const tensors = new Map(Array.from({ length: 8 }, (_, index) => [`${index}`, one]));
   for (const at of [1, 4]) {
     const files = new FaultyFiles(disk, { fault: "no space", at });
     await assertRejects(() => writeBundle(PATH, { tensors, state: null }, { files }), SaveError, "no space is left");

@@ -122,7 +122,7 @@ for (const [what, bytes, message] of refused) {
 }
 
 Deno.test("metadata of megabytes is read, and what is wrong with it is one short line", async () => {
-  for (const text of ["x".repeat(8e6), "\\n".repeat(4e6), '\\\\\\"'.repeat(2e6), "\\u0000[{,".repeat(1e6)]) {
+  for (const text of ["x".repeat(4e6), "\\n".repeat(2e6), '\\\\\\"'.repeat(1e6), "\\u0000[{,".repeat(5e5)]) {
     const tensors = '"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]}';
     assertEquals((await read(file(`{"__metadata__":{"note":"${text}"},${tensors}}`, data))).size, 1);
     for (
