@@ -37,7 +37,7 @@ interface Scale {
 
 const FULL: Scale = { images: 800, valImages: 60, epochs: 6, saveEvery: 20, killAfter: 70, warmup: 100 };
 /** For tests and for the impatient: the same events, nothing learned. */
-const QUICK: Scale = { images: 24, valImages: 8, epochs: 2, saveEvery: 1, killAfter: 2, warmup: 2 };
+const QUICK: Scale = { images: 12, valImages: 6, epochs: 2, saveEvery: 1, killAfter: 2, warmup: 2 };
 
 /** A file that tells a folder made by the demo, which the next one may replace, from any other. */
 const MARKER = "demo.json";

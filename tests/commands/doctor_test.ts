@@ -1,4 +1,5 @@
 /** What doctor passes can be resumed, and what it fails cannot, with the same exit code: tried both ways, case by case. */
+import { cp } from "node:fs/promises";
 import { hostname } from "node:os";
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { type BundleContent, lockFolder, readBundle, type StateValue, writeBundle } from "../../checkpoint/mod.ts";
@@ -15,6 +16,7 @@ import { inFolder } from "../helpers/in_folder.ts";
 import { errorLine, runCli } from "../helpers/run_cli.ts";
 import { writeTinySplit } from "../helpers/tiny_dataset.ts";
 import { runTraining, TestUi, tinyTrainingConfig, tinyTrainOptions, writeTinyCoco } from "../helpers/tiny_training.ts";
+import { madeOnce } from "../helpers/made_once.ts";
 
 interface Setup {
   /** Holds `coco` and `run`, a run that was stopped after four of its six steps. */
@@ -25,11 +27,17 @@ interface Setup {
 
 const bundlePath = (folder: string) => `${folder}/run/checkpoint.dino`;
 
-async function withStoppedRun(body: (setup: Setup) => Promise<void>): Promise<void> {
-  await inFolder(async (folder) => {
-    const cocoPath = await writeTinyCoco(`${folder}/coco`);
-    const first = tinyTrainOptions({ outputDir: `${folder}/run`, cocoPath, config: tinyTrainingConfig() });
-    await runTraining(first, { stopAfter: 4 });
+const optionsIn = (folder: string) =>
+  tinyTrainOptions({ outputDir: `${folder}/run`, cocoPath: `${folder}/coco`, config: tinyTrainingConfig() });
+
+const inStoppedRun = madeOnce(async (folder) => {
+  await writeTinyCoco(`${folder}/coco`);
+  await runTraining(optionsIn(folder), { stopAfter: 4 });
+});
+
+const withStoppedRun = (body: (setup: Setup) => Promise<void>) =>
+  inStoppedRun(async (folder) => {
+    const first = optionsIn(folder);
     const tryBoth = async (flags: Partial<DoctorFlags> = {}, options: Partial<TrainOptions> = {}) => {
       const given = { output_dir: `${folder}/run`, device: "cpu", threads: 1, ...flags } as const;
       const { findings, code } = await examine(given, new TestUi());
@@ -41,13 +49,12 @@ async function withStoppedRun(body: (setup: Setup) => Promise<void>): Promise<vo
     };
     await body({ folder, tryBoth });
   });
-}
 
 /** The exit code of a training that is resumed for one step. The folder's bundles stay as they are. */
 async function outcome(options: TrainOptions): Promise<number> {
   const kept = `${options.outputDir}.kept`;
   const isRun = options.outputDir.endsWith("/run");
-  if (isRun) await copyFolder(options.outputDir, kept);
+  if (isRun) await cp(options.outputDir, kept, { recursive: true });
   try {
     await runTraining(options, { stopAfter: 1 });
     return 0;
@@ -59,14 +66,6 @@ async function outcome(options: TrainOptions): Promise<number> {
       await Deno.remove(options.outputDir, { recursive: true });
       await Deno.rename(kept, options.outputDir);
     }
-  }
-}
-
-async function copyFolder(from: string, to: string): Promise<void> {
-  await Deno.mkdir(to);
-  for await (const { name, isDirectory } of Deno.readDir(from)) {
-    if (isDirectory) await copyFolder(`${from}/${name}`, `${to}/${name}`);
-    else await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
   }
 }
 

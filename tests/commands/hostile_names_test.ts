@@ -7,7 +7,7 @@ import { detectionsSvg } from "../../detector/draw/annotate.ts";
 import { linePlot } from "../../detector/draw/plot.ts";
 import { visible } from "../../engine/visible.ts";
 import { inFolder } from "../helpers/in_folder.ts";
-import { type CliResult, runProcess } from "../helpers/run_cli.ts";
+import { type CliResult, runCli, runProcess } from "../helpers/run_cli.ts";
 import { writeTinySplit } from "../helpers/tiny_dataset.ts";
 import { writeTinyModel } from "../helpers/tiny_model.ts";
 import { tinyTrainingConfig } from "../helpers/tiny_training.ts";
@@ -20,8 +20,8 @@ const HOSTILE = "a\x1b[31m\x1b[2J\u009b2J\x1b]0;title\x07\u202egpj\u2066\u061c\u
 const STEERING = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/;
 
 /** Runs a command whose output must have the hostile name in it, shown. */
-async function expectShown(args: readonly string[]): Promise<CliResult> {
-  const result = await runProcess(args);
+async function expectShown(args: readonly string[], run = runProcess): Promise<CliResult> {
+  const result = await run(args);
   const text = result.stdout + result.stderr;
   const found = STEERING.exec(text);
   const around = found ? JSON.stringify(text.slice(Math.max(0, found.index - 40), found.index + 20)) : "";
@@ -106,7 +106,9 @@ Deno.test("no verb sends a terminal what stands in names, files, paths and flags
       presets: [["presets", HOSTILE]],
     };
     assertEquals(Object.keys(cases).sort(), Object.keys(VERBS).sort());
-    for (const lines of Object.values(cases)) for (const args of lines) await expectShown(args);
+    for (const lines of Object.values(cases)) {
+      for (const [at, args] of lines.entries()) await expectShown(args, at === 0 ? runProcess : runCli);
+    }
     await expectShown([HOSTILE]);
     await expectShown(["inspect", `--${HOSTILE}`]);
     // What is written for people to read later is as harmless.
@@ -196,7 +198,8 @@ Deno.test("commands print through one file alone", async () => {
       if (isDirectory) await look(path);
       else if (!path.endsWith("shared/output.ts")) {
         const text = await Deno.readTextFile(path);
-        if (/console\.|Deno\.(stdout|stderr)\.write|setColorEnabled\(true/.test(text)) wrong.push(path);
+        // In quotes it is a program of somebody else's, such as a chapter of the tour.
+        if (/(?<!["'`])console\.|Deno\.(stdout|stderr)\.write|setColorEnabled\(true/.test(text)) wrong.push(path);
       }
     }
   };

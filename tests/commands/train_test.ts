@@ -5,23 +5,20 @@ import { generateCards } from "../../detector/data/mod.ts";
 import { StateReader } from "../../detector/train/records/bundle_state.ts";
 import { officialConfig, writeOfficialCheckpoint } from "../helpers/official_checkpoint.ts";
 import { errorLine, runCli } from "../helpers/run_cli.ts";
-import { inFolder } from "../helpers/in_folder.ts";
+import { madeOnce } from "../helpers/made_once.ts";
 
 const CPU = ["--device", "cpu", "--threads", "1", "--num_workers", "0"];
 
 /** A folder with a tiny set of cards in D, and the files that the article's command line names. */
-async function prepared(test: (folder: string) => Promise<void>): Promise<void> {
-  await inFolder(async (folder) => {
-    await generateCards({ out: `${folder}/D`, images: 4, valImages: 1, seed: 1, size: 96 });
-    const checkpoint = await writeOfficialCheckpoint(folder);
-    await Deno.rename(checkpoint, `${folder}/checkpoint_best_regular.pth`);
-    // Another number of classes than the checkpoint's 7, and the epoch of the article with one step's worth of images.
-    const config = await officialConfig({ num_classes: 8, dn_labelbook_size: 9, batch_size: 4, epochs: 4 });
-    await Deno.writeTextFile(`${folder}/config_cfg.py`, formatPythonConfig(config));
-    await Deno.writeTextFile(`${folder}/config.json`, formatJsonConfig(config));
-    await test(folder);
-  });
-}
+const prepared = madeOnce(async (folder) => {
+  await generateCards({ out: `${folder}/D`, images: 4, valImages: 1, seed: 1, size: 96 });
+  const checkpoint = await writeOfficialCheckpoint(folder);
+  await Deno.rename(checkpoint, `${folder}/checkpoint_best_regular.pth`);
+  // Another number of classes than the checkpoint's 7, and the epoch of the article with one step's worth of images.
+  const config = await officialConfig({ num_classes: 8, dn_labelbook_size: 9, batch_size: 4, epochs: 4 });
+  await Deno.writeTextFile(`${folder}/config_cfg.py`, formatPythonConfig(config));
+  await Deno.writeTextFile(`${folder}/config.json`, formatJsonConfig(config));
+});
 
 Deno.test("the command line of the article does what its author expected", async () => {
   await prepared(async (folder) => {

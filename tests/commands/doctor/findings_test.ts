@@ -3,7 +3,6 @@ import { type DoctorFlags, examine } from "../../../commands/doctor.ts";
 import type { Finding } from "../../../commands/doctor/findings.ts";
 import { encodeJpeg } from "../../../detector/data/mod.ts";
 import { blankImage } from "../../../detector/data/images/image.ts";
-import { inFolder } from "../../helpers/in_folder.ts";
 import { runCli } from "../../helpers/run_cli.ts";
 import {
   runTraining,
@@ -12,12 +11,16 @@ import {
   tinyTrainOptions,
   writeTinyCoco,
 } from "../../helpers/tiny_training.ts";
+import { madeOnce } from "../../helpers/made_once.ts";
 
-async function withRun(body: (setup: { folder: string; ask: Ask }) => Promise<void>): Promise<void> {
-  await inFolder(async (folder) => {
-    const cocoPath = await writeTinyCoco(`${folder}/coco`);
-    const config = tinyTrainingConfig({ epochs: 1 });
-    await runTraining(tinyTrainOptions({ outputDir: `${folder}/run`, cocoPath, config }));
+const inFinishedRun = madeOnce(async (folder) => {
+  const cocoPath = await writeTinyCoco(`${folder}/coco`);
+  const config = tinyTrainingConfig({ epochs: 1 });
+  await runTraining(tinyTrainOptions({ outputDir: `${folder}/run`, cocoPath, config }));
+});
+
+const withRun = (body: (setup: { folder: string; ask: Ask }) => Promise<void>) =>
+  inFinishedRun(async (folder) => {
     const ask: Ask = async (flags = {}) => {
       const { findings } = await examine(
         { output_dir: `${folder}/run`, device: "cpu", threads: 1, ...flags },
@@ -27,7 +30,6 @@ async function withRun(body: (setup: { folder: string; ask: Ask }) => Promise<vo
     };
     await body({ folder, ask });
   });
-}
 
 type Ask = (flags?: Partial<DoctorFlags>) => Promise<readonly Finding[]>;
 

@@ -6,20 +6,18 @@ import { evaluateCheckpoint } from "../../../detector/eval/evaluate_checkpoint.t
 import { DinogradError } from "../../../engine/errors.ts";
 import { writeTinySplit } from "../../helpers/tiny_dataset.ts";
 import { tinyConfig, writeTinyModel } from "../../helpers/tiny_model.ts";
-import { inFolder } from "../../helpers/in_folder.ts";
 import { TestUi } from "../../helpers/tiny_training.ts";
+import { madeOnce } from "../../helpers/made_once.ts";
 
 const IMAGES = [
   { id: 3, width: 60, height: 40, objects: [{ category_id: 1, bbox: [5, 5, 20, 20], area: 400, iscrowd: 0 }] },
   { id: 8, width: 40, height: 60, objects: [{ category_id: 2, bbox: [10, 20, 25, 30], area: 750, iscrowd: 0 }] },
 ];
 
-const prepared = (test: (folder: string) => Promise<void>) =>
-  inFolder(async (folder) => {
-    await writeTinyModel(`${folder}/model.dino`);
-    await writeTinySplit(folder, "val", { images: IMAGES });
-    await test(folder);
-  });
+const prepared = madeOnce(async (folder) => {
+  await writeTinyModel(`${folder}/model.dino`);
+  await writeTinySplit(folder, "val", { images: IMAGES });
+});
 
 function options(folder: string, changes: Partial<EvalOptions>): EvalOptions {
   return {

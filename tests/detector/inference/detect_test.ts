@@ -12,9 +12,9 @@ import type { Device } from "../../../engine/device/device.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 import { RandomStream } from "../../../engine/random.ts";
 import { tinyConfig, tinySession, writeTinyModel } from "../../helpers/tiny_model.ts";
-import { inFolder } from "../../helpers/in_folder.ts";
 import { onCpu } from "../../helpers/on_cpu.ts";
 import { TestUi } from "../../helpers/tiny_training.ts";
+import { madeOnce } from "../../helpers/made_once.ts";
 
 function noise(width: number, height: number) {
   const random = RandomStream.named(width, "noise");
@@ -22,17 +22,17 @@ function noise(width: number, height: number) {
 }
 
 /** A folder with a bundle, weights alone, and images. */
+const besideImages = madeOnce(async (folder) => {
+  for (const name of ["model.dino", "weights.safetensors"]) await writeTinyModel(`${folder}/${name}`);
+  await Deno.mkdir(`${folder}/images/deep`, { recursive: true });
+  await Deno.writeFile(`${folder}/images/b.png`, encodePng(noise(90, 60)));
+  await Deno.writeFile(`${folder}/images/a.jpg`, await encodeJpeg(noise(50, 80)));
+  await Deno.writeFile(`${folder}/images/deep/a.png`, encodePng(noise(40, 40)));
+  await Deno.writeTextFile(`${folder}/images/broken.jpg`, "not an image");
+  await Deno.writeTextFile(`${folder}/images/notes.txt`, "not an image either");
+});
 const prepared = (test: (folder: string, device: Device) => Promise<void>) =>
-  inFolder(async (folder) => {
-    for (const name of ["model.dino", "weights.safetensors"]) await writeTinyModel(`${folder}/${name}`);
-    await Deno.mkdir(`${folder}/images/deep`, { recursive: true });
-    await Deno.writeFile(`${folder}/images/b.png`, encodePng(noise(90, 60)));
-    await Deno.writeFile(`${folder}/images/a.jpg`, await encodeJpeg(noise(50, 80)));
-    await Deno.writeFile(`${folder}/images/deep/a.png`, encodePng(noise(40, 40)));
-    await Deno.writeTextFile(`${folder}/images/broken.jpg`, "not an image");
-    await Deno.writeTextFile(`${folder}/images/notes.txt`, "not an image either");
-    await onCpu((device) => test(folder, device));
-  });
+  besideImages((folder) => onCpu((device) => test(folder, device)));
 
 function options(folder: string, changes: Partial<DetectOptions>): DetectOptions {
   return {

@@ -22,17 +22,16 @@ import {
   writeTinyCoco,
 } from "../../../helpers/tiny_training.ts";
 import { inFolder } from "../../../helpers/in_folder.ts";
+import { madeOnce } from "../../../helpers/made_once.ts";
 
 const asMap = (value: StateValue) => value as { [key: string]: StateValue }; // what training bundles hold there
 
 /** The folder of a run of two epochs of three steps. */
-async function withRun(body: (folder: string) => Promise<void>): Promise<void> {
-  await inFolder(async (folder) => {
-    const cocoPath = await writeTinyCoco(`${folder}/coco`);
-    await runTraining(tinyTrainOptions({ outputDir: `${folder}/run`, cocoPath, config: tinyTrainingConfig() }));
-    await body(`${folder}/run`);
-  });
-}
+const besideRun = madeOnce(async (folder) => {
+  const cocoPath = await writeTinyCoco(`${folder}/coco`);
+  await runTraining(tinyTrainOptions({ outputDir: `${folder}/run`, cocoPath, config: tinyTrainingConfig() }));
+});
+const withRun = (body: (run: string) => Promise<void>) => besideRun((folder) => body(`${folder}/run`));
 
 async function deep(path: string, from: string | null = null) {
   return await inFolder(async (scratch) => {

@@ -7,7 +7,7 @@ import type { StepRecord } from "../../../../detector/train/records/step_trace.t
 import type { TrainOptions } from "../../../../detector/config/mod.ts";
 import { DinogradError } from "../../../../engine/errors.ts";
 import { runTraining, tinyTrainingConfig, tinyTrainOptions, writeTinyCoco } from "../../../helpers/tiny_training.ts";
-import { inFolder } from "../../../helpers/in_folder.ts";
+import { madeOnce } from "../../../helpers/made_once.ts";
 
 const losses = [16, 15.5, 15.25, 15, 14.5, 15, 14.75, 14.5];
 const record = (step: number, more: Partial<StepRecord> = {}): StepRecord => ({
@@ -90,18 +90,24 @@ Deno.test("without a record losses are held against the spread of the recent one
   assertMatch(strange?.line ?? "", /only 3\/4/);
 });
 
+const optionsIn = (folder: string) =>
+  tinyTrainOptions({ outputDir: `${folder}/run`, cocoPath: `${folder}/coco`, config: tinyTrainingConfig() });
+
+const besideRun = madeOnce(async (folder) => {
+  await writeTinyCoco(`${folder}/coco`);
+  await runTraining(optionsIn(folder));
+});
+
 /** A run of two epochs whose first epoch's bundle is `start`, for resuming from in many ways. */
-async function withRun(
+const withRun = (
   body: (run: {
     readonly folder: string;
     readonly start: string;
     resume(changes?: Partial<TrainOptions>): ReturnType<typeof runTraining>;
   }) => Promise<void>,
-): Promise<void> {
-  await inFolder(async (folder) => {
-    const cocoPath = await writeTinyCoco(`${folder}/coco`);
-    const options = tinyTrainOptions({ outputDir: `${folder}/run`, cocoPath, config: tinyTrainingConfig() });
-    await runTraining(options);
+) =>
+  besideRun(async (folder) => {
+    const options = optionsIn(folder);
     const start = `${folder}/run/checkpoint0000.dino`;
     await body({
       folder,
@@ -109,7 +115,6 @@ async function withRun(
       resume: (changes) => runTraining({ ...options, resume: start, config: null, strictResume: false, ...changes }),
     });
   });
-}
 
 /** Rewrites a bundle with another content. */
 async function rewrite(path: string, change: (content: BundleContent) => BundleContent): Promise<void> {

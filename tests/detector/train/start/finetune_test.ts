@@ -7,26 +7,25 @@ import { DinogradError } from "../../../../engine/errors.ts";
 import { officialConfig, writeOfficialCheckpoint } from "../../../helpers/official_checkpoint.ts";
 import { type Started, withStarted } from "../../../helpers/started_session.ts";
 import { TINY_CLASSES } from "../../../helpers/tiny_model.ts";
-import { inFolder } from "../../../helpers/in_folder.ts";
 import { onCpu } from "../../../helpers/on_cpu.ts";
+import { madeOnce } from "../../../helpers/made_once.ts";
 
 const IGNORED = ["label_enc.weight", "class_embed"];
 const isIgnored = (name: string) => IGNORED.some((keyword) => name.includes(keyword));
 const OTHER_CLASSES: Partial<DinoConfig> = { num_classes: 4, dn_labelbook_size: 4 };
 
 /** A folder with an official checkpoint and a bundle of the same training, whose classes are named. */
-async function prepared(test: (paths: { folder: string; pth: string; dino: string }) => Promise<void>): Promise<void> {
-  await inFolder(async (folder) => {
-    const pth = await writeOfficialCheckpoint(folder);
-    const dino = `${folder}/run.dino`;
-    await withStarted({ resume: pth }, async ({ session }) => {
-      session.history = [{ epoch: 0, test_coco_eval_bbox: [0.5] }, { epoch: 1, test_coco_eval_bbox: [0.25] }];
-      session.best = { regular: { ap: 0.5, epoch: 0 }, ema: { ap: 0, epoch: null } };
-      await writeBundle(dino, await session.capture({}), { compress: false });
-    });
-    await test({ folder, pth, dino });
+const PTH = "official_step.pth";
+const besideCheckpoints = madeOnce(async (folder) => {
+  await writeOfficialCheckpoint(folder);
+  await withStarted({ resume: `${folder}/${PTH}` }, async ({ session }) => {
+    session.history = [{ epoch: 0, test_coco_eval_bbox: [0.5] }, { epoch: 1, test_coco_eval_bbox: [0.25] }];
+    session.best = { regular: { ap: 0.5, epoch: 0 }, ema: { ap: 0, epoch: null } };
+    await writeBundle(`${folder}/run.dino`, await session.capture({}), { compress: false });
   });
-}
+});
+const prepared = (test: (paths: { folder: string; pth: string; dino: string }) => Promise<void>) =>
+  besideCheckpoints((folder) => test({ folder, pth: `${folder}/${PTH}`, dino: `${folder}/run.dino` }));
 
 /** Values of a session before anything is loaded into it. */
 const freshValues = (config: DinoConfig, seed: number): Promise<Map<string, number[]>> =>
