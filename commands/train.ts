@@ -60,7 +60,16 @@ async function trainOrEvaluate(flags: TrainFlags, ui: RunUi): Promise<TrainingRe
 
 /** Flags that say nothing about an evaluation. */
 const OF_TRAINING: readonly (keyof TrainFlags)[] = [
-  ...["pretrain_model_path", "finetune_ignore", "start_epoch", "seed", "plots", "note", "backbone_weights"] as const,
+  ...[
+    "pretrain_model_path",
+    "finetune_ignore",
+    "start_epoch",
+    "seed",
+    "plots",
+    "tensorboard",
+    "note",
+    "backbone_weights",
+  ] as const,
   ...["freeze", "override", "class_map", "save_every_steps", "save_every_minutes", "keep_checkpoints"] as const,
   ...["strict_resume", "resume_check", "dry_run", "patience", "eval_every"] as const,
 ];

@@ -17,12 +17,18 @@ export interface TextFiles {
   removeEmpty(folders: readonly string[]): void;
   exists(file: string): boolean;
   readText(file: string): string;
+  /** The bytes of a whole file. */
+  readBytes(file: string): Uint8Array;
   /** Replaces a file in one step: the old or the new text is there, never a part. */
   writeText(file: string, text: string): void;
   /** The same of bytes. */
   writeBytes(file: string, bytes: Uint8Array): void;
   /** Adds to a file's end, all of the text or (where that fails) nothing. */
   appendText(file: string, text: string): void;
+  /** The same of bytes. */
+  appendBytes(file: string, bytes: Uint8Array): void;
+  /** Cuts a file off after so many bytes. */
+  truncate(file: string, bytes: number): void;
   /** Makes `to` a second name of the file (a copy where links are not possible), replacing what was there. */
   link(from: string, to: string): void;
   rename(from: string, to: string): void;
@@ -84,9 +90,8 @@ function withFile<T>(file: string, flags: number, work: (descriptor: number) => 
   return result;
 }
 
-function appendFully(descriptor: number, text: string): void {
+function appendFully(descriptor: number, bytes: Uint8Array): void {
   const before = fileSystem().fstatSync(descriptor).size;
-  const bytes = new TextEncoder().encode(text);
   try {
     for (let done = 0; done < bytes.length;) done += fileSystem().writeSync(descriptor, bytes, done);
   } catch (error) {
@@ -131,14 +136,31 @@ export const textFiles: TextFiles = {
       file,
       () => replace(file, (temporary) => fileSystem().writeFileSync(temporary, bytes, { flag: "wx" })),
     ),
-  appendText(file, text) {
+  readBytes: (file) =>
+    attempt(
+      "read it",
+      file,
+      () => {
+        const { O_RDONLY } = fileSystem().constants;
+        return new Uint8Array(withFile(file, O_RDONLY, (descriptor) => fileSystem().readFileSync(descriptor)));
+      },
+    ),
+  appendText: (file, text) => textFiles.appendBytes(file, new TextEncoder().encode(text)),
+  appendBytes(file, bytes) {
     const { O_WRONLY, O_APPEND, O_CREAT } = fileSystem().constants;
     attempt(
       "add to it",
       file,
-      () => withFile(file, O_WRONLY | O_APPEND | O_CREAT, (descriptor) => appendFully(descriptor, text)),
+      () => withFile(file, O_WRONLY | O_APPEND | O_CREAT, (descriptor) => appendFully(descriptor, bytes)),
     );
   },
+  truncate: (file, bytes) =>
+    attempt(
+      "shorten it",
+      file,
+      () =>
+        withFile(file, fileSystem().constants.O_WRONLY, (descriptor) => fileSystem().ftruncateSync(descriptor, bytes)),
+    ),
   link: (from, to) =>
     attempt("write it", to, () =>
       replace(to, (temporary) => {

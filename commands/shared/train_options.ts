@@ -36,6 +36,7 @@ export interface TrainFlags extends ConfigFlags, ComputeFlags, StartFlags, Offic
   readonly save_results?: true;
   readonly save_log?: true;
   readonly plots: boolean;
+  readonly tensorboard?: true;
   readonly note: string;
   readonly patience?: number;
   readonly eval_every?: number;
@@ -73,6 +74,7 @@ export function defineTrainFlags(command: Command): void {
     .option("--save_results", "with --eval: write truth and detections of every image")
     .option("--save_log", "also write the log to info.txt")
     .option("--no-plots", "draw no curves and pictures into the output folder")
+    .option("--tensorboard", "also write losses, rates and scores for TensorBoard into the output folder")
     .option("--note <text>", "a remark, kept in the checkpoints", TRAIN_DEFAULTS.note)
     .option("--patience <n>", "end after n evaluations in a row without a better AP", integerFlag({ min: 1 }))
     .option("--eval_every <n>", "evaluate after every nth epoch, and after the last", integerFlag({ min: 1 }))
@@ -135,6 +137,7 @@ export async function trainOptions(flags: TrainFlags, ui: RunUi): Promise<TrainO
     resumeCheck: flags.resume_check,
     debug: flags.debug,
     plots: flags.plots,
+    tensorboard: flags.tensorboard,
     saveLog: flags.save_log,
     note: flags.note,
     dryRun: flags.dry_run,

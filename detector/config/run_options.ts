@@ -83,6 +83,8 @@ export interface TrainOptions extends ComputeOptions, ConfigChoice {
   readonly debug: boolean;
   /** Draw curves, labels, a batch and detections into the output folder: see docs/run-folder.md. Default true. */
   readonly plots: boolean;
+  /** Also write losses, rates and scores for TensorBoard into the output folder. */
+  readonly tensorboard: boolean;
   /** Also write the log to `info.txt`. */
   readonly saveLog: boolean;
   /** A remark kept in the bundle. */
@@ -200,6 +202,7 @@ export const TRAIN_DEFAULTS: TrainOptions = {
   skipBadImages: false,
   debug: false,
   plots: true,
+  tensorboard: false,
   saveLog: false,
   note: "",
   dryRun: false,

@@ -24,6 +24,7 @@ import type { Start } from "./start/common.ts";
 import { tellClasses, withClassesOf } from "./start/classes_of_data.ts";
 import { arithmeticOf, recordedCocoPath, requireSameCategories, RunCheck } from "./proof/circumstances.ts";
 import { showKeep } from "./records/kept_bundles.ts";
+import { EVENT_FILE } from "../logs/event_file.ts";
 import { runFiles } from "../logs/run_files.ts";
 import { scheduleNotes } from "./schedule_notes.ts";
 import { TrainingSession } from "./session.ts";
@@ -123,7 +124,7 @@ async function refuseLosses(
   { train, val }: RunData,
 ): Promise<void> {
   await refuseOverwriting("--output_dir", {
-    outputs: ["config.json", "log.txt", "trace.jsonl", "info.txt", RESUME_NAME].map((name) =>
+    outputs: ["config.json", "log.txt", "trace.jsonl", "info.txt", EVENT_FILE, RESUME_NAME].map((name) =>
       runFiles.join(outputDir, name)
     ),
     inputs: [train.annotationFile, val.annotationFile, pretrainModelPath, backboneWeights, classMap],

@@ -4,7 +4,8 @@
  */
 import { reasonOf } from "../../../platform/reasons.ts";
 import type { StateValue } from "../../../checkpoint/mod.ts";
-import type { RunUi, TrainOptions } from "../../config/mod.ts";
+import { formatPythonConfig, type RunUi, type TrainOptions } from "../../config/mod.ts";
+import { EventFile } from "../../logs/event_file.ts";
 import type { Batch } from "../../data/mod.ts";
 import type { Image } from "../../data/images/image.ts";
 import { encodeJpeg, encodePng } from "../../data/images/image_codec.ts";
@@ -17,7 +18,7 @@ import type { StepOutcome, TrainingSession } from "../session.ts";
 import { countLabels, labelsSvg } from "./label_picture.ts";
 import { lossParts } from "./loss_parts.ts";
 import { resultsCsv, resultsSvg } from "./results_files.ts";
-import { RunResults } from "./run_results.ts";
+import { rateColumn, type ResultRow, RunResults } from "./run_results.ts";
 import { batchSheet, foundSheet, type SampleSource, truthSheet } from "./sample_pictures.ts";
 import { TimeLeft } from "./time_left.ts";
 import { evaluationsLeft } from "../evaluation_plan.ts";
@@ -35,7 +36,7 @@ export const RUN_PICTURES = {
 } as const;
 
 interface RunReportOptions {
-  readonly options: Pick<TrainOptions, "outputDir" | "plots" | "maxImagePixels">;
+  readonly options: Pick<TrainOptions, "outputDir" | "plots" | "tensorboard" | "maxImagePixels">;
   readonly ui: Pick<RunUi, "warn">;
   /** At the place where the run begins or continues. */
   readonly session: TrainingSession;
@@ -52,6 +53,7 @@ export class RunReport {
   readonly #results: RunResults;
   readonly #weights: Readonly<Record<string, number>>;
   readonly #timeLeft: TimeLeft;
+  readonly #events: EventFile | null;
   #clock = performance.now();
   #isFirstStep = true;
   #isFirstEvaluation = true;
@@ -63,6 +65,8 @@ export class RunReport {
     this.#given = given;
     this.#files = given.files ?? runFiles;
     this.#weights = lossWeights(session.config);
+    const { outputDir, tensorboard } = given.options;
+    this.#events = tensorboard ? new EventFile(outputDir, (line) => given.ui.warn(line), this.#files) : null;
     this.#results = new RunResults(recorded, {
       epoch,
       step,
@@ -90,8 +94,13 @@ export class RunReport {
 
   /** The run begins, or continues: its table and curves are as they were, and what its labels are like is drawn. */
   async begin(): Promise<void> {
-    const { session: { progress }, sets } = this.#given;
+    const { session: { progress, config }, sets } = this.#given;
     await this.#attempt(RESULTS_TABLE, () => this.#writeTable());
+    this.#events?.begin({ step: progress.step, isEvaluated: progress.phase === "train" && progress.samples === 0 });
+    if (progress.step === 0) {
+      const settings = formatPythonConfig(config).trimEnd().split("\n").map((line) => `    ${line}`).join("\n");
+      this.#events?.add({ step: 0, texts: { config: settings } }); // indented lines are code in Markdown
+    }
     if (progress.step > 0) await this.#drawCurves();
     if (progress.step === 0 || !this.#exists(RUN_PICTURES.labels)) {
       await this.#draw(RUN_PICTURES.labels, async () => {
@@ -102,12 +111,15 @@ export class RunReport {
   }
 
   /** A step of training is done. */
-  async step({ losses, loss, learningRates }: StepOutcome, batch: Batch): Promise<void> {
+  async step({ losses, loss, learningRates, gradientNorm }: StepOutcome, batch: Batch): Promise<void> {
     const { session, sets } = this.#given;
     const { step } = session.progress;
     const images = batch.targets.length;
     const seconds = this.#lap();
-    this.#results.addStep({ step, images, losses: lossParts(loss, losses, this.#weights), learningRates });
+    const parts = lossParts(loss, losses, this.#weights);
+    this.#results.addStep({ step, images, losses: parts, learningRates });
+    const rates = Object.fromEntries(session.groups.map(({ name }, i) => [rateColumn(name), learningRates[i]]));
+    this.#events?.add({ step, scalars: tagged("train", { ...parts, ...rates, gradient_norm: gradientNorm }) });
     this.#results.addSeconds(seconds);
     if (this.#isFirstStep && (step === 1 || !this.#exists(RUN_PICTURES.batch))) {
       await this.#drawSheet(
@@ -131,6 +143,7 @@ export class RunReport {
     this.#results.addSeconds(seconds);
     const evaluationSeconds = detections === null ? null : seconds;
     this.#results.endEpoch({ ...record, record, ended, evaluationSeconds });
+    this.#events?.add({ step: record.step, scalars: evaluationScalars(this.#results.rows.at(-1)) });
     await this.#attempt(RESULTS_TABLE, () => this.#writeTable());
     await this.#drawCurves();
     if (detections !== null) await this.#drawEvaluation(detections);
@@ -201,3 +214,16 @@ export class RunReport {
     return this.#files.join(this.#given.options.outputDir, name);
   }
 }
+
+/** What a row says of its epoch as a whole, by TensorBoard's tags: `val/AP`, `time/seconds`, …. */
+function evaluationScalars(row: ResultRow | undefined): Record<string, number> {
+  const numbers = Object.entries(row ?? {}).filter((entry): entry is [string, number] => typeof entry[1] === "number");
+  return Object.fromEntries(numbers.flatMap(([name, value]) => {
+    if (name.startsWith("val_")) return [[`val/${name.slice("val_".length)}`, value]];
+    if (/^(average_)?AP(50)?$/.test(name)) return [[`val/${name}`, value]];
+    return name === "seconds" || name === "evaluation_seconds" ? [[`time/${name}`, value]] : [];
+  }));
+}
+
+const tagged = (group: string, values: Readonly<Record<string, number>>) =>
+  Object.fromEntries(Object.entries(values).map(([name, value]) => [`${group}/${name}`, value]));

@@ -10,7 +10,7 @@ import { LOSS_COLUMNS, LOSS_KINDS, lossesBy, type LossParts, lossParts } from ".
 import { StepCurve } from "./step_curve.ts";
 
 /** One epoch: numbers by column, and when it ended as text. A column that is absent is empty. */
-type ResultRow = Readonly<Record<string, number | string>> & { readonly epoch: number; readonly step: number };
+export type ResultRow = Readonly<Record<string, number | string>> & { readonly epoch: number; readonly step: number };
 
 interface StepResult {
   /** Steps done after it. */
