@@ -128,7 +128,7 @@ const text = (number: number, value: string) => message(number, [...new TextEnco
 const bytesOf = ({ buffer }: Float32Array | Float64Array) => new Uint8Array(buffer);
 
 /** CRC-32C (Castagnoli), rotated and shifted so that a checksum of checksums is no fixed point. */
-export function maskedCrc(bytes: Uint8Array): number {
+function maskedCrc(bytes: Uint8Array): number {
   const crc = crc32c(bytes);
   return ((crc >>> 15 | crc << 17) + 0xa282ead8) >>> 0;
 }
