@@ -7,7 +7,18 @@ import { fromFileUrl } from "@std/path";
 import stringWidth from "string-width";
 
 const ROOT = fromFileUrl(new URL("../", import.meta.url));
-const FOLDERS = ["bench", "checkpoint", "commands", "detector", "docs", "engine", "examples", "platform", "tests"];
+const FOLDERS = [
+  "bench",
+  "checkpoint",
+  "commands",
+  "detector",
+  "docs",
+  "engine",
+  "examples",
+  "platform",
+  "site",
+  "tests",
+];
 
 /** Files of the project as paths from its root. */
 function filesIn(folder: string): string[] {
