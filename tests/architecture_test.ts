@@ -202,8 +202,8 @@ Deno.test("the kernels and devices of the engine know neither tensors nor operat
   assertEquals(wrong, []);
 });
 
-/** Folders of `tests/` that no room of the code answers to: examples, fuzzing, the published package, and what tests share. */
-const TESTS_ALONE = ["examples", "fuzz", "package", "helpers"];
+/** Folders of `tests/` that no room of the code answers to: examples, the site, fuzzing, the published package, what tests share. */
+const TESTS_ALONE = ["examples", "site", "fuzz", "package", "helpers"];
 
 /** What a test, or a part of one, may not import from: another room's tests. Shared parts are in `tests/helpers/`. */
 function foreignImportsOf(source: Source): string[] {
