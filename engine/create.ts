@@ -25,7 +25,11 @@ export function eye(device: Device, rows: number, columns = rows): Tensor {
   return tensor(device, values, [rows, columns]);
 }
 
-/** Where a progression begins and how it goes on. */
+/**
+ * Where a progression begins and how it goes on.
+ *
+ * @category Tensors
+ */
 export interface ArangeOptions {
   /** The first number. Default 0. */
   readonly start?: number;
@@ -63,7 +67,11 @@ export function arange(device: Device, end: number, options: ArangeOptions = {})
   return tensor(device, dtype === "i32" ? Int32Array.from(numbers) : numbers);
 }
 
-/** A stretch of numbers. */
+/**
+ * A stretch of numbers.
+ *
+ * @category Tensors
+ */
 export interface LinspaceOptions {
   /** The first number. */
   readonly start: number;

@@ -4,7 +4,11 @@ import type { TensorData } from "./dtype.ts";
 import { ShapeError } from "./errors.ts";
 import type { Shape } from "./shape.ts";
 
-/** Numbers in lists as deep as a tensor has axes; of a scalar, the number itself. */
+/**
+ * Numbers in lists as deep as a tensor has axes; of a scalar, the number itself.
+ *
+ * @category Tensors
+ */
 export type NestedNumbers = number | NestedNumbers[];
 
 /** The elements of a row-major tensor, nested by its shape. */
@@ -15,7 +19,11 @@ export function nest(data: TensorData, shape: Shape): NestedNumbers {
   return level(0);
 }
 
-/** A list of numbers, or of lists as deep as a tensor shall have axes. */
+/**
+ * A list of numbers, or of lists as deep as a tensor shall have axes.
+ *
+ * @category Tensors
+ */
 export type NestedList = readonly (number | NestedList)[];
 
 /**

@@ -16,7 +16,11 @@ import { lineOf, textOf } from "./show/text.ts";
 import { checkShape, formatShape, type Shape, sizeOf } from "./shape.ts";
 import { TensorMethods } from "./tensor_methods.ts";
 
-/** A counted reference to device memory, shared by tensors that view the same elements. */
+/**
+ * A counted reference to device memory, shared by tensors that view the same elements.
+ *
+ * @category Tensors
+ */
 export class Storage {
   #references = 1;
 
@@ -275,6 +279,7 @@ export function tensor(device: Device, data: TensorData | NestedList, shape?: Sh
 /**
  * A float tensor filled with one value.
  * @throws {ShapeError} where the shape is none
+ * @category Tensors
  */
 export function full(device: Device, shape: Shape, value: number): Tensor {
   return new Tensor(Storage.for("full", device, shape), [...shape], "f32").fill(value);
@@ -283,6 +288,7 @@ export function full(device: Device, shape: Shape, value: number): Tensor {
 /**
  * A float tensor of zeros.
  * @throws {ShapeError} where the shape is none
+ * @category Tensors
  */
 export function zeros(device: Device, shape: Shape): Tensor {
   return full(device, shape, 0);

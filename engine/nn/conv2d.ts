@@ -8,7 +8,11 @@ import { defaultBound, uniform } from "./initial.ts";
 import { Module, type ModuleContext } from "./module.ts";
 import { Parameter } from "../parameter.ts";
 
-/** Sizes of a convolution. By default stride, dilation and groups are 1, padding 0, and there is a bias. */
+/**
+ * Sizes of a convolution. By default stride, dilation and groups are 1, padding 0, and there is a bias.
+ *
+ * @category Layers
+ */
 export interface Conv2dLayerOptions {
   /** Channels of the input. */
   readonly inChannels: number;
@@ -28,7 +32,11 @@ export interface Conv2dLayerOptions {
   readonly bias?: boolean;
 }
 
-/** A convolution with its weights. */
+/**
+ * A convolution with its weights.
+ *
+ * @category Layers
+ */
 export class Conv2d extends Module {
   /** [outChannels, inChannels / groups, kernel, kernel] */
   readonly weight: Parameter;

@@ -7,7 +7,11 @@ import type { Conv2dLayerOptions } from "./conv2d.ts";
 import { defaultBound, uniform } from "./initial.ts";
 import { Module, type ModuleContext } from "./module.ts";
 
-/** Sizes of a transposed convolution. */
+/**
+ * Sizes of a transposed convolution.
+ *
+ * @category Layers
+ */
 export interface ConvTranspose2dLayerOptions extends Omit<Conv2dLayerOptions, "groups"> {
   /** Pixels added below and on the right; less than the stride. Default 0. */
   readonly outputPadding?: number;

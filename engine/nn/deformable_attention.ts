@@ -12,7 +12,11 @@ import { uniform, xavierBound } from "./initial.ts";
 import { Linear } from "./linear.ts";
 import { Module, type ModuleContext } from "./module.ts";
 
-/** Sizes of deformable attention. */
+/**
+ * Sizes of deformable attention.
+ *
+ * @category Layers
+ */
 export interface MSDeformAttnOptions {
   /** Width of queries and tokens (C); a multiple of `heads`. */
   readonly features: number;
@@ -24,7 +28,11 @@ export interface MSDeformAttnOptions {
   readonly points: number;
 }
 
-/** Multi-scale deformable attention with its projections (Zhu et al., arXiv:2010.04159, section 4.1). */
+/**
+ * Multi-scale deformable attention with its projections (Zhu et al., arXiv:2010.04159, section 4.1).
+ *
+ * @category Layers
+ */
 export class MSDeformAttn extends Module {
   /** From a query to where it looks: an offset (x, y) for each head, level and point. */
   readonly samplingOffsets: Linear;

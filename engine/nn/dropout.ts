@@ -5,7 +5,11 @@ import type { RandomStream } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
 import { Module, type ModuleContext } from "./module.ts";
 
-/** Drops elements with a probability in 0..1 and scales up the others, so that the expectation stays. */
+/**
+ * Drops elements with a probability in 0..1 and scales up the others, so that the expectation stays.
+ *
+ * @category Layers
+ */
 export class Dropout extends Module {
   readonly #probability: number;
   readonly #noise: RandomStream;
@@ -23,7 +27,11 @@ export class Dropout extends Module {
   }
 }
 
-/** Drops whole samples of a residual branch: stochastic depth (Huang et al., arXiv:1603.09382). */
+/**
+ * Drops whole samples of a residual branch: stochastic depth (Huang et al., arXiv:1603.09382).
+ *
+ * @category Layers
+ */
 export class DropPath extends Module {
   readonly #probability: number;
   readonly #noise: RandomStream;

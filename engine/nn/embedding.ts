@@ -6,7 +6,11 @@ import { normal } from "./initial.ts";
 import { Module, type ModuleContext } from "./module.ts";
 import { Parameter } from "../parameter.ts";
 
-/** A table of learned rows. */
+/**
+ * A table of learned rows.
+ *
+ * @category Layers
+ */
 export class Embedding extends Module {
   /** [rows, features] */
   readonly weight: Parameter;

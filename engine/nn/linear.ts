@@ -6,7 +6,11 @@ import { defaultBound, uniform } from "./initial.ts";
 import { Module, type ModuleContext } from "./module.ts";
 import { Parameter } from "../parameter.ts";
 
-/** x Wᵀ + b. */
+/**
+ * x Wᵀ + b.
+ *
+ * @category Layers
+ */
 export class Linear extends Module {
   /** [outFeatures, inFeatures] */
   readonly weight: Parameter;

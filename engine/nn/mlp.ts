@@ -5,7 +5,11 @@ import type { Tensor } from "../tensor.ts";
 import { Linear } from "./linear.ts";
 import { Module, type ModuleContext } from "./module.ts";
 
-/** Linear layers with ReLU in between. */
+/**
+ * Linear layers with ReLU in between.
+ *
+ * @category Layers
+ */
 export class MLP extends Module {
   /** The linear layers, from input to output. */
   readonly layers: readonly Linear[];

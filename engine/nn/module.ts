@@ -17,7 +17,11 @@ import { formatShape, sameShape, type Shape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { claim, refuseHidden } from "../unclaimed.ts";
 
-/** What layers need to make their parameters: where, and from which random numbers. */
+/**
+ * What layers need to make their parameters: where, and from which random numbers.
+ *
+ * @category Layers
+ */
 export interface ModuleContext {
   /** Where parameters and buffers are allocated; they stay there. */
   readonly device: Device;
@@ -27,12 +31,20 @@ export interface ModuleContext {
   readonly noise?: RandomStream;
 }
 
-/** "samplingOffsets" → "sampling_offsets"; digits stay where they are ("layer1", "norm2"). */
+/**
+ * "samplingOffsets" → "sampling_offsets"; digits stay where they are ("layer1", "norm2").
+ *
+ * @category Layers
+ */
 export function snakeCase(field: string): string {
   return field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
-/** The base of layers and models. */
+/**
+ * The base of layers and models.
+ *
+ * @category Layers
+ */
 export abstract class Module {
   /** Whether dropout, batch statistics and the like behave as in training. Set through `train` and `evaluate`. */
   training = true;

@@ -15,7 +15,11 @@ import { Linear } from "./linear.ts";
 import { Module, type ModuleContext } from "./module.ts";
 import { Parameter } from "../parameter.ts";
 
-/** Attention of several heads with its projections (Vaswani et al., arXiv:1706.03762, section 3.2.2). */
+/**
+ * Attention of several heads with its projections (Vaswani et al., arXiv:1706.03762, section 3.2.2).
+ *
+ * @category Layers
+ */
 export class MultiheadAttention extends Module {
   /** [3 · features, features]: for queries, keys and values. */
   readonly inProjWeight: Parameter;

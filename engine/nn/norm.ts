@@ -10,7 +10,11 @@ import { constant } from "./initial.ts";
 import { Module, type ModuleContext } from "./module.ts";
 import { BufferTensor, Parameter } from "../parameter.ts";
 
-/** Over the last axis. */
+/**
+ * Over the last axis.
+ *
+ * @category Layers
+ */
 export class LayerNorm extends Module {
   /** [features]: multiplied with what is normalised. */
   readonly weight: Parameter;
@@ -33,7 +37,11 @@ export class LayerNorm extends Module {
   }
 }
 
-/** Over groups of neighbouring channels. */
+/**
+ * Over groups of neighbouring channels.
+ *
+ * @category Layers
+ */
 export class GroupNorm extends Module {
   /** [channels]: multiplied with what is normalised. */
   readonly weight: Parameter;
@@ -61,7 +69,11 @@ export class GroupNorm extends Module {
   }
 }
 
-/** Over the batch while training, by running statistics otherwise. */
+/**
+ * Over the batch while training, by running statistics otherwise.
+ *
+ * @category Layers
+ */
 export class BatchNorm2d extends Module {
   /** [channels]: multiplied with what is normalised. */
   readonly weight: Parameter;
@@ -131,7 +143,11 @@ const countKernel = defineKernel({
 });
 const countUp = (count: Tensor) => countKernel.launch({ count, items: 1 });
 
-/** A batch norm whose statistics and parameters are constants: a scale and a shift per channel. */
+/**
+ * A batch norm whose statistics and parameters are constants: a scale and a shift per channel.
+ *
+ * @category Layers
+ */
 export class FrozenBatchNorm2d extends Module {
   /** [channels]: multiplied with what is normalised. */
   readonly weight: BufferTensor;

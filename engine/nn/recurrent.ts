@@ -16,7 +16,11 @@ import { type Tensor, zeros } from "../tensor.ts";
 import { uniform } from "./initial.ts";
 import { Module, type ModuleContext } from "./module.ts";
 
-/** Sizes of a recurrent layer. */
+/**
+ * Sizes of a recurrent layer.
+ *
+ * @category Layers
+ */
 export interface RecurrentOptions {
   /** Width of an input. */
   readonly inFeatures: number;

@@ -4,7 +4,11 @@ import { tidy } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
 import { Module } from "./module.ts";
 
-/** Something with one tensor in and one out. */
+/**
+ * Something with one tensor in and one out.
+ *
+ * @category Layers
+ */
 export type Step = ((x: Tensor) => Tensor) | (Module & { forward(x: Tensor): Tensor });
 
 /**

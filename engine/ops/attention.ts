@@ -13,7 +13,11 @@ import type { Tensor } from "../tensor.ts";
 import { applyDropout, type DropoutNoise } from "./dropout.ts";
 import { softmaxOf, throughScaledSoftmax } from "./softmax.ts";
 
-/** Heads and masks. */
+/**
+ * Heads and masks.
+ *
+ * @category Attention
+ */
 export interface AttentionOptions {
   /** Parts into which features are split; divides them. */
   readonly heads: number;
@@ -217,6 +221,7 @@ const attentionOp = defineOp<Inputs, AttentionOptions, Saved>({
  * q [N, L, C], k and v [N, S, C], with C the heads' features one after the other: Σ_s softmax_s(q·k / √D) v per head,
  * [N, L, C]. A query that may see no key gives NaN, as in PyTorch.
  * @throws {ShapeError} where the shapes do not fit
+ * @category Attention
  */
 export const attention = (
   q: Tensor,

@@ -6,7 +6,11 @@ import type { Tensor } from "../tensor.ts";
 import type { Pool2dOptions } from "./pool.ts";
 import { resample, type Resampling } from "./resample.ts";
 
-/** Geometry of the windows, and what counts. */
+/**
+ * Geometry of the windows, and what counts.
+ *
+ * @category Images
+ */
 export interface AvgPool2dOptions extends Pool2dOptions {
   /** Whether zeros around the image count as its pixels. Default true, as in PyTorch. */
   readonly countPadding?: boolean;
@@ -53,7 +57,11 @@ export function avgPool2d(x: Tensor, options: AvgPool2dOptions): Tensor {
   return resample(rows, 3, sliding(x.shape[3], options));
 }
 
-/** Height and width of an image: one number for both, or [height, width]. */
+/**
+ * Height and width of an image: one number for both, or [height, width].
+ *
+ * @category Images
+ */
 export type ImageSize = number | readonly [number, number];
 
 /**

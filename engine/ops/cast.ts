@@ -31,5 +31,7 @@ const castOp = defineOp<readonly [Tensor], { readonly dtype: DType }>({
 /**
  * x [...] with other elements: i32 to f32 rounds to the nearest (exact up to 2^24), f32 to i32 cuts off what is behind the
  * point. Numbers that i32 cannot hold become something that depends on the device. The same type gives x itself.
+ *
+ * @category Tensors
  */
 export const cast = (x: Tensor, dtype: DType): Tensor => x.dtype === dtype ? x : castOp([x], { dtype });

@@ -150,7 +150,11 @@ export const logicalNot = (x: Tensor): Tensor => eq(x, 0);
 const whenZero = (x: Expr, yes: Expr | number, no: Expr | number): Expr =>
   select(x.le(0), select(x.ge(0), yes, no), no);
 
-/** A mask of two tensors. */
+/**
+ * A mask of two tensors.
+ *
+ * @category Comparisons
+ */
 export type MaskFunction = (x: Tensor, y: Tensor) => Tensor;
 
 function logic(name: string, define: (x: Expr, y: Expr) => Expr): MaskFunction {

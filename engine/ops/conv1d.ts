@@ -6,7 +6,11 @@ import type { Tensor } from "../tensor.ts";
 import { conv2d } from "./conv.ts";
 import { squeeze, unsqueeze } from "./rearrange.ts";
 
-/** Geometry of a convolution along one axis, and an activation. */
+/**
+ * Geometry of a convolution along one axis, and an activation.
+ *
+ * @category Images
+ */
 export interface Conv1dOptions {
   /** Places between neighbouring windows. Default 1. */
   readonly stride?: number;

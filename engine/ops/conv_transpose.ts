@@ -10,7 +10,11 @@ import { formatShape, type Shape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { pair } from "./conv_options.ts";
 
-/** Geometry of a transposed convolution; of the convolution that would lead back. */
+/**
+ * Geometry of a transposed convolution; of the convolution that would lead back.
+ *
+ * @category Images
+ */
 export interface ConvTranspose2dOptions {
   /** Pixels of the result from one pixel of the input to the next; one number, or [vertical, horizontal]. Default 1. */
   readonly stride?: number | readonly [number, number];

@@ -10,7 +10,11 @@ import { type LossOptions, reduceLoss } from "./losses.ts";
 import { squeeze, unsqueeze } from "./rearrange.ts";
 import { gather, indexSelect } from "./take_along.ts";
 
-/** What counts how much. */
+/**
+ * What counts how much.
+ *
+ * @category Losses
+ */
 export interface NllOptions extends LossOptions {
   /** [C]: how much a position counts, by its class. The mean is a weighted one. Default: all alike. */
   readonly weight?: Tensor;
@@ -18,7 +22,11 @@ export interface NllOptions extends LossOptions {
   readonly ignoreIndex?: number;
 }
 
-/** What counts how much, and how sure the targets are. */
+/**
+ * What counts how much, and how sure the targets are.
+ *
+ * @category Losses
+ */
 export interface CrossEntropyOptions extends NllOptions {
   /** ε: targets are mixed with the uniform distribution, (1 − ε) target + ε / C (arXiv:1512.00567). Default 0. */
   readonly labelSmoothing?: number;

@@ -26,7 +26,11 @@ import { defineOp } from "../op.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 
-/** Height and width of each level's image. */
+/**
+ * Height and width of each level's image.
+ *
+ * @category Attention
+ */
 export type SpatialShapes = readonly (readonly [height: number, width: number])[];
 
 /** Channels are those of one head; chunks are the parts of them that items have; tokens are the pixels of all levels. */
@@ -268,6 +272,8 @@ const deformableAttentionOp = defineOp<Inputs, Options, Saved>({
 /**
  * value [N, S, M, D], with S the tokens of all levels one after the other; samplingLocations [N, Q, M, L, P, 2] as (x, y);
  * attentionWeights [N, Q, M, L, P]: [N, Q, M·D].
+ *
+ * @category Attention
  */
 export function deformableAttention(
   value: Tensor,

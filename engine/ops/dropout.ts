@@ -50,7 +50,11 @@ const drop = defineKernel({
   },
 });
 
-/** Which numbers a mask is made of. */
+/**
+ * Which numbers a mask is made of.
+ *
+ * @category Pointwise
+ */
 export interface DropoutNoise {
   /** The random stream's key. */
   readonly key: readonly [number, number];
@@ -95,11 +99,16 @@ const dropoutOp = defineOp<readonly [Tensor], DropoutNoise>({
 /**
  * Each element becomes 0 with the given probability, and x / (1 - probability) otherwise. Draws `x.size` numbers.
  * @throws {ArgumentError} for a probability that is not in 0..1, 1 excluded
+ * @category Pointwise
  */
 export const dropout = (x: Tensor, probability: number, stream: RandomStream): Tensor =>
   probability === 0 ? x : dropoutOp([x], dropoutNoise(stream, x.size, probability));
 
-/** As dropout, but whole samples: x [N, ...] with one number per sample. */
+/**
+ * As dropout, but whole samples: x [N, ...] with one number per sample.
+ *
+ * @category Pointwise
+ */
 export function dropPath(x: Tensor, probability: number, stream: RandomStream): Tensor {
   if (probability === 0) return x;
   const [batch] = x.shape;

@@ -7,9 +7,17 @@ import { formatShape, sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { pointwise } from "./pointwise.ts";
 
-/** An op on two tensors, or on a tensor and a number. */
+/**
+ * An op on two tensors, or on a tensor and a number.
+ *
+ * @category Pointwise
+ */
 export type BinaryFunction = (x: Tensor, y: Tensor | number) => Tensor;
-/** An op on every element of one tensor. */
+/**
+ * An op on every element of one tensor.
+ *
+ * @category Pointwise
+ */
 export type UnaryFunction = (x: Tensor) => Tensor;
 
 /** A binary op in its two forms: with a tensor, and with a number that changes without compiling anything. */
@@ -33,48 +41,128 @@ export function unary(name: string, define: (x: Expr) => Expr, slope?: (x: Expr)
   return (x) => op([x]);
 }
 
-/** x + y. */
+/**
+ * x + y.
+ *
+ * @category Pointwise
+ */
 export const add: BinaryFunction = binary("add", (x, y) => x.add(y));
-/** x - y. */
+/**
+ * x - y.
+ *
+ * @category Pointwise
+ */
 export const sub: BinaryFunction = binary("sub", (x, y) => x.sub(y));
-/** x · y. */
+/**
+ * x · y.
+ *
+ * @category Pointwise
+ */
 export const mul: BinaryFunction = binary("mul", (x, y) => x.mul(y));
-/** x / y. */
+/**
+ * x / y.
+ *
+ * @category Pointwise
+ */
 export const div: BinaryFunction = binary("div", (x, y) => x.div(y));
-/** The larger of two. */
+/**
+ * The larger of two.
+ *
+ * @category Pointwise
+ */
 export const maximum: BinaryFunction = binary("maximum", (x, y) => x.max(y));
-/** The smaller of two. */
+/**
+ * The smaller of two.
+ *
+ * @category Pointwise
+ */
 export const minimum: BinaryFunction = binary("minimum", (x, y) => x.min(y));
 
-/** -x. */
+/**
+ * -x.
+ *
+ * @category Pointwise
+ */
 export const neg: UnaryFunction = unary("neg", (x) => x.neg());
-/** eˣ. */
+/**
+ * eˣ.
+ *
+ * @category Pointwise
+ */
 export const exp: UnaryFunction = unary("exp", (x) => x.exp());
-/** The natural logarithm. */
+/**
+ * The natural logarithm.
+ *
+ * @category Pointwise
+ */
 export const log: UnaryFunction = unary("log", (x) => x.log());
-/** √x. */
+/**
+ * √x.
+ *
+ * @category Pointwise
+ */
 export const sqrt: UnaryFunction = unary("sqrt", (x) => x.sqrt());
-/** x². */
+/**
+ * x².
+ *
+ * @category Pointwise
+ */
 export const square: UnaryFunction = unary("square", (x) => x.square());
-/** |x|; its gradient at 0 is 0. */
+/**
+ * |x|; its gradient at 0 is 0.
+ *
+ * @category Pointwise
+ */
 export const abs: UnaryFunction = unary("abs", (x) => x.abs());
-/** The sine of radians. */
+/**
+ * The sine of radians.
+ *
+ * @category Pointwise
+ */
 export const sin: UnaryFunction = unary("sin", (x) => x.sin());
-/** The cosine of radians. */
+/**
+ * The cosine of radians.
+ *
+ * @category Pointwise
+ */
 export const cos: UnaryFunction = unary("cos", (x) => x.cos());
-/** The largest whole number that is not above x; no gradient flows. */
+/**
+ * The largest whole number that is not above x; no gradient flows.
+ *
+ * @category Pointwise
+ */
 export const floor: UnaryFunction = unary("floor", (x) => x.floor());
-/** max(x, 0). */
+/**
+ * max(x, 0).
+ *
+ * @category Pointwise
+ */
 export const relu: UnaryFunction = unary("relu", (x) => x.max(0));
-/** 1 / (1 + e⁻ˣ). */
+/**
+ * 1 / (1 + e⁻ˣ).
+ *
+ * @category Pointwise
+ */
 export const sigmoid: UnaryFunction = unary("sigmoid", (x) => x.sigmoid());
-/** tanh(x) = 2 sigmoid(2x) - 1. */
+/**
+ * tanh(x) = 2 sigmoid(2x) - 1.
+ *
+ * @category Pointwise
+ */
 export const tanh: UnaryFunction = unary("tanh", (x) => x.mul(2).sigmoid().mul(2).sub(1));
-/** The exact GELU (Hendrycks and Gimpel, arXiv:1606.08415): x Φ(x). */
+/**
+ * The exact GELU (Hendrycks and Gimpel, arXiv:1606.08415): x Φ(x).
+ *
+ * @category Pointwise
+ */
 export const gelu: UnaryFunction = unary("gelu", (x) => x.mul(0.5).mul(x.mul(Math.SQRT1_2).erf().add(1)));
 
 const clampOp = pointwise("clamp", { tensors: 1, scalars: 2 }, (x, low, high) => x.max(low).min(high));
-/** Limits to low..high; no gradient flows where the limit is reached. */
+/**
+ * Limits to low..high; no gradient flows where the limit is reached.
+ *
+ * @category Pointwise
+ */
 export const clamp = (x: Tensor, low: number, high: number): Tensor => clampOp([x], [low, high]);
 
 /** The expression behind `inverseSigmoid`, for kernels that continue with it. */
@@ -87,11 +175,17 @@ const logitOp = pointwise("inverse_sigmoid", { tensors: 1, scalars: 1 }, clamped
 /**
  * The logit of x clamped to 0..1, with both x and 1-x kept at least `epsilon` (the official code's `inverse_sigmoid`,
  * where epsilon is 1e-3).
+ *
+ * @category Pointwise
  */
 export const inverseSigmoid = (x: Tensor, epsilon = 1e-3): Tensor => logitOp([x], [epsilon]);
 
 const whereOp = pointwise("where", { tensors: 3 }, (mask, x, y) => select(constant(0).lt(mask), x, y));
-/** `x` where the mask is positive, else `y`; also where the other one is infinite or NaN. */
+/**
+ * `x` where the mask is positive, else `y`; also where the other one is infinite or NaN.
+ *
+ * @category Pointwise
+ */
 export const where = (mask: Tensor, x: Tensor, y: Tensor): Tensor => whereOp([mask, x, y]);
 
 const maskedFillOp = pointwise(
@@ -99,7 +193,11 @@ const maskedFillOp = pointwise(
   { tensors: 2, scalars: 1 },
   (x, mask, value) => select(constant(0).lt(mask), value, x),
 );
-/** `x`, but `value` where the mask is positive. */
+/**
+ * `x`, but `value` where the mask is positive.
+ *
+ * @category Pointwise
+ */
 export const maskedFill = (x: Tensor, mask: Tensor, value: number): Tensor => maskedFillOp([x, mask], [value]);
 
 const accumulateKernel = defineRows({

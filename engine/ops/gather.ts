@@ -105,12 +105,14 @@ const gatherOp = defineOp<readonly [Tensor, Tensor], void, { indices: Tensor }>(
  * gives a row of NaN.
  * @throws {ShapeError} where the shapes do not fit
  * @throws {DTypeError} for indices that are no integers
+ * @category Indexing
  */
 export const gatherRows = (x: Tensor, indices: Tensor): Tensor => gatherOp([x, indices]);
 
 /**
  * Rows of a table [R, C] by number: indices (i32) of any shape [...] give [..., C].
  * @throws {DTypeError} for indices that are no integers
+ * @category Indexing
  */
 export const embedding = (table: Tensor, indices: Tensor): Tensor =>
   gatherRows(table.reshape([1, ...table.shape]), indices.reshape([1, indices.size]))

@@ -6,7 +6,11 @@ import type { Tensor } from "../tensor.ts";
 import { type ImageSize, imageSizeOf } from "./average_pool.ts";
 import { resample, type Window } from "./resample.ts";
 
-/** How an image is resized. Either `size` or `scale` is given. */
+/**
+ * How an image is resized. Either `size` or `scale` is given.
+ *
+ * @category Images
+ */
 export interface InterpolateOptions {
   /** Height and width of the result. */
   readonly size?: ImageSize;

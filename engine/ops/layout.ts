@@ -24,6 +24,7 @@ const from = (tensor: Tensor, { axis, begin }: Window): Side => {
 /**
  * The same elements under another shape, on the same memory; at most one dimension is -1 and takes what is left.
  * @throws {ShapeError} where the shape has other elements
+ * @category Layout
  */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   const known = shape.reduce((product, dimension) => dimension === -1 ? product : product * dimension, 1);
@@ -62,6 +63,7 @@ const permuteOp = defineOp<readonly [Tensor], readonly number[]>({
 /**
  * Axis i of the result is axis `axes[i]` of x.
  * @throws {ArgumentError} unless each axis is named once
+ * @category Layout
  */
 export function permute(x: Tensor, axes: readonly number[]): Tensor {
   const normal = axes.map((axis) => normalizeAxis("permute", axis, x.rank));
@@ -94,7 +96,11 @@ const walkOp = defineOp<readonly [Tensor], Walk>({
 /** The elements that a walk comes by, each at most once: the gradient goes the same way. */
 export const walk = (x: Tensor, way: Walk): Tensor => walkOp([x], way);
 
-/** How a slice goes along its axis. */
+/**
+ * How a slice goes along its axis.
+ *
+ * @category Layout
+ */
 export interface SliceOptions {
   /** From one element to the next; negative to go backwards. Not 0. Default 1. */
   readonly step?: number;
@@ -183,6 +189,7 @@ const concatOp = defineOp<readonly Tensor[], { readonly axis: number }>({
 /**
  * Joins tensors along an axis.
  * @throws {ShapeError} where the shapes differ along another axis
+ * @category Layout
  */
 export const concat = (parts: readonly Tensor[], axis: number): Tensor =>
   concatOp(parts, { axis: normalizeAxis("concat", axis, parts[0]?.rank ?? 0) });
@@ -190,6 +197,7 @@ export const concat = (parts: readonly Tensor[], axis: number): Tensor =>
 /**
  * Joins equally shaped tensors along a new axis.
  * @throws {ShapeError} where the shapes differ
+ * @category Layout
  */
 export const stack = (parts: readonly Tensor[], axis: number): Tensor => {
   const at = normalizeAxis("stack", axis, parts[0].rank + 1);
@@ -226,6 +234,7 @@ const padOp = defineOp<readonly [Tensor], Padding>({
 /**
  * Surrounds a tensor with zeros: `[before, after]` per axis.
  * @throws {ArgumentError} unless there are two whole numbers of at least 0 for each axis
+ * @category Layout
  */
 export function pad(x: Tensor, widths: readonly (readonly [number, number])[]): Tensor {
   if (widths.length !== x.rank || widths.flat().some((width) => !Number.isInteger(width) || width < 0)) {

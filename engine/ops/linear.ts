@@ -12,7 +12,11 @@ import type { Tensor } from "../tensor.ts";
 import { columnMajor, multiply, rowMajor } from "./matmul.ts";
 import { sum } from "./reduce.ts";
 
-/** What follows in the same kernel. */
+/**
+ * What follows in the same kernel.
+ *
+ * @category Linear algebra
+ */
 export interface LinearOptions {
   /** What is applied last, within the same kernel. Default: nothing. */
   readonly activation?: "relu";
@@ -106,6 +110,7 @@ const linearOp = defineOp<LinearInputs, LinearOptions, LinearSaved>({
 /**
  * x [..., in], weight [out, in], bias [out] (optional): activation(x·Wᵀ + b), [..., out].
  * @throws {ShapeError} where the shapes do not fit
+ * @category Linear algebra
  */
 export const linear = (
   x: Tensor,

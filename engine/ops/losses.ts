@@ -4,10 +4,18 @@ import { constant, type Expr, select } from "../kernel/language/expr.ts";
 import type { Tensor } from "../tensor.ts";
 import { pointwise } from "./pointwise.ts";
 
-/** What becomes of the losses of single elements: their mean, their sum, or nothing. */
+/**
+ * What becomes of the losses of single elements: their mean, their sum, or nothing.
+ *
+ * @category Losses
+ */
 export type LossReduction = "mean" | "sum" | "none";
 
-/** How a loss is put together. */
+/**
+ * How a loss is put together.
+ *
+ * @category Losses
+ */
 export interface LossOptions {
   /** Default: mean. */
   readonly reduction?: LossReduction;
@@ -27,7 +35,11 @@ const squaredOp = pointwise("mse", { tensors: 2 }, (x, y) => x.sub(y).square());
 export const mse = (x: Tensor, y: Tensor, options: LossOptions = {}): Tensor =>
   reduceLoss(squaredOp([x, y]), options.reduction);
 
-/** A reduction, and where the loss turns from a square into an absolute value. */
+/**
+ * A reduction, and where the loss turns from a square into an absolute value.
+ *
+ * @category Losses
+ */
 export interface SmoothL1Options extends LossOptions {
   /** Differences below it count quadratically; 0 for none, which gives the mean of |x − y|. Default 1. */
   readonly beta?: number;
@@ -54,7 +66,11 @@ const smoothOp = pointwise("smooth_l1", {
 export const smoothL1 = (x: Tensor, y: Tensor, options: SmoothL1Options = {}): Tensor =>
   reduceLoss(smoothOp([x, y], [options.beta ?? 1]), options.reduction);
 
-/** A reduction, and how much positive examples count. */
+/**
+ * A reduction, and how much positive examples count.
+ *
+ * @category Losses
+ */
 export interface BceOptions extends LossOptions {
   /** What the term of positive examples is multiplied with; broadcasts, as [C] for classes. Default 1. */
   readonly positiveWeight?: Tensor;
@@ -90,7 +106,11 @@ export function bceWithLogits(x: Tensor, y: Tensor, options: BceOptions = {}): T
   return reduceLoss(positiveWeight ? weightedBceOp([x, y, positiveWeight]) : bceOp([x, y]), reduction);
 }
 
-/** How a divergence is put together. */
+/**
+ * How a divergence is put together.
+ *
+ * @category Losses
+ */
 export interface KlOptions {
   /** "batchMean" divides the sum by the size of the first axis, which is the divergence per sample. Default: mean. */
   readonly reduction?: LossReduction | "batchMean";

@@ -115,5 +115,6 @@ const matmulOp = defineOp<readonly [Tensor, Tensor], void, { a: Tensor | undefin
 /**
  * a [..., m, k] · b, where b is [k, n] (one for all) or [..., k, n] (one each): [..., m, n].
  * @throws {ShapeError} where the shapes do not fit
+ * @category Linear algebra
  */
 export const matmul = (a: Tensor, b: Tensor): Tensor => matmulOp([a, b]);

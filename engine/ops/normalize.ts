@@ -104,6 +104,7 @@ const layerNormOp = defineOp<readonly [Tensor, Tensor, Tensor], { readonly epsil
 /**
  * x [..., C] normalised over its last axis, times weight [C], plus bias [C]. Default epsilon: 1e-5.
  * @throws {ShapeError} where the shapes do not fit
+ * @category Normalisation
  */
 export const layerNorm = (
   x: Tensor,

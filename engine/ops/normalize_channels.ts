@@ -142,6 +142,7 @@ function checkChannels(name: string, x: Tensor, operands: readonly Tensor[]): vo
 /**
  * x [N, C, ...], weight and bias [C]; each image's groups of neighbouring channels are normalised. Default epsilon: 1e-5.
  * @throws {ShapeError} where the groups do not divide the channels, or operands have other sizes
+ * @category Normalisation
  */
 export function groupNorm(
   x: Tensor,
@@ -159,7 +160,11 @@ export function groupNorm(
   return normOp([x, weight, bias], { epsilon, over, statistics: [batch, groups, 1, 1] });
 }
 
-/** Parameters and running statistics of a batch norm. */
+/**
+ * Parameters and running statistics of a batch norm.
+ *
+ * @category Normalisation
+ */
 export interface BatchNormOperands {
   /** [C]: multiplied with what is normalised. */
   readonly weight: Tensor;
@@ -182,6 +187,8 @@ const byRunningStatistics = pointwise(
 /**
  * x [N, C, H, W]. In training each channel is normalised by its own mean and variance over the batch, and the running ones
  * move towards them by `momentum` (the variance unbiased, as in PyTorch); else by the running ones.
+ *
+ * @category Normalisation
  */
 export function batchNorm2d(
   x: Tensor,

@@ -14,7 +14,11 @@ import { defineOp, type OpCall } from "../op.ts";
 import { broadcastShapes, sameShape, type Shape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 
-/** What a pointwise op takes, and its derivatives where those of the chain rule will not do. */
+/**
+ * What a pointwise op takes, and its derivatives where those of the chain rule will not do.
+ *
+ * @category Own operations
+ */
 export interface PointwiseOptions {
   /** How many tensors. They broadcast. */
   readonly tensors: number;
@@ -28,7 +32,11 @@ export interface PointwiseOptions {
   readonly slopes?: "none" | ((...operands: Expr[]) => readonly Expr[]);
 }
 
-/** Runs a pointwise op: its tensors, then its numbers. */
+/**
+ * Runs a pointwise op: its tensors, then its numbers.
+ *
+ * @category Own operations
+ */
 export type PointwiseFunction = (operands: readonly Tensor[], scalars?: readonly number[]) => Tensor;
 
 /**
@@ -46,6 +54,8 @@ export type PointwiseFunction = (operands: readonly Tensor[], scalars?: readonly
  * console.log(Array.from(await x.grad!.data(), (slope) => slope.toFixed(2))); // [ "0.06", "0.60", "1.05" ]
  * await device.destroy();
  * ```
+ *
+ * @category Own operations
  */
 export function pointwise(
   name: string,

@@ -12,7 +12,11 @@ import { defineOp } from "../op.ts";
 import { formatShape, type Shape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 
-/** Geometry of the windows. */
+/**
+ * Geometry of the windows.
+ *
+ * @category Images
+ */
 export interface Pool2dOptions {
   /** Side of the square window. */
   readonly kernel: number;
@@ -143,5 +147,6 @@ const maxPoolOp = defineOp<readonly [Tensor], Pool2dOptions, { places: Tensor }>
  * The largest pixel of each window: [N, C, H, W] to [N, C, H', W'] with H' = ⌊(H + 2 padding - kernel) / stride⌋ + 1.
  * @throws {ShapeError} for an image smaller than the window
  * @throws {ArgumentError} for padding of more than half of it
+ * @category Images
  */
 export const maxPool2d = (x: Tensor, options: Pool2dOptions): Tensor => maxPoolOp([x], options);

@@ -44,10 +44,18 @@ const sumOp = defineOp<readonly [Tensor], ReadonlySet<number>>({
   gradient: ({ gradOutput, shapes: [shape] }) => [expandTo(gradOutput, shape)],
 });
 
-/** One axis, or several; negative ones count from the last. */
+/**
+ * One axis, or several; negative ones count from the last.
+ *
+ * @category Reductions
+ */
 export type Axes = number | readonly number[];
 
-/** What becomes of the axes of a reduction. */
+/**
+ * What becomes of the axes of a reduction.
+ *
+ * @category Reductions
+ */
 export interface ReduceOptions {
   /** Whether they stay, with size 1. Default: they disappear. */
   readonly keepDims?: boolean;

@@ -129,7 +129,11 @@ const locationsOp = defineOp<readonly [Tensor, Tensor], { readonly shapes: Tenso
   },
 });
 
-/** referencePoints [N, Q, L, 2 or 4], offsets [N, Q, M, L, P, 2] as (x, y): locations like the offsets. */
+/**
+ * referencePoints [N, Q, L, 2 or 4], offsets [N, Q, M, L, P, 2] as (x, y): locations like the offsets.
+ *
+ * @category Attention
+ */
 export function samplingLocations(
   referencePoints: Tensor,
   offsets: Tensor,

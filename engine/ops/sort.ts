@@ -8,7 +8,11 @@ import { flip } from "./rearrange.ts";
 import { gather } from "./take_along.ts";
 import { topK } from "./top_k.ts";
 
-/** In which order. */
+/**
+ * In which order.
+ *
+ * @category Indexing
+ */
 export interface SortOptions {
   /** From the largest down. Default: from the smallest up. */
   readonly descending?: boolean;

@@ -10,7 +10,11 @@ import { bool } from "./compare.ts";
 /** √x with a slope of 0 at 0, where the root of a sum of squares has none. */
 const root = unary("root", (x) => x.sqrt(), (x) => select(x.gt(0), x.sqrt().mul(2).reciprocal(), 0));
 
-/** What becomes of the axes, and what the sum of squares is divided by. */
+/**
+ * What becomes of the axes, and what the sum of squares is divided by.
+ *
+ * @category Reductions
+ */
 export interface SpreadOptions extends ReduceOptions {
   /** Is subtracted from the count of elements: 1 for the unbiased estimate, 0 for the mean of squares. Default 1. */
   readonly correction?: number;
@@ -35,7 +39,11 @@ export function variance(x: Tensor, axes?: Axes, options: SpreadOptions = {}): T
  */
 export const std = (x: Tensor, axes?: Axes, options: SpreadOptions = {}): Tensor => root(variance(x, axes, options));
 
-/** What becomes of the axes, and which norm is meant. */
+/**
+ * What becomes of the axes, and which norm is meant.
+ *
+ * @category Reductions
+ */
 export interface NormOptions extends ReduceOptions {
   /** p of (Σ |x|ᵖ)^(1/p); Infinity and -Infinity for the largest and smallest |x|, 0 for how many are not 0. Default 2. */
   readonly order?: number;

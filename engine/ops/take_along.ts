@@ -114,7 +114,11 @@ const gatherOp = defineOp<readonly [Tensor, Tensor], number, { indices: Tensor }
  */
 export const gather = (x: Tensor, axis: number, indices: Tensor): Tensor => gatherOp([x, indices], axis);
 
-/** What is put where. */
+/**
+ * What is put where.
+ *
+ * @category Indexing
+ */
 export interface Placed {
   /** i32, shaped as the target but along the axis. Numbers outside of a line are passed over. */
   readonly indices: Tensor;

@@ -5,7 +5,11 @@ import { checkTypes } from "../op.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 
-/** The largest elements of rows. */
+/**
+ * The largest elements of rows.
+ *
+ * @category Indexing
+ */
 export interface TopK {
   /** f32 [rows, k], largest first. */
   readonly values: Tensor;

@@ -16,7 +16,11 @@ import type { Tensor } from "../tensor.ts";
 import { copyStrided } from "./strided_copy.ts";
 import { softmaxOf, throughScaledSoftmax } from "./softmax.ts";
 
-/** Heads, and how much is computed at a time. */
+/**
+ * Heads, and how much is computed at a time.
+ *
+ * @category Attention
+ */
 export interface WindowAttentionOptions {
   /** Parts into which features are split; divides them. */
   readonly heads: number;
@@ -235,6 +239,7 @@ const windowAttentionOp = defineOp<Inputs, WindowAttentionOptions, Saved>({
  * other; bias [heads, L, L]. Gives Σ_s softmax_s(q·k / √D + bias) v per window and head, [W, L, C]. Where `regions`
  * [W, L] differ, 100 is taken off the score, as in the official code.
  * @throws {ShapeError} where the shapes do not fit
+ * @category Attention
  */
 export const windowAttention = (
   qkv: Tensor,

@@ -12,7 +12,11 @@ import { defineOp } from "../op.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 
-/** Sizes of one image and of its windows, in pixels. */
+/**
+ * Sizes of one image and of its windows, in pixels.
+ *
+ * @category Images
+ */
 export interface WindowGrid {
   /** Rows of the image, padding not counted. */
   readonly height: number;
@@ -139,12 +143,14 @@ const joinOp = defineOp<readonly [Tensor], WindowGrid>({
 /**
  * Images [N, H, W, C] to windows [N · down · across, window², C], row by row of windows; zero where padded.
  * @throws {ShapeError} where the images do not have the grid's size
+ * @category Images
  */
 export const cutWindows = (images: Tensor, grid: WindowGrid): Tensor => cutOp([images], grid);
 
 /**
  * The way back: windows [N · down · across, window², C] to images [N, H, W, C]; padding is dropped.
  * @throws {ShapeError} where the windows are not those of the grid
+ * @category Images
  */
 export const joinWindows = (windows: Tensor, grid: WindowGrid): Tensor => joinOp([windows], grid);
 
@@ -152,6 +158,8 @@ export const joinWindows = (windows: Tensor, grid: WindowGrid): Tensor => joinOp
  * Which pixels of a rolled image belong together, [down · across, window²]: what the roll brought next to each other from
  * opposite borders gets different numbers, and may not attend to one another. The numbering is the official code's, which
  * also parts the last whole window row from the rest.
+ *
+ * @category Images
  */
 export function windowRegions(grid: WindowGrid): Float32Array {
   const { window, shift } = grid;

@@ -20,7 +20,11 @@ const kernel = defineRows({
   },
 });
 
-/** How the rate falls. */
+/**
+ * How the rate falls.
+ *
+ * @category Optimizers
+ */
 export interface AdagradOptions {
   /** δ: what the rate is divided by grows by this with every step. Default 0. */
   readonly rateDecay?: number;

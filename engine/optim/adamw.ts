@@ -28,7 +28,11 @@ const kernel = defineRows({
   },
 });
 
-/** The decay of the moments. */
+/**
+ * The decay of the moments.
+ *
+ * @category Optimizers
+ */
 export interface AdamWOptions {
   /** Default 0.9; a step may override it. */
   readonly beta1?: number;
@@ -41,6 +45,8 @@ export interface AdamWOptions {
 /**
  * Adam with decoupled weight decay (Loshchilov and Hutter, arXiv:1711.05101, algorithm 2), in PyTorch's order of
  * arithmetic.
+ *
+ * @category Optimizers
  */
 export class AdamW extends Optimizer {
   /** The decaying means of gradients (m) and of their squares (v). */

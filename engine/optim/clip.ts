@@ -24,7 +24,11 @@ const coefficientOf = defineRows({
   define: ({ norm, maxNorm }) => ({ coefficient: maxNorm.div(norm.add(1e-6)).min(1) }),
 });
 
-/** The outcome of clipping, still on the device. */
+/**
+ * The outcome of clipping, still on the device.
+ *
+ * @category Optimizers
+ */
 export interface ClipResult {
   /** √Σ g² over all gradients; one element. */
   readonly norm: Tensor;
@@ -35,6 +39,7 @@ export interface ClipResult {
 /**
  * Measures the global norm of all gradients and how much they are to shrink. `maxNorm` 0 means no limit.
  * @throws {ArgumentError} where there is no gradient at all, or the limit is negative or NaN
+ * @category Optimizers
  */
 export function clipGradNorm(parameters: Iterable<Parameter>, maxNorm: number): ClipResult {
   if (!(maxNorm >= 0)) {

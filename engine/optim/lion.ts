@@ -22,7 +22,11 @@ const kernel = defineRows({
   },
 });
 
-/** The decay of the moment. */
+/**
+ * The decay of the moment.
+ *
+ * @category Optimizers
+ */
 export interface LionOptions {
   /** How much the moment counts beside the gradient in a step; a step may override it. Default 0.9. */
   readonly beta1?: number;

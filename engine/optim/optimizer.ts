@@ -14,7 +14,11 @@ import { full, type Tensor, tensor, zeros } from "../tensor.ts";
 import type { TensorData } from "../dtype.ts";
 import { claim, Strays } from "../unclaimed.ts";
 
-/** Parameters that share learning rate and weight decay. */
+/**
+ * Parameters that share learning rate and weight decay.
+ *
+ * @category Optimizers
+ */
 export interface ParameterGroup {
   /** What messages and records call it. */
   readonly name: string;
@@ -24,7 +28,11 @@ export interface ParameterGroup {
   readonly weightDecay: number;
 }
 
-/** What differs from step to step. */
+/**
+ * What differs from step to step.
+ *
+ * @category Optimizers
+ */
 export interface OptimizerStep {
   /** One learning rate per group. */
   readonly learningRates: readonly number[];
@@ -34,7 +42,11 @@ export interface OptimizerStep {
   readonly coefficient?: Tensor;
 }
 
-/** Moments as tensors named "exp_avg/<parameter>", and step counts by parameter. */
+/**
+ * Moments as tensors named "exp_avg/<parameter>", and step counts by parameter.
+ *
+ * @category Optimizers
+ */
 export interface OptimizerState {
   /** Each shaped like its parameter; the optimizer's own, not copies. */
   readonly tensors: ReadonlyMap<string, Tensor>;
@@ -42,7 +54,11 @@ export interface OptimizerState {
   readonly steps: ReadonlyMap<string, number>;
 }
 
-/** A state as it comes from a file. */
+/**
+ * A state as it comes from a file.
+ *
+ * @category Optimizers
+ */
 export interface StoredOptimizerState {
   /** Elements by the same names, as many as the parameter has. */
   readonly tensors: ReadonlyMap<string, TensorData>;
@@ -50,7 +66,11 @@ export interface StoredOptimizerState {
   readonly steps: ReadonlyMap<string, number>;
 }
 
-/** The base of optimizers: moments and counts by the names of parameters. */
+/**
+ * The base of optimizers: moments and counts by the names of parameters.
+ *
+ * @category Optimizers
+ */
 export abstract class Optimizer {
   /** The groups, in the order of `OptimizerStep.learningRates`. */
   readonly groups: readonly ParameterGroup[];
@@ -203,7 +223,11 @@ export abstract class Optimizer {
   }
 }
 
-/** What the update of one parameter is done with. */
+/**
+ * What the update of one parameter is done with.
+ *
+ * @category Optimizers
+ */
 export interface ParameterUpdate {
   /** The gradient as `backward` left it, shaped like the parameter. */
   readonly gradient: Tensor;

@@ -43,7 +43,11 @@ const withMomentum = defineRows({
   },
 });
 
-/** The decay of the moments. */
+/**
+ * The decay of the moments.
+ *
+ * @category Optimizers
+ */
 export interface RMSpropOptions {
   /** α: how much of the mean of squares stays. Default 0.99. */
   readonly smoothing?: number;

@@ -4,7 +4,11 @@
  */
 
 import { ArgumentError } from "../errors.ts";
-/** What is in force at one moment. */
+/**
+ * What is in force at one moment.
+ *
+ * @category Optimizers
+ */
 export interface Rates {
   /** The step size, for one group of parameters. */
   readonly learningRate: number;
@@ -12,16 +16,28 @@ export interface Rates {
   readonly momentum?: number;
 }
 
-/** A schedule for one group: from the count of epochs (or steps) done to the rates in force. */
+/**
+ * A schedule for one group: from the count of epochs (or steps) done to the rates in force.
+ *
+ * @category Optimizers
+ */
 export type Schedule = (done: number) => Rates;
 
-/** The rate is multiplied with `gamma` every `stepSize` counts. */
+/**
+ * The rate is multiplied with `gamma` every `stepSize` counts.
+ *
+ * @category Optimizers
+ */
 export function stepLR(initial: number, options: { readonly stepSize: number; readonly gamma?: number }): Schedule {
   const { stepSize, gamma = 0.1 } = options;
   return (done) => ({ learningRate: initial * gamma ** Math.floor(done / stepSize) });
 }
 
-/** The rate is multiplied with `gamma` at each milestone. */
+/**
+ * The rate is multiplied with `gamma` at each milestone.
+ *
+ * @category Optimizers
+ */
 export function multiStepLR(
   initial: number,
   options: { readonly milestones: readonly number[]; readonly gamma?: number },
@@ -30,7 +46,11 @@ export function multiStepLR(
   return (done) => ({ learningRate: initial * gamma ** milestones.filter((at) => at <= done).length });
 }
 
-/** The shape of the cycle. */
+/**
+ * The shape of the cycle.
+ *
+ * @category Optimizers
+ */
 export interface OneCycleOptions {
   /** Steps of the whole cycle; asking for the rates of a later step is an error. */
   readonly totalSteps: number;
@@ -50,6 +70,7 @@ export interface OneCycleOptions {
  * One cycle with cosine annealing (Smith and Topin, "Super-convergence", arXiv:1708.07120): up to `maxRate`, then down
  * far below the start, with momentum the other way round.
  * @throws {ArgumentError} when the schedule is asked for a step beyond the cycle
+ * @category Optimizers
  */
 export function oneCycleLR(maxRate: number, options: OneCycleOptions): Schedule {
   const { totalSteps, pctStart = 0.3, divFactor = 25, finalDivFactor = 1e4 } = options;
@@ -79,7 +100,11 @@ function cosine(from: number, to: number, share: number): number {
   return to + (from - to) / 2 * (1 + Math.cos(Math.PI * share));
 }
 
-/** The shape of a fall along half a cosine. */
+/**
+ * The shape of a fall along half a cosine.
+ *
+ * @category Optimizers
+ */
 export interface CosineOptions {
   /** Steps of the whole schedule, warm-up included. Later steps have the least rate. */
   readonly totalSteps: number;
@@ -112,7 +137,11 @@ export function cosineLR(maxRate: number, options: CosineOptions): Schedule {
   };
 }
 
-/** Rises linearly over the first `steps` steps: the factor in force at each. */
+/**
+ * Rises linearly over the first `steps` steps: the factor in force at each.
+ *
+ * @category Optimizers
+ */
 export function linearWarmup(steps: number): (step: number) => number {
   return (step) => steps > 0 ? Math.min(1, (step + 1) / steps) : 1;
 }

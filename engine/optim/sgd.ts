@@ -21,7 +21,11 @@ const kernel = defineRows({
   },
 });
 
-/** Gradient descent with momentum, as in PyTorch. */
+/**
+ * Gradient descent with momentum, as in PyTorch.
+ *
+ * @category Optimizers
+ */
 export class SGD extends Optimizer {
   /** b of the update. */
   override readonly moments = ["momentum_buffer"];
