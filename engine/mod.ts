@@ -123,7 +123,7 @@ export * from "./ops/mod.ts";
 export * from "./optim/mod.ts";
 export { BufferTensor, Parameter, type ParameterPlace } from "./parameter.ts";
 export { type RandomState, RandomStream, ZeroStream } from "./random.ts";
-export { currentScope, type Disposes, Scope, scope, tidy } from "./scope.ts";
+export { currentScope, type Disposes, Scope, scope, scoped, tidy } from "./scope.ts";
 export { broadcastShapes, formatShape, normalizeAxis, type Shape, sizeOf, stridesOf } from "./shape.ts";
 export type { NestedList, NestedNumbers } from "./nested.ts";
 export { full, type Storage, Tensor, tensor, zeros } from "./tensor.ts";

@@ -3,7 +3,10 @@
  * closing brace, also after an `await` and on a throw. Model code never disposes of anything, and nothing is left to
  * the garbage collector, which cannot see a GPU's memory.
  *
- * Scopes form one stack, so run one training or inference loop at a time per thread, or await them in turn.
+ * The scopes that `scope` opens form one stack, and an `await` changes nothing about that: one task at a time can have
+ * such scopes open while it waits. `scoped` is for tasks that take turns. Its scope is no part of the stack but the innermost
+ * one in each part of the task: until its first `await`, and then in what it gives to `run`. (Where platforms follow a task
+ * through its awaits, as Node does and browsers do not, this could be done behind the back of whoever writes it.)
  */
 
 import { current, finished, within } from "./context.ts";
@@ -17,19 +20,50 @@ export interface Disposes {
 
 /** Owns what is made while it is the innermost one, and disposes of it at its end. */
 export class Scope implements Disposable {
-  readonly #parent: Scope | undefined;
+  #parent: Scope | undefined;
+  readonly #isStacked: boolean;
   readonly #owned = new Set<Disposes>();
   #open = true;
 
-  /** Use `scope()`. */
-  constructor() {
+  /** Use `scope()` or `scoped()`. Default of `isStacked`: true, the scope is the innermost one until it closes. */
+  constructor({ isStacked = true }: { readonly isStacked?: boolean } = {}) {
     this.#parent = current.scope;
-    current.scope = this;
+    this.#isStacked = isStacked;
+    if (isStacked) current.scope = this;
   }
 
-  /** Registers something to die with the scope. */
+  /**
+   * Runs a part of a task with this scope as the innermost one. An asynchronous function is in the scope until its first
+   * `await`; what it makes later, it makes in `run` again.
+   * @throws {ScopeError} where the scope is closed, or the part leaves one open that `scope` has opened
+   */
+  run<T>(part: () => T): T {
+    if (!this.#open) throw new ScopeError("scope: expected an open scope to run in but it is closed");
+    const before = current.scope;
+    current.scope = this;
+    let result: T;
+    let isLeftOpen = false;
+    try {
+      result = part();
+      isLeftOpen = current.scope !== this;
+    } finally {
+      current.scope = before;
+    }
+    if (!isLeftOpen) return result;
+    if (result instanceof Promise) result.catch(() => {}); // there is an error to tell already
+    throw new ScopeError("scope: expected no scope left open by a part of a task but found one; scoped() opens one");
+  }
+
+  /**
+   * Registers something to die with the scope.
+   * @throws {ScopeError} where the scope is closed; then the item is disposed of
+   */
   own(item: Disposes): void {
-    this.#owned.add(item);
+    if (this.#open) return void this.#owned.add(item);
+    item.dispose();
+    throw new ScopeError(
+      "scope: expected an open scope for what is made in it but it is closed: await its tasks first",
+    );
   }
 
   /** No longer this scope's: it now belongs to whoever calls. */
@@ -37,7 +71,10 @@ export class Scope implements Disposable {
     this.#owned.delete(item);
   }
 
-  /** Hands something on to the enclosing scope (to nobody, if this is the outermost), and returns it. */
+  /**
+   * Hands something on to the enclosing scope (to nobody, if this is the outermost), and returns it.
+   * @throws {ScopeError} where the enclosing scope has closed; then the item is disposed of
+   */
   keep<T extends Disposes>(item: T): T {
     if (this.#owned.delete(item)) this.#parent?.own(item);
     return item;
@@ -56,17 +93,29 @@ export class Scope implements Disposable {
 
   /**
    * Closes the scope: disposes of what it still owns.
-   * @throws {ScopeError} where an inner scope is still open
+   * @throws {ScopeError} where one that was opened later is still open: what is in between may be another task's
    */
   [Symbol.dispose](): void {
     if (!this.#open) return;
-    if (current.scope !== this) {
-      throw new ScopeError("scope: expected scopes to close innermost first; two loops share a thread");
-    }
     this.#open = false;
-    current.scope = this.#parent;
+    const isInnermost = !this.#isStacked || current.scope === this;
+    if (this.#isStacked) this.#leaveStack();
     for (const item of this.#owned) item.dispose();
     this.#owned.clear();
+    if (isInnermost) return;
+    throw new ScopeError(
+      "scope: expected scopes to close innermost first but found one still open: tasks that take turns at their awaits " +
+        "need scoped() and its run() instead of scope()",
+    );
+  }
+
+  /** What was opened in it belongs to its parent from now on. */
+  #leaveStack(): void {
+    if (current.scope === this) {
+      current.scope = this.#parent;
+      return;
+    }
+    for (let at = current.scope; at; at = at.#parent) if (at.#parent === this) at.#parent = this.#parent;
   }
 }
 
@@ -87,10 +136,28 @@ export function outsideScopes<T>(run: () => T): T {
 
 /**
  * Runs the function in a scope of its own, which it is given. The scope closes when the function has returned or thrown or,
- * where it gives a promise, when that has settled. It is `using inner = scope();` for code that Node reads before 24.
+ * where it gives a promise, when that has settled. An asynchronous function is in the scope until its first `await`, and
+ * makes what it makes later in `inner.run(() => …)`: then any number of such tasks can take turns.
+ *
+ * ```ts
+ * import { createCpuDevice, scoped, tensor } from "@dinograd/dinograd/engine";
+ *
+ * const device = await createCpuDevice();
+ * const sumOfSquares = (numbers: number[]) =>
+ *   scoped(async (inner) => {
+ *     const x = tensor(device, numbers);
+ *     const largest = await x.max(0).item();
+ *     const scaled = inner.run(() => x.div(largest)); // after an await
+ *     return await inner.run(() => scaled.square().sum()).item();
+ *   });
+ * console.log(await Promise.all([sumOfSquares([1, 2]), sumOfSquares([4, 4])])); // [ 1.25, 2 ]
+ * await device.destroy();
+ * ```
+ *
+ * @throws {ScopeError} where the function leaves a scope open that `scope` has opened
  */
 export function scoped<T>(run: (inner: Scope) => T): T {
-  const inner = scope();
+  const inner = new Scope({ isStacked: false });
   const close = () => inner[Symbol.dispose]();
   const abandon = (error: unknown): never => {
     try {
@@ -102,7 +169,7 @@ export function scoped<T>(run: (inner: Scope) => T): T {
   };
   let result: T;
   try {
-    result = run(inner);
+    result = inner.run(() => run(inner));
   } catch (error) {
     return abandon(error);
   }

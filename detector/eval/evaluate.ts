@@ -66,13 +66,13 @@ async function evaluateBatch(
     losses: Means;
   },
 ): Promise<void> {
-  await scoped(async () => {
+  await scoped(async (inner) => {
     const images = tensor(model.device, batch.images, batch.shape);
     const outputs = withoutGradient(() => model.forward({ images, mask: batch.mask }));
     const sizes = batch.targets.map(({ originalSize }) => originalSize);
     // Before the losses: it tells outputs that are no numbers by what they are.
     const found = await postprocess(outputs, sizes, postprocessOptions(config));
-    const { total, values } = await criterion.losses(outputs, batch.targets);
+    const { total, values } = await inner.run(() => criterion.losses(outputs, batch.targets));
     const loss = await total.item();
     if (!Number.isFinite(loss)) throw new DinogradError("nonfinite", `expected a finite loss but found ${loss}`);
     losses.add({ ...loggedLosses(values, criterion.weights), loss });

@@ -3,6 +3,7 @@ import { withoutGradient } from "../../engine/autograd.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { scoped } from "../../engine/scope.ts";
 import { tensor } from "../../engine/tensor.ts";
+import { inTurn } from "../../engine/turns.ts";
 import type { DinoConfig } from "../config/mod.ts";
 import type { TileOptions } from "../config/tile_options.ts";
 import { transformsOf } from "../data/configured_transforms.ts";
@@ -36,7 +37,7 @@ export interface DetectImageOptions {
 
 /**
  * Finds objects in an image that is in memory: RGB, or RGBA as a canvas has it, whose alpha is left out. The model is in
- * evaluation mode.
+ * evaluation mode. Calls at the same time, of any models on one device, wait for their turn and need the memory of one.
  * @returns all `num_select` detections, best first, in pixels of the given image; with tiles, those of each tile, merged
  * @throws {DinogradError} of kind "nonfinite" where the model's outputs are no numbers
  * @throws {ShapeError} where there is another number of bytes than of three or four for each pixel
@@ -60,10 +61,12 @@ export async function detectImages(
     throw new DinogradError("usage", `batchSize: expected an integer of at least 1 but found ${batchSize}`);
   }
   const rgb = images.map((image) => rgbImage("detectImage", image));
-  if (!tile) return await inBatches(model, rgb, options);
-  const found: Detections[] = [];
-  for (const image of rgb) found.push(await detectTiles(model, image, { ...options, tile }));
-  return found;
+  return await inTurn(model.device, async () => {
+    if (!tile) return await inBatches(model, rgb, options);
+    const found: Detections[] = [];
+    for (const image of rgb) found.push(await detectTiles(model, image, { ...options, tile }));
+    return found;
+  });
 }
 
 async function detectTiles(

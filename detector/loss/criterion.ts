@@ -91,10 +91,11 @@ export class Criterion {
       const count = targets.reduce((sum, { labels }) => sum + labels.length, 0);
       const boxes = Math.max(1, await (call.averageBoxes?.(count) ?? count));
       const { sets, zeros } = await collectSets(outputs, targets, { ...call, matcher: this.#matcher });
-      const rows = this.#computeSets(sets, targets, boxes);
-      const counting = sets.flatMap(({ suffix }) => this.#rowWeights(suffix));
-      const { device } = outputs.predLogits;
-      const total = rows.mul(tensor(device, Float32Array.from(counting), [counting.length])).sum(0, { keepDims: true });
+      const counting = Float32Array.from(sets.flatMap(({ suffix }) => this.#rowWeights(suffix)));
+      const { rows, total } = inner.run(() => {
+        const rows = this.#computeSets(sets, targets, boxes);
+        return { rows, total: rows.mul(tensor(rows.device, counting)).sum(0, { keepDims: true }) };
+      });
       const numbers = await rows.data();
       const values = valuesOf(sets, numbers, zeros);
       inner.keep(total);

@@ -117,11 +117,11 @@ export class TrainingSession {
 
   /**
    * Trains on one batch.
-   * @throws DinogradError of kind "nonfinite", before anything has changed, if the loss or the norm of its gradients is
+   * @throws {DinogradError} of kind "nonfinite", before anything has changed, if the loss or the norm of its gradients is
    * not a finite number
    */
   async step(batch: Batch): Promise<StepOutcome> {
-    return await scoped(async () => {
+    return await scoped(async (inner) => {
       const rates = this.rates.at(this.progress);
       const { learningRates } = rates;
       const images = tensor(this.device, batch.images, batch.shape);
@@ -133,16 +133,20 @@ export class TrainingSession {
       const { total, values } = await this.#criterion.losses(outputs, batch.targets);
       const loss = await total.item();
       if (!Number.isFinite(loss)) throw new DinogradError("nonfinite", `expected a finite loss but found ${loss}`);
-      total.backward();
-      const parameters = this.groups.flatMap((group) => group.parameters.map(([, parameter]) => parameter));
-      const { norm, coefficient } = clipGradNorm(parameters, this.config.clip_max_norm);
+      const { norm, coefficient } = inner.run(() => {
+        total.backward();
+        const parameters = this.groups.flatMap((group) => group.parameters.map(([, parameter]) => parameter));
+        return clipGradNorm(parameters, this.config.clip_max_norm);
+      });
       const gradientNorm = await norm.item();
       if (!Number.isFinite(gradientNorm)) {
         throw new DinogradError("nonfinite", `expected a finite norm of the gradients but found ${gradientNorm}`);
       }
-      this.optimizer.step({ ...rates, coefficient });
-      this.optimizer.zeroGrad();
-      if (this.progress.epoch >= this.config.ema_epoch) this.ema?.update();
+      inner.run(() => {
+        this.optimizer.step({ ...rates, coefficient });
+        this.optimizer.zeroGrad();
+        if (this.progress.epoch >= this.config.ema_epoch) this.ema?.update();
+      });
       this.trace = [...this.trace.slice(1 - TRACE_LENGTH), { step: this.progress.step, loss }];
       this.progress = { ...afterStep(this.progress), samples: batch.nextSample };
       this.skipped = this.skipped.afterBatch(batch.skipped ?? [], { isEmpty: false });

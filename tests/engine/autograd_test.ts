@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { backward, withoutGradient } from "../../engine/autograd.ts";
+import { ScopeError } from "../../engine/errors.ts";
 import { defineOp } from "../../engine/op.ts";
 import { currentScope, scope, tidy } from "../../engine/scope.ts";
 import { type Tensor, tensor, zeros } from "../../engine/tensor.ts";
@@ -46,13 +47,22 @@ deviceTest("a tensor that was disposed of says so when it is used", ({ reference
   assertThrows(() => x.add(1), Error, "tensor: expected a living tensor but [2, 3] was disposed of");
 });
 
-deviceTest("scopes close innermost first, or an error says that two loops share a thread", () => {
-  const outer = scope();
-  const inner = scope();
-  assertThrows(() => outer[Symbol.dispose](), Error, "two loops share a thread");
-  inner[Symbol.dispose]();
-  outer[Symbol.dispose]();
-});
+deviceTest(
+  "scopes close innermost first, or an error says so and gives back what they own",
+  ({ reference: device }) => {
+    const before = device.memory.used;
+    const outer = scope();
+    zeros(device, [10]);
+    const inner = scope();
+    const x = zeros(device, [1]);
+    assertThrows(() => outer[Symbol.dispose](), ScopeError, "expected scopes to close innermost first");
+    assertEquals(device.memory.used, before + 4, "the inner one goes on");
+    assertEquals(x.disposed, false);
+    inner[Symbol.dispose]();
+    outer[Symbol.dispose](); // once more does nothing
+    assertEquals([device.memory.used, currentScope()], [before, undefined]);
+  },
+);
 
 deviceTest("gradients add up over several passes until they are taken away", async ({ reference: device }) => {
   using _step = scope();
