@@ -49,12 +49,11 @@ export function noteGradient(leaf: Tensor): void {
 export function refuseHidden(what: string, walked: ReadonlySet<number>): void {
   for (const [parameter, { makers }] of unclaimed) {
     if (!parameter.requiresGrad || !makers.some((id) => walked.has(id))) continue;
+    const found = formatShape(parameter.shape);
     throw new ModuleError(
       `${what}: expected every parameter in a field that can be seen, or in its arrays, maps and plain objects, but found ` +
-        `one ${
-          formatShape(parameter.shape)
-        } that is kept elsewhere, such as in a #private field: it would be neither ` +
-        "trained nor saved",
+        `one ${found} that is not, such as in a #private field: it would be neither trained nor saved (where another has ` +
+        "replaced it, dispose of it)",
     );
   }
 }

@@ -13,7 +13,7 @@ import type { RowRecipe } from "../../engine/kernel/language/recipes.ts";
 import { input, scalar } from "../../engine/kernel/language/expr.ts";
 import { defineKernel, defineRows } from "../../engine/launch/mod.ts";
 import { Linear } from "../../engine/nn/linear.ts";
-import { embedding, gatherRows, pad } from "../../engine/ops/mod.ts";
+import { embedding, gather, gatherRows, indexSelect, oneHot, pad, scatter } from "../../engine/ops/mod.ts";
 import { pointwise } from "../../engine/ops/pointwise.ts";
 import { AdamW, clipGradNorm, SGD } from "../../engine/optim/mod.ts";
 import { BufferTensor, Parameter } from "../../engine/parameter.ts";
@@ -437,3 +437,14 @@ deviceTest(
     }
   },
 );
+
+refuses("indices of ops that pick elements are integers", [
+  ["dtype", "gather: expected i32 but found f32", (d) => gather(square(d), 0, square(d))],
+  ["dtype", "gatherRows: expected i32 but found f32", (d) => indexSelect(square(d), 0, tensor(d, [0, 1]))],
+  [
+    "dtype",
+    "scatter: expected i32 but found f32",
+    (d) => scatter(square(d), 0, { indices: square(d), source: square(d) }),
+  ],
+  ["dtype", "oneHot: expected i32 but found f32", (d) => oneHot(tensor(d, [0, 1]), 2)],
+]);
