@@ -8,7 +8,7 @@ import { inFolder } from "./helpers/in_folder.ts";
 
 const ROOT = fromFileUrl(new URL("../", import.meta.url));
 const FACES = ["mod.ts", "engine/mod.ts", "checkpoint/mod.ts"];
-const DOCUMENTS = ["README.md", "docs/importing.md", "docs/write-an-op.md"];
+const DOCUMENTS = ["README.md", "docs/importing.md", "docs/write-an-op.md", "docs/errors.md"];
 
 /** The TypeScript in fences of a document, or of a module's comments. */
 function examplesIn(path: string): string[] {
@@ -69,7 +69,7 @@ const BETWEEN = "=== the next example ===";
 const promiseOf = (example: string) => /console\.log\(.*\); \/\/ (.*)$/m.exec(example)?.[1];
 
 Deno.test("the examples of the documents and of the comments on what is exported pass the type check", async () => {
-  assertEquals(DOCUMENTS.map((path) => examplesIn(path).length), [1, 6, 5]);
+  assertEquals(DOCUMENTS.map((path) => examplesIn(path).length), [1, 7, 5, 1]);
   assertEquals(FACES.map((path) => examplesIn(path).length), [1, 1, 1]);
   assert(commented.length > FACES.length, "expected examples in comments beside those of the faces");
   const { success, errors } = await deno("check", examples);
