@@ -78,7 +78,13 @@ export { type Inside, lookInside } from "./detector/inference/look/inside.ts";
 export { detectImage, type DetectImageOptions, detectImages } from "./detector/inference/detect_image.ts";
 export { describeDetections, type Detection } from "./detector/inference/detection.ts";
 export { watchFolder, type WatchOptions } from "./detector/inference/watch.ts";
-export { type LoadedModel, loadModel, type LoadModelOptions } from "./detector/inference/load_model.ts";
+export {
+  type CheckpointSource,
+  type LoadedModel,
+  loadModel,
+  type LoadModelOptions,
+} from "./detector/inference/load_model.ts";
+export { type AssetName, type AssetSource, provideAssets } from "./platform/assets.ts";
 export {
   Criterion,
   type CriterionCall,

@@ -29,6 +29,7 @@ export { countNonfinite, describeNonfinite, findNonfinite, type NonfiniteTensor 
 export { elementsOf, stateDictFrom, storeTensors } from "./engine_tensors.ts";
 export { asStateMap, isStateMap, stateField, type StateMap, type StateValue } from "./state_tree.ts";
 export type { FileHandle, FileLayer, OpenMode } from "../platform/file_layer.ts";
+export { type FileContent, type MemoryFiles, memoryFiles } from "../platform/memory_files.ts";
 export { nodeFiles } from "../platform/node_files.ts";
 export type { Processes } from "../platform/processes.ts";
 export { Bundle, type BundleHeader, openBundle, readBundle, type VerifyReport } from "./bundle/reader.ts";

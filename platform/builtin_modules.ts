@@ -28,6 +28,14 @@ export function fileSystem(): typeof import("node:fs") {
 }
 
 /**
+ * URLs of files, by the rules of this system.
+ * @throws {DinogradError} of kind "usage" where there are no files
+ */
+export function fileUrls(): typeof import("node:url") {
+  return required<typeof import("node:url")>("node:url");
+}
+
+/**
  * Arithmetic on paths, by the rules of this system.
  * @throws DinogradError of kind "usage" where there are no files
  */

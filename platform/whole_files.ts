@@ -2,7 +2,7 @@
  * Files and folders that are read and written whole: images, annotations, configurations, results. What stands on bytes
  * alone runs in a browser too; this does not, and says so in one line there.
  */
-import { fileSystem, paths, thisProcess } from "./builtin_modules.ts";
+import { fileSystem, fileUrls, hasFiles, paths, thisProcess } from "./builtin_modules.ts";
 import { fileError, reasonOf } from "./reasons.ts";
 
 interface ReadOptions {
@@ -174,8 +174,12 @@ export async function listFolder(path: string): Promise<string[]> {
   }
 }
 
-/** Reads a file that ships with a package, addressed by the URL that `import.meta.resolve` gives. */
-export async function readPackageFile(url: string): Promise<Uint8Array<ArrayBuffer>> {
-  const response = await fetch(url);
-  return new Uint8Array(await response.arrayBuffer());
+/** Whether a URL is that of a file which can be opened by its path. */
+export function isFileUrl({ protocol }: URL): boolean {
+  return protocol === "file:" && hasFiles();
+}
+
+/** The path of such a URL. */
+export function pathOf(url: URL): string {
+  return fileUrls().fileURLToPath(url);
 }

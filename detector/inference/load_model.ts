@@ -5,7 +5,9 @@ import type { Device } from "../../engine/device/device.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { ZeroStream } from "../../engine/random.ts";
 import { type ConfigObject, type DinoConfig, resolveConfig, type RunUi } from "../config/mod.ts";
-import { kindOf } from "../../platform/whole_files.ts";
+import type { FileLayer } from "../../platform/file_layer.ts";
+import { memoryFiles } from "../../platform/memory_files.ts";
+import { isFileUrl, kindOf, pathOf } from "../../platform/whole_files.ts";
 import { buildDino, type Dino } from "../model/mod.ts";
 import {
   applyLoad,
@@ -21,6 +23,12 @@ import {
   type WeightsFile,
 } from "../weights/mod.ts";
 
+/**
+ * A checkpoint: the path of its file, its bytes, or where they are fetched from. Deno asks for `--allow-net` to fetch, and
+ * for `--allow-read` where the URL is that of a file.
+ */
+export type CheckpointSource = string | URL | Uint8Array | ArrayBuffer | Blob;
+
 /** Where a model is put, and what it is read with. */
 export interface LoadModelOptions {
   /** Where the model's tensors live and are computed with. */
@@ -29,6 +37,8 @@ export interface LoadModelOptions {
   readonly config?: DinoConfig | null;
   /** Keys laid over the checkpoint's configuration where `config` is null. */
   readonly configChanges?: ConfigObject;
+  /** The files among which a path is looked for. Default: those of the system. */
+  readonly files?: FileLayer;
   /** Take the averaged weights. */
   readonly useEma?: boolean;
   /** Told about keys of the file that the model has no use for. */
@@ -52,10 +62,11 @@ export interface LoadedModel {
 
 /**
  * Builds the model of a checkpoint and loads its weights.
+ * @param checkpoint a path, a URL (a string is always a path), or bytes
  * @throws {DinogradError} of kind "checkpoint" where the file is damaged, has no such weights or no configuration;
  * "config" where its weights do not fit the configuration
  */
-export async function loadModel(checkpoint: string, options: LoadModelOptions): Promise<LoadedModel> {
+export async function loadModel(checkpoint: CheckpointSource, options: LoadModelOptions): Promise<LoadedModel> {
   return await holding(await openModel(checkpoint, options), (opened) => opened.load(options));
 }
 
@@ -71,11 +82,11 @@ export interface OpenModel extends AsyncDisposable {
  * @throws {DinogradError} as `loadModel`
  */
 export async function openModel(
-  checkpoint: string,
+  checkpoint: CheckpointSource,
   options: Omit<LoadModelOptions, "device" | "ui">,
 ): Promise<OpenModel> {
   return await opening(async (opened) => {
-    const file = opened.use(await openFile(checkpoint));
+    const file = opened.use(await openFile(checkpoint, options));
     const config = chooseConfig(file, options);
     const weights = chooseWeights(file, options);
     return {
@@ -111,12 +122,38 @@ async function build(
   return { model, config, classes: file.classes ?? assumed ?? [], classesFrom };
 }
 
-/** A run's folder is easily named instead of one of the checkpoints in it. */
-async function openFile(checkpoint: string): Promise<WeightsFile> {
+/** What messages call a checkpoint that came as bytes. */
+const NAMELESS = "checkpoint";
+
+async function openFile(
+  checkpoint: CheckpointSource,
+  { files }: Pick<LoadModelOptions, "files">,
+): Promise<WeightsFile> {
+  if (checkpoint instanceof URL) {
+    return isFileUrl(checkpoint) ? await openFile(pathOf(checkpoint), {}) : await openUrl(checkpoint);
+  }
+  if (typeof checkpoint !== "string") {
+    return await openWeights(NAMELESS, { files: memoryFiles([[NAMELESS, checkpoint]]) });
+  }
+  if (files) return await openWeights(checkpoint, { files });
+  // A run's folder is easily named instead of one of the checkpoints in it.
   if (await kindOf(checkpoint) === "folder") {
     throw new DinogradError("checkpoint", `${checkpoint}: expected a checkpoint file but found a folder`);
   }
   return await openWeights(checkpoint);
+}
+
+async function openUrl({ href }: URL): Promise<WeightsFile> {
+  let content: Blob;
+  try {
+    const response = await fetch(href);
+    if (!response.ok) throw new Error(`the server answered ${response.status} ${response.statusText}`.trim());
+    content = await response.blob();
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.replaceAll(/\s+/g, " ") : String(cause);
+    throw new DinogradError("checkpoint", `${href}: expected to fetch a checkpoint but ${reason}`, { cause });
+  }
+  return await openWeights(href, { files: memoryFiles([[href, content]]) });
 }
 
 function chooseWeights({ ema, tensors, path }: WeightsFile, { useEma }: Pick<LoadModelOptions, "useEma">): Weights {

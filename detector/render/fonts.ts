@@ -3,8 +3,7 @@
  * everywhere. DejaVu is beautiful and has Latin, Greek, Cyrillic, Armenian, Hebrew, Arabic, Georgian and symbols. UnifontEX
  * is drawn in pixels and has nearly every script of Unicode 11 and its emoji in one file; it is read where a name needs it.
  */
-import dejavu from "dejavu-fonts-ttf/package.json" with { type: "json" };
-import unifont from "@fontsource/unifontex/package.json" with { type: "json" };
+import { readAsset } from "../../platform/assets.ts";
 import { type Coverage, coverageOf, unwrapWoff } from "./font_file.ts";
 
 /** The fonts, by the names that SVG's `font-family` and `font-weight` ask for. */
@@ -28,31 +27,42 @@ export function loadFont(name: FontName): Promise<Font> {
 }
 
 async function readFont(name: FontName): Promise<Font> {
-  const response = await fetch(URLS[name]());
-  const { name: from, version } = name === "UnifontEX" ? unifont : dejavu;
-  if (!response.ok) throw new Error(`font ${name} of ${from}@${version} cannot be read`);
-  const bytes = unwrapWoff(new Uint8Array(await response.arrayBuffer()));
+  let file: Uint8Array;
+  try {
+    file = await FILES[name]();
+  } catch (cause) {
+    // Also what makes their packages, in which there are no modules, dependencies of this one.
+    const { default: { name: from, version } } = name === "UnifontEX"
+      ? await import("@fontsource/unifontex/package.json", { with: { type: "json" } })
+      : await import("dejavu-fonts-ttf/package.json", { with: { type: "json" } });
+    throw new Error(`font ${name} of ${from}@${version} cannot be read`, { cause });
+  }
+  const bytes = unwrapWoff(file);
   return { bytes, covers: coverageOf(bytes) };
 }
 
-// Each a constant of its own: only such specifiers are rewritten when the package is published.
-const URLS: Readonly<Record<FontName, () => string>> = {
-  "DejaVu Sans": () => {
-    const url = import.meta.resolve("dejavu-fonts-ttf/ttf/DejaVuSans.ttf");
-    return url;
-  },
-  "DejaVu Sans Bold": () => {
-    const url = import.meta.resolve("dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf");
-    return url;
-  },
-  "DejaVu Serif Bold": () => {
-    const url = import.meta.resolve("dejavu-fonts-ttf/ttf/DejaVuSerif-Bold.ttf");
-    return url;
-  },
-  UnifontEX: () => {
-    const url = import.meta.resolve("@fontsource/unifontex/files/unifontex-latin-400-normal.woff");
-    return url;
-  },
+// Each URL a constant of its own: only such specifiers are rewritten when the package is published.
+const FILES: Readonly<Record<FontName, () => Promise<Uint8Array>>> = {
+  "DejaVu Sans": () =>
+    readAsset("dejavu-fonts-ttf/ttf/DejaVuSans.ttf", () => {
+      const url = import.meta.resolve("dejavu-fonts-ttf/ttf/DejaVuSans.ttf");
+      return url;
+    }),
+  "DejaVu Sans Bold": () =>
+    readAsset("dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf", () => {
+      const url = import.meta.resolve("dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf");
+      return url;
+    }),
+  "DejaVu Serif Bold": () =>
+    readAsset("dejavu-fonts-ttf/ttf/DejaVuSerif-Bold.ttf", () => {
+      const url = import.meta.resolve("dejavu-fonts-ttf/ttf/DejaVuSerif-Bold.ttf");
+      return url;
+    }),
+  UnifontEX: () =>
+    readAsset("@fontsource/unifontex/files/unifontex-latin-400-normal.woff", () => {
+      const url = import.meta.resolve("@fontsource/unifontex/files/unifontex-latin-400-normal.woff");
+      return url;
+    }),
 };
 
 /** Fonts for a text, whatever else is in it: those given, and UnifontEX where all of them lack a character. */

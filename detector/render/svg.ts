@@ -3,6 +3,7 @@
  * and direction. Only fonts given here are used, never the system's, so the same SVG gives the same pixels everywhere.
  */
 import { initWasm, Resvg } from "@resvg/resvg-wasm";
+import { readAsset } from "../../platform/assets.ts";
 import { visible } from "../../engine/visible.ts";
 import { type FontName, fontsFor } from "./fonts.ts";
 
@@ -64,7 +65,10 @@ export function escapeXml(text: string): string {
 }
 
 async function startRenderer(): Promise<void> {
-  // A constant of its own: only such a specifier is rewritten when the package is published.
-  const url = import.meta.resolve("@resvg/resvg-wasm/index_bg.wasm");
-  await initWasm(await fetch(url));
+  const bytes = await readAsset("@resvg/resvg-wasm/index_bg.wasm", () => {
+    // A constant of its own: only such a specifier is rewritten when the package is published.
+    const url = import.meta.resolve("@resvg/resvg-wasm/index_bg.wasm");
+    return url;
+  });
+  await initWasm(bytes);
 }

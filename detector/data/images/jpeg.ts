@@ -7,7 +7,8 @@
 import createDecoder from "@jsquash/jpeg/codec/dec/mozjpeg_dec.js";
 import createEncoder from "@jsquash/jpeg/codec/enc/mozjpeg_enc.js";
 import { defaultOptions } from "@jsquash/jpeg/meta.js";
-import { readPackageFile } from "../../../platform/whole_files.ts";
+import { readAsset } from "../../../platform/assets.ts";
+import { withImageData } from "../../../platform/image_data.ts";
 import { type Image, type Pixels, rgbImage } from "./image.ts";
 import { outlineJpeg, withoutStrays } from "./jpeg_markers.ts";
 import { requirePixels } from "../../config/pixel_limit.ts";
@@ -95,7 +96,7 @@ async function tryDecode(bytes: Uint8Array): Promise<Outcome> {
   const ready = await decoder;
   complaints.length = 0;
   try {
-    return { pixels: ready.decode(bytes, false) ?? undefined, complaint: complaints.join("; ") };
+    return { pixels: withImageData(() => ready.decode(bytes, false)) ?? undefined, complaint: complaints.join("; ") };
   } catch (cause) {
     // After a fatal error the codec has "exited"; the next image gets a fresh instance.
     decoder = undefined;
@@ -106,22 +107,26 @@ async function tryDecode(bytes: Uint8Array): Promise<Outcome> {
 let compiledDecoder: Promise<WebAssembly.Module> | undefined;
 
 async function startDecoder(): Promise<Decoder> {
-  // A constant of its own: only such a specifier is rewritten when the package is published.
-  const url = import.meta.resolve("@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm");
-  compiledDecoder ??= compile(url);
-  return await createDecoder({
-    ...instantiating(await compiledDecoder),
-    ...{ printErr: (text: string) => void complaints.push(text) },
-  });
+  compiledDecoder ??= readAsset("@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm", () => {
+    // A constant of its own: only such a specifier is rewritten when the package is published.
+    const url = import.meta.resolve("@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm");
+    return url;
+  }).then((bytes) => WebAssembly.compile(bytes));
+  const compiled = await compiledDecoder;
+  return await withImageData(() =>
+    createDecoder({
+      ...instantiating(compiled),
+      ...{ printErr: (text: string) => void complaints.push(text) },
+    })
+  );
 }
 
 async function startEncoder(): Promise<Encoder> {
-  const url = import.meta.resolve("@jsquash/jpeg/codec/enc/mozjpeg_enc.wasm"); // a constant, as above
-  return await createEncoder(instantiating(await compile(url)));
-}
-
-async function compile(url: string): Promise<WebAssembly.Module> {
-  return await WebAssembly.compile(await readPackageFile(url));
+  const bytes = await readAsset("@jsquash/jpeg/codec/enc/mozjpeg_enc.wasm", () => {
+    const url = import.meta.resolve("@jsquash/jpeg/codec/enc/mozjpeg_enc.wasm"); // a constant, as above
+    return url;
+  });
+  return await createEncoder(instantiating(await WebAssembly.compile(bytes)));
 }
 
 /** Emscripten's hooks for a module that is compiled already. */

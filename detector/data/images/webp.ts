@@ -3,7 +3,8 @@
  * Alpha is dropped, not blended, as `convert("RGB")` does. Loaded when the first WebP file is met.
  */
 import createDecoder from "@jsquash/webp/codec/dec/webp_dec.js";
-import { readPackageFile } from "../../../platform/whole_files.ts";
+import { readAsset } from "../../../platform/assets.ts";
+import { withImageData } from "../../../platform/image_data.ts";
 import type { Image } from "./image.ts";
 import { dropAlpha, LARGE } from "./jpeg.ts";
 import { requirePixels } from "../../config/pixel_limit.ts";
@@ -40,7 +41,7 @@ export async function decodeWebp(bytes: Uint8Array, options: { readonly maxPixel
 
 function tryDecode(ready: Decoder, bytes: Uint8Array): ImageData | null {
   try {
-    return ready.decode(bytes);
+    return withImageData(() => ready.decode(bytes));
   } catch (error) {
     decoder = undefined; // it may have ended in the middle of something
     throw error;
@@ -48,16 +49,20 @@ function tryDecode(ready: Decoder, bytes: Uint8Array): ImageData | null {
 }
 
 async function startDecoder(): Promise<Decoder> {
-  // A constant of its own: only such a specifier is rewritten when the package is published.
-  const url = import.meta.resolve("@jsquash/webp/codec/dec/webp_dec.wasm");
-  compiled ??= readPackageFile(url).then((bytes) => WebAssembly.compile(bytes));
+  compiled ??= readAsset("@jsquash/webp/codec/dec/webp_dec.wasm", () => {
+    // A constant of its own: only such a specifier is rewritten when the package is published.
+    const url = import.meta.resolve("@jsquash/webp/codec/dec/webp_dec.wasm");
+    return url;
+  }).then((bytes) => WebAssembly.compile(bytes));
   const module = await compiled;
-  return await createDecoder({
-    noInitialRun: true,
-    instantiateWasm(imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void) {
-      const instance = new WebAssembly.Instance(module, imports);
-      done(instance);
-      return instance.exports;
-    },
-  });
+  return await withImageData(() =>
+    createDecoder({
+      noInitialRun: true,
+      instantiateWasm(imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void) {
+        const instance = new WebAssembly.Instance(module, imports);
+        done(instance);
+        return instance.exports;
+      },
+    })
+  );
 }
