@@ -1,12 +1,13 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { writeBundle } from "../../../checkpoint/mod.ts";
+import { toFileUrl } from "@std/path";
+import { type FileLayer, memoryFiles, writeBundle } from "../../../checkpoint/mod.ts";
 import { DETECT_DEFAULTS, type DetectOptions } from "../../../detector/config/mod.ts";
 import { encodeJpeg, encodePng, readImage } from "../../../detector/data/mod.ts";
 import { detect } from "../../../detector/inference/detect.ts";
 import { detectImage } from "../../../detector/inference/detect_image.ts";
 import type { ImageDetections } from "../../../detector/inference/detection.ts";
 import { UniqueNames } from "../../../detector/inference/unique_names.ts";
-import { loadModel } from "../../../detector/inference/load_model.ts";
+import { type CheckpointSource, loadModel } from "../../../detector/inference/load_model.ts";
 import { transformsOf } from "../../../detector/data/configured_transforms.ts";
 import type { Device } from "../../../engine/device/device.ts";
 import { DinogradError } from "../../../engine/errors.ts";
@@ -176,6 +177,35 @@ Deno.test("a library user gets the same numbers from an image in memory", async 
     assertEquals([...found.scores], detections.map(({ score }) => score));
     assertEquals([...found.boxes], detections.flatMap(({ box }) => [...box]));
     model.dispose();
+  });
+});
+
+Deno.test("a model loads from a path, bytes, a blob, a layer of files and URLs alike; a server that has none is named", async () => {
+  await prepared(async (folder, device) => {
+    const bytes = await Deno.readFile(`${folder}/model.dino`);
+    await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, ({ url }) => {
+      return url.endsWith("/model.dino") ? new Response(bytes) : new Response("none", { status: 404 });
+    });
+    const url = `http://127.0.0.1:${server.addr.port}/`;
+    const load = async (checkpoint: CheckpointSource, options: { files?: FileLayer } = {}) => {
+      const { model } = await loadModel(checkpoint, { device, ...options });
+      const bias = [...await model.classEmbed[0].bias!.data()];
+      model.dispose();
+      return bias;
+    };
+    const expected = await load(`${folder}/model.dino`);
+    for (const source of [bytes, bytes.buffer, new Blob([bytes]), new URL(`${url}model.dino`)]) {
+      assertEquals(await load(source), expected);
+    }
+    assertEquals(await load(toFileUrl(`${folder}/model.dino`)), expected);
+    assertEquals(await load("here", { files: memoryFiles([["here", bytes]]) }), expected);
+    const error = await assertRejects(() => load(new URL(`${url}other.dino`)), DinogradError);
+    assertEquals(error.kind, "checkpoint");
+    assertEquals(
+      error.message,
+      `${url}other.dino: expected to fetch a checkpoint but the server answered 404 Not Found`,
+    );
+    await assertRejects(() => load(bytes.subarray(0, 100)), DinogradError, "checkpoint");
   });
 });
 
