@@ -56,15 +56,16 @@ function urlBeside(name: AssetName, resolve: () => string): URL {
   } catch {
     // Bun refuses what npm packages made by JSR ask for: a specifier of Deno's.
   }
-  // Node hands such a specifier back. The name alone is found among the installed packages.
-  return new URL(url === undefined || url.startsWith("npm:") ? import.meta.resolve(name) : url);
+  // Node hands such a specifier back. The name alone is found among the installed packages. Deno reads it as it is.
+  const isStrange = url?.startsWith("npm:") && !("Deno" in globalThis);
+  return new URL(url === undefined || isStrange ? import.meta.resolve(name) : url);
 }
 
 /** What URLs without an origin refer to: the page. */
 const pageUrl = () => (globalThis as { location?: { href: string } }).location?.href;
 
 async function readUrl(url: URL): Promise<Uint8Array<ArrayBuffer>> {
-  if (url.protocol === "file:" && typeof Deno === "undefined" && hasFiles()) {
+  if (url.protocol === "file:" && !("Deno" in globalThis) && hasFiles()) {
     return new Uint8Array(await fileSystem().promises.readFile(url));
   }
   const response = await fetch(url);

@@ -41,28 +41,12 @@ async function readFont(name: FontName): Promise<Font> {
   return { bytes, covers: coverageOf(bytes) };
 }
 
-// Each URL a constant of its own: only such specifiers are rewritten when the package is published.
 const FILES: Readonly<Record<FontName, () => Promise<Uint8Array>>> = {
-  "DejaVu Sans": () =>
-    readAsset("dejavu-fonts-ttf/ttf/DejaVuSans.ttf", () => {
-      const url = import.meta.resolve("dejavu-fonts-ttf/ttf/DejaVuSans.ttf");
-      return url;
-    }),
-  "DejaVu Sans Bold": () =>
-    readAsset("dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf", () => {
-      const url = import.meta.resolve("dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf");
-      return url;
-    }),
-  "DejaVu Serif Bold": () =>
-    readAsset("dejavu-fonts-ttf/ttf/DejaVuSerif-Bold.ttf", () => {
-      const url = import.meta.resolve("dejavu-fonts-ttf/ttf/DejaVuSerif-Bold.ttf");
-      return url;
-    }),
+  "DejaVu Sans": () => readAsset("dejavu-fonts-ttf/ttf/DejaVuSans.ttf", urlOfDejavusans),
+  "DejaVu Sans Bold": () => readAsset("dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf", urlOfDejavusansBold),
+  "DejaVu Serif Bold": () => readAsset("dejavu-fonts-ttf/ttf/DejaVuSerif-Bold.ttf", urlOfDejavuserifBold),
   UnifontEX: () =>
-    readAsset("@fontsource/unifontex/files/unifontex-latin-400-normal.woff", () => {
-      const url = import.meta.resolve("@fontsource/unifontex/files/unifontex-latin-400-normal.woff");
-      return url;
-    }),
+    readAsset("@fontsource/unifontex/files/unifontex-latin-400-normal.woff", urlOfUnifontexLatin400Normal),
 };
 
 /** Fonts for a text, whatever else is in it: those given, and UnifontEX where all of them lack a character. */
@@ -95,4 +79,25 @@ function lettersBeyond(text: string, fonts: readonly Font[]): string[] {
   return [...new Set(text)].filter((letter) =>
     codePointOf(letter) >= 0x20 && fonts.every(({ covers }) => !covers(codePointOf(letter)))
   );
+}
+
+// A constant of its own, in a function of its own: only such a specifier is rewritten when the package is published.
+function urlOfDejavusans(): string {
+  const url = import.meta.resolve("dejavu-fonts-ttf/ttf/DejaVuSans.ttf");
+  return url;
+}
+
+function urlOfDejavusansBold(): string {
+  const url = import.meta.resolve("dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf");
+  return url;
+}
+
+function urlOfDejavuserifBold(): string {
+  const url = import.meta.resolve("dejavu-fonts-ttf/ttf/DejaVuSerif-Bold.ttf");
+  return url;
+}
+
+function urlOfUnifontexLatin400Normal(): string {
+  const url = import.meta.resolve("@fontsource/unifontex/files/unifontex-latin-400-normal.woff");
+  return url;
 }

@@ -65,10 +65,12 @@ export function escapeXml(text: string): string {
 }
 
 async function startRenderer(): Promise<void> {
-  const bytes = await readAsset("@resvg/resvg-wasm/index_bg.wasm", () => {
-    // A constant of its own: only such a specifier is rewritten when the package is published.
-    const url = import.meta.resolve("@resvg/resvg-wasm/index_bg.wasm");
-    return url;
-  });
+  const bytes = await readAsset("@resvg/resvg-wasm/index_bg.wasm", urlOfIndexBg);
   await initWasm(bytes);
+}
+
+// A constant of its own, in a function of its own: only such a specifier is rewritten when the package is published.
+function urlOfIndexBg(): string {
+  const url = import.meta.resolve("@resvg/resvg-wasm/index_bg.wasm");
+  return url;
 }

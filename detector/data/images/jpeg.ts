@@ -107,11 +107,9 @@ async function tryDecode(bytes: Uint8Array): Promise<Outcome> {
 let compiledDecoder: Promise<WebAssembly.Module> | undefined;
 
 async function startDecoder(): Promise<Decoder> {
-  compiledDecoder ??= readAsset("@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm", () => {
-    // A constant of its own: only such a specifier is rewritten when the package is published.
-    const url = import.meta.resolve("@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm");
-    return url;
-  }).then((bytes) => WebAssembly.compile(bytes));
+  compiledDecoder ??= readAsset("@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm", urlOfMozjpegDec).then((bytes) =>
+    WebAssembly.compile(bytes)
+  );
   const compiled = await compiledDecoder;
   return await withImageData(() =>
     createDecoder({
@@ -122,10 +120,7 @@ async function startDecoder(): Promise<Decoder> {
 }
 
 async function startEncoder(): Promise<Encoder> {
-  const bytes = await readAsset("@jsquash/jpeg/codec/enc/mozjpeg_enc.wasm", () => {
-    const url = import.meta.resolve("@jsquash/jpeg/codec/enc/mozjpeg_enc.wasm"); // a constant, as above
-    return url;
-  });
+  const bytes = await readAsset("@jsquash/jpeg/codec/enc/mozjpeg_enc.wasm", urlOfMozjpegEnc);
   return await createEncoder(instantiating(await WebAssembly.compile(bytes)));
 }
 
@@ -162,4 +157,15 @@ export function dropAlpha(rgba: Uint8ClampedArray): Uint8Array {
     rgb[to + 2] = rgba[from + 2];
   }
   return rgb;
+}
+
+// A constant of its own, in a function of its own: only such a specifier is rewritten when the package is published.
+function urlOfMozjpegDec(): string {
+  const url = import.meta.resolve("@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm");
+  return url;
+}
+
+function urlOfMozjpegEnc(): string {
+  const url = import.meta.resolve("@jsquash/jpeg/codec/enc/mozjpeg_enc.wasm");
+  return url;
 }

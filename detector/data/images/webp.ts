@@ -49,11 +49,9 @@ function tryDecode(ready: Decoder, bytes: Uint8Array): ImageData | null {
 }
 
 async function startDecoder(): Promise<Decoder> {
-  compiled ??= readAsset("@jsquash/webp/codec/dec/webp_dec.wasm", () => {
-    // A constant of its own: only such a specifier is rewritten when the package is published.
-    const url = import.meta.resolve("@jsquash/webp/codec/dec/webp_dec.wasm");
-    return url;
-  }).then((bytes) => WebAssembly.compile(bytes));
+  compiled ??= readAsset("@jsquash/webp/codec/dec/webp_dec.wasm", urlOfWebpDec).then((bytes) =>
+    WebAssembly.compile(bytes)
+  );
   const module = await compiled;
   return await withImageData(() =>
     createDecoder({
@@ -65,4 +63,10 @@ async function startDecoder(): Promise<Decoder> {
       },
     })
   );
+}
+
+// A constant of its own, in a function of its own: only such a specifier is rewritten when the package is published.
+function urlOfWebpDec(): string {
+  const url = import.meta.resolve("@jsquash/webp/codec/dec/webp_dec.wasm");
+  return url;
 }
