@@ -8,7 +8,7 @@ import { didYouMean } from "../detector/config/mod.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { VERSION } from "../engine/version.ts";
 import { givenFlags } from "./shared/command.ts";
-import { environment } from "./shared/environment.ts";
+import { environment } from "../platform/environment.ts";
 import { EXIT_CODES } from "./shared/exit_codes.ts";
 import { print, printLines, unwrittenOutput } from "./shared/output.ts";
 import { watchForStop } from "./shared/stop.ts";

@@ -27,7 +27,19 @@ export function openPlainSync(path: string, flags: number): number {
   }
 }
 
-class NodeFileHandle implements FileHandle {
+/** A file that is written at its end, over more than one life of the program. */
+export interface GrowingFile extends FileHandle {
+  /** Cuts off what lies beyond so many bytes. */
+  truncate(size: number): Promise<void>;
+}
+
+/** Opens a file for reading and writing; makes it where there is none. Fails with code `ELOOP` as `openPlainSync`. */
+export function openGrowing(path: string): GrowingFile {
+  const { O_RDWR, O_CREAT } = fileSystem().constants;
+  return new NodeFileHandle(openPlainSync(path, O_RDWR | O_CREAT));
+}
+
+class NodeFileHandle implements GrowingFile {
   readonly #descriptor: number;
 
   constructor(descriptor: number) {
@@ -48,6 +60,10 @@ class NodeFileHandle implements FileHandle {
 
   sync(): Promise<void> {
     return callback<void>((done) => fileSystem().fsync(this.#descriptor, done));
+  }
+
+  truncate(size: number): Promise<void> {
+    return callback<void>((done) => fileSystem().ftruncate(this.#descriptor, size, done));
   }
 
   close(): Promise<void> {

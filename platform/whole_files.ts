@@ -105,6 +105,15 @@ export async function whyNothingToRead(path: string): Promise<string | undefined
   }
 }
 
+/** Bytes of a file. Throws a `DinogradError` of kind "data" that names it. */
+export async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await fileSystem().promises.stat(path)).size;
+  } catch (cause) {
+    throw fileError("data", { place: path, task: "read it", cause });
+  }
+}
+
 /** Whether there is something at a path. */
 export async function exists(path: string): Promise<boolean> {
   return await kindOf(path) !== "missing";

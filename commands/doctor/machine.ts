@@ -6,6 +6,7 @@ import { openDevice } from "../../engine/device/open.ts";
 import type { StateReader } from "../../detector/train/records/bundle_state.ts";
 import { compareArithmetic } from "../../detector/train/proof/circumstances.ts";
 import { asFinding, type Finding, fine, odd, wrong } from "./findings.ts";
+import { freeBytes } from "../../platform/disk_room.ts";
 import { exists, isFolder } from "../../platform/whole_files.ts";
 import { formatBytes } from "../../detector/logs/format_bytes.ts";
 
@@ -85,18 +86,6 @@ async function checkLock(folder: string): Promise<Finding[]> {
     return [wrong("folder", `${folder} is held by ${lock.text}`, { kind: "checkpoint", remedy })];
   } catch (error) {
     return [asFinding(error, "folder", "remove it if no run is writing there")];
-  }
-}
-
-/** Room on the disk of a folder; null where asking is not permitted (`--allow-sys=statfs`). */
-async function freeBytes(folder: string): Promise<number | null> {
-  const { statfs } = await import("node:fs/promises");
-  try {
-    const { bavail, bsize } = await statfs(folder);
-    return bavail * bsize;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) return null;
-    throw error;
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { bold, dim, setColorEnabled, yellow } from "@std/fmt/colors";
 import type { Progress, RunUi } from "../../detector/config/mod.ts";
-import { environment } from "./environment.ts";
+import { environment } from "../../platform/environment.ts";
 import { print, printJson, type PrintOptions } from "./output.ts";
 import { BarProgress, LineProgress } from "./progress.ts";
 import { layOutTable } from "./table.ts";
