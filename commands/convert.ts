@@ -11,27 +11,41 @@ import {
   writeBundle,
   writeSafetensors,
 } from "../checkpoint/mod.ts";
-import { type ConfigObject, isConfigKey, resolveConfig } from "../detector/config/mod.ts";
+import { type ConfigObject, type DinoConfig, isConfigKey, resolveConfig } from "../detector/config/mod.ts";
 import { counted } from "../engine/counted.ts";
 import { refuseOverwriting } from "../platform/same_file.ts";
 import { CLASSES_METADATA, CONFIG_METADATA } from "../detector/weights/safetensors_metadata.ts";
+import { parseClassList } from "../detector/weights/mod.ts";
+import { classesOfEntry, configOfEntry, type ZooEntry } from "../detector/zoo/mod.ts";
 import { DinogradError } from "../engine/errors.ts";
-import { type AnyCheckpoint, openAnyCheckpoint, refuseExpansion } from "./shared/any_checkpoint.ts";
+import { readText } from "../platform/whole_files.ts";
+import {
+  type AnyCheckpoint,
+  type KnownCheckpoint,
+  openAnyCheckpoint,
+  refuseExpansion,
+} from "./shared/any_checkpoint.ts";
 import { refuseTrainingState, stateToJson, weightsState } from "./shared/checkpoint_view.ts";
-import type { Verb } from "./shared/command.ts";
+import { addDownloadFlags, type DownloadFlags, type Verb } from "./shared/command.ts";
 import { formatBytes } from "../detector/logs/format_bytes.ts";
 import type { Terminal } from "./shared/terminal.ts";
 
-interface ConvertFlags {
+interface ConvertFlags extends DownloadFlags {
   readonly ema?: true;
+  readonly classes?: string;
 }
 
 export const convertVerb: Verb<ConvertFlags> = {
   define(command: Command): void {
     command
-      .argument("<from>", "a .pth, .safetensors or .dino file")
+      .argument("<from>", "a .pth, .safetensors or .dino file, a name of the zoo or an https: address")
       .argument("<to>", "a .safetensors or .dino file")
-      .option("--ema", "the averaged weights instead of the weights");
+      .option("--ema", "the averaged weights instead of the weights")
+      .option(
+        "--classes <file>",
+        "names of the classes: a JSON list or map, a COCO file, or a line for each from 0 on",
+      );
+    addDownloadFlags(command);
   },
 
   async run({ args: [from, to], flags, terminal }): Promise<void> {
@@ -41,9 +55,11 @@ export const convertVerb: Verb<ConvertFlags> = {
         `convert: expected a .safetensors or .dino file to write but found ${to} (PyTorch files are read only)`,
       );
     }
-    await refuseOverwriting("convert", { outputs: [to], inputs: [from] });
+    await refuseOverwriting("convert", { outputs: [to], inputs: [from, flags.classes ?? null] });
     await refuseTrainingState(to, "convert");
-    await using source = await openAnyCheckpoint(from);
+    const named = flags.classes === undefined ? null : parseClassList(await readText(flags.classes), flags.classes);
+    await using source = await openAnyCheckpoint(from, { offline: flags.offline, ui: terminal });
+    await refuseOverwriting("convert", { outputs: [to], inputs: [source.path] }); // which may be another than was named
     const names = weightNames(source, flags.ema === true);
     await refuseExpansion(source, { names: names.values(), verb: "convert" });
     const tensors = new Map<string, UnreadTensor>();
@@ -54,7 +70,7 @@ export const convertVerb: Verb<ConvertFlags> = {
     if (tensors.size === 0) throw new DinogradError("checkpoint", `${from}: expected weights but found no tensor`);
     const nonfinite = await findNonfinite(tensors);
     if (nonfinite.length > 0) terminal.warn(`${from}: not finite: ${describeNonfinite(nonfinite)}`);
-    const state = knownState(source, terminal);
+    const state = { ...knownState(source, terminal), ...named && { classes: named.map((one) => ({ ...one })) } };
     if (/\.dino$/i.test(to)) {
       await writeBundle(to, { tensors: new Map([...tensors].map(([key, value]) => [`model/${key}`, value])), state });
     } else {
@@ -125,8 +141,9 @@ function describeKnown({ config, classes }: { [key: string]: StateValue }): stri
 }
 
 /** Configuration and class names, where the source has them: enough to build the model and name what it finds. */
-function knownState(source: AnyCheckpoint, terminal: Terminal): { [key: string]: StateValue } {
+function knownState(source: KnownCheckpoint, terminal: Terminal): { [key: string]: StateValue } {
   const known = weightsState(source.state);
+  if (source.entry) return { ...known, ...stateOfEntry(source.entry) };
   if (known.config !== undefined) return known;
   const args = stateField(source.state, "args");
   if (!isStateMap(args)) return known;
@@ -134,11 +151,20 @@ function knownState(source: AnyCheckpoint, terminal: Terminal): { [key: string]:
     // The official code keeps flags and settings in one.
     const given = Object.fromEntries(Object.entries(args).filter(([key]) => isConfigKey(key))) as ConfigObject;
     const { config } = resolveConfig(given, { source: `${source.path}, args` });
-    // A config is a tree of plain values, as states are; an interface has no index signature to show it.
-    return { ...known, config: { ...config } as unknown as StateValue, runtime: { config: {} } };
+    return { ...known, ...stateOfConfig(config) };
   } catch (error) {
     if (!(error instanceof DinogradError)) throw error;
     terminal.warn(`the configuration is not taken over: ${error.message}`);
     return known;
   }
+}
+
+/** What a checkpoint of the zoo does not say of itself. */
+function stateOfEntry(entry: ZooEntry): { [key: string]: StateValue } {
+  return { ...stateOfConfig(configOfEntry(entry)), classes: classesOfEntry(entry).map((one) => ({ ...one })) };
+}
+
+function stateOfConfig(config: DinoConfig): { [key: string]: StateValue } {
+  // A config is a tree of plain values, as states are; an interface has no index signature to show it.
+  return { config: { ...config } as unknown as StateValue, runtime: { config: {} } };
 }

@@ -124,7 +124,7 @@ async function findingsOf(flags: DoctorFlags, ui: RunUi): Promise<Finding[]> {
 
   if (firstToStop(findings) === undefined) {
     const options = { ...choice, ...computeOptions(flags), ...start, outputDir, cocoPath, resume: facts?.path };
-    findings.push(...await rehearse(withDefaults(TRAIN_DEFAULTS, { ...options, dryRun: true })));
+    findings.push(...await rehearse(withDefaults(TRAIN_DEFAULTS, { ...options, dryRun: true, offline: true })));
   }
   return findings;
 }

@@ -10,9 +10,11 @@ import { withDefaults } from "../detector/config/run_options.ts";
 import {
   addComputeFlags,
   addConfigFlags,
+  addDownloadFlags,
   type ComputeFlags,
   computeOptions,
   type ConfigFlags,
+  type DownloadFlags,
   type Verb,
 } from "./shared/command.ts";
 import { chooseConfig } from "./shared/config_choice.ts";
@@ -21,7 +23,7 @@ import { EXIT_CODES } from "./shared/exit_codes.ts";
 import { readText } from "../platform/whole_files.ts";
 import type { Terminal } from "./shared/terminal.ts";
 
-interface EvalFlags extends ConfigFlags, ComputeFlags {
+interface EvalFlags extends ConfigFlags, ComputeFlags, DownloadFlags {
   readonly gt?: string;
   readonly dt?: string;
   readonly checkpoint?: string;
@@ -93,7 +95,7 @@ const OF_FILES: readonly string[] = ["gt", "dt", "per_class", "report", "json"];
 
 function defineCheckpointFlags(command: Command): void {
   command
-    .option("--checkpoint <file>", "evaluate this .dino, .pth or .safetensors file on a data set")
+    .option("--checkpoint <file>", "evaluate this checkpoint on a data set: a file, a name of the zoo or an address")
     .option("--coco_path <dir>", "folder with val2017 and annotations")
     .option("--output_dir <dir>", "folder for results")
     .option("--ema", "evaluate the averaged weights")
@@ -102,6 +104,7 @@ function defineCheckpointFlags(command: Command): void {
     .option("--skip_bad_images", "leave out images that cannot be read")
     .option("--debug", "stop after 15 batches");
   addConfigFlags(command);
+  addDownloadFlags(command);
   addComputeFlags(command);
 }
 
@@ -123,5 +126,6 @@ async function checkpointOptions(flags: EvalFlags, checkpoint: string, terminal:
     report: flags.report,
     perClass: flags.per_class,
     json: flags.json,
+    offline: flags.offline,
   });
 }

@@ -6,8 +6,14 @@ import type { Command } from "commander";
 import { describeNonfinite, digestOfBundle, elementCount, stateField, stateNumber } from "../checkpoint/mod.ts";
 import { stumbleOf } from "../detector/train/records/stumble.ts";
 import { assumedClasses } from "../detector/weights/coco_classes.ts";
+import { classesOfEntry } from "../detector/zoo/mod.ts";
 import { DinogradError } from "../engine/errors.ts";
-import { type AnyCheckpoint, openAnyCheckpoint, refuseExpansion } from "./shared/any_checkpoint.ts";
+import {
+  type AnyCheckpoint,
+  type KnownCheckpoint,
+  openAnyCheckpoint,
+  refuseExpansion,
+} from "./shared/any_checkpoint.ts";
 import {
   describeState,
   formatShape,
@@ -16,11 +22,11 @@ import {
   stateToJson,
   tensorStatistics,
 } from "./shared/checkpoint_view.ts";
-import type { Verb } from "./shared/command.ts";
+import { addDownloadFlags, type DownloadFlags, type Verb } from "./shared/command.ts";
 import { formatBytes } from "../detector/logs/format_bytes.ts";
 import type { Terminal } from "./shared/terminal.ts";
 
-interface InspectFlags {
+interface InspectFlags extends DownloadFlags {
   readonly keys?: string;
   readonly stats?: true;
   readonly state?: true;
@@ -31,16 +37,17 @@ interface InspectFlags {
 export const inspectVerb: Verb<InspectFlags> = {
   define(command: Command): void {
     command
-      .argument("<file>", "a bundle, a PyTorch file or safetensors")
+      .argument("<file>", "a bundle, a PyTorch file or safetensors; also a name of the zoo or an https: address")
       .option("--keys <pattern>", "tensors whose name fits alone; * stands for anything, commas separate patterns")
       .option("--stats", "also read the tensors and print minimum, maximum, mean and deviation")
       .option("--state", "print the whole state instead of a line per entry")
       .option("--digest", "end with the SHA-256 of the training state, without times, hosts and threads")
       .option("--json", "print everything as JSON");
+    addDownloadFlags(command);
   },
 
-  async run({ args: [path], flags, terminal }): Promise<void> {
-    await using file = await openAnyCheckpoint(path);
+  async run({ args: [reference], flags, terminal }): Promise<void> {
+    await using file = await openAnyCheckpoint(reference, { offline: flags.offline, ui: terminal });
     if (flags.digest && file.bundle === undefined) {
       throw new DinogradError("usage", `inspect: expected a bundle for --digest but found ${file.about}`);
     }
@@ -56,8 +63,9 @@ export const inspectVerb: Verb<InspectFlags> = {
     const digest = flags.digest && file.bundle ? await digestOfBundle(file.bundle) : undefined;
     if (flags.json) {
       return terminal.json({
-        path,
+        path: file.path,
         format: file.format,
+        ...(file.entry === null ? {} : { zoo: file.entry.name }),
         ...file.bundle?.header,
         state: stateToJson(file.state),
         tensors: rows,
@@ -101,8 +109,11 @@ async function describeTensors(
   return rows;
 }
 
-function showHeader(file: AnyCheckpoint, flags: InspectFlags, terminal: Terminal): void {
+function showHeader(file: KnownCheckpoint, flags: InspectFlags, terminal: Terminal): void {
   terminal.say(`${file.path}: ${file.about}`);
+  if (file.entry) {
+    terminal.say(`${file.entry.name} of the zoo: ${file.entry.about}, ${file.entry.ap.toFixed(1)} AP as published`);
+  }
   if (flags.state) {
     for (const line of JSON.stringify(stateToJson(file.state), null, 2).split("\n")) terminal.say(line);
   } else {
@@ -147,7 +158,7 @@ function finiteRow({ bundle, state }: AnyCheckpoint): [string, string][] {
 const MOST_CLASSES = 100;
 
 /** Says what the classes are called, and by whom. */
-function showClasses({ state, tensors }: AnyCheckpoint, terminal: Terminal): void {
+function showClasses({ state, tensors, entry }: KnownCheckpoint, terminal: Terminal): void {
   const own = stateField(state, "classes");
   const [, head] = [...tensors].find(([name]) => /(^|[./])class_embed\.0\.bias$/.test(name)) ?? [];
   const rows = head?.shape[0];
@@ -155,6 +166,9 @@ function showClasses({ state, tensors }: AnyCheckpoint, terminal: Terminal): voi
     const names = own.map((entry) => `${stateField(entry, "id")} ${stateField(entry, "name")}`);
     const more = names.length > MOST_CLASSES ? ` and ${names.length - MOST_CLASSES} more` : "";
     terminal.say(`classes: ${names.slice(0, MOST_CLASSES).join(", ")}${more}`);
+  } else if (entry) {
+    const names = classesOfEntry(entry).map(({ id, name }) => `${id} ${name}`);
+    terminal.say(`classes: the file names none; by the zoo they are ${names.join(", ")}`);
   } else if (rows !== undefined) {
     const assumed = assumedClasses(rows);
     const taken = assumed

@@ -60,7 +60,10 @@ export const serveVerb: Verb<ServeFlags> = {
   },
 
   async run({ flags, terminal, given }): Promise<void> {
-    const options = detectorOptions(flags, { given, config: await chooseConfig(flags, terminal) });
+    const choice = detectorOptions(flags, { given, config: await chooseConfig(flags, terminal) });
+    const { checkpointOrDefault, findCheckpoint } = await import("../detector/zoo/mod.ts");
+    const options = { ...choice, checkpoint: checkpointOrDefault(choice.checkpoint, terminal) };
+    await findCheckpoint(options.checkpoint, { offline: options.offline, ui: terminal }); // here, where progress is shown
     const { Handler, isLoopbackName } = await import("./serve/handler.ts");
     const { ModelThread } = await import("./serve/model_thread.ts");
     const { listen } = await import("./serve/listen.ts");
@@ -68,7 +71,7 @@ export const serveVerb: Verb<ServeFlags> = {
     for (const line of model.description.warnings) terminal.warn(line);
     for (const line of model.description.said) terminal.say(line);
     const handler = await Handler.make(model, {
-      name: flags.checkpoint.slice(flags.checkpoint.lastIndexOf("/") + 1),
+      name: options.checkpoint.slice(options.checkpoint.lastIndexOf("/") + 1),
       threshold: options.threshold,
       maxImagePixels: options.maxImagePixels,
       upload: { bytes: Math.round(flags.max_upload * MEGABYTE), milliseconds: UPLOAD_TIME },

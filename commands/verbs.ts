@@ -41,6 +41,10 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     about: "configurations by name: what each is for, its size and memory; with a name all its settings",
     load: async () => (await import("./presets.ts")).presetsVerb,
   },
+  zoo: {
+    about: "published checkpoints by name: list, fetch, find and remove them",
+    load: async () => (await import("./zoo.ts")).zooVerb,
+  },
   dataset: {
     about: "make, convert, split and check data sets, and look at them",
     load: async () => (await import("./dataset.ts")).datasetVerb,

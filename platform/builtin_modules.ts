@@ -21,7 +21,7 @@ export function hasFiles(): boolean {
 
 /**
  * The file system.
- * @throws DinogradError of kind "usage" where there is none, as in a browser
+ * @throws {DinogradError} of kind "usage" where there is none, as in a browser
  */
 export function fileSystem(): typeof import("node:fs") {
   return required<typeof import("node:fs")>("node:fs");
@@ -37,7 +37,7 @@ export function fileUrls(): typeof import("node:url") {
 
 /**
  * Arithmetic on paths, by the rules of this system.
- * @throws DinogradError of kind "usage" where there are no files
+ * @throws {DinogradError} of kind "usage" where there are no files
  */
 export function paths(): typeof import("node:path") {
   return required<typeof import("node:path")>("node:path");
@@ -45,7 +45,7 @@ export function paths(): typeof import("node:path") {
 
 /**
  * The process that this runs in.
- * @throws DinogradError of kind "usage" where there are none, as in a browser
+ * @throws {DinogradError} of kind "usage" where there are none, as in a browser
  */
 export function thisProcess(): typeof import("node:process") {
   return required<typeof import("node:process")>("node:process");

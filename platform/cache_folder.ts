@@ -16,7 +16,7 @@ export interface CacheSurroundings {
 /**
  * The folder for downloads: `$DINOGRAD_CACHE`; else `dinograd` in `$XDG_CACHE_HOME`; else in the system's folder for
  * caches, which is `~/.cache`, `~/Library/Caches` on macOS, and `%LOCALAPPDATA%` on Windows. Nothing is made.
- * @throws DinogradError of kind "usage" where none of these is known, for want of permission
+ * @throws {DinogradError} of kind "usage" where none of these is known, for want of permission
  */
 export function cacheFolder(around: CacheSurroundings = thisMachine()): string {
   const { join, resolve, isAbsolute } = paths();

@@ -146,6 +146,11 @@ export async function makeFolder(path: string): Promise<AsyncDisposable> {
   };
 }
 
+/** Removes a folder if there is nothing in it; leaves it where it is otherwise. */
+export async function removeEmptyFolder(path: string): Promise<void> {
+  await fileSystem().promises.rmdir(path).catch(() => {});
+}
+
 /** Whether two paths lead to the same existing file or folder, through links or not. */
 export async function isSamePath(a: string, b: string): Promise<boolean> {
   try {

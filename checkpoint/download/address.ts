@@ -21,7 +21,7 @@ export function isAllowed({ protocol, hostname }: URL): boolean {
 
 /**
  * Reads an address.
- * @throws DinogradError of kind "usage" where it is none, is not encrypted, or has a password in it
+ * @throws {DinogradError} of kind "usage" where it is none, is not encrypted, or has a password in it
  */
 export function parseAddress(text: string): URL {
   let url: URL;
@@ -49,7 +49,7 @@ export function shownAddress({ protocol, host, pathname }: URL): string {
 const LONGEST_NAME = 150;
 
 /** What the file of an address is called: its last part, of characters that every file system takes. */
-export function fileNameOf({ pathname }: URL): string {
+export function fileNameOfAddress({ pathname }: URL): string {
   const last = pathname.split("/").findLast((part) => part !== "") ?? "";
   const plain = last.replaceAll(/%[0-9a-f]{2}|[^\w.+-]/gi, "_").replace(/^\.+/, "");
   return plain.slice(-LONGEST_NAME) || "checkpoint";

@@ -10,7 +10,7 @@
 import { DinogradError } from "../../platform/errors.ts";
 import { fileError } from "../../platform/reasons.ts";
 import { sha256 } from "../codec/checksums.ts";
-import { fileNameOf } from "./address.ts";
+import { fileNameOfAddress } from "./address.ts";
 
 /** Where everything about one address is. */
 export interface CachePlace {
@@ -23,7 +23,7 @@ export interface CachePlace {
 
 /** Where the file of an address is in the cache, or would be. Slashes, also on Windows, which takes them. */
 export function placeOf(url: URL, cache: string): CachePlace {
-  const name = fileNameOf(url);
+  const name = fileNameOfAddress(url);
   const digits = Array.from(sha256(new TextEncoder().encode(url.href)).subarray(0, 4), twoDigits).join("");
   const folder = `${cache.replaceAll("\\", "/")}/checkpoints/${name.replace(/\.[a-z]\w*$/i, "")}-${digits}`;
   const file = `${folder}/${name}`;

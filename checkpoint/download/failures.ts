@@ -5,19 +5,23 @@ import { errorCode, errorText } from "../../platform/reasons.ts";
 export class FetchFailure extends Error {
   /** Another attempt would end the same way. */
   readonly isLasting: boolean;
+  /** Nobody answers there. */
+  readonly isUnreachable: boolean;
   /** How long the server wants to be left alone, in seconds. */
   readonly pause: number | undefined;
 
   constructor(
     reason: string,
-    { isLasting = false, pause, cause }: {
+    { isLasting = false, isUnreachable = false, pause, cause }: {
       readonly isLasting?: boolean;
+      readonly isUnreachable?: boolean;
       readonly pause?: number;
       readonly cause?: unknown;
     } = {},
   ) {
     super(reason, { cause });
     this.isLasting = isLasting;
+    this.isUnreachable = isUnreachable;
     this.pause = pause;
   }
 }
@@ -27,19 +31,22 @@ export function failureOf(error: unknown, url: URL): FetchFailure {
   if (error instanceof FetchFailure) return error;
   const cause = error instanceof Error ? error.cause : undefined;
   const text = `${errorText(error)}; ${cause === undefined ? "" : errorText(cause)}`;
-  const told = (reason: string, isLasting = false) => new FetchFailure(reason, { isLasting, cause: error });
+  const told = (reason: string, about: { isLasting?: boolean; isUnreachable?: boolean } = {}) =>
+    new FetchFailure(reason, { ...about, cause: error });
   if (/NotCapable|Requires net access/.test(text)) {
-    return told(`connecting is not permitted: add --allow-net=${url.host}`, true);
+    return told(`connecting is not permitted: add --allow-net=${url.host}`, { isLasting: true });
   }
   const code = errorCode(cause) || errorCode(error);
   if (/dns error|ENOTFOUND|EAI_AGAIN|failed to lookup/.test(`${text} ${code}`)) {
-    return told(`the host ${url.hostname} was not found (no network? HTTPS_PROXY names a proxy)`);
+    return told(`the host ${url.hostname} was not found (no network? HTTPS_PROXY names a proxy)`, {
+      isUnreachable: true,
+    });
   }
   if (/ECONNREFUSED|[Cc]onnection refused/.test(`${text} ${code}`)) {
-    return told(`${url.host} refused the connection`);
+    return told(`${url.host} refused the connection`, { isUnreachable: true });
   }
   if (/certificate|UnknownIssuer|self.signed/i.test(text)) {
-    return told(`the certificate of ${url.hostname} is not trusted (DENO_CERT=FILE adds one)`, true);
+    return told(`the certificate of ${url.hostname} is not trusted (DENO_CERT=FILE adds one)`, { isLasting: true });
   }
   return told(`the connection to ${url.host} broke (${lastPart(text)})`);
 }

@@ -4,7 +4,8 @@
  */
 import { DinogradError } from "../../platform/errors.ts";
 import { nodeFiles } from "../../platform/node_files.ts";
-import { kindOf, makeFolder, sizeOf } from "../../platform/whole_files.ts";
+import { errorCode } from "../../platform/reasons.ts";
+import { kindOf, makeFolder, removeEmptyFolder, sizeOf } from "../../platform/whole_files.ts";
 import { Sha256 } from "../codec/checksums.ts";
 import { openForReading } from "../files/layer.ts";
 import { describeLock, type FolderLock, LockError, lockFolder } from "../files/lock.ts";
@@ -45,7 +46,7 @@ export interface FetchedFile {
 
 /**
  * The file of an address, from the cache if it is there.
- * @throws DinogradError of kind "checkpoint" where it is not to be had or is another one than it should be, in one line that
+ * @throws {DinogradError} of kind "checkpoint" where it is not to be had or is another one than it should be, in one line that
  * says how to fetch it by hand; "interrupted" where it was stopped
  */
 export async function fetchFile(url: URL, options: FetchOptions): Promise<FetchedFile> {
@@ -54,19 +55,26 @@ export async function fetchFile(url: URL, options: FetchOptions): Promise<Fetche
   if (here !== null) return here;
   if (options.offline) {
     const reason = "it is not in the cache and --offline allows no connection";
-    throw failed(url, place, { reason, source: options.source });
-  }
-  try {
-    await makeFolder(place.folder);
-  } catch (error) {
-    throw cacheError(place.folder, { task: "make this folder", cause: causeOf(error) });
+    throw failed(url, place, { reason });
   }
   const lock = await lockWhenFree(place, options.ui);
   try {
-    return await fromCache(place, url, options) ?? await fetchInto(place, url, options);
+    const made = await fromCache(place, url, options); // by another process, meanwhile
+    if (made !== null) return made;
+    options.ui.say(`fetching ${shownAddress(url)} into ${place.folder}`);
+    return await fetchInto(place, url, options);
+  } catch (error) {
+    if (await isNothing(place.part)) await discard(place);
+    throw error;
   } finally {
     await lock.release();
+    await removeEmptyFolder(place.folder); // where nothing came
   }
+}
+
+/** Whether there is a file with nothing in it, or none. */
+async function isNothing(path: string): Promise<boolean> {
+  return await kindOf(path) !== "file" || await sizeOf(path) === 0;
 }
 
 const causeOf = (error: unknown) => error instanceof DinogradError && error.cause !== undefined ? error.cause : error;
@@ -115,7 +123,7 @@ class DigestError extends DinogradError {
   }
 }
 
-/** @throws DigestError where the file is another one than it should be */
+/** @throws {DigestError} where the file is another one than it should be */
 function requireDigest(
   sha256: string,
   { published, pin, place, source }: {
@@ -184,7 +192,8 @@ async function transferOrFail(url: URL, place: CachePlace, options: FetchOptions
     });
   } catch (error) {
     if (!(error instanceof FetchFailure)) throw error;
-    throw failed(url, place, { reason: error.message, source: options.source, cause: error });
+    const { message: reason, isUnreachable } = error;
+    throw failed(url, place, { reason, source: isUnreachable ? undefined : options.source, cause: error });
   }
 }
 
@@ -211,20 +220,25 @@ function failed(
 /** A word of a shell. */
 const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;
 
-/** Waits for another process that is fetching the same file. */
+/** Makes and locks the folder; waits for another process that is fetching the same file. */
 async function lockWhenFree({ folder }: CachePlace, ui: DownloadUi): Promise<FolderLock> {
-  for (let isTold = false;; isTold = true) {
+  for (let isTold = false, missed = 0;;) {
     try {
+      await makeFolder(folder);
       return await lockFolder(folder, { warn: (line) => ui.warn(line) });
     } catch (error) {
-      if (!(error instanceof LockError)) throw cacheError(folder, { task: "write into it", cause: causeOf(error) });
-      if (ui.stop.aborted) throw new DinogradError("interrupted", `${folder}: stopped waiting for another process`);
-      if (!isTold) {
-        const holder = (await describeLock(folder).catch(() => null))?.text ?? "another process";
-        ui.say(`${holder} is fetching the same file into ${folder}; waiting for it`);
-      }
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      const cause = causeOf(error);
+      // Another process may have removed it just then, with nothing in it.
+      if (errorCode(cause) === "ENOENT" && ++missed < 10) continue;
+      if (!(error instanceof LockError)) throw cacheError(folder, { task: "write into this folder", cause });
     }
+    if (ui.stop.aborted) throw new DinogradError("interrupted", `${folder}: stopped waiting for another process`);
+    if (!isTold) {
+      const holder = (await describeLock(folder).catch(() => null))?.text ?? "another process";
+      ui.say(`${holder} is fetching the same file into ${folder}; waiting for it`);
+      isTold = true;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 300));
   }
 }
 

@@ -35,7 +35,7 @@ export class PartFile {
   /**
    * Opens what is there of a file, or begins. What is no more than in the system's memory is on the disk after `syncEvery`
    * milliseconds.
-   * @throws DinogradError of kind "checkpoint" where it cannot be written
+   * @throws {DinogradError} of kind "checkpoint" where it cannot be written
    */
   static async open(
     place: CachePlace,

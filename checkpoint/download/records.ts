@@ -47,7 +47,7 @@ export async function readPartRecord(path: string): Promise<PartRecord | null> {
   return isPartRecord(value) ? value : null;
 }
 
-/** Writes a record in place of the one before. @throws SaveError */
+/** Writes a record in place of the one before. @throws {SaveError} */
 export async function writeRecord(path: string, record: FileRecord | PartRecord): Promise<void> {
   const bytes = new TextEncoder().encode(JSON.stringify(record, null, 1) + "\n");
   await replaceFile(path, { files: nodeFiles, write: (writeAt) => writeAt(bytes, 0), verify: async () => {} });

@@ -25,7 +25,7 @@ export interface Answer {
 const MOST_REDIRECTS = 10;
 const REDIRECTS = [301, 302, 303, 307, 308];
 
-/** Asks for a file. What `fetch` throws is passed on. @throws FetchFailure where redirects lead nowhere */
+/** Asks for a file. What `fetch` throws is passed on. @throws {FetchFailure} where redirects lead nowhere */
 export async function requestFile(
   address: URL,
   { headers, hubs, signal }: {
@@ -77,7 +77,7 @@ export interface Extent {
   readonly validator: string | null;
 }
 
-/** What a response with status 200 or 206 has. @throws FetchFailure where it contradicts itself */
+/** What a response with status 200 or 206 has. @throws {FetchFailure} where it contradicts itself */
 export function extentOf({ status, headers }: Response): Extent {
   // A compressed body has another length, and cannot be continued.
   const isPlain = (headers.get("content-encoding") ?? "identity") === "identity";

@@ -53,7 +53,7 @@ const LONGEST_PAUSE = 30_000;
 
 /**
  * Brings a file to its part, whole and synced.
- * @throws FetchFailure where that fails for good; DinogradError of kind "interrupted" where it is stopped, "checkpoint" where
+ * @throws {FetchFailure} where that fails for good; {DinogradError} of kind "interrupted" where it is stopped, "checkpoint" where
  * the part cannot be written. What has arrived stays
  */
 export async function transfer(url: URL, place: CachePlace, options: TransferOptions): Promise<Transferred> {
@@ -72,6 +72,7 @@ class Transfer {
   readonly #part: PartFile;
   readonly #options: TransferOptions;
   #isContinued = false;
+  #hasAnswered = false;
   #bar: ReturnType<DownloadUi["progress"]> | undefined;
 
   constructor(url: URL, { place, part, options }: {
@@ -114,7 +115,8 @@ class Transfer {
         if (error instanceof DinogradError) throw error;
         failure = failureOf(error, this.#url);
       }
-      if (failure.isLasting) throw failure;
+      // A network that is gone comes back, but one that has not been there is more likely not to come.
+      if (failure.isLasting || (failure.isUnreachable && !this.#hasAnswered)) throw failure;
       failures = this.#part.received > most ? 1 : failures + 1;
       most = Math.max(most, this.#part.received);
       if (failures >= patience.tries) throw failure;
@@ -138,6 +140,7 @@ class Transfer {
       const { signal } = watchdog;
       const headers = { "accept-encoding": "identity", ...range };
       const { response, url, toldDigest } = await requestFile(this.#url, { headers, hubs, signal });
+      this.#hasAnswered = true;
       try {
         if (response.status === 416) return await this.#isWholeAlready(response);
         if (response.status !== 200 && response.status !== 206) throw refusalOf(response, url);
@@ -172,7 +175,10 @@ class Transfer {
   async #takeUp(response: Response, toldDigest: string | null): Promise<void> {
     const part = this.#part;
     if (/^text\/html\b/i.test(response.headers.get("content-type") ?? "")) {
-      throw new FetchFailure("there is a web page and no file at that address", { isLasting: true });
+      const hint = this.#url.pathname.includes("/blob/")
+        ? ": with /resolve/ (Hugging Face) or /raw/ (GitHub) in place of /blob/ it is that of the file"
+        : "";
+      throw new FetchFailure(`there is a web page and no file at that address${hint}`, { isLasting: true });
     }
     const extent = extentOf(response);
     if (extent.total === 0) throw new FetchFailure("the file is empty", { isLasting: true });
@@ -239,7 +245,7 @@ class Transfer {
     } finally {
       await reader?.cancel().catch(() => {}); // it has failed, or is over
     }
-    bar.update(part.received);
+    bar.update(part.received, { bytesPerSecond: speed.overall(part.received) });
   }
 
   #interrupted(): DinogradError {
@@ -277,10 +283,18 @@ const nameIn = (path: string) => path.slice(path.lastIndexOf("/") + 1);
 
 /** Bytes per second over the last seconds, told some times a second. */
 class Speed {
-  readonly #past: [time: number, bytes: number][];
+  readonly #first: readonly [time: number, bytes: number];
+  readonly #past: (readonly [time: number, bytes: number])[];
 
   constructor(bytes: number) {
-    this.#past = [[performance.now(), bytes]];
+    this.#first = [performance.now(), bytes];
+    this.#past = [this.#first];
+  }
+
+  /** Since the beginning. */
+  overall(bytes: number): number {
+    const [then, before] = this.#first;
+    return (bytes - before) / Math.max(1, performance.now() - then) * 1000;
   }
 
   /** Null where it was told a moment ago. */

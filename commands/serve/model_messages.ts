@@ -3,9 +3,12 @@ import type { ImageDetections } from "../../detector/inference/detection.ts";
 import type { DetectorChoice } from "../shared/detector_flags.ts";
 import type { UploadedImage } from "./upload.ts";
 
+/** How the model is chosen and detects; a checkpoint was named. */
+export type ServedChoice = DetectorChoice & { readonly checkpoint: string };
+
 /** Pictures to detect in; without any, the model is loaded and described. */
 export interface ModelRequest {
-  readonly options: DetectorChoice;
+  readonly options: ServedChoice;
   readonly images: readonly UploadedImage[];
   /** Least score, or null for that of the options. */
   readonly threshold: number | null;

@@ -4,8 +4,7 @@
  */
 import { WorkerPool } from "../../platform/worker_pool.ts";
 import type { ImageDetections } from "../../detector/inference/detection.ts";
-import type { DetectorChoice } from "../shared/detector_flags.ts";
-import type { ModelAnswer, ModelDescription, ModelRequest } from "./model_messages.ts";
+import type { ModelAnswer, ModelDescription, ModelRequest, ServedChoice } from "./model_messages.ts";
 import { RequestProblem } from "./problem.ts";
 import type { UploadedImage } from "./upload.ts";
 
@@ -25,11 +24,11 @@ export interface ServedModel {
 /** A model that computes in a thread. Dispose of it when done. */
 export class ModelThread implements ServedModel, Disposable {
   readonly description: ModelDescription;
-  readonly #options: DetectorChoice;
+  readonly #options: ServedChoice;
   #thread: WorkerPool<ModelRequest, ModelAnswer>;
 
   /** Loads the model, however long that takes. Throws as `loadModel` and `openDevice`. */
-  static async load(options: DetectorChoice): Promise<ModelThread> {
+  static async load(options: ServedChoice): Promise<ModelThread> {
     const thread = startThread();
     try {
       const answer = await thread.run({ options, images: [], threshold: null });
@@ -42,7 +41,7 @@ export class ModelThread implements ServedModel, Disposable {
   }
 
   private constructor(
-    options: DetectorChoice,
+    options: ServedChoice,
     { thread, description }: {
       readonly thread: WorkerPool<ModelRequest, ModelAnswer>;
       readonly description: ModelDescription;

@@ -11,22 +11,21 @@ import { openModel } from "../../detector/inference/load_model.ts";
 import { openDevice } from "../../engine/device/open.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { answerRequests } from "../../platform/worker_pool.ts";
-import type { DetectorChoice } from "../shared/detector_flags.ts";
-import type { ModelAnswer, ModelDescription, ModelRequest } from "./model_messages.ts";
+import type { ModelAnswer, ModelDescription, ModelRequest, ServedChoice } from "./model_messages.ts";
 import { RequestProblem } from "./problem.ts";
 import type { UploadedImage } from "./upload.ts";
 
 let opened: Promise<{ readonly detector: Detector; readonly model: ModelDescription }> | undefined;
 
-async function open(options: DetectorChoice) {
+async function open(options: ServedChoice) {
   const [said, warnings]: string[][] = [[], []];
   const ui = completeUi({ say: (line) => said.push(line), warn: (line) => warnings.push(line) });
-  const classNames = await readClassNames(options.classNames);
-  await using model = await openModel(options.checkpoint, options);
+  const classes = await readClassNames(options.classNames);
+  await using model = await openModel(options.checkpoint, { ...options, classes, ui });
   const device = await openDevice(options);
-  const detector = await Detector.load(model, { device, options, classNames, ui });
-  const { context: { classes, rows }, exifOrientation } = detector;
-  const names = classes.filter(({ id }) => id < rows);
+  const detector = await Detector.load(model, { device, options, ui });
+  const { context, exifOrientation } = detector;
+  const names = context.classes.filter(({ id }) => id < context.rows);
   return { detector, model: { classes: names, device: device.description, exifOrientation, said, warnings } };
 }
 
@@ -56,7 +55,7 @@ async function answerModel({ options, images, threshold }: ModelRequest): Promis
 /** @throws RequestProblem that says whether the kind of the picture, its size or its content is the reason */
 async function decode(
   { name, bytes }: UploadedImage,
-  { detector, options }: { readonly detector: Detector; readonly options: DetectorChoice },
+  { detector, options }: { readonly detector: Detector; readonly options: ServedChoice },
 ): Promise<NamedImage> {
   try {
     const size = await sizeOfImage(bytes, { name });

@@ -7,6 +7,7 @@ import {
   type PthFile,
   type PthTensor,
   type SafetensorsFile,
+  stateField,
   type StateValue,
   storedByteLength,
   type StoredDType,
@@ -17,6 +18,7 @@ import { counted } from "../../engine/counted.ts";
 import { type CheckpointFormat, formatOf } from "../../checkpoint/open.ts";
 import { describe } from "../../engine/describe.ts";
 import { stateOfMetadata } from "../../detector/weights/safetensors_metadata.ts";
+import { entryOfFile, findCheckpoint, type FindOptions, type ZooEntry } from "../../detector/zoo/mod.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { formatBytes } from "../../detector/logs/format_bytes.ts";
 
@@ -43,8 +45,23 @@ export interface AnyCheckpoint extends AsyncDisposable {
   readonly bundle?: Bundle;
 }
 
-/** Opens a checkpoint. @throws DinogradError("checkpoint") where it is none, or a damaged or dangerous one. */
-export async function openAnyCheckpoint(path: string): Promise<AnyCheckpoint> {
+/** A checkpoint that may be known by name; null where it is not. */
+export interface KnownCheckpoint extends AnyCheckpoint {
+  readonly entry: ZooEntry | null;
+}
+
+/**
+ * Finds and opens a checkpoint by its path, its address or its name.
+ * @throws {DinogradError}("checkpoint") where it is not to be had, is none, or is a damaged or dangerous one.
+ */
+export async function openAnyCheckpoint(reference: string, options: FindOptions): Promise<KnownCheckpoint> {
+  const { path, entry } = await findCheckpoint(reference, options);
+  const file = await openAnyFile(path);
+  const saysNothing = ["config", "args"].every((key) => stateField(file.state, key) === undefined);
+  return { ...file, entry: entry ?? (saysNothing ? entryOfFile(path) : undefined) ?? null };
+}
+
+async function openAnyFile(path: string): Promise<AnyCheckpoint> {
   const format = await formatOf(path);
   if (format === "PyTorch") return fromPth(await openPth(path));
   if (format === "safetensors") {
@@ -56,7 +73,7 @@ export async function openAnyCheckpoint(path: string): Promise<AnyCheckpoint> {
   return fromBundle(await openBundle(path));
 }
 
-/** For verbs that know bundles alone. @throws DinogradError("checkpoint") where one of the files is of another format */
+/** For verbs that know bundles alone. @throws {DinogradError}("checkpoint") where one of the files is of another format */
 export async function refuseOtherFormats(paths: readonly string[], verb: string): Promise<void> {
   for (const path of paths) {
     const format = await formatOf(path);
@@ -74,7 +91,7 @@ const MOST_BYTES_BESIDES = 256 * 1024 * 1024;
 
 /**
  * For verbs that read all of a file's tensors: some hundred bytes can name one of megabytes ten thousand times.
- * @throws DinogradError("checkpoint") where those of these names come to far more than the file
+ * @throws {DinogradError}("checkpoint") where those of these names come to far more than the file
  */
 export async function refuseExpansion(
   { path, tensors }: AnyCheckpoint,

@@ -139,6 +139,15 @@ export function computeOptions(flags: ComputeFlags): ComputeOptions {
   return withDefaults(COMPUTE_DEFAULTS, { device, threads, numWorkers, maxImagePixels });
 }
 
+/** Flags of everything that takes checkpoints which may have to be fetched. */
+export interface DownloadFlags {
+  readonly offline?: true;
+}
+
+export function addDownloadFlags(command: Command): void {
+  command.option("--offline", "connect to nobody: a checkpoint by name or address must be in the cache");
+}
+
 /** Flags that choose a configuration. */
 export interface ConfigFlags {
   readonly config_file?: string;

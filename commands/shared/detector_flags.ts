@@ -2,11 +2,19 @@
 import { type Command, Option } from "commander";
 import { type ConfigChoice, DETECT_DEFAULTS, type DetectOptions } from "../../detector/config/mod.ts";
 import { withDefaults } from "../../detector/config/run_options.ts";
-import { type ComputeFlags, computeOptions, type GivenFlag, numberFlag } from "./command.ts";
+import { DEFAULT_ENTRY } from "../../detector/zoo/entries.ts";
+import {
+  addDownloadFlags,
+  type ComputeFlags,
+  computeOptions,
+  type DownloadFlags,
+  type GivenFlag,
+  numberFlag,
+} from "./command.ts";
 import { addTileFlags, type TileFlags, tileOptions } from "./tile_flags.ts";
 
-export interface DetectorFlags extends ComputeFlags, TileFlags {
-  readonly checkpoint: string;
+export interface DetectorFlags extends ComputeFlags, DownloadFlags, TileFlags {
+  readonly checkpoint?: string;
   readonly threshold: number;
   readonly ema?: true;
   readonly exif_orientation?: true;
@@ -17,7 +25,10 @@ export interface DetectorFlags extends ComputeFlags, TileFlags {
 /** Those that choose the model and say which detections count. */
 export function addDetectorFlags(command: Command): void {
   command
-    .requiredOption("--checkpoint <file>", "a .dino, .pth or .safetensors file")
+    .option(
+      "--checkpoint <file>",
+      `a .dino, .pth or .safetensors file, a name of the zoo or an https: address (default: ${DEFAULT_ENTRY})`,
+    )
     .option(
       "--threshold <score>",
       "least score; 0 gives all",
@@ -28,6 +39,7 @@ export function addDetectorFlags(command: Command): void {
     .option("--exif_orientation", "turn images upright by their Exif orientation")
     .option("--classes <file>", "names of the classes: a JSON list or map, a COCO file, or a line for each from 0 on")
     .addOption(new Option("--class_names <file>", "the same, as it was called before").hideHelp());
+  addDownloadFlags(command);
   addTileFlags(command);
 }
 
@@ -50,6 +62,7 @@ export function detectorOptions(
       classNames: flags.classes ?? flags.class_names,
       tile: tileOptions(flags, given),
       batchSize: flags.batch_size,
+      offline: flags.offline,
     }),
     ...config,
     ...computeOptions(flags),

@@ -2,8 +2,9 @@
 import { errorCode } from "../../platform/reasons.ts";
 import { runFiles } from "../../detector/logs/run_files.ts";
 import { DinogradError } from "../../engine/errors.ts";
-import type { Progress, ProgressDetails, RunUi } from "../../detector/config/mod.ts";
+import type { Progress, ProgressDetails, ProgressOptions, RunUi } from "../../detector/config/mod.ts";
 import { visible } from "../../engine/visible.ts";
+import { amountOf } from "./progress.ts";
 import { formatSeconds, formatTable } from "./table.ts";
 
 /** Updates of a progress bar between two lines, as often as the official code prints. */
@@ -40,8 +41,8 @@ export class LogUi implements RunUi {
     this.#inner.json(value);
     this.#write(JSON.stringify(value));
   }
-  progress(label: string, total: number): Progress {
-    const inner = this.#inner.progress(label, total);
+  progress(label: string, total: number, options: ProgressOptions = {}): Progress {
+    const inner = this.#inner.progress(label, total, options);
     let updates = 0;
     return {
       update: (done: number, details: ProgressDetails = {}) => {
@@ -49,7 +50,7 @@ export class LogUi implements RunUi {
         if (updates++ % LINE_INTERVAL !== 0 && done < total) return;
         const { loss, imagesPerSecond, runSecondsLeft, text } = details;
         const parts = [
-          `${label} ${done}/${total}`,
+          `${label} ${amountOf(done, total, options)}`,
           loss === undefined ? "" : `loss ${loss}`,
           imagesPerSecond === undefined ? "" : `${imagesPerSecond.toPrecision(3)} images/s`,
           text ?? "",

@@ -2,7 +2,8 @@
 // @ts-types="npm:@types/cli-progress@3.11.6"
 import { Presets, SingleBar } from "cli-progress";
 import stringWidth from "string-width";
-import type { Progress, ProgressDetails } from "../../detector/config/mod.ts";
+import { decimalSize } from "../../checkpoint/download/decimal_size.ts";
+import type { Progress, ProgressDetails, ProgressOptions } from "../../detector/config/mod.ts";
 import { visible } from "../../engine/visible.ts";
 import { print, returnHere } from "./output.ts";
 import { cutToWidth, formatSeconds } from "./table.ts";
@@ -13,12 +14,19 @@ const LINE_INTERVAL = 10;
 const BAR = 24;
 const LEAST_BAR = 6;
 
-function describe({ loss, imagesPerSecond, text }: ProgressDetails): string {
+function describe({ loss, imagesPerSecond, bytesPerSecond, text }: ProgressDetails): string {
   const parts: string[] = [];
+  if (bytesPerSecond !== undefined) parts.push(`${decimalSize(bytesPerSecond)}/s`);
   if (loss !== undefined) parts.push(`loss ${loss.toPrecision(4)}`);
   if (imagesPerSecond !== undefined) parts.push(`${imagesPerSecond.toPrecision(3)} images/s`);
   if (text !== undefined) parts.push(visible(text)); // a bar is drawn by a library
   return parts.map((part) => `  ${part}`).join("");
+}
+
+/** Pieces that are done, of how many. */
+export function amountOf(done: number, total: number, { unit }: ProgressOptions = {}): string {
+  if (unit !== "bytes") return `${done}/${total}`;
+  return total === Infinity ? decimalSize(done) : `${decimalSize(done)}/${decimalSize(total)}`;
 }
 
 /** What is left of the whole run, where the task is a part of one. */
@@ -39,8 +47,8 @@ class Clock {
   }
 }
 
-/** What a bar needs of its terminal. */
-interface BarPlace {
+/** What a bar needs of its terminal, and what its pieces are. */
+interface BarPlace extends ProgressOptions {
   /** The width at the moment: windows are resized. */
   readonly columns: () => number;
   readonly onFinish: () => void;
@@ -73,13 +81,15 @@ export class BarProgress implements Progress {
   line(width: number): string {
     const { details, left, run } = this.#payload;
     const parts = (bar: number, shown: string) =>
-      `${this.#label}${
-        bar > 0 ? ` ${this.#blocks(bar)}` : ""
-      } ${this.#done}/${this.#total}${shown}  ${left} left${run}`;
+      `${this.#label}${bar > 0 ? ` ${this.#blocks(bar)}` : ""} ${this.#amount()}${shown}  ${left} left${run}`;
     const rest = stringWidth(parts(0, details)) + 1;
     if (rest + LEAST_BAR <= width) return parts(Math.min(BAR, width - rest), details);
     const room = width - stringWidth(parts(LEAST_BAR, ""));
     return cutToWidth(parts(LEAST_BAR, room > 3 ? cutToWidth(details, room) : ""), width);
+  }
+
+  #amount(): string {
+    return amountOf(this.#done, this.#total, this.#place);
   }
 
   #blocks(size: number): string {
@@ -98,7 +108,7 @@ export class BarProgress implements Progress {
   finish(): void {
     this.hide();
     this.#place.onFinish();
-    print("stderr", `${this.#label} ${this.#done}/${this.#total}${this.#payload.details}`);
+    print("stderr", `${this.#label} ${this.#amount()}${this.#payload.details}`);
   }
 
   hide(): void {
@@ -116,20 +126,26 @@ export class BarProgress implements Progress {
 export class LineProgress implements Progress {
   readonly #label: string;
   readonly #total: number;
+  readonly #options: ProgressOptions;
   readonly #print: (line: string) => void;
   readonly #clock = new Clock();
   #last = -Infinity;
   #line = "";
 
-  constructor(label: string, total: number, print: (line: string) => void) {
+  constructor(
+    label: string,
+    total: number,
+    { print, ...options }: ProgressOptions & { readonly print: (line: string) => void },
+  ) {
     this.#label = label;
     this.#total = total;
+    this.#options = options;
     this.#print = print;
   }
 
   update(done: number, details: ProgressDetails = {}): void {
     const left = this.#clock.remaining(done, this.#total);
-    this.#line = `${this.#label} ${done}/${this.#total}${describe(details)}${
+    this.#line = `${this.#label} ${amountOf(done, this.#total, this.#options)}${describe(details)}${
       done < this.#total ? `  ${left} left${ofRun(details)}` : ""
     }`;
     const now = performance.now() / 1000;

@@ -3,7 +3,7 @@
  * terminal a bar shows loss, speed and remaining time; elsewhere a plain line appears now and then.
  */
 import { bold, dim, setColorEnabled, yellow } from "@std/fmt/colors";
-import type { Progress, RunUi } from "../../detector/config/mod.ts";
+import type { Progress, ProgressOptions, RunUi } from "../../detector/config/mod.ts";
 import { environment } from "../../platform/environment.ts";
 import { print, printJson, type PrintOptions } from "./output.ts";
 import { BarProgress, LineProgress } from "./progress.ts";
@@ -53,10 +53,10 @@ export class Terminal implements RunUi {
     this.#above(() => printJson(value));
   }
 
-  progress(label: string, total: number): Progress {
-    if (!this.#isTerminal) return new LineProgress(label, total, (line) => this.say(line));
+  progress(label: string, total: number, options: ProgressOptions = {}): Progress {
+    if (!this.#isTerminal) return new LineProgress(label, total, { ...options, print: (line) => this.say(line) });
     this.#bar?.finish();
-    const bar = new BarProgress(label, total, { columns, onFinish: () => this.#bar = undefined });
+    const bar = new BarProgress(label, total, { ...options, columns, onFinish: () => this.#bar = undefined });
     this.#bar = bar;
     return bar;
   }

@@ -1,9 +1,11 @@
 /** The flags of `train`: all of the official ones, and dinograd's own; and what they amount to. */
 import type { Command } from "commander";
 import {
+  type ConfigChoice,
   EVAL_DEFAULTS,
   type EvalOptions,
   type KeepCheckpoints,
+  resolveConfig,
   type RunUi,
   TRAIN_DEFAULTS,
   type TrainOptions,
@@ -13,9 +15,11 @@ import { DinogradError } from "../../engine/errors.ts";
 import {
   addComputeFlags,
   addConfigFlags,
+  addDownloadFlags,
   type ComputeFlags,
   computeOptions,
   type ConfigFlags,
+  type DownloadFlags,
   integerFlag,
   numberFlag,
   UnfitValue,
@@ -24,7 +28,7 @@ import { chooseConfig } from "./config_choice.ts";
 import { addOfficialFlags, checkOfficialFlags, type OfficialFlags } from "./official_flags.ts";
 import { addStartFlags, type StartFlags, startOptions } from "./start_flags.ts";
 
-export interface TrainFlags extends ConfigFlags, ComputeFlags, StartFlags, OfficialFlags {
+export interface TrainFlags extends ConfigFlags, ComputeFlags, DownloadFlags, StartFlags, OfficialFlags {
   readonly output_dir: string;
   readonly coco_path?: string;
   readonly resume?: string;
@@ -54,6 +58,7 @@ export interface TrainFlags extends ConfigFlags, ComputeFlags, StartFlags, Offic
 
 export function defineTrainFlags(command: Command): void {
   addConfigFlags(command);
+  addDownloadFlags(command);
   command
     .option(
       "--output_dir <dir>",
@@ -62,7 +67,10 @@ export function defineTrainFlags(command: Command): void {
     )
     .option("--coco_path <dir>", "folder with train2017, val2017 and annotations")
     .option("--resume <file>", "continue from a checkpoint; auto: from the newest sound one in the output folder")
-    .option("--pretrain_model_path <file>", "take the weights alone from a checkpoint")
+    .option(
+      "--pretrain_model_path <file>",
+      "take the weights alone from a checkpoint: a file, a name of the zoo or an address",
+    )
     .option(
       "--seed <n>",
       `seed of every random number (default: the checkpoint's, or ${DEFAULT_SEED})`,
@@ -80,7 +88,7 @@ export function defineTrainFlags(command: Command): void {
     .option("--eval_every <n>", "evaluate after every nth epoch, and after the last", integerFlag({ min: 1 }))
     .option("--fix_size", "resize every training image to one size")
     .option("--exif_orientation", "turn images upright by their Exif orientation")
-    .option("--backbone_weights <file>", "pretrained weights of the backbone")
+    .option("--backbone_weights <file>", "pretrained weights of the backbone: a file or an https: address")
     .option("--save_every_steps <n>", "also save every n steps", integerFlag({ min: 1 }))
     .option("--save_every_minutes <n>", "also save every n minutes", numberFlag({ min: 0 }))
     .option(
@@ -117,7 +125,7 @@ export async function trainOptions(flags: TrainFlags, ui: RunUi): Promise<TrainO
   if (flags.strict_resume && !flags.resume_check) {
     throw new DinogradError("usage", "train: expected --strict_resume or --no-resume_check but found both");
   }
-  const choice = await chooseConfig(flags, ui, keyFlags(flags));
+  const choice = await withConfigOfEntry(await chooseConfig(flags, ui, keyFlags(flags)), { pretrained, ui });
   if (choice.config === null && resume === undefined) {
     throw new DinogradError("usage", "train: expected -c (a preset or config file) or --resume but found neither");
   }
@@ -142,7 +150,22 @@ export async function trainOptions(flags: TrainFlags, ui: RunUi): Promise<TrainO
     note: flags.note,
     dryRun: flags.dry_run,
     json: flags.json,
+    offline: flags.offline,
   });
+}
+
+/** Where no configuration is named, weights of the zoo bring theirs, which they are of little use without. */
+async function withConfigOfEntry(
+  choice: ConfigChoice,
+  { pretrained, ui }: { readonly pretrained: string | undefined; readonly ui: RunUi },
+): Promise<ConfigChoice> {
+  if (pretrained === undefined || choice.config !== null) return choice;
+  const { configOfEntry, entryOf } = await import("../../detector/zoo/mod.ts"); // loads the engine
+  const entry = entryOf(pretrained);
+  if (entry === undefined) return choice;
+  ui.say(`no -c: with the configuration of ${entry.name}`);
+  const { config } = resolveConfig(choice.configChanges, { source: "--options", base: configOfEntry(entry) });
+  return { ...choice, config };
 }
 
 /** What `train --eval` asks for, in the official spelling. */

@@ -57,6 +57,6 @@ export {
   TRAIN_DEFAULTS,
   type TrainOptions,
 } from "./run_options.ts";
-export type { Progress, ProgressDetails, RunUi } from "./run_ui.ts";
+export type { Progress, ProgressDetails, ProgressOptions, RunUi } from "./run_ui.ts";
 export { LOOK_KINDS, type LookKind, TRAINING_LOOK_KINDS, type TrainingLookKind } from "./look_kinds.ts";
 export { type Merge, MERGES, TILE_DEFAULTS, type TileOptions } from "./tile_options.ts";

@@ -21,6 +21,12 @@ export interface ComputeOptions {
   readonly maxImagePixels: number;
 }
 
+/** Where checkpoints come from that are not here. */
+export interface DownloadOptions {
+  /** Connect to nobody: a name or an address must be in the cache. Default false. */
+  readonly offline: boolean;
+}
+
 /** Where a configuration comes from. */
 export interface ConfigChoice {
   /** The complete configuration, or null to take that of the checkpoint. */
@@ -41,16 +47,16 @@ export interface ConfigChoice {
 export type KeepCheckpoints = number | "auto" | "all";
 
 /** What `train` is asked for; each is a flag of the command line. */
-export interface TrainOptions extends ComputeOptions, ConfigChoice {
+export interface TrainOptions extends ComputeOptions, ConfigChoice, DownloadOptions {
   /** Folder for bundles and logs; empty for no saving. */
   readonly outputDir: string;
   /** Folder with train2017, val2017 and annotations; null where a checkpoint names it. */
   readonly cocoPath: string | null;
   /** A checkpoint file, `auto` for the newest sound one in the output folder, or null to start afresh. */
   readonly resume: string | null;
-  /** Take weights alone from this checkpoint. */
+  /** Take weights alone from this checkpoint: a file, an `https:` address or a name of the zoo. */
   readonly pretrainModelPath: string | null;
-  /** Pretrained weights of the backbone. */
+  /** Pretrained weights of the backbone: a file or an `https:` address. */
   readonly backboneWeights: string | null;
   /** Parameters whose name contains one of these start afresh, also their optimizer state. */
   readonly finetuneIgnore: readonly string[];
@@ -96,8 +102,8 @@ export interface TrainOptions extends ComputeOptions, ConfigChoice {
 }
 
 /** What `evaluateCheckpoint` is asked for. */
-export interface EvalOptions extends ComputeOptions, ConfigChoice {
-  /** A `.dino`, `.pth` or `.safetensors` file. */
+export interface EvalOptions extends ComputeOptions, ConfigChoice, DownloadOptions {
+  /** A `.dino`, `.pth` or `.safetensors` file, an `https:` address or a name of the zoo. */
   readonly checkpoint: string;
   /** Folder with val2017 and annotations, or test2017 with `test`. */
   readonly cocoPath: string;
@@ -122,11 +128,11 @@ export interface EvalOptions extends ComputeOptions, ConfigChoice {
 }
 
 /** What `detect` is asked for. */
-export interface DetectOptions extends ComputeOptions, ConfigChoice {
+export interface DetectOptions extends ComputeOptions, ConfigChoice, DownloadOptions {
   /** Files, folders and patterns; `-` is one image from standard input. */
   readonly images: readonly string[];
-  /** A `.dino`, `.pth` or `.safetensors` file. */
-  readonly checkpoint: string;
+  /** As in `EvalOptions`; null for the default of the zoo. */
+  readonly checkpoint: string | null;
   /** Folder for annotated images and `detections.json`; null to write no files. */
   readonly out: string | null;
   /** Least score; 0 gives all `num_select` detections. Default 0.3. */
@@ -171,7 +177,10 @@ export const COMPUTE_DEFAULTS: ComputeOptions = {
   numWorkers: null,
   maxImagePixels: DEFAULT_MAX_IMAGE_PIXELS,
 };
-const CONFIG_CHOICE: ConfigChoice = { config: null, configChanges: {}, classesFromData: false };
+const CONFIG_CHOICE: ConfigChoice & DownloadOptions = {
+  ...{ config: null, configChanges: {}, classesFromData: false },
+  offline: false,
+};
 
 /** After so many batches `debug` stops an epoch and an evaluation, as in the official code. */
 export const DEBUG_BATCHES = 15;
@@ -224,10 +233,11 @@ export const EVAL_DEFAULTS: Omit<EvalOptions, "checkpoint" | "cocoPath"> = {
   json: false,
 };
 
-/** What `detect` does unless it is told otherwise; where to look, and with what, has no default. */
-export const DETECT_DEFAULTS: Omit<DetectOptions, "images" | "checkpoint"> = {
+/** What `detect` does unless it is told otherwise; where to look has no default. */
+export const DETECT_DEFAULTS: Omit<DetectOptions, "images"> = {
   ...COMPUTE_DEFAULTS,
   ...CONFIG_CHOICE,
+  checkpoint: null,
   out: null,
   threshold: 0.3,
   useEma: false,

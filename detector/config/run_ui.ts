@@ -9,12 +9,20 @@ import { visible } from "../../engine/visible.ts";
 export interface ProgressDetails {
   /** The weighted sum of all losses of the latest batch. */
   readonly loss?: number;
+  /** Of a download, at the moment. */
+  readonly bytesPerSecond?: number;
   /** Images per second of the latest batch, loading included. */
   readonly imagesPerSecond?: number;
   /** Seconds until all of the run is over, of which this task is a part: an estimate. */
   readonly runSecondsLeft?: number;
   /** More to show, as it stands. */
   readonly text?: string;
+}
+
+/** How a task's pieces are told. */
+export interface ProgressOptions {
+  /** What a piece is, where it is not one of something. */
+  readonly unit?: "bytes";
 }
 
 /** The progress of one long task. */
@@ -35,8 +43,11 @@ export interface RunUi {
   table(headings: readonly string[], rows: readonly (readonly (string | number)[])[]): void;
   /** The result itself, where it is meant for machines. */
   json(value: unknown): void;
-  /** A task of `total` pieces begins, such as an epoch ("epoch 3") of so many steps or an evaluation of so many images. */
-  progress(label: string, total: number): Progress;
+  /**
+   * A task of `total` pieces begins, such as an epoch ("epoch 3") of so many steps or an evaluation of so many images. Pieces
+   * are counted, unless `unit` says that they are bytes; a download whose size nobody knows has infinitely many.
+   */
+  progress(label: string, total: number, options?: ProgressOptions): Progress;
   /** Aborted when the user asks to stop at the next step. */
   readonly stop: AbortSignal;
 }
@@ -50,7 +61,7 @@ export function completeUi(ui: Partial<RunUi>): RunUi {
     warn: (line) => ui.warn ? ui.warn(line) : console.warn(visible(line)),
     table: (headings, rows) => ui.table?.(headings, rows),
     json: (value) => ui.json?.(value),
-    progress: (label, total) => ui.progress?.(label, total) ?? NO_PROGRESS,
+    progress: (label, total, options) => ui.progress?.(label, total, options) ?? NO_PROGRESS,
     stop: ui.stop ?? new AbortController().signal,
   };
 }

@@ -59,11 +59,11 @@ export async function evaluateCheckpoint(
   const options = withDefaults(EVAL_DEFAULTS, given);
   checkResults(options, ui);
   const dataset = await openDataset(options.cocoPath, options.test ? "test" : "val");
-  return await holding(await openModel(options.checkpoint, options), async (opened) => {
+  return await holding(await openModel(options.checkpoint, { ...options, ui }), async (opened) => {
     const missing = await missingImages(dataset);
     const leftOut = requireImages(dataset, { missing, skipBad: options.skipBadImages });
     if (leftOut !== undefined) ui.warn(leftOut);
-    await refuseLosses(options, dataset);
+    await refuseLosses({ ...options, checkpoint: opened.path }, dataset);
     // Before hours of work for them.
     return await holding(options.outputDir === "" ? null : await makeFolder(options.outputDir), async () => {
       return await holding(options.report === "" ? null : await makeFolder(options.report), async () => {

@@ -15,6 +15,7 @@ import { Detector, named, readClassNames } from "./detector.ts";
 import { idsOfImages } from "./image_ids.ts";
 import { expandImagePaths, IMAGE_KINDS, STANDARD_INPUT } from "./image_paths.ts";
 import { openModel } from "./load_model.ts";
+import { checkpointOrDefault } from "../zoo/mod.ts";
 import { resultPaths } from "./result_files.ts";
 import { tellResults } from "./tell_results.ts";
 import { UniqueNames } from "./unique_names.ts";
@@ -36,44 +37,49 @@ export interface DetectSummary {
  * @throws {DinogradError} where model, device or output folder are not to be had, or the weights are not finite
  */
 export async function detect(
-  given: Given<DetectOptions, "images" | "checkpoint">,
+  given: Given<DetectOptions, "images">,
   partialUi: Partial<RunUi> = {},
 ): Promise<DetectSummary> {
   const ui = completeUi(partialUi);
-  const options = withDefaults(DETECT_DEFAULTS, given);
-  const { paths, skipped } = await expandImagePaths(options.images, options);
+  const asked = withDefaults(DETECT_DEFAULTS, given);
+  const { paths, skipped } = await expandImagePaths(asked.images, asked);
   if (paths.length === 0) throw new DinogradError("data", "detect: expected images but found none");
-  if (options.format !== null && options.out === null) {
+  if (asked.format !== null && asked.out === null) {
     throw new DinogradError(
       "usage",
-      `--format ${options.format}: expected a folder for the results (--out) but found none`,
+      `--format ${asked.format}: expected a folder for the results (--out) but found none`,
     );
   }
-  if (options.show.length > 0 && options.out === null) {
+  if (asked.show.length > 0 && asked.out === null) {
     throw new DinogradError(
       "usage",
-      `--show ${options.show.join(" ")}: expected a folder for the pictures (--out) but found none`,
+      `--show ${asked.show.join(" ")}: expected a folder for the pictures (--out) but found none`,
     );
   }
-  if (options.query !== null && options.show.length === 0) {
-    throw new DinogradError("usage", `--query ${options.query}: expected --show with it but found none`);
+  if (asked.query !== null && asked.show.length === 0) {
+    throw new DinogradError("usage", `--query ${asked.query}: expected --show with it but found none`);
   }
-  const classNames = await readClassNames(options.classNames);
-  return await holding(await openModel(options.checkpoint, options), async (opened) => {
-    const found = paths.filter(({ problem }) => problem === undefined).map(({ path }) => path);
+  const classes = await readClassNames(asked.classNames);
+  const found = paths.filter(({ problem }) => problem === undefined).map(({ path }) => path);
+  const missing = paths.length - found.length;
+  const tellMissing = () => {
     for (const { problem } of paths) if (problem !== undefined) ui.warn(problem);
     tellSkipped(skipped, ui);
-    const missing = paths.length - found.length;
-    if (options.out !== null) await refuseLosses(options.out, { ...options, images: found });
+  };
+  if (found.length === 0) {
+    tellMissing(); // no checkpoint need be fetched for that
+    if (asked.json) ui.json([]);
+    return { unreadable: missing, nonfinite: 0 };
+  }
+  const options = { ...asked, checkpoint: checkpointOrDefault(asked.checkpoint, ui) };
+  return await holding(await openModel(options.checkpoint, { ...options, classes, ui }), async (opened) => {
+    tellMissing();
+    if (options.out !== null) await refuseLosses(options.out, { ...options, images: found, checkpoint: opened.path });
     const imageIds = await idsOfImages(found, options);
     return await holding(options.out === null ? null : await makeFolder(options.out), async () => {
-      if (found.length === 0) {
-        if (options.json) ui.json([]);
-        return { unreadable: missing, nonfinite: 0 };
-      }
       const device = await openDevice(options);
       return await withCleanup(async () => {
-        return await holding(await Detector.load(opened, { device, options, classNames, ui }), async (detector) => {
+        return await holding(await Detector.load(opened, { device, options, ui }), async (detector) => {
           const { results, nonfinite } = await detectFiles(detector, { paths: found, options, ui, imageIds });
           const images = results.filter((result) => result !== null);
           await tellResults(images, { options, ui, context: detector.context });

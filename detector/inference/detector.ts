@@ -32,40 +32,36 @@ type Outcome =
   | { readonly problem: string; readonly isNonfinite: boolean };
 
 /** The settings that a `Detector` stands on. */
-type DetectorOptions = Pick<
-  DetectOptions,
-  "checkpoint" | "threshold" | "exifOrientation" | "maxImagePixels" | "tile" | "batchSize"
->;
+type DetectorOptions =
+  & Pick<DetectOptions, "threshold" | "exifOrientation" | "maxImagePixels" | "tile" | "batchSize">
+  & {
+    /** How messages call the checkpoint. */
+    readonly checkpoint: string;
+  };
 
 /** Detects with one model, in one way. Dispose of it when done. */
 export class Detector implements Disposable {
   readonly #loaded: LoadedModel;
   readonly #options: DetectorOptions;
-  readonly #classes: readonly ClassName[];
   readonly #transforms;
 
-  /**
-   * Loads the model and says by which names objects are called, where the checkpoint does not.
-   * @param classNames what classes are called instead of what the checkpoint says, or null
-   */
+  /** Loads the model and says by which names objects are called, where the checkpoint does not. */
   static async load(
     opened: OpenModel,
-    { device, options, classNames, ui }: {
+    { device, options, ui }: {
       readonly device: Device;
       readonly options: DetectorOptions;
-      readonly classNames: readonly ClassName[] | null;
       readonly ui: RunUi;
     },
   ): Promise<Detector> {
     const loaded = await opened.load({ device, ui });
-    tellNames(loaded, { given: classNames, ui });
-    return new Detector(loaded, options, classNames ?? loaded.classes);
+    tellNames(loaded, ui);
+    return new Detector(loaded, options);
   }
 
-  private constructor(loaded: LoadedModel, options: DetectorOptions, classes: readonly ClassName[]) {
+  private constructor(loaded: LoadedModel, options: DetectorOptions) {
     this.#loaded = loaded;
     this.#options = options;
-    this.#classes = classes;
     const { config } = loaded;
     const exifOrientation = options.exifOrientation || config.exif_orientation;
     this.#transforms = transformsOf({ ...config, exif_orientation: exifOrientation }, false);
@@ -73,7 +69,7 @@ export class Detector implements Disposable {
 
   /** What files of other formats say besides what was found. */
   get context(): ResultContext {
-    return { classes: this.#classes, rows: this.#loaded.config.num_classes };
+    return { classes: this.#loaded.classes, rows: this.#loaded.config.num_classes };
   }
 
   /** Whether images are turned upright by their Exif orientation. */
@@ -103,7 +99,7 @@ export class Detector implements Disposable {
     const { model, config } = this.#loaded;
     const { tile, batchSize } = this.#options;
     const options = { config, transforms: this.#transforms, tile, batchSize };
-    const naming = { threshold, classes: this.#classes };
+    const naming = { threshold, classes: this.#loaded.classes };
     try {
       const found = await detectImages(model, images.map(({ image }) => image), options);
       return found.map((one) => ({ detections: describeDetections(one, naming) }));
@@ -175,20 +171,17 @@ export async function readClassNames(path: string | null): Promise<ClassName[] |
 }
 
 /** Says by which names objects are called where the checkpoint does not say it. */
-function tellNames(
-  { classesFrom, config: { num_classes: rows } }: LoadedModel,
-  { given, ui }: { readonly given: readonly ClassName[] | null; readonly ui: RunUi },
-): void {
-  const beyond = given?.find(({ id }) => id >= rows);
+function tellNames({ classes, classesFrom, config: { num_classes: rows } }: LoadedModel, ui: RunUi): void {
+  const beyond = classesFrom === "options" ? classes.find(({ id }) => id >= rows) : undefined;
   if (beyond) {
     ui.warn(
       `--classes: expected ids of the model's classes, 0 to ${rows - 1}, but found ${beyond.id} (${beyond.name})`,
     );
   }
-  if (given || classesFrom === "checkpoint") return;
+  if (classesFrom === "options" || classesFrom === "checkpoint") return;
   ui.say(
     classesFrom === "COCO"
-      ? `the checkpoint names no classes: its ${rows} are called as COCO's; --classes FILE names them otherwise`
+      ? "the checkpoint names no classes: they are called as COCO's; --classes FILE names them otherwise"
       : "the checkpoint names no classes: they are called by their numbers; --classes FILE names them",
   );
 }

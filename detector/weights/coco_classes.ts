@@ -24,11 +24,9 @@ export function cocoClasses(): ClassName[] {
 }
 
 /**
- * What a model is taken to know whose file names no classes: COCO's categories by their ids where it has 91 rows for
- * classes, by their order where it has 80; null for any other number.
+ * What a model is taken to know whose file names no classes: COCO's categories, where it has 91 rows for classes, one for
+ * each id, or 80, one for each category in the order of the ids; null for any other number.
  */
 export function assumedClasses(numClasses: number): ClassName[] | null {
-  if (numClasses === 91) return cocoClasses();
-  if (numClasses === 80) return cocoClasses().map(({ name }, id) => ({ id, name }));
-  return null;
+  return numClasses === 91 || numClasses === 80 ? cocoClasses() : null;
 }

@@ -3,9 +3,10 @@ export { backboneFit, otherBackbone } from "./backbone_kind.ts";
 export { classesOfFile, type ClassMap, parseClassMap } from "./class_rows.ts";
 export { describeWeights, nonfiniteWeights } from "./describe_weights.ts";
 export { parseClassList } from "./class_list.ts";
-export { assumedClasses } from "./coco_classes.ts";
+export { assumedClasses, cocoClasses } from "./coco_classes.ts";
 export { KEY_OUTCOMES, type LoadPlan } from "./load_plan.ts";
 export { applyLoad, keysWith, planLoad, showLoad } from "./load_weights.ts";
+export { spreadClasses } from "./spread_classes.ts";
 export {
   type ClassName,
   type NamedWeight,

@@ -99,6 +99,7 @@ Deno.test("no verb sends a terminal what stands in names, files, paths and flags
         ["dataset", "check", coco],
         ["dataset", "stats", `${root}/none`],
       ],
+      zoo: [["zoo", "get", HOSTILE], ["zoo", HOSTILE], ["zoo", "show", HOSTILE]],
       demo: [["demo", "--out", picture]],
       bench: [["bench", HOSTILE]],
       tour: [["tour", "1", "--notebook", `${root}/chapter.ipynb`]],

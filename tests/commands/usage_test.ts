@@ -66,7 +66,7 @@ Deno.test("every verb's help says how it is called and names no empty defaults, 
 
 Deno.test("what does not fit a verb's flags and arguments is told as what was expected and what was found", async () => {
   const cases: readonly [line: string, message: string][] = [
-    ["detect a.png", "detect: expected --checkpoint <file> but found none"],
+    ["average a b", "average: expected --out <file> but found none"],
     ["detect --checkpoint a", "detect: expected <image...> or --watch <dir> but found none"],
     ["detect a.png --checkpoint a --overlap 0.1", "--overlap: expected --tile PIXELS with it but found none"],
     ["detect a.png --checkpoint a --tile 8", "detect: expected --tile to be an integer of at least 32 but found 8"],

@@ -14,12 +14,12 @@ import {
   classesOfFile,
   keysWith,
   type LoadPlan,
-  openWeights,
   otherBackbone,
   planLoad,
   showLoad,
   type WeightsFile,
 } from "../../weights/mod.ts";
+import { openCheckpoint, unseenMismatch } from "../../zoo/mod.ts";
 import type { TrainingSession } from "../session.ts";
 import { overrideConfig, overrideRecords } from "./settle_config.ts";
 import { beginningOf, readClassMap, showFrozen, type Start, type StartPlan, warnOfIdleKeywords } from "./common.ts";
@@ -36,9 +36,14 @@ export async function openFreshStart(options: TrainOptions, ui: RunUi): Promise<
   return await opening(async (opened) => {
     const files: { readonly file: WeightsFile; readonly within?: string }[] = [];
     if (backboneWeights !== null) {
-      files.push({ file: opened.use(await openWeights(backboneWeights)), within: "backbone." });
+      files.push({ file: opened.use(await openCheckpoint(backboneWeights, { ...options, ui })), within: "backbone." });
     }
-    if (pretrainModelPath !== null) files.push({ file: opened.use(await openWeights(pretrainModelPath)) });
+    if (pretrainModelPath !== null) {
+      const file = opened.use(await openCheckpoint(pretrainModelPath, { ...options, ui }));
+      const mismatch = file.entry && unseenMismatch(file.entry, config);
+      if (mismatch) ui.warn(mismatch);
+      files.push({ file });
+    }
     return {
       config,
       seed: options.seed ?? DEFAULT_SEED,

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { fileNameOf, isAddress, parseAddress, shownAddress } from "../../../checkpoint/download/address.ts";
+import { fileNameOfAddress, isAddress, parseAddress, shownAddress } from "../../../checkpoint/download/address.ts";
 import { placeOf } from "../../../checkpoint/download/cache.ts";
 import { decimalSize } from "../../../checkpoint/download/decimal_size.ts";
 import { DinogradError } from "../../../engine/errors.ts";
@@ -113,7 +113,7 @@ Deno.test("files in the cache have names that every system takes, and two addres
     [`https://a/${"n".repeat(300)}.pth`, `${"n".repeat(146)}.pth`],
     ["https://a/.hidden", "hidden"],
   ];
-  for (const [address, name] of names) assertEquals(fileNameOf(new URL(address)), name);
+  for (const [address, name] of names) assertEquals(fileNameOfAddress(new URL(address)), name);
   const folders = ["https://a/m.pth", "https://b/m.pth", "https://a/m.pth?v=2"].map((address) =>
     placeOf(new URL(address), "/cache").folder
   );

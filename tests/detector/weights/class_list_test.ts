@@ -17,8 +17,7 @@ Deno.test("COCO's 80 categories have COCO's ids", () => {
 
 Deno.test("a model of 91 classes without names knows COCO's by their ids, one of 80 by their order, others none", () => {
   assertEquals(assumedClasses(91), cocoClasses());
-  assertEquals(assumedClasses(80)?.map(({ id }) => id), Array.from({ length: 80 }, (_, id) => id));
-  assertEquals(assumedClasses(80)?.[79].name, "toothbrush");
+  assertEquals(assumedClasses(80), cocoClasses());
   assertEquals(assumedClasses(5), null);
 });
 

@@ -1,0 +1,214 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { fromFileUrl } from "@std/path";
+import { placeOf } from "../../checkpoint/download/cache.ts";
+import { encodePng } from "../../detector/data/mod.ts";
+import { openWeights, resolveFileConfig } from "../../detector/weights/mod.ts";
+import { zooVerb } from "../../commands/zoo.ts";
+import { Terminal } from "../../commands/shared/terminal.ts";
+import { DinogradError } from "../../engine/errors.ts";
+import { configOfEntry, DEFAULT_ENTRY, entryOf } from "../../detector/zoo/mod.ts";
+import { FileServer, giveFile } from "../helpers/file_server.ts";
+import { inFolder } from "../helpers/in_folder.ts";
+import { errorLine, runCli } from "../helpers/run_cli.ts";
+import { writeTinyModel } from "../helpers/tiny_model.ts";
+import { writeTinyCoco } from "../helpers/tiny_training.ts";
+
+const GOLDENS = fromFileUrl(new URL("../goldens/", import.meta.url));
+
+/** A command line with a cache of its own. */
+const inCache = (folder: string) => (...args: string[]) => runCli(args, { DINOGRAD_CACHE: `${folder}/cache` });
+
+/** Puts a file where the default checkpoint of the zoo belongs, as somebody does who fetched it by hand. */
+async function putDefault(folder: string, from = `${GOLDENS}ckpt_ddp_prefix.pth`): Promise<string> {
+  const { folder: own, file } = placeOf(new URL(entryOf(DEFAULT_ENTRY)?.url ?? ""), `${folder}/cache`);
+  await Deno.mkdir(own, { recursive: true });
+  await Deno.copyFile(from, file);
+  return file;
+}
+
+Deno.test("zoo lists what is known within 80 columns, and everything of it as JSON; show says more of one", () =>
+  inFolder(async (folder) => {
+    const run = inCache(folder);
+    const file = await putDefault(folder);
+    const { stdout, stderr, code } = await run("zoo");
+    assertEquals([code, stderr], [0, ""]);
+    const lines = stdout.trimEnd().split("\n");
+    assert(lines.length > 12 && lines.every((line) => line.length <= 80), stdout);
+    assertMatch(stdout, /^dino-r50-4scale-24ep +50\.6 +191 +detrex +here$/m);
+    assertMatch(stdout, /^co-dino-swin-l-o365 +64\.1 +- +co-dino$/m);
+    const json = JSON.parse((await run("zoo", "--json")).stdout);
+    assertEquals([json.default, json.entries[0].name, json.entries[0].path], [DEFAULT_ENTRY, DEFAULT_ENTRY, file]);
+    const { name, unchecked, licence, source, url } = json.entries.at(-1);
+    assertEquals(name, "co-dino-swin-l-o365");
+    assertEquals(unchecked, ["digest", "address", "size", "contents", "ap"]);
+    assert(licence && source.startsWith("https://") && url.startsWith("https://"));
+    const shown = await zoo(`${folder}/cache`, "show dino-r50-4scale-12ep");
+    for (const part of ["49.0, as published", "55b2bba2", "Apache-2.0", "unchecked     digest, address"]) {
+      assertStringIncludes(shown, part);
+    }
+  }));
+
+/** Runs `zoo` in this process, with a cache of its own; what was said, or the message of the error. */
+async function zoo(cache: string, line: string): Promise<string> {
+  const [action, name, ...flags] = line.split(" ");
+  const terminal = new Recorder();
+  const given = flags.map((flag) => ({ name: flag.slice(2), words: [flag] }));
+  const before = Deno.env.get("DINOGRAD_CACHE");
+  Deno.env.set("DINOGRAD_CACHE", cache);
+  try {
+    const args = [action, name].filter((word) => word !== undefined && word !== "");
+    const values = Object.fromEntries(given.map((flag) => [flag.name, true]));
+    await zooVerb.run({ args, flags: values, terminal, given });
+    return terminal.lines.join("\n");
+  } catch (error) {
+    if (!(error instanceof DinogradError)) throw error;
+    return `${error.kind}: ${error.message}`;
+  } finally {
+    if (before === undefined) Deno.env.delete("DINOGRAD_CACHE");
+    else Deno.env.set("DINOGRAD_CACHE", before);
+  }
+}
+
+class Recorder extends Terminal {
+  readonly lines: string[] = [];
+  override say(line: string): void {
+    this.lines.push(line);
+  }
+}
+
+Deno.test("zoo get, path and rm look after files by name and by address; a digest of nobody's is pinned until it is forgotten", () =>
+  inFolder(async (folder) => {
+    const cache = `${folder}/cache`;
+    const file = await putDefault(folder);
+    assertEquals(await zoo(cache, `path ${DEFAULT_ENTRY}`), file);
+    const got = await zoo(cache, `get ${DEFAULT_ENTRY} --offline`);
+    assertMatch(got, /^nobody has published a digest of https:\/\/github\.com\//);
+    assertEquals(got.split("\n").at(-1), file);
+    // What was looked at once is compared with that, byte by byte where get is asked again.
+    const bytes = await Deno.readFile(file);
+    bytes[bytes.length >> 1] ^= 1;
+    await Deno.writeFile(file, bytes);
+    const damaged = await zoo(cache, `get ${DEFAULT_ENTRY} --offline`);
+    assertMatch(damaged, /^checkpoint: .* it is damaged; zoo rm removes it$/);
+    const removed = await zoo(cache, `rm ${DEFAULT_ENTRY}`);
+    assertMatch(removed, /^removed dino-r50-4scale-24ep: \d+ kB\nlater downloads are held to the same SHA-256, /);
+    await putDefault(folder, `${GOLDENS}ckpt_mixed.pth`);
+    const other = await zoo(cache, `get ${DEFAULT_ENTRY} --offline`);
+    assertStringIncludes(other, "it has changed at its source; dinograd zoo rm --forget accepts that");
+    assertMatch(await zoo(cache, `rm ${DEFAULT_ENTRY} --forget`), /^removed dino-r50-4scale-24ep: \d+ kB$/);
+    assertEquals(await Array.fromAsync(Deno.readDir(`${cache}/checkpoints`)), []);
+    await putDefault(folder, `${GOLDENS}ckpt_mixed.pth`);
+    assertEquals((await zoo(cache, `get ${DEFAULT_ENTRY} --offline`)).split("\n").at(-1), file);
+    assertEquals(await zoo(cache, "rm https://example.org/x.pth"), "there was nothing of https://example.org/x.pth");
+  }));
+
+Deno.test("an address works as a checkpoint: fetched with progress, then from the cache, also where connecting is not allowed", () =>
+  inFolder(async (folder) => {
+    const run = inCache(folder);
+    const model = `${folder}/model.dino`;
+    await writeTinyModel(model);
+    const bytes = await Deno.readFile(model);
+    await using server = new FileServer((request) => giveFile(request, bytes, { etag: '"a"' }));
+    const address = server.url("/runs/model.dino").href;
+    const photo = `${folder}/photo.png`;
+    await Deno.writeFile(photo, encodePng({ width: 90, height: 60, data: new Uint8Array(90 * 60 * 3).fill(90) }));
+    const detect = ["detect", photo, "--threshold", "0", "--json", "--device", "cpu", "--threads", "1"];
+    const first = await run(...detect, "--checkpoint", address);
+    assertEquals(first.code, 0, first.stderr);
+    assertMatch(first.stderr, /^fetching http:\/\/127\.0\.0\.1:\d+\/runs\/model\.dino into /m);
+    assertMatch(first.stderr, /^download model\.dino [\d.]+ kB\/[\d.]+ kB  [\d.]+ [kMG]?B\/s$/m);
+    const local = await run(...detect, "--checkpoint", model);
+    assertEquals(first.stdout, local.stdout);
+    await server[Symbol.asyncDispose]();
+    const again = await run(...detect, "--checkpoint", address, "--offline");
+    assertEquals([again.code, again.stdout], [0, local.stdout]);
+    assertEquals(server.requests.length, 1);
+    assertStringIncludes(await zoo(`${folder}/cache`, "list"), `also fetched: ${address}`);
+    const other = new URL("/other.dino", address).href;
+    for (
+      const [args, hint] of [[["--offline"], "--offline allows no connection"], [[], "refused the connection"]] as const
+    ) {
+      const failed = await run("inspect", other, ...args);
+      assertEquals(failed.code, 4);
+      assertStringIncludes(failed.stderr, `${hint}; by hand: curl -L -C - --create-dirs -o '`);
+    }
+  }));
+
+Deno.test("inspect and convert know a checkpoint by its name: its classes, and the configuration that it needs", () =>
+  inFolder(async (folder) => {
+    const run = inCache(folder);
+    await putDefault(folder);
+    const inspected = await run("inspect", DEFAULT_ENTRY);
+    assertEquals(inspected.code, 0, inspected.stderr);
+    assertStringIncludes(
+      inspected.stdout,
+      "dino-r50-4scale-24ep of the zoo: DINO, ResNet-50, 24 epochs, 50.6 AP as published",
+    );
+    assertStringIncludes(inspected.stdout, "by the zoo they are 1 person, 2 bicycle, ");
+    const made = `${folder}/made.dino`;
+    const converted = await run("convert", DEFAULT_ENTRY, made);
+    assertEquals(converted.code, 0, converted.stderr);
+    const entry = entryOf(DEFAULT_ENTRY);
+    const file = await openWeights(made);
+    assertEquals(resolveFileConfig(file), entry && configOfEntry(entry));
+    assertEquals([file.config?.resize_rule, file.config?.clip_boxes], ["detectron2", true], "the preparation stays");
+    assertEquals(file.classes?.find(({ id }) => id === 56)?.name, "broccoli");
+    await file[Symbol.asyncDispose]();
+    await Deno.writeTextFile(`${folder}/names.txt`, "background\nperson\n");
+    const named = await run(
+      "convert",
+      DEFAULT_ENTRY,
+      `${folder}/named.safetensors`,
+      "--classes",
+      `${folder}/names.txt`,
+    );
+    assertEquals(named.code, 0, named.stderr);
+    const other = await openWeights(`${folder}/named.safetensors`);
+    assertEquals(other.classes, [{ id: 0, name: "background" }, { id: 1, name: "person" }]);
+    await other[Symbol.asyncDispose]();
+  }));
+
+Deno.test("detect without --checkpoint takes the default and says so; train without -c takes the configuration of the name", () =>
+  inFolder(async (folder) => {
+    const run = inCache(folder);
+    const photo = `${folder}/photo.png`;
+    await Deno.writeFile(photo, encodePng({ width: 9, height: 6, data: new Uint8Array(9 * 6 * 3) }));
+    const offline = await run("detect", photo, "--offline");
+    assertEquals(offline.code, 4);
+    assertMatch(offline.stdout, /^no --checkpoint: with dino-r50-4scale-24ep, which knows the 80 classes of COCO$/m);
+    assertStringIncludes(offline.stderr, "it is not in the cache and --offline allows no connection");
+    // Nothing is fetched where there is nothing to look at.
+    const nothing = await run("detect", `${folder}/none.png`);
+    assertEquals([nothing.code, nothing.stdout], [3, ""]);
+    assertStringIncludes(nothing.stderr, "none.png: expected to read it but there is no such file");
+    const coco = await writeTinyCoco(`${folder}/coco`);
+    const train = ["train", "--pretrain_model_path", DEFAULT_ENTRY, "--coco_path", coco, "--dry_run", "--offline"];
+    const started = await run(...train);
+    assertStringIncludes(started.stdout, "no -c: with the configuration of dino-r50-4scale-24ep");
+    assertStringIncludes(started.stderr, "it is not in the cache");
+    const neither = await run("train", "--pretrain_model_path", "none.pth", "--coco_path", coco, "--dry_run");
+    assertEquals(neither.code, 2);
+    assertStringIncludes(errorLine(neither), "expected -c (a preset or config file) or --resume");
+  }));
+
+Deno.test("what zoo cannot do is told in one line, with the nearest name", async () => {
+  const cases = [
+    ["zoo get dino-r50-4scale-24", "did you mean dino-r50-4scale-24ep?"],
+    ["zoo gett dino-r50-4scale-24ep", "but found gett; did you mean get?"],
+    ["zoo dino-r50-4scale-24ep", "; zoo get dino-r50-4scale-24ep fetches it"],
+    ["zoo get", "zoo get: expected a name of the zoo or an https: address but found none"],
+    ["zoo list now", "zoo list: expected no name but found now"],
+    ["zoo get http://example.org/x.pth", "http://example.org/x.pth: expected an https: address but found http:"],
+    ["zoo path https://a:b@example.org/x.pth", "https://example.org/x.pth: expected an address without a password"],
+    ["zoo get dino-r50-4scale-24ep --forget", "zoo get: expected none of the others' flags but found --forget"],
+    ["zoo rm dino-r50-4scale-24ep --offline", "zoo rm: expected none of the others' flags but found --offline"],
+  ];
+  for (const [line, hint] of cases) {
+    const told = await zoo("/nowhere", line.slice("zoo ".length));
+    assertMatch(told, /^usage: /, line);
+    assertStringIncludes(told, hint);
+  }
+  const result = await runCli(["zoo", "get", "dino-r50-4scale-24"]);
+  assertEquals(result.code, 2);
+  assertStringIncludes(errorLine(result), "did you mean dino-r50-4scale-24ep?");
+});
