@@ -246,6 +246,8 @@ Deno.test("the tests of a room lie in a folder of its path, and share nothing wi
 
 /** Exported for tests alone, which look at a part where the whole would hide it. */
 const FOR_TESTS: readonly string[] = [
+  "checkpoint/download/fetch_file.ts: FetchOptions",
+  "checkpoint/download/fetch_file.ts: FetchedFile",
   "checkpoint/element_view.ts: numberToBfloat16",
   "checkpoint/element_view.ts: numberToHalf",
   "commands/shared/shell.ts: quoteWord",
@@ -268,8 +270,8 @@ const FOR_TESTS: readonly string[] = [
   "detector/train/report/run_report.ts: RUN_PICTURES",
   "detector/train/start/image_sizes.ts: findSmallImages",
   "detector/weights/backbone_kind.ts: describeBackbone",
-  "detector/weights/coco_classes.ts: cocoClasses",
   "engine/kernel/language/numbers.ts: erf",
+  "platform/cache_folder.ts: CacheSurroundings",
 ];
 
 Deno.test("every export is imported by another file, or belongs to a face of the package", () => {

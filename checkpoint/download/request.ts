@@ -14,7 +14,7 @@ export interface Hub {
 }
 
 /** What was answered. */
-export interface Answer {
+interface Answer {
   readonly response: Response;
   /** Where the last redirect led. */
   readonly url: URL;

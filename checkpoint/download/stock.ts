@@ -7,7 +7,7 @@ import type { CachePlace } from "./cache.ts";
 import { type FileRecord, readFileRecord } from "./records.ts";
 
 /** A file of the cache, or what there is of one. */
-export interface StockItem {
+interface StockItem {
   /** Where it is from, without a query; null where no record says so. */
   readonly url: string | null;
   /** Its path, if it is there as a whole. */
@@ -45,7 +45,7 @@ export async function listStock(cache: string): Promise<StockItem[]> {
 }
 
 /** What became of a removal. */
-export interface Removal {
+interface Removal {
   /** Bytes that were freed. */
   readonly bytes: number;
   /** The digest that later downloads are still held to; null where there is none. */

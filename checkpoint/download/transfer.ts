@@ -28,7 +28,7 @@ export interface DownloadUi {
   readonly stop: AbortSignal;
 }
 
-export interface TransferOptions {
+interface TransferOptions {
   readonly ui: DownloadUi;
   readonly hubs: readonly Hub[];
   readonly patience: Patience;

@@ -48,6 +48,7 @@ export {
   type ConfigChoice,
   DETECT_DEFAULTS,
   type DetectOptions,
+  type DownloadOptions,
   EVAL_DEFAULTS,
   type EvalOptions,
   type Given,

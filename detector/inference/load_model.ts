@@ -78,7 +78,7 @@ export async function loadModel(checkpoint: CheckpointSource, options: LoadModel
 }
 
 /** What is needed before there is a device. */
-export type OpenModelOptions = Omit<LoadModelOptions, "device"> & FindOptions;
+type OpenModelOptions = Omit<LoadModelOptions, "device"> & FindOptions;
 
 /** A checkpoint that is open and has what a model needs. Dispose of it if it is not loaded. */
 export interface OpenModel extends AsyncDisposable {

@@ -11,7 +11,7 @@ import type { NamedWeight, Weights } from "./weights_file.ts";
 const NEVER = -1e4;
 
 /** Where rows go. */
-export interface SpreadOptions {
+interface SpreadOptions {
   /** The category id of each row. */
   readonly ids: readonly number[];
   /** Rows of heads that there are to be: more than the largest id. Embeddings of labels get one more, as always. */

@@ -3,10 +3,10 @@ import { type ConfigObject, type DinoConfig, preset, type PresetName, resolveCon
 import { type ClassName, cocoClasses } from "../weights/mod.ts";
 
 /** By whose names a file calls its tensors. */
-export type WeightsLayout = "official" | "detrex" | "mmdet" | "co-dino";
+type WeightsLayout = "official" | "detrex" | "mmdet" | "co-dino";
 
 /** How the program that trained a model prepares images; see `PREPROCESSING`. */
-export type Preprocessing = "official" | "detrex" | "mmdet";
+type Preprocessing = "official" | "detrex" | "mmdet";
 
 /** Something about an entry that nobody of this project has looked at. */
 export type Unchecked =

@@ -29,7 +29,7 @@ export interface FindOptions {
 }
 
 /** A checkpoint that is here. */
-export interface FoundCheckpoint {
+interface FoundCheckpoint {
   readonly path: string;
   /** What is known of it, where it was found by a name or an address of the list; null elsewhere. */
   readonly entry: ZooEntry | null;

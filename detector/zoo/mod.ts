@@ -1,13 +1,5 @@
 /** Checkpoints that others have published: what is known of each, and how it gets here. */
 export { DEFAULT_ENTRY, ENTRIES } from "./entries.ts";
 export { classesOfEntry, configOfEntry, unseenMismatch, type ZooEntry } from "./entry.ts";
-export {
-  checkpointOrDefault,
-  entryOf,
-  entryOfFile,
-  fetchOptions,
-  findCheckpoint,
-  type FindOptions,
-  type FoundCheckpoint,
-} from "./find.ts";
+export { checkpointOrDefault, entryOf, entryOfFile, fetchOptions, findCheckpoint, type FindOptions } from "./find.ts";
 export { type Checkpoint, knownAs, openCheckpoint } from "./open.ts";

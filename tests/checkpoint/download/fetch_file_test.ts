@@ -250,7 +250,7 @@ Deno.test("errors of a server that may pass are tried again, as long as it wants
 });
 
 Deno.test("a host that is not there costs one line, without the query of the address", () =>
-  withServer((request) => giveFile(request, FILE), async ({ server, fetch, place, cache }) => {
+  withServer((request) => giveFile(request, FILE), async ({ server, fetch, cache }) => {
     await server[Symbol.asyncDispose]();
     const message = await refusal(fetch({ patience: { tries: 1 } }));
     assertStringIncludes(message, `${server.host} refused the connection`);
@@ -275,7 +275,7 @@ Deno.test("asked to stop, a download keeps what has come, and the next one conti
 });
 
 Deno.test("too little room is told before the file comes, and a cache that cannot be written at once", async () => {
-  await withServer((request) => giveFile(request, FILE), async ({ fetch, place }) => {
+  await withServer((request) => giveFile(request, FILE), async ({ fetch }) => {
     const message = await refusal(fetch({ freeBytes: () => Promise.resolve(1000) }));
     assertStringIncludes(message, "expected room for 300 kB but found 1 kB; DINOGRAD_CACHE names another folder");
     await fetch({ freeBytes: () => Promise.resolve(null) });
