@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { formatJsonConfig } from "../../detector/config/mod.ts";
+import { FileServer, giveFile } from "../helpers/file_server.ts";
 import { inFolder } from "../helpers/in_folder.ts";
 import type { CliResult } from "../helpers/run_cli.ts";
 import { writeTinyModel } from "../helpers/tiny_model.ts";
@@ -9,10 +10,14 @@ import { tinyTrainingConfig, writeTinyCoco } from "../helpers/tiny_training.ts";
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 
 /** The command line with these permissions alone; nobody is asked for more. */
-async function runWith(permissions: readonly string[], args: readonly string[]): Promise<CliResult> {
+async function runWith(
+  permissions: readonly string[],
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<CliResult> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-check", "--no-prompt", ...permissions, `${ROOT}cli.ts`, ...args],
-    env: { NO_COLOR: "1", DINOGRAD_DEBUG: "" },
+    env: { NO_COLOR: "1", DINOGRAD_DEBUG: "", ...env },
     stdin: "null",
   }).output();
   const decoder = new TextDecoder();
@@ -98,6 +103,32 @@ Deno.test("what is not permitted costs one line that says what is missing, and n
       assertMatch(last[0], told);
       assertStringIncludes(last[0], "dinograd: ");
     }
+  }));
+
+Deno.test("a download needs its host, the cache and its variable, as the page says, and names what is missing", () =>
+  inFolder(async (folder) => {
+    const cache = `${folder}/cache`;
+    const file = await Deno.readFile(`${ROOT}tests/goldens/ckpt_ddp_prefix.pth`);
+    await using server = new FileServer((request) => giveFile(request, file));
+    const inspect = ["inspect", server.url().href];
+    const [host, write, variable] = [
+      `--allow-net=${server.host}`,
+      `--allow-write=${cache}`,
+      "--allow-env=DINOGRAD_CACHE",
+    ];
+    const env = { DINOGRAD_CACHE: cache };
+    const lines: readonly (readonly [readonly string[], RegExp])[] = [
+      [[write, variable], new RegExp(`connecting is not permitted: add ${host};`)],
+      [[host, variable], /Requires write access to .*; DINOGRAD_CACHE names another folder/],
+      [[host, write], /set DINOGRAD_CACHE and permit --allow-env=DINOGRAD_CACHE$/],
+    ];
+    for (const [permissions, told] of lines) {
+      const { code, stderr } = await runWith(["--allow-read", ...permissions], inspect, env);
+      assertEquals(code > 1, true, stderr);
+      assertMatch(stderr.trimEnd(), told);
+    }
+    const { code, stderr } = await runWith(["--allow-read", host, write, variable], inspect, env);
+    assertEquals([code, server.requests.length], [0, 1], stderr);
   }));
 
 Deno.test("the page names the flags that are tested", async () => {
