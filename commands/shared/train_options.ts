@@ -165,7 +165,7 @@ async function withConfigOfEntry(
   if (entry === undefined) return choice;
   ui.say(`no -c: with the configuration of ${entry.name}`);
   const { config } = resolveConfig(choice.configChanges, { source: "--options", base: configOfEntry(entry) });
-  return { ...choice, config };
+  return { ...choice, config, classesFromData: !Object.hasOwn(choice.configChanges, "num_classes") };
 }
 
 /** What `train --eval` asks for, in the official spelling. */

@@ -126,7 +126,7 @@ export class Detector implements Disposable {
       );
     }
     const inside = await lookInside(model, image, { config, transforms: this.#transforms });
-    const nameOf = (label: number) => this.#classes.find(({ id }) => id === label)?.name ?? `class ${label}`;
+    const nameOf = (label: number) => this.#loaded.classes.find(({ id }) => id === label)?.name ?? `class ${label}`;
     const pictures: { readonly kind: LookKind; readonly file: AnnotatedFile }[] = [];
     for (const kind of kinds) {
       const parts = lookParts(kind, inside, { query: query ?? undefined, nameOf });

@@ -21,6 +21,7 @@ import type { Detection } from "./detection.ts";
 import { Detector, named, readClassNames } from "./detector.ts";
 import { isImageName } from "./image_paths.ts";
 import { openModel } from "./load_model.ts";
+import { checkpointOrDefault } from "../zoo/mod.ts";
 import { UniqueNames } from "./unique_names.ts";
 import { WatchJournal } from "./watch_journal.ts";
 
@@ -46,17 +47,18 @@ const SHARE_OF_LOOKING = 10;
  * @throws {DinogradError} as `detect`, and where results cannot be written
  */
 export async function watchFolder(
-  given: Given<WatchOptions, "folder" | "out" | "checkpoint">,
+  given: Given<WatchOptions, "folder" | "out">,
   partialUi: Partial<RunUi> = {},
 ): Promise<number> {
   const ui = completeUi(partialUi);
   const { images: _, ...defaults } = { ...DETECT_DEFAULTS, interval: 1000, images: null };
-  const options = withDefaults(defaults, given);
-  const { folder, out } = options;
-  await look(options); // is it there?
-  const classNames = await readClassNames(options.classNames);
+  const asked = withDefaults(defaults, given);
+  const { folder, out } = asked;
+  await look(asked); // is it there?
+  const classes = await readClassNames(asked.classNames);
+  const options = { ...asked, checkpoint: checkpointOrDefault(asked.checkpoint, ui) };
   return await holding(
-    await openModel(options.checkpoint, options),
+    await openModel(options.checkpoint, { ...options, classes, ui }),
     async (opened) =>
       await holding(await makeFolder(out), async () => {
         await refuseLoop(options);
@@ -64,7 +66,7 @@ export async function watchFolder(
           const journal = await WatchJournal.open(out);
           const device = await openDevice(options);
           return await withCleanup(async () =>
-            await holding(await Detector.load(opened, { device, options, classNames, ui }), async (detector) => {
+            await holding(await Detector.load(opened, { device, options, ui }), async (detector) => {
               const known = journal.size > 0 ? `; ${counted(journal.size, "image is", "images are")} done already` : "";
               ui.say(`watching ${folder}${known}; Ctrl-C stops`);
               const watch = new Watch({ detector, journal, options, ui });
