@@ -15,6 +15,7 @@ import {
   type ConfigFlags,
   integerFlag,
   nameList,
+  numberFlag,
   UnfitValue,
   type Verb,
   type VerbCall,
@@ -33,6 +34,8 @@ interface DetectFlags extends ConfigFlags, DetectorFlags {
   readonly show?: readonly string[];
   readonly query?: number;
   readonly watch?: string;
+  readonly every: number;
+  readonly fps?: number;
 }
 
 const FORMATS = RESULT_FORMATS.join(", ");
@@ -54,13 +57,15 @@ function lookKinds(names: readonly string[] | undefined): LookKind[] {
 
 export const detectVerb: Verb<DetectFlags> = {
   define(command: Command): void {
-    command.argument("[image...]", "image files, folders or patterns; - is one image from standard input");
+    command.argument("[image...]", "image files, videos, folders or patterns; - is one image from standard input");
     addDetectorFlags(command);
     command
       .option("--out <dir>", "folder for annotated images and detections.json")
       .option("--format <name>", `write the results into --out in this format too: ${FORMATS}`, formatFlag)
       .option("--images_of <file>", "annotations whose ids the images have in COCO results")
       .option("--recursive", "take images of folders within folders too")
+      .option("--every <n>", "of a video, take one frame of so many", integerFlag({ min: 1, max: 1_000_000 }), 1)
+      .option("--fps <n>", "of a video, take so many frames a second", numberFlag({ min: 0.001, max: 1000 }))
       .option("--watch <dir>", "detect in the images that come into a folder, until Ctrl-C; --out remembers them")
       .option("--json", "print the detections as JSON")
       .option("--show <kinds...>", `draw the model's inside into --out, too: ${Object.keys(LOOK_KINDS).join(", ")}`)
@@ -91,6 +96,8 @@ export const detectVerb: Verb<DetectFlags> = {
       recursive: flags.recursive,
       show: lookKinds(flags.show),
       query: flags.query,
+      every: flags.every,
+      fps: flags.fps,
     });
     // The engine is loaded when there is work for it: help and usage errors come at once.
     const { detect } = await import("../detector/inference/detect.ts");
@@ -102,7 +109,7 @@ export const detectVerb: Verb<DetectFlags> = {
 };
 
 /** Flags that mean something for files that are known at the beginning. */
-const OF_FILES = ["format", "images_of", "show", "query"];
+const OF_FILES = ["format", "images_of", "show", "query", "every", "fps"];
 
 /** Ctrl-C is how a watch ends: it is no failure. */
 async function watch(folder: string, { args, flags, terminal, given }: VerbCall<DetectFlags>): Promise<number> {

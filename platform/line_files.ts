@@ -69,3 +69,38 @@ export async function appendLine(path: string, line: string): Promise<void> {
     throw fileError("data", { place: path, task: "add to it", cause });
   }
 }
+
+/** Writes a file of lines from its beginning, each as it comes. Close it when done. */
+export class LineWriter {
+  readonly #path: string;
+  readonly #file: import("node:fs/promises").FileHandle;
+
+  /** Makes the file, or empties it. @throws {DinogradError} of kind "data" that names the path */
+  static async create(path: string): Promise<LineWriter> {
+    try {
+      await fileSystem().promises.mkdir(paths().dirname(path), { recursive: true });
+      return new LineWriter(path, await fileSystem().promises.open(path, "w"));
+    } catch (cause) {
+      throw fileError("data", { place: path, task: "write it", cause });
+    }
+  }
+
+  private constructor(path: string, file: import("node:fs/promises").FileHandle) {
+    this.#path = path;
+    this.#file = file;
+  }
+
+  /** @throws {DinogradError} of kind "data" that names the path */
+  async add(line: string): Promise<void> {
+    try {
+      await this.#file.appendFile(line + "\n");
+    } catch (cause) {
+      throw fileError("data", { place: this.#path, task: "write it", cause });
+    }
+  }
+
+  /** Closes the file. */
+  async close(): Promise<void> {
+    await this.#file.close();
+  }
+}

@@ -158,6 +158,10 @@ export interface DetectOptions extends ComputeOptions, ConfigChoice, DownloadOpt
   readonly tile: TileOptions | null;
   /** The most images, or tiles of one, that go through the model together; it changes no number. Default 1. */
   readonly batchSize: number;
+  /** Of a video, one frame of so many is detected in and kept. Default 1. */
+  readonly every: number;
+  /** Frames a second that are taken of a video; null for its own rate. */
+  readonly fps: number | null;
   /** Draw these of the model's inside, too, into `out`. */
   readonly show: readonly LookKind[];
   /** The query that `show` is about; null: the one with the best score. */
@@ -249,6 +253,8 @@ export const DETECT_DEFAULTS: Omit<DetectOptions, "images"> = {
   recursive: false,
   tile: null,
   batchSize: 1,
+  every: 1,
+  fps: null,
   show: [],
   query: null,
 };

@@ -13,12 +13,13 @@ import { ANNOTATED_EXTENSION, annotateImage, LEAST_LONG_SIDE } from "../draw/ann
 import type { ImageDetections } from "./detection.ts";
 import { Detector, named, readClassNames } from "./detector.ts";
 import { idsOfImages } from "./image_ids.ts";
-import { expandImagePaths, IMAGE_KINDS, STANDARD_INPUT } from "./image_paths.ts";
+import { expandImagePaths, IMAGE_KINDS, isVideoName, STANDARD_INPUT } from "./image_paths.ts";
 import { openModel } from "./load_model.ts";
 import { checkpointOrDefault } from "../zoo/mod.ts";
 import { resultPaths } from "./result_files.ts";
 import { tellResults } from "./tell_results.ts";
 import { UniqueNames } from "./unique_names.ts";
+import { detectVideo } from "./video/detect_video.ts";
 import { openDevice } from "../../engine/device/open.ts";
 
 /** What became of the images of a `detect`. */
@@ -71,23 +72,50 @@ export async function detect(
     if (asked.json) ui.json([]);
     return { unreadable: missing, nonfinite: 0 };
   }
+  checkVideos(found.filter(isVideoName), asked);
   const options = { ...asked, checkpoint: checkpointOrDefault(asked.checkpoint, ui) };
   return await holding(await openModel(options.checkpoint, { ...options, classes, ui }), async (opened) => {
     tellMissing();
     if (options.out !== null) await refuseLosses(options.out, { ...options, images: found, checkpoint: opened.path });
-    const imageIds = await idsOfImages(found, options);
+    const imageIds = await idsOfImages(found.filter((path) => !isVideoName(path)), options);
     return await holding(options.out === null ? null : await makeFolder(options.out), async () => {
       const device = await openDevice(options);
       return await withCleanup(async () => {
         return await holding(await Detector.load(opened, { device, options, ui }), async (detector) => {
-          const { results, nonfinite } = await detectFiles(detector, { paths: found, options, ui, imageIds });
+          const names = new UniqueNames();
+          const pictures = found.filter((path) => !isVideoName(path));
+          const { results, nonfinite } = await detectFiles(detector, { paths: pictures, options, ui, imageIds, names });
           const images = results.filter((result) => result !== null);
-          await tellResults(images, { options, ui, context: detector.context });
-          return { unreadable: missing + results.length - images.length - nonfinite, nonfinite };
+          const summary = { unreadable: missing + results.length - images.length - nonfinite, nonfinite };
+          if (pictures.length > 0) await tellResults(images, { options, ui, context: detector.context });
+          for (const path of found.filter(isVideoName)) {
+            if (ui.stop.aborted) break;
+            const name = names.of(path, "mp4").replace(/\.mp4$/, "");
+            const video = await detectVideo(detector, { path, name, options, ui });
+            if (!video.isWhole) summary.unreadable++;
+            summary.nonfinite += video.nonfinite;
+          }
+          return summary;
         });
       }, () => device.destroy());
     });
   });
+}
+
+/** What a video has no use for, and what only a video has a use for, is told before any work. */
+function checkVideos(
+  [video]: readonly string[],
+  { every, fps, out, json, format, show }: DetectOptions,
+): void {
+  const refuse = (flag: string, words: string): never => {
+    throw new DinogradError("usage", `${flag}: expected ${words}`);
+  };
+  if (every > 1 && fps !== null) refuse("--every", "it or --fps but found both");
+  const flag = every > 1 ? "--every" : fps !== null ? "--fps" : null;
+  if (video === undefined) return flag === null ? undefined : refuse(flag, "a video but found none");
+  if (out === null && !json) refuse(video, "a folder for the results (--out), or --json, but found neither");
+  if (format !== null) refuse(`--format ${format}`, `images alone but found the video ${video}`);
+  if (show.length > 0) refuse(`--show ${show.join(" ")}`, `images alone but found the video ${video}`);
 }
 
 /** How many names of skipped files are printed. */
@@ -115,14 +143,18 @@ async function refuseLosses(
     throw new DinogradError("usage", `--out: expected a folder other than that of the images but found ${out}`);
   }
   const names = new UniqueNames();
-  const drawings = images.flatMap((path) => {
+  const drawings = images.filter((path) => !isVideoName(path)).flatMap((path) => {
     const name = names.of(path, ANNOTATED_EXTENSION);
     return [name, ...show.map((kind) => lookName(name, kind))];
   });
+  const films = images.filter(isVideoName).flatMap((path) => {
+    const name = names.of(path, "mp4");
+    return [name, name.replace(/mp4$/, "jsonl")];
+  });
   await refuseOverwriting("--out", {
-    outputs: [...drawings, "detections.json", ...format === null ? [] : resultPaths(format, images)].map((name) =>
-      `${out}/${name}`
-    ),
+    outputs: [...drawings, ...films, "detections.json", ...format === null ? [] : resultPaths(format, images)].map((
+      name,
+    ) => `${out}/${name}`),
     inputs: [...files, checkpoint, classNames, imagesOf],
   });
 }
@@ -130,14 +162,15 @@ async function refuseLosses(
 /** What was found in each image, or null where it could not be used; shorter than `paths` where asked to stop. */
 async function detectFiles(
   detector: Detector,
-  { paths, options: { out, batchSize, show, query }, ui, imageIds }: {
+  { paths, options: { out, batchSize, show, query }, ui, imageIds, names }: {
     readonly paths: readonly string[];
     readonly options: Pick<DetectOptions, "out" | "batchSize" | "show" | "query">;
     readonly ui: RunUi;
     readonly imageIds: ReadonlyMap<string, number> | null;
+    /** Gives the drawings their names. */
+    readonly names: UniqueNames;
   },
 ): Promise<{ readonly results: readonly (ImageDetections | null)[]; readonly nonfinite: number }> {
-  const names = new UniqueNames();
   const results: (ImageDetections | null)[] = [];
   let nonfinite = 0;
   let enlarged = 0;

@@ -20,6 +20,11 @@ const IMAGE_NAME = /\.(jpe?g|jpe|jfif|png|webp|bmp|dib)$/i;
 /** Images of other kinds; of these alone people wonder where they are, not of notes and annotations. */
 const OTHER_IMAGE = /\.(tiff?|gif|avif|heic|heif|jp2|j2k|jxl|ppm|pgm|pbm|tga|svg|psd|dng|cr2|nef|arw)$/i;
 
+const VIDEO_NAME = /\.(mp4|m4v|mov|mkv|webm|avi|mpe?g|mts|m2ts|ts|wmv|flv|3gp|ogv)$/i;
+
+/** Whether a file is a video by its name. */
+export const isVideoName = (name: string): boolean => VIDEO_NAME.test(name);
+
 /** Whether a file is an image by its name, of a kind that can be read. */
 export const isImageName = (name: string): boolean => IMAGE_NAME.test(name);
 
@@ -56,7 +61,7 @@ async function expand(
     const paths: string[] = [];
     for await (const path of filesIn(arg.replace(/(?<=.)\/+$/, ""), { recursive })) {
       if (IMAGE_NAME.test(path)) paths.push(path);
-      else if (OTHER_IMAGE.test(path)) skipped.add(path);
+      else if (OTHER_IMAGE.test(path) || VIDEO_NAME.test(path)) skipped.add(path);
     }
     return paths.length > 0
       ? paths.sort().map((path) => ({ path }))

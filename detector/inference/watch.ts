@@ -26,7 +26,8 @@ import { UniqueNames } from "./unique_names.ts";
 import { WatchJournal } from "./watch_journal.ts";
 
 /** What a watch is asked for: as `DetectOptions`, with one folder instead of images. */
-export interface WatchOptions extends Omit<DetectOptions, "images" | "out" | "format" | "imagesOf" | "show" | "query"> {
+export interface WatchOptions
+  extends Omit<DetectOptions, "images" | "out" | "format" | "imagesOf" | "show" | "query" | "every" | "fps"> {
   /** The folder whose images are detected in. */
   readonly folder: string;
   /** Folder for annotated images and `detections.jsonl`. */
