@@ -21,7 +21,7 @@ interface FrameDetections extends ImageDetections {
 }
 
 /** What became of a video. */
-export interface VideoSummary {
+interface VideoSummary {
   /** Whether all of it was read. */
   readonly isWhole: boolean;
   /** Frames for which the model's outputs were no numbers. */

@@ -5,7 +5,7 @@ import type { Image } from "../../data/images/image.ts";
 import { inputOf, startTool } from "./probe.ts";
 
 /** Where a video goes, and what of. */
-export interface FilmOptions {
+interface FilmOptions {
   /** An MP4 file, which is replaced. */
   readonly path: string;
   /** The video whose sound it gets, if that has one. */

@@ -12,7 +12,7 @@ const LONGEST_HEAD = 64;
 const NEWLINE = 10;
 
 /** Which frames. */
-export interface FramesOptions {
+interface FramesOptions {
   /** Frames a second, as `ffmpeg` takes it, such as `30000/1001`. */
   readonly rate: string;
   /** One of so many is given. */
