@@ -19,6 +19,11 @@ export function hasFiles(): boolean {
   return builtinModule("node:fs") !== null;
 }
 
+/** The platform and its version, such as `Deno/2.9.6` or `Node.js/22`; Node has a navigator that says so from 21 on. */
+export function nameOfPlatform(): string {
+  return globalThis.navigator?.userAgent ?? `Node.js/${thisProcess().versions.node.split(".")[0]}`;
+}
+
 /**
  * The file system.
  * @throws {DinogradError} of kind "usage" where there is none, as in a browser

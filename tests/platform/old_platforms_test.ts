@@ -30,10 +30,10 @@ function* sourcesIn(folder: string): Generator<string> {
   }
 }
 
-Deno.test("no file of the library has `using`, or the stacks of ES2026, which Node has not before 24", () => {
+Deno.test("no file of the library has `using` or the stacks of ES2026, which Node has not before 24, nor takes a navigator for granted, which it has not before 21", () => {
   const wrong = LIBRARY.flatMap((folder) => [...sourcesIn(folder)]).flatMap((path) =>
     Deno.readTextFileSync(ROOT + path).split("\n").flatMap((line, at) =>
-      /^\s*(await )?using \w+ =|new (Async)?DisposableStack|new SuppressedError/.test(line)
+      /^\s*(await )?using \w+ =|new (Async)?DisposableStack|new SuppressedError|(^|[^.`])\bnavigator\.\w/.test(line)
         ? [`${path}:${at + 1}: ${line.trim()}`]
         : []
     )

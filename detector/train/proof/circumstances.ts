@@ -9,6 +9,7 @@ import { DinogradError } from "../../../engine/errors.ts";
 import { CONFIG_GROUPS, diffConfigs, groupMatters, type RunUi, type TrainOptions } from "../../config/mod.ts";
 import { StateReader } from "../records/bundle_state.ts";
 import { compareData, type RunData } from "./data_record.ts";
+import { nameOfPlatform } from "../../../platform/builtin_modules.ts";
 import { probeDigest } from "./probe.ts";
 import { configOf } from "../start/bundle_record.ts";
 import type { ResumePoint } from "../start/common.ts";
@@ -26,7 +27,7 @@ export function arithmeticOf(device: Device): { [key: string]: StateValue } {
     fused_multiply_add: device.fusedMultiplyAdd,
     version: WRITER,
     // The platform's own mathematical functions (sin, exp) may differ between its versions.
-    platform: navigator.userAgent,
+    platform: nameOfPlatform(),
   };
 }
 
