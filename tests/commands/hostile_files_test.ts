@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { int, pickle, pickled, tensor, type TensorParts, text, zip } from "../helpers/python_files.ts";
 import { inFolder } from "../helpers/in_folder.ts";
+import { encodePng } from "../../detector/data/mod.ts";
 import { errorLine, runProcess } from "../helpers/run_cli.ts";
 
 const FOUR_FLOATS = new Uint8Array(Float32Array.of(1, 2, 3, 4).buffer);
@@ -35,6 +36,8 @@ Deno.test("pickles of shared and nested values are one line for every verb, as k
       ["convert", file, `${folder}/y.dino`],
       ["detect", folder, "--checkpoint", file, "--device", "cpu"],
     ];
+    const pixel = { width: 1, height: 1, data: new Uint8Array(3) };
+    await Deno.writeFile(`${folder}/pixel.png`, encodePng(pixel)); // without images no checkpoint is opened
     await Deno.writeFile(path, pth(doubled));
     await expectLine(verbs(path)[2], "expected string keys but found");
     await Deno.writeFile(path, pth(text("b"), doubled));
