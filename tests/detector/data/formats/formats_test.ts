@@ -194,7 +194,7 @@ Deno.test("dataset convert, split, stats, check and show do what they say, and r
     assertEquals((await run("show", source, "--out", `${folder}/shown`, "--images", "2")).code, 0);
     assertEquals([...Deno.readDirSync(`${folder}/shown`)].map(({ name }) => name).sort(), ["train", "val"]);
     const refused: readonly [code: number, message: string, args: string[]][] = [
-      [2, "expected cards, convert, split, stats, check, show but found carts", ["carts"]],
+      [2, "expected cards, shapes, convert, split, stats, check, show but found carts", ["carts"]],
       [2, "expected --out DIR but found none", ["cards"]],
       [2, "expected the folder of a data set but found none", ["stats"]],
       [2, "expected none of the others' flags but found --val", ["stats", source, "--val", "0.1"]],
