@@ -114,9 +114,9 @@ Deno.test("a run that is asked to stop before its first step makes one, saves it
     const options = tinyTrainOptions({ outputDir: `${root}/run`, cocoPath, config: tinyTrainingConfig() });
     const stopped = Object.assign(new TestUi(), { stop: AbortSignal.abort() });
     const bundle = `${root}/run/checkpoint.dino`;
-    assertEquals(await train(options, stopped), { epoch: 0, step: 1, finished: false, bundle });
+    assertEquals(await train(options, stopped), { epoch: 0, step: 1, finished: false, endedEarly: false, bundle });
     const { result } = await runTraining({ ...options, resume: "auto", strictResume: true }, { stopAfter: 1 });
-    assertEquals(result, { epoch: 0, step: 2, finished: false, bundle });
+    assertEquals(result, { epoch: 0, step: 2, finished: false, endedEarly: false, bundle });
   }));
 
 Deno.test("a run that starts again from the weights of the middle alone ends elsewhere", () =>
