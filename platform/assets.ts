@@ -58,7 +58,8 @@ function urlBeside(name: AssetName, resolve: () => string): URL {
   }
   // Node hands such a specifier back. The name alone is found among the installed packages. Deno reads it as it is.
   const isStrange = url?.startsWith("npm:") && !("Deno" in globalThis);
-  return new URL(url === undefined || isStrange ? import.meta.resolve(name) : url);
+  const here = import.meta; // by this name the name to resolve need not be known when the package is published
+  return new URL(url === undefined || isStrange ? here.resolve(name) : url);
 }
 
 /** What URLs without an origin refer to: the page. */
