@@ -15,10 +15,10 @@ interface ImagePaths {
 }
 
 /** What can be read, for messages. */
-export const IMAGE_KINDS = "JPEG, PNG, WebP or BMP";
-const IMAGE_NAME = /\.(jpe?g|jpe|jfif|png|webp|bmp|dib)$/i;
+export const IMAGE_KINDS = "JPEG, PNG, WebP, BMP or TIFF";
+const IMAGE_NAME = /\.(jpe?g|jpe|jfif|png|webp|bmp|dib|tiff?)$/i;
 /** Images of other kinds; of these alone people wonder where they are, not of notes and annotations. */
-const OTHER_IMAGE = /\.(tiff?|gif|avif|heic|heif|jp2|j2k|jxl|ppm|pgm|pbm|tga|svg|psd|dng|cr2|nef|arw)$/i;
+const OTHER_IMAGE = /\.(gif|avif|heic|heif|jp2|j2k|jxl|ppm|pgm|pbm|tga|svg|psd|dng|cr2|nef|arw)$/i;
 
 const VIDEO_NAME = /\.(mp4|m4v|mov|mkv|webm|avi|mpe?g|mts|m2ts|ts|wmv|flv|3gp|ogv)$/i;
 

@@ -4,7 +4,7 @@ import { annotationsTarget } from "./targets/annotations.ts";
 import { configsTarget } from "./targets/configs.ts";
 import { bundleTarget, pthTarget, safetensorsTarget } from "./targets/checkpoints.ts";
 import { headerTarget } from "./targets/headers.ts";
-import { bmpTarget, jpegTarget, pngTarget, webpTarget } from "./targets/images.ts";
+import { bmpTarget, jpegTarget, pngTarget, tiffTarget, webpTarget } from "./targets/images.ts";
 import { jsonHeadersTarget } from "./targets/json_headers.ts";
 import { lockTarget } from "./targets/locks.ts";
 import { picklesTarget } from "./targets/pickles.ts";
@@ -20,6 +20,7 @@ export const FUZZ_TARGETS: readonly FuzzTarget[] = [
   jpegTarget,
   webpTarget,
   bmpTarget,
+  tiffTarget,
   annotationsTarget,
   configsTarget,
   lockTarget,

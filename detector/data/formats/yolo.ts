@@ -19,7 +19,7 @@ import {
 } from "./annotated.ts";
 import { placeImage, type PlaceOptions } from "./place_image.ts";
 
-const IMAGE_NAME = /\.(jpe?g|png|webp|bmp)$/i;
+const IMAGE_NAME = /\.(jpe?g|png|webp|bmp|tiff?)$/i;
 const SPLITS = ["train", "val", "test"] as const;
 /** Ids count from 1, as in COCO: class 0 of the label files is category 1. */
 const FIRST_ID = 1;

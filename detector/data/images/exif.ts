@@ -5,6 +5,7 @@
  */
 import type { Image } from "./image.ts";
 import { isPng } from "./png_chunks.ts";
+import { isTiff } from "./tiff_header.ts";
 import { exifInWebp, isWebp } from "./webp_header.ts";
 
 /** 1 = upright. 2..8 = the transformations of the Exif standard, in its numbering. */
@@ -18,6 +19,8 @@ export function exifOrientationOf(bytes: Uint8Array): Orientation {
     ? exifInPng(bytes)
     : isWebp(bytes)
     ? exifInWebp(bytes)
+    : isTiff(bytes)
+    ? bytes
     : undefined;
   return tiff === undefined ? 1 : orientationInTiff(tiff);
 }

@@ -1,5 +1,5 @@
 /**
- * The way of images in and out of files: JPEG, PNG, WebP and BMP decoded to the exact pixels that Pillow's
+ * The way of images in and out of files: JPEG, PNG, WebP, BMP and TIFF decoded to the exact pixels that Pillow's
  * `Image.open(path).convert("RGB")` gives, because the official model was trained and is evaluated on those.
  * Two deliberate differences: a 16-bit grayscale PNG keeps its high byte (Pillow clips it to white), and a CMYK JPEG is
  * refused. The Exif orientation is ignored unless asked for, as in the official code.
@@ -14,6 +14,7 @@ import { isJpeg, outlineJpeg } from "./jpeg_markers.ts";
 import { DEFAULT_MAX_IMAGE_PIXELS } from "../../config/pixel_limit.ts";
 import { decodePng } from "./png.ts";
 import { isPng, readPngHeader } from "./png_chunks.ts";
+import { isTiff, readTiffHeader } from "./tiff_header.ts";
 import { unreadKind } from "./unread_kinds.ts";
 import { isWebp, readWebpHeader } from "./webp_header.ts";
 
@@ -31,7 +32,7 @@ export interface DecodeOptions {
 }
 
 /**
- * Decodes the bytes of a JPEG, PNG, WebP or BMP file; which one is told by its first bytes, not by its name.
+ * Decodes the bytes of a JPEG, PNG, WebP, BMP or TIFF file; which one is told by its first bytes, not by its name.
  * @throws {DinogradError} of kind "data" with `name` in its one-line message if the bytes are none of them, are damaged or
  * truncated, hold CMYK or an animation, or more pixels than allowed
  */
@@ -54,7 +55,7 @@ export async function sizeOfImage(
   return isTurned ? { width: height, height: width } : { width, height };
 }
 
-type ImageKind = "jpeg" | "png" | "webp" | "bmp";
+type ImageKind = "jpeg" | "png" | "webp" | "bmp" | "tiff";
 
 /** How each kind is read: its header alone, and all of it. The codecs of the rarer kinds are loaded when they are needed. */
 const CODECS: Readonly<
@@ -73,6 +74,10 @@ const CODECS: Readonly<
     header: readBmpHeader,
     decode: async (bytes, options) => (await import("./bmp.ts")).decodeBmp(bytes, options),
   },
+  tiff: {
+    header: readTiffHeader,
+    decode: async (bytes, options) => (await import("./tiff.ts")).decodeTiff(bytes, options),
+  },
 };
 
 function kindOfImage(bytes: Uint8Array): ImageKind {
@@ -81,11 +86,12 @@ function kindOfImage(bytes: Uint8Array): ImageKind {
   if (isPng(bytes)) return "png";
   if (isWebp(bytes)) return "webp";
   if (isBmp(bytes)) return "bmp";
+  if (isTiff(bytes)) return "tiff";
   const other = unreadKind(bytes);
   throw new Error(
     other === undefined
-      ? "it is no JPEG, PNG, WebP or BMP file"
-      : `expected a JPEG, PNG, WebP or BMP file but found ${other}; convert it to PNG`,
+      ? "it is no JPEG, PNG, WebP, BMP or TIFF file"
+      : `expected a JPEG, PNG, WebP, BMP or TIFF file but found ${other}; convert it to PNG`,
   );
 }
 

@@ -1,16 +1,13 @@
 /**
- * Kinds of images that are known and not read, so that a refusal can name them. No decoder of theirs stood the test: those
- * of GIF run without end on forged codes or fill what is missing with black, those of TIFF lack kinds that cameras and
- * scanners write or give wrong pixels of tiles.
+ * Kinds of images that are known and not read, so that a refusal can name them. No decoder of GIF in the registry is kept:
+ * those that there are run without end on forged codes, or fill what is missing with black.
  */
 
 /** How files of a kind begin: bytes from a place on. */
 const SIGNATURES: readonly (readonly [kind: string, at: number, text: string])[] = [
   ["a GIF", 0, "GIF8"],
-  ["a TIFF", 0, "II*\0"],
-  ["a TIFF", 0, "MM\0*"],
-  ["a TIFF", 0, "II+\0"],
-  ["a TIFF", 0, "MM\0+"],
+  ["a BigTIFF", 0, "II+\0"],
+  ["a BigTIFF", 0, "MM\0+"],
   ["an AVIF", 4, "ftypavif"],
   ["a HEIC", 4, "ftyphei"],
   ["a HEIC", 4, "ftypmif1"],

@@ -97,7 +97,10 @@ Deno.test("an image that cannot be read stops the epoch when its batch is due, w
       }, DinogradError);
       assertEquals(seen, [2, 4, 6]);
       assertEquals(error.kind, "data");
-      assertEquals(error.message, `cannot decode image ${copy}/val2017/8.jpg: it is no JPEG, PNG, WebP or BMP file`);
+      assertEquals(
+        error.message,
+        `cannot decode image ${copy}/val2017/8.jpg: it is no JPEG, PNG, WebP, BMP or TIFF file`,
+      );
     }
   }));
 
@@ -119,7 +122,7 @@ Deno.test("bad images are left out of their batches where that is allowed, and o
       assertEquals([second.shape, second.images.length, second.targets, second.nextSample], [[0, 3, 0, 0], 0, [], 4]);
       assertEquals(second.skipped, [
         { imageId: 6, reason: `${copy}/val2017/6.jpg: expected to read it but there is no such file or folder` },
-        { imageId: 8, reason: `cannot decode image ${copy}/val2017/8.jpg: it is no JPEG, PNG, WebP or BMP file` },
+        { imageId: 8, reason: `cannot decode image ${copy}/val2017/8.jpg: it is no JPEG, PNG, WebP, BMP or TIFF file` },
       ]);
       const error = await assertRejects(() => collectFrom({ workers, batchSize: 5 }), DinogradError);
       assertMatch(error.message, /val2017\/4\.jpg/);

@@ -75,14 +75,14 @@ Deno.test("a checkpoint of 91 classes without names has COCO's, and --classes na
 Deno.test("a folder's images of other kinds are named, and small images that are drawn larger are told", () =>
   inFolder(async (folder) => {
     await prepare(folder);
-    for (const name of ["b.avif", "c.HEIC", "d.tif", "e.gif", "notes.txt"]) {
+    for (const name of ["b.avif", "c.HEIC", "d.psd", "e.gif", "notes.txt"]) {
       await Deno.writeTextFile(`${folder}/images/${name}`, "");
     }
     const detect = ["detect", `${folder}/images`, "--checkpoint", `${folder}/model.dino`, ...QUIET];
     const { code, stdout, stderr } = await runCli([...detect, "--out", `${folder}/out`]);
     assertEquals(code, 0);
-    const list = ["b.avif", "c.HEIC", "d.tif", "e.gif"].map((name) => `${folder}/images/${name}`).join(", ");
-    assertStringIncludes(stderr, `warning: skipped 4 files that are no JPEG, PNG, WebP or BMP: ${list}\n`);
+    const list = ["b.avif", "c.HEIC", "d.psd", "e.gif"].map((name) => `${folder}/images/${name}`).join(", ");
+    assertStringIncludes(stderr, `warning: skipped 4 files that are no JPEG, PNG, WebP, BMP or TIFF: ${list}\n`);
     assertStringIncludes(stdout, "1 small image is drawn with a long side of 640 pixels");
     const without = await runCli(detect);
     assert(!without.stdout.includes("drawn"), "nothing is drawn without --out");

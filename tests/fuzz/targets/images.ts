@@ -1,5 +1,5 @@
 /**
- * Damaged PNG, JPEG, WebP and BMP files that keep enough of their structure to get past the first check: chunks and segments are put
+ * Damaged PNG, JPEG, WebP, BMP and TIFF files that keep enough of their structure to get past the first check: chunks and segments are put
  * together wrongly, sizes claim what is not there, checksums are mostly right.
  */
 import { decodeImage } from "../../../detector/data/images/image_codec.ts";
@@ -281,6 +281,32 @@ export const bmpTarget: FuzzTarget = {
     if (width === 2) view.setUint16(at, value, true);
     else view.setUint32(at, value, true);
     return { name: "a.bmp", bytes: random.int(8) === 0 ? bytes.subarray(0, random.int(bytes.length)) : bytes };
+  },
+  read: readWhole,
+};
+
+let scans: FuzzInput[] | undefined;
+
+export const tiffTarget: FuzzTarget = {
+  name: "tiff",
+  kinds: ["data"],
+  shares: { refused: 0.3, read: 0.1 },
+  make(random) {
+    scans ??= filesIn("detector/data/images/fixtures", /\.tif$/);
+    const bytes = pick(scans, random).bytes.slice();
+    if (random.int(3) === 0) return { name: "a.tif", bytes: damageBytes(bytes, random) };
+    // An entry of the first directory: its number, type, count or value.
+    const view = new DataView(bytes.buffer);
+    const isLittle = bytes[0] === 0x49;
+    const start = view.getUint32(4, isLittle);
+    for (let change = random.int(3); change > 0; change--) {
+      const entry = start + 2 + 12 * random.int(view.getUint16(start, isLittle));
+      const [at, width] = pick([[0, 2], [2, 2], [4, 4], [8, 4], [8, 2]] as const, random);
+      const value = pick([...EDGES, 1, 3, 4, 5, 8, 16, 32946], random);
+      if (width === 2) view.setUint16(entry + at, value, isLittle);
+      else view.setUint32(entry + at, value, isLittle);
+    }
+    return { name: "a.tif", bytes: random.int(8) === 0 ? bytes.subarray(0, random.int(bytes.length)) : bytes };
   },
   read: readWhole,
 };

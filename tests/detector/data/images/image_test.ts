@@ -53,14 +53,14 @@ const damaged: Record<string, string> = {
   "cmyk.jpg": "CMYK",
   "truncated.png": "truncated",
   "wrong_checksum.png": "damaged",
-  "text.png": "it is no JPEG, PNG, WebP or BMP file",
+  "text.png": "it is no JPEG, PNG, WebP, BMP or TIFF file",
   "truncated.webp": "truncated",
   "damaged.webp": "the WebP data is damaged",
   "animated.webp": "an animated WebP is not supported; save one of its pictures as PNG",
   "truncated.bmp": "truncated",
   "run_lengths.bmp": "8 bits and compression 1; convert it to PNG",
   "picture.gif": "but found a GIF; convert it to PNG",
-  "picture.tif": "but found a TIFF; convert it to PNG",
+  "packbits.tif": "colour 2 of 3 x 8 bits, compression 32773; convert it to PNG",
   "not_there.jpg": "there is no such file",
 };
 for (const [name, reason] of Object.entries(damaged)) {
@@ -83,7 +83,7 @@ for (const name of Object.keys(expected.images)) {
   });
 }
 
-Deno.test("the codecs of WebP and BMP are not loaded by who reads JPEG and PNG", async () => {
+Deno.test("the codecs of WebP, BMP and TIFF are not loaded by who reads JPEG and PNG", async () => {
   const codec = new URL("../../../../detector/data/images/image_codec.ts", import.meta.url).href;
   const args = ["info", "--json", codec];
   const { stdout } = await new Deno.Command(Deno.execPath(), { args }).output();
@@ -91,10 +91,10 @@ Deno.test("the codecs of WebP and BMP are not loaded by who reads JPEG and PNG",
     JSON.parse(new TextDecoder().decode(stdout));
   const known = modules.find(({ specifier }) => specifier === codec)?.dependencies ?? [];
   const lazy = known.filter(({ isDynamic }) => isDynamic).map(({ specifier }) => specifier);
-  assertEquals(lazy.sort(), ["./bmp.ts", "./webp.ts"]);
+  assertEquals(lazy.sort(), ["./bmp.ts", "./tiff.ts", "./webp.ts"]);
   for (const { specifier, dependencies = [] } of modules) {
-    if (/\/(bmp|webp)\.ts$/.test(specifier)) continue;
-    for (const one of dependencies) assert(!/^(bmp-ts|@jsquash\/webp)/.test(one.specifier), specifier);
+    if (/\/(bmp|tiff|webp)\.ts$/.test(specifier)) continue;
+    for (const one of dependencies) assert(!/^(bmp-ts|tiff$|@jsquash\/webp)/.test(one.specifier), specifier);
   }
 });
 
