@@ -22,7 +22,6 @@
 
 export {
   createCpuDevice,
-  createWebGpuDevice,
   type Device,
   type DeviceKind,
   type DeviceMemory,
@@ -33,8 +32,8 @@ export {
   type Tensor,
   tensor,
   type WasmRuntimeOptions,
-  type WebGpuOptions,
 } from "./engine/mod.ts";
+export { createWebGpuDevice, type WebGpuOptions } from "./engine/device/webgpu/mod.ts";
 export * from "./detector/config/mod.ts";
 export {
   type BadImage,

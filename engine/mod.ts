@@ -44,9 +44,6 @@ export type { ColumnLaunch, IndexedLaunch, RowLaunch } from "./device/launches.t
 export { ReferenceDevice } from "./device/reference.ts";
 export { createCpuDevice } from "./device/wasm/device.ts";
 export type { WasmRuntimeOptions } from "./device/wasm/runtime/runtime.ts";
-export { createWebGpuDevice, type WebGpuDevice, type WebGpuOptions } from "./device/webgpu/device.ts";
-export type { WebGpuAdapterInfo } from "./device/webgpu/adapter.ts";
-export type { Tiles } from "./device/webgpu/gemm.ts";
 export type { DType, TensorData } from "./dtype.ts";
 export {
   ArgumentError,

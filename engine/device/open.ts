@@ -6,7 +6,6 @@
 import { DinogradError } from "../errors.ts";
 import type { Device } from "./device.ts";
 import { createCpuDevice } from "./wasm/device.ts";
-import { createWebGpuDevice } from "./webgpu/device.ts";
 
 /** Where to compute: `auto` takes a hardware GPU if there is one, else the CPU. */
 export type DeviceChoice = "auto" | "cpu" | "webgpu";
@@ -26,6 +25,7 @@ export interface OpenDeviceOptions {
 export async function openDevice({ device = "auto", threads }: OpenDeviceOptions = {}): Promise<Device> {
   const cpu = () => createCpuDevice({ threads: threads ?? undefined });
   if (device === "cpu") return await cpu();
+  const { createWebGpuDevice } = await import("./webgpu/device.ts");
   if (device === "webgpu") return await createWebGpuDevice({ allowSoftware: true });
   try {
     return await createWebGpuDevice({ allowSoftware: false });

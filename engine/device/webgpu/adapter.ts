@@ -3,6 +3,8 @@
  * way in a browser. Also says whether what was found is hardware, so that `auto` never picks a software rasterizer.
  */
 
+import { hasFiles } from "../../../platform/builtin_modules.ts";
+import { loadDawn } from "../../../platform/dawn.ts";
 import { DinogradError } from "../../errors.ts";
 
 /** What is known of a GPU before it is opened. */
@@ -24,6 +26,9 @@ const SOFTWARE = /llvmpipe|lavapipe|swiftshader|softpipe|software|\bwarp\b|basic
 
 /** Dawn's objects live only as long as the instance that `create` returned: these are kept until the process ends. */
 const dawnInstances = new Map<string, GPU>();
+
+/** Why Dawn was not asked, for the message where nobody else had a GPU either. */
+let dawnFailure: string | undefined;
 
 /**
  * The adapter, or undefined if there is none. `backend`: undefined tries Dawn and then `navigator.gpu`; "navigator"
@@ -55,19 +60,22 @@ async function dawn(backend: string | undefined): Promise<GPU | undefined> {
   const key = backend ?? "";
   const known = dawnInstances.get(key);
   if (known) return known;
-  if ("document" in globalThis) return undefined;
+  if (!hasFiles()) return undefined; // a page, or a worker of one
   try {
-    const { create } = await import("webgpu");
-    const instance = create(backend === undefined ? [] : [`backend=${backend}`]);
-    // By way of `unknown`: the package brings its own copy of the WebGPU types, which differs from Deno's in details (of
-    // textures, above all) that no compute pass touches; the object is the standard's `GPU`.
-    const gpu = instance as unknown as GPU;
+    const { create } = await loadDawn();
+    const gpu = create(backend === undefined ? [] : [`backend=${backend}`]);
     dawnInstances.set(key, gpu);
     return gpu;
   } catch (error) {
-    if (backend !== undefined) throw new DinogradError("device", `webgpu: cannot load Dawn: ${messageOf(error)}`);
+    dawnFailure = `cannot load Dawn (npm's package webgpu): ${messageOf(error)}`;
+    if (backend !== undefined) throw new DinogradError("device", `webgpu: ${dawnFailure}`);
     return undefined;
   }
+}
+
+/** What to add where no adapter was found: that Dawn could not be asked, if that is so. */
+export function whyNoAdapter(): string {
+  return dawnFailure === undefined ? "" : `; ${dawnFailure}`;
 }
 
 async function request(gpu: GPU, through: WebGpuAdapterInfo["through"]): Promise<FoundAdapter | undefined> {

@@ -27,7 +27,7 @@ import type {
 import { checkColumn, checkIndexed, checkRange, checkRow } from "../checks.ts";
 import type { ColumnLaunch, IndexedLaunch, RowLaunch } from "../launches.ts";
 import { memoize, memoizeByObject } from "../../memoize.ts";
-import { findAdapter, messageOf, platformGpu, type WebGpuAdapterInfo } from "./adapter.ts";
+import { findAdapter, messageOf, platformGpu, type WebGpuAdapterInfo, whyNoAdapter } from "./adapter.ts";
 import { checkBindings, own } from "./checks.ts";
 import * as conv2d from "./conv2d.ts";
 import { epilogueText } from "./epilogue.ts";
@@ -46,7 +46,10 @@ import { Params, UniformRing } from "./uniform_ring.ts";
 export interface WebGpuOptions {
   /** Whether a software rasterizer will do; it is for tests, several times slower than the "cpu" device. */
   readonly allowSoftware?: boolean;
-  /** See `findAdapter`. */
+  /**
+   * Who is asked for a GPU: "navigator" is the platform's own `navigator.gpu` alone, and a name such as "vulkan", "metal"
+   * or "d3d12" Dawn's backend of that name. Left out, Dawn is tried first, then `navigator.gpu`.
+   */
   readonly backend?: string;
   /** How products are tiled; by default "registers" on a software rasterizer and "shared" on hardware. */
   readonly tiles?: Tiles;
@@ -59,7 +62,7 @@ export interface WebGpuOptions {
 export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<WebGpuDevice> {
   if (!options.allowSoftware && options.backend === undefined) refuseSoftware(await platformGpu());
   const found = await findAdapter(options.backend);
-  if (!found) throw new DinogradError("device", "webgpu: expected a GPU adapter but found none");
+  if (!found) throw new DinogradError("device", `webgpu: expected a GPU adapter but found none${whyNoAdapter()}`);
   const { adapter, info } = found;
   if (!options.allowSoftware) refuseSoftware(info);
   const { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage } = adapter.limits;

@@ -1,0 +1,27 @@
+/**
+ * Dawn, the WebGPU of Chromium, as a package of npm: native code for five systems, a hundred times the size of all that is
+ * written here. So it is named only when a program asks for it, in a way that no import graph shows: who computes on a
+ * CPU, or where `navigator.gpu` is, never downloads it.
+ */
+
+/** What is used of the package. */
+interface Dawn {
+  /** A GPU of its own, which lives as long as this object is held; flags such as `backend=vulkan`. */
+  create(flags: string[]): GPU;
+}
+
+/**
+ * Loads it: Deno fetches the version named here, which `deno.json` and its lock file know; elsewhere it has to be among
+ * the installed packages.
+ * @throws {Error} of the platform's own where it is not to be had
+ */
+export async function loadDawn(): Promise<Dawn> {
+  return await importDawn("index.js");
+}
+
+/** The name of the file comes as an argument, so that no tool takes the import apart and follows it. */
+function importDawn(file: string): Promise<Dawn> {
+  return "Deno" in globalThis
+    ? import(/* webpackIgnore: true */ /* @vite-ignore */ `npm:webgpu@0.6.2/${file}`)
+    : import(/* webpackIgnore: true */ /* @vite-ignore */ `webgpu/${file}`);
+}
