@@ -5,6 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { inFolder } from "./helpers/in_folder.ts";
+import { webGpuRequired } from "./helpers/webgpu.ts";
 
 const ROOT = fromFileUrl(new URL("../", import.meta.url));
 const FACES = ["mod.ts", "engine/mod.ts", "checkpoint/mod.ts"];
@@ -77,7 +78,10 @@ Deno.test("the examples of the documents and of the comments on what is exported
 });
 
 Deno.test("the examples that need no files of the reader print what they say", async () => {
-  const runnable = examples.filter((example) => promiseOf(example) !== undefined && !example.includes("street.jpg"));
+  const runnable = examples.filter((example) =>
+    promiseOf(example) !== undefined && !example.includes("street.jpg") &&
+    (webGpuRequired() || !example.includes("createWebGpuDevice"))
+  );
   assert(runnable.length >= 6, "expected the examples of the README, of pages and of comments");
   // One process for all: the first program runs the others, each behind a line of its own.
   const inTurn = runnable.map((_, i) => `console.log("${BETWEEN}");\nawait import("./example_${i + 1}.ts");`);
