@@ -1,5 +1,5 @@
 /**
- * Checksums and inflate of the modules that Node brings, and Deno and Bun with it: compiled, and many times as fast as
+ * Checksums and zlib of the modules that Node brings, and Deno and Bun with it: compiled, and many times as fast as
  * JavaScript. Asked for at run time, so that what uses them loads in a browser too, where there are none.
  */
 import { builtinModule } from "./builtin_modules.ts";
@@ -8,11 +8,8 @@ import { builtinModule } from "./builtin_modules.ts";
 export interface NodeZlib {
   /** CRC-32; Node has it from 22.2 on. */
   crc32?(bytes: Uint8Array, start?: number): number;
-  /** With `info` the answer says how many bytes the stream took. */
-  inflateSync(
-    bytes: Uint8Array,
-    options: { maxOutputLength: number; info: true },
-  ): { readonly buffer: Uint8Array; readonly engine: { readonly bytesWritten: number } };
+  inflateSync(bytes: Uint8Array, options: { maxOutputLength: number }): Uint8Array;
+  deflateSync(bytes: Uint8Array, options: { level: number; strategy: number }): Uint8Array;
 }
 
 /** A hash that is computed part by part. */

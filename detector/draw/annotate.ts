@@ -4,6 +4,7 @@
  */
 
 import stringWidth from "string-width";
+import { hasFiles } from "../../platform/builtin_modules.ts";
 import { visible } from "../../engine/visible.ts";
 import { type Image, type Pixels, rgbImage } from "../data/images/image.ts";
 import { addAlpha, encodeRgbaJpeg, LARGE } from "../data/images/jpeg.ts";
@@ -55,7 +56,7 @@ export async function annotateImage(
   detections: readonly DrawnDetection[],
 ): Promise<AnnotatedFile> {
   const { scale, ...base } = enlarged(rgbImage("annotateImage", image));
-  const bytes = base.width * base.height > LARGE
+  const bytes = base.width * base.height > LARGE && hasFiles() // a page has no codec for strips
     ? await annotateInStrips(base, detections)
     : await annotateWhole(base, detections, scale);
   return { bytes, extension: ANNOTATED_EXTENSION, scale };
@@ -71,7 +72,7 @@ async function annotateWhole(image: Image, detections: readonly DrawnDetection[]
 
 /** With no more of the picture in memory a second time than a strip. */
 async function annotateInStrips(image: Image, detections: readonly DrawnDetection[]): Promise<Uint8Array> {
-  const strips = new JpegStrips(image);
+  const strips = await JpegStrips.start(image);
   for await (const band of drawBands(detections, { ...image, scale: 1 })) {
     const data = addAlpha(image.data.subarray(3 * band.top * image.width, 3 * band.bottom * image.width));
     blend(band, { data, channels: 4 });

@@ -1,12 +1,7 @@
-/**
- * The head of a BMP file (Windows bitmaps: BITMAPCOREHEADER, BITMAPINFOHEADER and its successors), read strictly, and the
- * file put together again in the one form that the decoder reads rightly: a header of 40 bytes, a full palette, pixels
- * right behind it, an even width where a byte holds two pixels.
- */
-import { requirePixels } from "../../config/pixel_limit.ts";
+/** The head of a BMP file (Windows bitmaps: BITMAPCOREHEADER, BITMAPINFOHEADER and its successors), read strictly. */
 
 /** What the header says, found possible. */
-interface BmpHeader {
+export interface BmpHeader {
   /** In pixels, at least 1. */
   readonly width: number;
   /** In pixels, at least 1. */
@@ -57,35 +52,6 @@ export function readBmpHeader(bytes: Uint8Array): BmpHeader {
   const palette = { at: FILE_HEADER + size, entryBytes: isCore ? 3 : 4, entries };
   if (pixelsAt < palette.at + palette.entryBytes * entries) throw damage("its pixels begin before its head ends");
   return { width, height, isTopDown: signedHeight < 0, depth, palette, pixelsAt };
-}
-
-/** A file that the decoder reads rightly. @throws Error where it has too many pixels, or not all that it promises */
-export function plainBmp(bytes: Uint8Array, { maxPixels }: { readonly maxPixels: number }) {
-  const header = readBmpHeader(bytes);
-  requirePixels(header, maxPixels);
-  const { width, height, isTopDown, depth, palette, pixelsAt } = header;
-  const length = Math.ceil(width * depth / 32) * 4 * height;
-  if (pixelsAt + length > bytes.length) throw new Error("the file is truncated");
-  const entries = depth <= 8 ? 2 ** depth : 0;
-  const start = FILE_HEADER + INFO_HEADER + 4 * entries;
-  const file = new Uint8Array(start + length);
-  const view = new DataView(file.buffer);
-  file.set([0x42, 0x4d]);
-  view.setUint32(2, file.length, true);
-  view.setUint32(10, start, true);
-  view.setUint32(14, INFO_HEADER, true);
-  // The decoder stops at the end of the first row whose last byte holds one pixel; the other is there, as padding.
-  const paddedWidth = depth === 4 ? width + width % 2 : width;
-  view.setInt32(18, paddedWidth, true);
-  view.setInt32(22, isTopDown ? -height : height, true);
-  view.setUint16(26, 1, true);
-  view.setUint16(28, depth, true);
-  for (let entry = 0; entry < palette.entries; entry++) {
-    const from = palette.at + palette.entryBytes * entry;
-    file.set(bytes.subarray(from, from + 3), FILE_HEADER + INFO_HEADER + 4 * entry);
-  }
-  file.set(bytes.subarray(pixelsAt, pixelsAt + length), start);
-  return { header, file, paddedWidth };
 }
 
 const damage = (what: string) => new Error(`the BMP data is damaged: ${what}`);

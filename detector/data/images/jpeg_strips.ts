@@ -5,7 +5,8 @@
  * at the beginning of a file.
  */
 import { nodeBuffer } from "../../../platform/node_codecs.ts";
-import jpegJs from "jpeg-js";
+
+type Codec = typeof import("jpeg-js");
 
 /** Pixels are coded in squares of so many rows and columns. */
 const BLOCK = 8;
@@ -25,9 +26,19 @@ export class JpegStrips {
   readonly #height: number;
   readonly #quality: number;
   readonly #parts: Uint8Array[] = [];
+  readonly #codec: Codec;
   #strips = 0;
 
-  constructor({ width, height, quality = 90 }: { width: number; height: number; quality?: number }) {
+  /** Begins an image, once the codec is loaded. */
+  static async start(image: { width: number; height: number; quality?: number }): Promise<JpegStrips> {
+    return new JpegStrips(image, (await import("jpeg-js")).default);
+  }
+
+  private constructor(
+    { width, height, quality = 90 }: { width: number; height: number; quality?: number },
+    codec: Codec,
+  ) {
+    this.#codec = codec;
     this.#width = width;
     this.#height = height;
     this.#quality = quality;
@@ -37,7 +48,7 @@ export class JpegStrips {
   add(data: Uint8ClampedArray): void {
     const rows = data.length / 4 / this.#width;
     const pixels = nodeBuffer(data);
-    const strip = jpegJs.encode({ width: this.#width, height: rows, data: pixels }, this.#quality).data;
+    const strip = this.#codec.encode({ width: this.#width, height: rows, data: pixels }, this.#quality).data;
     const scan = startOfScan(strip);
     if (this.#strips === 0) {
       this.#parts.push(this.#header(strip.subarray(0, scan.marker), rows), strip.subarray(scan.marker, scan.data));

@@ -1,25 +1,12 @@
 /**
  * The container of a PNG file (PNG specification, third edition, sections 5 and 11), read strictly: every chunk's
  * checksum, the order of those that decide pixels, and a stream that inflates to exactly the rows that the header
- * promises. `pngjs` asks for none of that: a stream that ends early gives it black rows, an interlaced one has no end.
+ * promises.
  */
 import { crc32 } from "../../../checkpoint/codec/checksums.ts";
-import { inflateZlib } from "./inflate_zlib.ts";
+import { isFilter, type PngHeader, rowBlocks } from "./png_rows.ts";
+import { inflateZlib } from "./zlib_stream.ts";
 import { requirePixels } from "../../config/pixel_limit.ts";
-
-/** What the header (IHDR) says, found possible. */
-interface PngHeader {
-  /** In pixels, at least 1. */
-  readonly width: number;
-  /** In pixels, at least 1. */
-  readonly height: number;
-  /** Bits of a sample: 1, 2, 4, 8 or 16. */
-  readonly depth: number;
-  /** 0 gray, 2 colour, 3 palette, 4 gray with alpha, 6 colour with alpha. */
-  readonly colourType: number;
-  /** Whether the rows come in Adam7's seven passes. */
-  readonly isInterlaced: boolean;
-}
 
 const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
 /** Bytes of the signature and the header's chunk, which is always the first. */
@@ -33,9 +20,6 @@ const COLOUR_TYPES: ReadonlyMap<number, { readonly channels: number; readonly de
   [4, { channels: 2, depths: [8, 16] }],
   [6, { channels: 4, depths: [8, 16] }],
 ]);
-
-/** Where each pass of Adam7 begins, and how far apart its pixels are. */
-const PASSES = [[0, 0, 8, 8], [4, 0, 8, 8], [0, 4, 4, 8], [2, 0, 4, 4], [0, 2, 2, 4], [1, 0, 2, 2], [0, 1, 1, 2]];
 
 /** Whether the bytes begin as a PNG file does. */
 export function isPng(bytes: Uint8Array): boolean {
@@ -53,28 +37,25 @@ export function readPngHeader(bytes: Uint8Array): PngHeader {
   if (header.width < 1 || header.height < 1 || header.width >= 2 ** 31 || header.height >= 2 ** 31) {
     throw damage(`its size is ${header.width} x ${header.height}`);
   }
-  if (!COLOUR_TYPES.get(colourType)?.depths.includes(depth)) {
-    throw damage(`${depth} bits of colour type ${colourType} do not exist`);
-  }
+  const kind = COLOUR_TYPES.get(colourType);
+  if (!kind?.depths.includes(depth)) throw damage(`${depth} bits of colour type ${colourType} do not exist`);
   if (compression !== 0 || filter !== 0 || interlace > 1) {
     throw damage(`compression ${compression}, filter ${filter} and interlacing ${interlace} are not known`);
   }
-  return { ...header, isInterlaced: interlace === 1 };
+  return { ...header, channels: kind.channels, isInterlaced: interlace === 1 };
 }
 
 /**
- * A PNG file of nothing but the chunks that decide pixels (header, palette, data, end), all of which were checked.
- * Transparency is not among them.
+ * What decides the pixels of a PNG file, all of it checked: header, palette and inflated rows. Transparency does not.
  * @param options.maxPixels as in `DecodeOptions`
  * @throws Error that says what is wrong or missing
  */
-export function soundPng(
+export async function soundPng(
   bytes: Uint8Array,
   options: { readonly maxPixels: number },
-): { readonly header: PngHeader; readonly file: Uint8Array<ArrayBuffer> } {
+): Promise<{ readonly header: PngHeader; readonly palette: Uint8Array | undefined; readonly rows: Uint8Array }> {
   const header = readPngHeader(bytes);
   requirePixels(header, options.maxPixels);
-  const kept = [bytes.subarray(0, HEADER_END)];
   const data: Uint8Array[] = [];
   let palette: Uint8Array | undefined;
   let last = "IHDR";
@@ -87,14 +68,13 @@ export function soundPng(
     if (crc32(bytes.subarray(at + 4, end - 4)) !== view.getUint32(end - 4)) {
       throw damage(`the checksum of its chunk ${name} is wrong`);
     }
-    const chunk = bytes.subarray(at, end), content = bytes.subarray(at + 8, end - 4);
+    const content = bytes.subarray(at + 8, end - 4);
     if (name === "PLTE") {
       if (palette !== undefined || data.length > 0) throw damage("its palette is in the wrong place");
       if (content.length === 0 || content.length % 3 !== 0 || content.length > 768) {
         throw damage("its palette is broken");
       }
       palette = content;
-      kept.push(chunk);
     } else if (name === "IDAT") {
       if (data.length > 0 && last !== "IDAT") throw damage("its pixels are interrupted by another chunk");
       data.push(content);
@@ -106,21 +86,16 @@ export function soundPng(
   }
   if (data.length === 0) throw damage("it has no pixels");
   if (header.colourType === 3 && palette === undefined) throw damage("it has no palette");
-  const stream = join(data);
-  const sound = stream.subarray(0, checkRows(stream, header));
-  return { header, file: join([...kept, chunkOf("IDAT", sound), chunkOf("IEND", new Uint8Array())]) };
+  return { header, palette, rows: await inflateRows(join(data), header) };
 }
 
-/**
- * Inflates the rows, only to see that they are all there and begin with a filter that exists. Returns the length of the
- * stream that they fill, which some writers let be followed by more.
- */
-function checkRows(stream: Uint8Array, header: PngHeader): number {
-  const blocks = rowsOf(header);
+/** Inflates the rows, and sees that they are all there and begin with a filter that exists. */
+async function inflateRows(stream: Uint8Array, header: PngHeader): Promise<Uint8Array> {
+  const blocks = rowBlocks(header);
   const expected = blocks.reduce((sum, { rows, rowBytes }) => sum + rows * rowBytes, 0);
-  let result: ReturnType<typeof inflateZlib>;
+  let inflated: Uint8Array;
   try {
-    result = inflateZlib(stream, expected);
+    inflated = await inflateZlib(stream, expected); // some writers let other bytes follow
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw damage(`its pixels do not decompress as they should: ${reason}`, cause);
@@ -128,11 +103,23 @@ function checkRows(stream: Uint8Array, header: PngHeader): number {
   let at = 0;
   for (const { rows, rowBytes } of blocks) {
     for (let row = 0; row < rows; row++, at += rowBytes) {
-      const filter = result.inflated[at];
-      if (filter > 4) throw damage(`a row has the filter ${filter}`);
+      if (!isFilter(inflated[at])) throw damage(`a row has the filter ${inflated[at]}`);
     }
   }
-  return result.taken;
+  return inflated;
+}
+
+/** The file of an 8-bit RGB image, whose filtered rows are in a zlib stream. */
+export function pngFile(
+  { width, height }: { readonly width: number; readonly height: number },
+  stream: Uint8Array,
+): Uint8Array<ArrayBuffer> {
+  const header = new Uint8Array(13);
+  const view = new DataView(header.buffer);
+  view.setUint32(0, width);
+  view.setUint32(4, height);
+  header.set([8, 2], 8); // bits of a sample, colour type
+  return join([SIGNATURE, chunkOf("IHDR", header), chunkOf("IDAT", stream), chunkOf("IEND", new Uint8Array())]);
 }
 
 /** A chunk with its length and checksum. */
@@ -144,17 +131,6 @@ function chunkOf(name: string, content: Uint8Array): Uint8Array {
   chunk.set(content, 8);
   view.setUint32(8 + content.length, crc32(chunk.subarray(4, 8 + content.length)));
   return chunk;
-}
-
-/** The rows of each pass, or of the only one; `rowBytes` counts the byte that names the filter. */
-function rowsOf({ width, height, depth, colourType, isInterlaced }: PngHeader): { rows: number; rowBytes: number }[] {
-  const bitsPerPixel = depth * (COLOUR_TYPES.get(colourType)?.channels ?? 0);
-  const passes = isInterlaced ? PASSES : [[0, 0, 1, 1]];
-  return passes.map(([x, y, across, down]) => {
-    const columns = Math.ceil((width - x) / across), rows = Math.ceil((height - y) / down);
-    // A pass without columns has no rows either, not even their filters.
-    return { rows: columns > 0 ? Math.max(0, rows) : 0, rowBytes: 1 + Math.ceil(columns * bitsPerPixel / 8) };
-  });
 }
 
 /** Chunks with a capital first letter decide the picture; others may be passed over. */

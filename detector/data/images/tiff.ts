@@ -11,8 +11,8 @@ import { plainTiff } from "./tiff_header.ts";
  * @param options.maxPixels as in `DecodeOptions`
  * @throws {Error} that says what is wrong
  */
-export function decodeTiff(bytes: Uint8Array, options: { readonly maxPixels: number }): Image {
-  const { header: { width, height, depth, samples, palette }, file } = plainTiff(bytes, options);
+export async function decodeTiff(bytes: Uint8Array, options: { readonly maxPixels: number }): Promise<Image> {
+  const { header: { width, height, depth, samples, palette }, file } = await plainTiff(bytes, options);
   const [{ data }] = decode(file, { pages: [0] });
   const shift = depth === 16 ? 8 : 0;
   const rgb = new Uint8Array(width * height * 3);

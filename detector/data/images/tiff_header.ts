@@ -4,7 +4,7 @@
  * that lead nowhere for what an earlier picture has left.
  */
 import { requirePixels } from "../../config/pixel_limit.ts";
-import { inflateZlib } from "./inflate_zlib.ts";
+import { inflateZlib } from "./zlib_stream.ts";
 import { lzwLength } from "./tiff_lzw.ts";
 
 /** What the directory says, found possible. */
@@ -134,30 +134,31 @@ function directoryOf(bytes: Uint8Array, isLittleEndian: boolean): (tag: number) 
 }
 
 /** A file that the decoder reads rightly. @throws {Error} where it has too many pixels, or not all that it promises */
-export function plainTiff(
+export async function plainTiff(
   bytes: Uint8Array,
   { maxPixels }: { readonly maxPixels: number },
-): { readonly header: TiffHeader; readonly file: Uint8Array } {
+): Promise<{ readonly header: TiffHeader; readonly file: Uint8Array }> {
   const header = readTiffHeader(bytes);
   requirePixels(header, maxPixels);
   const { width, height, rowsPerStrip, strips, compression, depth, samples } = header;
   const rowBytes = width * samples * depth / 8;
-  const contents = strips.map(({ at, length }, strip) => {
+  const contents: Uint8Array[] = [];
+  for (const [strip, { at, length }] of strips.entries()) {
     if (at + length > bytes.length) throw new Error("the file is truncated");
     const expected = rowBytes * Math.min(rowsPerStrip, height - strip * rowsPerStrip);
-    return stripContent(bytes.subarray(at, at + length), { expected, compression });
-  });
+    contents.push(await stripContent(bytes.subarray(at, at + length), { expected, compression }));
+  }
   return { header, file: assembled(header, contents) };
 }
 
 /** A strip that gives exactly what is expected, or more where nothing is compressed. */
-function stripContent(
+async function stripContent(
   strip: Uint8Array,
   { expected, compression }: { readonly expected: number; readonly compression: number },
-): Uint8Array {
+): Promise<Uint8Array> {
   if (compression === DEFLATE) {
     try {
-      return inflateZlib(strip, expected).inflated;
+      return await inflateZlib(strip, expected);
     } catch (cause) {
       throw damage(`a strip of it: ${cause instanceof Error ? cause.message : cause}`);
     }

@@ -13,7 +13,7 @@ function gradient(width: number, height: number): Image {
 }
 
 async function written(image: Image, rows: number): Promise<Image> {
-  const strips = new JpegStrips(image);
+  const strips = await JpegStrips.start(image);
   for (let top = 0; top < image.height; top += rows) {
     strips.add(addAlpha(image.data.subarray(3 * top * image.width, 3 * (top + rows) * image.width)));
   }
