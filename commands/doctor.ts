@@ -17,7 +17,7 @@ import { withDefaults } from "../detector/config/run_options.ts";
 import { counted } from "../engine/counted.ts";
 import { StateReader } from "../detector/train/records/bundle_state.ts";
 import { recordedCocoPath } from "../detector/train/proof/circumstances.ts";
-import { withRecordedClasses } from "../detector/train/start/resume.ts";
+import { withRecordedKeys } from "../detector/train/start/resume.ts";
 import { train } from "../detector/train/trainer.ts";
 import { DinogradError } from "../engine/errors.ts";
 import {
@@ -29,11 +29,12 @@ import {
   type Verb,
 } from "./shared/command.ts";
 import { chooseConfig } from "./shared/config_choice.ts";
-import { addStartFlags, type StartFlags, startOptions } from "./shared/start_flags.ts";
+import { addStartFlags, type StartFlags, startKeys, startOptions } from "./shared/start_flags.ts";
 import { checkConfig, checkFile, checkParameters, checkProgress, FINISHED } from "./doctor/checks.ts";
 import { checkSplit, withClassesAt } from "./doctor/data.ts";
 import { asFinding, type Finding, firstToStop, wrong } from "./doctor/findings.ts";
 import { checkDevice, checkFolder } from "./doctor/machine.ts";
+import { checkRoom } from "./doctor/memory.ts";
 import { EXIT_CODES } from "./shared/exit_codes.ts";
 import type { Terminal } from "./shared/terminal.ts";
 
@@ -79,7 +80,7 @@ export async function examine(flags: DoctorFlags, ui: RunUi): Promise<{ findings
 async function findingsOf(flags: DoctorFlags, ui: RunUi): Promise<Finding[]> {
   const { output_dir: outputDir, resume } = flags;
   const isResume = outputDir !== undefined || resume !== undefined;
-  const choice = await chooseConfig(flags, ui);
+  const choice = await chooseConfig(flags, ui, startKeys(flags));
   const start = startOptions(flags);
   const { override, strictResume: strict } = start;
   const findings: Finding[] = [];
@@ -90,7 +91,7 @@ async function findingsOf(flags: DoctorFlags, ui: RunUi): Promise<Finding[]> {
   const exact = start.finetuneIgnore.length === 0 && start.startEpoch === null;
   let config: DinoConfig | null = choice.config;
   if (facts?.config) {
-    const given = withRecordedClasses(choice, facts.config);
+    const given = withRecordedKeys({ ...choice, ...start }, facts.config);
     findings.push(...checkConfig(facts.config, given, { override, strict: strict && exact, exact }));
     try {
       const base = exact ? facts.config : given ?? facts.config;
@@ -110,6 +111,17 @@ async function findingsOf(flags: DoctorFlags, ui: RunUi): Promise<Finding[]> {
     const { maxImagePixels } = computeOptions(flags);
     const allImages = flags.all_images ?? false;
     if (config && choice.classesFromData && !isResume) config = await withClassesAt(cocoPath, config);
+    if (config !== null) {
+      const isChosen = start.batchFromMemory && (facts?.config ?? null) === null;
+      const room = await checkRoom(cocoPath, {
+        config,
+        isChosen,
+        freeze: start.freeze,
+        options: roomOptions(flags, start),
+      });
+      config = room.config;
+      findings.push(...room.findings);
+    }
     const { skipBadImages } = start;
     const question = { config: config ?? undefined, recorded, allImages, maxImagePixels, strict, skipBadImages };
     for (const split of ["train", "val"] as const) {
@@ -128,6 +140,11 @@ async function findingsOf(flags: DoctorFlags, ui: RunUi): Promise<Finding[]> {
   }
   return findings;
 }
+
+const roomOptions = (flags: ComputeFlags, { memory }: Pick<TrainOptions, "memory">) => ({
+  ...computeOptions(flags),
+  memory,
+});
 
 /** Goes through the whole start on a device that computes nothing: what it stumbles over, training would. */
 async function rehearse(options: TrainOptions): Promise<Finding[]> {

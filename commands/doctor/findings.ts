@@ -7,8 +7,8 @@ type Level = "fine" | "odd" | "wrong";
 export interface Finding {
   readonly level: Level;
   /**
-   * What was looked at: folder, file, run (or its end), config, data, files (of images), images (what is in them), model,
-   * device, or the start as a whole.
+   * What was looked at: folder, file, run (or its end), config, data, files (of images), images (what is in them), memory,
+   * model, device, or the start as a whole.
    */
   readonly about: string;
   readonly text: string;
@@ -43,6 +43,7 @@ const STAGES = [
   "config",
   "data",
   "files",
+  "memory",
   "device",
   "model",
   "start",

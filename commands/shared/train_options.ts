@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import {
   type ConfigChoice,
+  type ConfigObject,
   EVAL_DEFAULTS,
   type EvalOptions,
   type KeepCheckpoints,
@@ -26,7 +27,7 @@ import {
 } from "./command.ts";
 import { chooseConfig } from "./config_choice.ts";
 import { addOfficialFlags, checkOfficialFlags, type OfficialFlags } from "./official_flags.ts";
-import { addStartFlags, type StartFlags, startOptions } from "./start_flags.ts";
+import { addStartFlags, type StartFlags, startKeys, startOptions } from "./start_flags.ts";
 
 export interface TrainFlags extends ConfigFlags, ComputeFlags, DownloadFlags, StartFlags, OfficialFlags {
   readonly output_dir: string;
@@ -208,8 +209,9 @@ async function newestIn(folder: string, ui: RunUi): Promise<string> {
 }
 
 /** Flags that are keys of the configuration here. */
-function keyFlags(flags: TrainFlags): Record<string, boolean | number> {
+function keyFlags(flags: TrainFlags): ConfigObject {
   return {
+    ...startKeys(flags),
     ...(flags.patience !== undefined ? { patience: flags.patience } : {}),
     ...(flags.eval_every !== undefined ? { eval_every: flags.eval_every } : {}),
     ...(flags.fix_size ? { fix_size: true } : {}),

@@ -73,6 +73,13 @@ export interface TrainOptions extends ComputeOptions, ConfigChoice, DownloadOpti
    * where there is none. A run that continues unchanged keeps the checkpoint's in any case, and says so.
    */
   readonly seed: number | null;
+  /**
+   * A run that begins takes the largest `batch_size` for which there is room, whatever `config` has, unless `override` has
+   * the key; one that continues keeps its own. Default false.
+   */
+  readonly batchFromMemory: boolean;
+  /** Bytes that `batchFromMemory` may plan with; null for 80 % of those that are free. Of a GPU they must be given. */
+  readonly memory: number | null;
   /** Also save each time so many steps are done; null for the ends of epochs alone. */
   readonly saveEverySteps: number | null;
   /** Also save when so many minutes have passed since the last save, or null. */
@@ -207,6 +214,8 @@ export const TRAIN_DEFAULTS: TrainOptions = {
   override: {},
   classMap: null,
   seed: null,
+  batchFromMemory: false,
+  memory: null,
   saveEverySteps: null,
   saveEveryMinutes: null,
   keepCheckpoints: null,

@@ -12,6 +12,9 @@ import type { BadImage } from "./image_files.ts";
 import { type BatchPlan, Sampler } from "./sampler.ts";
 import type { TransformSpec } from "./transform_spec.ts";
 
+/** Workers that load images while a model computes, unless told otherwise. */
+export const DEFAULT_WORKERS = 1;
+
 /** How a data set is cut into batches and prepared. */
 export interface LoaderOptions {
   /** Images per process and batch. */

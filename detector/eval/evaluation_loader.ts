@@ -7,9 +7,7 @@
 import type { DinoConfig } from "../config/mod.ts";
 import { transformsOf } from "../data/configured_transforms.ts";
 import { type CocoDataset, Loader } from "../data/mod.ts";
-
-/** Workers that load images while the model computes, unless told otherwise. */
-const DEFAULT_WORKERS = 1;
+import { DEFAULT_WORKERS } from "../data/loader.ts";
 
 /** Loads the images of a data set in their order, each in a batch of its own. Close it when done. */
 export function evaluationLoader(

@@ -8,23 +8,27 @@ import type { RunUi } from "../config/mod.ts";
 import { counted } from "../../engine/counted.ts";
 import { formatBytes } from "../logs/format_bytes.ts";
 import type { RunData } from "./proof/data_record.ts";
+import { type MemoryOptions, RunMemory } from "./run_memory.ts";
 import type { TrainingSession } from "./session.ts";
 import { largestImages, mostObjects, stateBytes, StepMemory } from "./step_memory.ts";
 import { evaluationsLeft } from "./evaluation_plan.ts";
+
+interface PlanShown {
+  readonly sets: RunData;
+  readonly ui: RunUi;
+  readonly options: MemoryOptions;
+}
 
 /** Rows of the learning-rate curve that are worth printing. */
 const MOST_ROWS = 24;
 
 /** Prints the plan of a session that stands where its run would start. Its numbers mean nothing. */
-export async function showDryRun(
-  session: TrainingSession,
-  { sets, ui }: { readonly sets: RunData; readonly ui: RunUi },
-): Promise<void> {
+export async function showDryRun(session: TrainingSession, { sets, ui, options }: PlanShown): Promise<void> {
   showSteps(session, { sets, ui });
   showGroups(session, ui);
   showRates(session, ui);
   showBundle(session, ui);
-  await showMemory(session, { sets, ui });
+  await showMemory(session, { sets, ui, options });
   ui.say("dry run: nothing was computed and no file was written");
 }
 
@@ -105,7 +109,7 @@ function showBundle(session: TrainingSession, ui: RunUi): void {
 
 async function showMemory(
   session: TrainingSession,
-  { sets: { train }, ui }: { readonly sets: RunData; readonly ui: RunUi },
+  { sets: { train }, ui, options }: PlanShown,
 ): Promise<void> {
   const { config: { batch_size: batch } } = session;
   const memory = new StepMemory(session);
@@ -120,6 +124,18 @@ async function showMemory(
         `${average > 0 ? `, average ${formatBytes(average)}` : ""}, ` +
         `activations ${formatBytes(peak - fixed)})`,
     );
+  }
+  const run = new RunMemory({ config: session.config, train, freeze: session.freeze, options });
+  try {
+    const { width, height } = run.image;
+    ui.say(
+      `memory: about ${
+        formatBytes(await run.process(batch))
+      } for the whole program on a CPU; this data comes in batches ` +
+        `of up to ${height} x ${width}`,
+    );
+  } finally {
+    run[Symbol.dispose]();
   }
 }
 

@@ -15,6 +15,7 @@ import {
   type RunUi,
   type TrainOptions,
 } from "../config/mod.ts";
+import { DEFAULT_WORKERS } from "../data/loader.ts";
 import { Loader, missingImages, openDataset, requireImages } from "../data/mod.ts";
 import { evaluationLoader } from "../eval/evaluation_loader.ts";
 import { openDevice } from "../../engine/device/open.ts";
@@ -26,6 +27,7 @@ import { arithmeticOf, recordedCocoPath, requireSameCategories, RunCheck } from 
 import { showKeep } from "./records/kept_bundles.ts";
 import { EVENT_FILE } from "../logs/event_file.ts";
 import { runFiles } from "../logs/run_files.ts";
+import { chooseBatch } from "./run_memory.ts";
 import { scheduleNotes } from "./schedule_notes.ts";
 import { TrainingSession } from "./session.ts";
 import { requireLargeImages } from "./start/image_sizes.ts";
@@ -51,9 +53,6 @@ export interface RunParts {
   readonly cocoPath: string;
 }
 
-/** Workers that load images while a step computes, unless told otherwise. */
-const DEFAULT_WORKERS = 1;
-
 type RunLoaders = Readonly<Record<keyof RunData, Loader>>;
 
 /**
@@ -66,9 +65,10 @@ export async function openRunParts(options: TrainOptions, ui: RunUi): Promise<Ru
     const { seed, point, classesFromData } = start;
     const { cocoPath, sets } = await openSets(options, { ...start, ui });
     const both = [sets.train, sets.val];
-    const config = classesFromData ? withClassesOf(start.config, both) : start.config;
-    if (start.isFresh) tellClasses(config, { sets: both, isFromData: classesFromData, ui });
+    const asked = classesFromData ? withClassesOf(start.config, both) : start.config;
+    if (start.isFresh) tellClasses(asked, { sets: both, isFromData: classesFromData, ui });
     if (!options.dryRun) await refuseLosses(options, sets);
+    const config = start.batchFromMemory ? await largestBatch(asked, { start, sets, options, ui }) : asked;
     await requireLargeImages(both, { config, ui });
     const balance = balanceOf(sets.train, config);
     const loaders = openLoaders(sets, { config, seed, options, balance });
@@ -116,6 +116,18 @@ export async function openRunParts(options: TrainOptions, ui: RunUi): Promise<Ru
       };
     });
   });
+}
+
+/** The configuration with the largest batch for which there is room. */
+async function largestBatch(config: DinoConfig, { start: { freeze }, sets: { train }, options, ui }: {
+  readonly start: Start;
+  readonly sets: RunData;
+  readonly options: TrainOptions;
+  readonly ui: Pick<RunUi, "say">;
+}): Promise<DinoConfig> {
+  const chosen = await chooseBatch({ config, train, freeze, options });
+  ui.say(chosen.line);
+  return chosen.config;
 }
 
 /** A run's records may be links: none may lead to what the run reads. Its own bundles are replaced, never written into. */

@@ -133,7 +133,8 @@ class Run {
 
   /** Prints the whole plan. */
   async describe(): Promise<TrainingResult> {
-    await showDryRun(this.#session, { sets: this.#parts.sets, ui: this.#ui });
+    const { sets, options } = this.#parts;
+    await showDryRun(this.#session, { sets, options, ui: this.#ui });
     return this.#leave();
   }
 

@@ -30,6 +30,8 @@ export interface Start extends AsyncDisposable {
   readonly isFresh: boolean;
   /** Whether `num_classes` is still to be taken from the data. */
   readonly classesFromData: boolean;
+  /** Whether `batch_size` is still to be chosen by the memory that is free. */
+  readonly batchFromMemory: boolean;
   /** The bundle whose run continues unchanged; null where something is different from then on. */
   readonly point: ResumePoint | null;
   /** Which numbered bundles its run has kept so far; null where it begins, or where a file tells nothing of it. */

@@ -50,6 +50,7 @@ export async function openFreshStart(options: TrainOptions, ui: RunUi): Promise<
       freeze: options.freeze,
       isFresh: true,
       classesFromData: options.classesFromData && !Object.hasOwn(options.override, "num_classes"),
+      batchFromMemory: options.batchFromMemory && !Object.hasOwn(options.override, "batch_size"),
       point: null,
       keptSoFar: null,
       resultsSoFar: null,

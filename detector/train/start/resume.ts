@@ -133,11 +133,14 @@ export async function openResume(path: string, options: TrainOptions, ui: RunUi)
       recorded: record.config,
       whyNoConfig: record.whyNoConfig,
       rates: record.rates,
-      given: withRecordedClasses(options, record.config),
+      given: withRecordedKeys(options, record.config),
       changes: options.configChanges,
       override: options.override,
       exact,
     }, ui);
+    if (options.batchFromMemory && record.config !== null) {
+      ui.say(`batch_size: ${config.batch_size}, as recorded: auto chooses where a run begins`);
+    }
     const freeze = settleFreeze(record.freeze, options.freeze, ui);
     const isSame = exact && freeze.join() === record.freeze.join();
     if (options.strictResume && !isSame) {
@@ -152,6 +155,7 @@ export async function openResume(path: string, options: TrainOptions, ui: RunUi)
       freeze,
       isFresh: false,
       classesFromData: false, // that of the checkpoint
+      batchFromMemory: options.batchFromMemory && record.config === null,
       point: isSame ? { path, content: { state: record.state } } : null,
       keptSoFar: record.kind === "bundle" ? recordedKeep({ ...record.state }, path) : null,
       resultsSoFar: recordedResults({ ...record.state }),
@@ -161,14 +165,18 @@ export async function openResume(path: string, options: TrainOptions, ui: RunUi)
   });
 }
 
-/** The configuration of `-c`; where it says nothing of classes, they are the checkpoint's. */
-export function withRecordedClasses(
-  { config, classesFromData }: Pick<TrainOptions, "config" | "classesFromData">,
+/** The configuration of `-c`; where it says nothing of classes, or leaves the batch open, they are the checkpoint's. */
+export function withRecordedKeys(
+  { config, classesFromData, batchFromMemory }: Pick<TrainOptions, "config" | "classesFromData" | "batchFromMemory">,
   recorded: DinoConfig | null,
 ): DinoConfig | null {
-  if (config === null || recorded === null || !classesFromData) return config;
-  const { num_classes, dn_labelbook_size } = recorded;
-  return { ...config, num_classes, dn_labelbook_size };
+  if (config === null || recorded === null) return config;
+  const { num_classes, dn_labelbook_size, batch_size } = recorded;
+  return {
+    ...config,
+    ...(classesFromData ? { num_classes, dn_labelbook_size } : {}),
+    ...(batchFromMemory ? { batch_size } : {}),
+  };
 }
 
 /** A run that continues unchanged keeps its seed, since it would be another run with other random numbers. */

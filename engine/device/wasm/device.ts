@@ -28,6 +28,9 @@ import { type AddressOf, KernelLauncher } from "./launcher.ts";
 import { WasmRuntime, type WasmRuntimeOptions } from "./runtime/runtime.ts";
 import { topK } from "./top_k.ts";
 
+/** The most that tensors and scratch can take together on a CPU: what 32-bit WebAssembly can address, in bytes. */
+export const CPU_MEMORY_BYTES = 2 ** 32;
+
 /**
  * Starts the CPU device.
  * @throws {DinogradError} of kind "device" if the system gives it no memory, or for an impossible number of threads

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { Command } from "commander";
 import {
   defineTrainFlags,
@@ -130,4 +130,32 @@ Deno.test("train --eval is the evaluation of the checkpoint of --resume", async 
   assertEquals(got.config?.num_feature_levels, 5);
   await assertRejects(() => evaluation("--eval --coco_path D -c DINO_5scale"), DinogradError, "expected --resume FILE");
   await assertRejects(() => evaluation("--eval --resume C -c DINO_5scale"), DinogradError, "expected --coco_path DIR");
+});
+
+Deno.test("--batch_size is a number or auto, which --memory may bound; contradictions are refused", async () => {
+  const got = await options("-c small --coco_path D --output_dir O --batch_size auto --memory 1.5GiB");
+  assertEquals([got.batchFromMemory, got.memory, got.config?.batch_size], [true, 1.5 * 2 ** 30, 4]);
+  const sizes = { "800MB": 8e8, "6g": 6e9, "2 KiB": 2048, "1TiB": 2 ** 40 };
+  for (const [text, bytes] of Object.entries(sizes)) {
+    assertEquals((await options(`-c small --output_dir O --batch_size auto --memory "${text}"`)).memory, bytes);
+  }
+  const seven = await options("-c small --coco_path D --output_dir O --batch_size 7");
+  assertEquals([seven.batchFromMemory, seven.memory, seven.config?.batch_size], [false, null, 7]);
+  const refused = {
+    "--batch_size auto --options batch_size=4": "expected it or batch_size of --options but found both",
+    "--batch_size 4 --override batch_size=4": "expected it or batch_size of --override but found both",
+    "--memory 6GiB": "--memory: expected --batch_size auto with it but found none",
+    "--batch_size 4 --memory 6GiB": "--memory: expected --batch_size auto with it but found none",
+  };
+  for (const [flags, message] of Object.entries(refused)) {
+    const error = await assertRejects(() => options(`-c small --output_dir O ${flags}`), DinogradError);
+    assertEquals(error.kind, "usage");
+    assertStringIncludes(error.message, message);
+  }
+  for (const flags of ["--batch_size 0", "--batch_size 1025", "--batch_size 2.5", "--batch_size all"]) {
+    assertThrows(() => parse(flags), Error, "auto or an integer from 1 to 1024");
+  }
+  for (const size of ["6", "-1GB", "0MB", "lots"]) {
+    assertThrows(() => parse(`--batch_size auto --memory ${size}`), Error, "a size such as 800MiB or 6GiB");
+  }
 });
