@@ -401,3 +401,27 @@ Deno.test("doctor without anything to look at is a usage error", async () => {
   assertEquals(result.code, 2);
   errorLine(result);
 });
+
+Deno.test("memory: what a run needs is told, and a batch is chosen as training would", () =>
+  inFolder(async (folder) => {
+    const coco_path = await writeTinyCoco(`${folder}/coco`);
+    await Deno.writeTextFile(`${folder}/config.json`, formatJsonConfig(tinyTrainingConfig({ batch_size: 2 })));
+    const asked = { coco_path, config_file: `${folder}/config.json`, device: "cpu", threads: 1 } as const;
+    const about = async (flags: Partial<DoctorFlags>) => {
+      const { findings, code } = await examine({ ...asked, ...flags }, new TestUi());
+      const found = findings.filter(({ about }) => about === "memory");
+      return { code, found: found.map(({ level, text }) => `${level}: ${text}`).join("\n") };
+    };
+    const plain = await about({});
+    assertEquals(plain.code, 0);
+    assertMatch(plain.found, /^fine: 2 images of up to \d+ x \d+ and the program take about .* that are free$/);
+    const chosen = await about({ batch_size: "auto", memory: 1e12 });
+    assertEquals(chosen.code, 0);
+    assertMatch(
+      chosen.found,
+      /^fine: batch_size: 1 \(auto\): .*more would leave an epoch of 6 images fewer than 10 steps/,
+    );
+    const small = await about({ batch_size: "auto", memory: 1e6 });
+    assertEquals(small.code, EXIT_CODES.config);
+    assertMatch(small.found, /^wrong: --batch_size auto: expected room for a step with 1 image of/);
+  }));
