@@ -20,19 +20,20 @@ const CONTROL_GROUPS = [
 /**
  * Bytes that the machine has left, or the container where that has less; null where asking is not permitted or not
  * possible.
+ * @param read gives the text of a file in which the system tells of itself
  */
-export function freeMemory(): number | null {
+export function freeMemory(read = readSystemFile): number | null {
   try {
-    return Math.min(operatingSystem().freemem(), freeInContainer());
+    return Math.min(operatingSystem().freemem(), freeInContainer(read));
   } catch {
     return null; // without `--allow-sys=systemMemoryInfo`, or in a browser
   }
 }
 
-/** Infinite where no container sets a limit. `read` gives the text of a file. */
-export function freeInContainer(
-  read: (path: string) => string = (path) => fileSystem().readFileSync(path, "utf8"),
-): number {
+const readSystemFile = (path: string): string => fileSystem().readFileSync(path, "utf8");
+
+/** Infinite where no container sets a limit. */
+function freeInContainer(read: (path: string) => string): number {
   for (const { limit, used, statistics, cached } of CONTROL_GROUPS) {
     try {
       const most = Number(read(limit)); // "max" where there is none
