@@ -7,7 +7,7 @@ import type { Conv2dShape } from "../engine/device/device.ts";
 import { WasmConv } from "../engine/device/wasm/conv/conv.ts";
 import { WasmRuntime } from "../engine/device/wasm/runtime/runtime.ts";
 import { addressOf, block } from "./gemm.ts";
-import { fastest, peakMeter } from "../commands/measure/peak.ts";
+import { fastest, peakMeter } from "../engine/profile/peak.ts";
 
 interface Layer {
   readonly name: string;

@@ -5,7 +5,7 @@
  */
 
 import { createCpuDevice } from "../engine/device/wasm/device.ts";
-import { fastest, measurePeak } from "../commands/measure/peak.ts";
+import { fastest, measurePeak } from "../engine/profile/peak.ts";
 import { deformableAttention } from "../engine/ops/deformable_attention.ts";
 import { RandomStream } from "../engine/random.ts";
 import { scope } from "../engine/scope.ts";

@@ -6,7 +6,7 @@
  */
 
 import { createCpuDevice } from "../engine/device/wasm/device.ts";
-import { measurePeak } from "../commands/measure/peak.ts";
+import { measurePeak } from "../engine/profile/peak.ts";
 import { preset } from "../detector/config/mod.ts";
 import { measureInference, type Measurement, measureTraining } from "../commands/measure/model.ts";
 import { formatBytes } from "../detector/logs/format_bytes.ts";

@@ -7,7 +7,7 @@ import type { Buffer } from "../engine/device/buffer.ts";
 import type { MatmulCall, MatrixLayout } from "../engine/device/device.ts";
 import { WasmGemm } from "../engine/device/wasm/product/product.ts";
 import { WasmRuntime } from "../engine/device/wasm/runtime/runtime.ts";
-import { fastest, peakMeter } from "../commands/measure/peak.ts";
+import { fastest, peakMeter } from "../engine/profile/peak.ts";
 
 interface Shape {
   readonly name: string;

@@ -4,7 +4,7 @@
  */
 
 import { createCpuDevice } from "../engine/device/wasm/device.ts";
-import { fastest } from "../commands/measure/peak.ts";
+import { fastest } from "../engine/profile/peak.ts";
 import { withoutGradient } from "../engine/autograd.ts";
 import { conv2d } from "../engine/ops/conv.ts";
 import { deformableAttention } from "../engine/ops/deformable_attention.ts";

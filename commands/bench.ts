@@ -50,7 +50,7 @@ export const benchVerb: Verb<BenchFlags> = {
       import("../engine/device/open.ts"),
       import("./measure/operations.ts"),
       import("./measure/model.ts"),
-      import("./measure/peak.ts"),
+      import("../engine/profile/peak.ts"),
     ]);
     const device = await openDevice(computeOptions(flags));
     await withCleanup(async () => {

@@ -12,10 +12,12 @@ import { withDefaults } from "../detector/config/run_options.ts";
 import {
   addComputeFlags,
   addConfigFlags,
+  addProfileFlags,
   type ConfigFlags,
   integerFlag,
   nameList,
   numberFlag,
+  type ProfileFlags,
   UnfitValue,
   type Verb,
   type VerbCall,
@@ -25,7 +27,7 @@ import { addDetectorFlags, type DetectorFlags, detectorOptions } from "./shared/
 import { EXIT_CODES } from "./shared/exit_codes.ts";
 import { Terminal } from "./shared/terminal.ts";
 
-interface DetectFlags extends ConfigFlags, DetectorFlags {
+interface DetectFlags extends ConfigFlags, DetectorFlags, ProfileFlags {
   readonly out?: string;
   readonly json?: true;
   readonly format?: ResultFormat;
@@ -76,6 +78,7 @@ export const detectVerb: Verb<DetectFlags> = {
       );
     addConfigFlags(command);
     addComputeFlags(command);
+    addProfileFlags(command);
   },
 
   async run({ args, flags, terminal: own, given }): Promise<number> {
@@ -98,6 +101,7 @@ export const detectVerb: Verb<DetectFlags> = {
       query: flags.query,
       every: flags.every,
       fps: flags.fps,
+      profile: flags.profile,
     });
     // The engine is loaded when there is work for it: help and usage errors come at once.
     const { detect } = await import("../detector/inference/detect.ts");
@@ -109,7 +113,7 @@ export const detectVerb: Verb<DetectFlags> = {
 };
 
 /** Flags that mean something for files that are known at the beginning. */
-const OF_FILES = ["format", "images_of", "show", "query", "every", "fps"];
+const OF_FILES = ["format", "images_of", "show", "query", "every", "fps", "profile"];
 
 /** Ctrl-C is how a watch ends: it is no failure. */
 async function watch(folder: string, { args, flags, terminal, given }: VerbCall<DetectFlags>): Promise<number> {

@@ -11,10 +11,12 @@ import {
   addComputeFlags,
   addConfigFlags,
   addDownloadFlags,
+  addProfileFlags,
   type ComputeFlags,
   computeOptions,
   type ConfigFlags,
   type DownloadFlags,
+  type ProfileFlags,
   type Verb,
 } from "./shared/command.ts";
 import { chooseConfig } from "./shared/config_choice.ts";
@@ -23,7 +25,7 @@ import { EXIT_CODES } from "./shared/exit_codes.ts";
 import { readText } from "../platform/whole_files.ts";
 import type { Terminal } from "./shared/terminal.ts";
 
-interface EvalFlags extends ConfigFlags, ComputeFlags, DownloadFlags {
+interface EvalFlags extends ConfigFlags, ComputeFlags, DownloadFlags, ProfileFlags {
   readonly gt?: string;
   readonly dt?: string;
   readonly checkpoint?: string;
@@ -106,6 +108,7 @@ function defineCheckpointFlags(command: Command): void {
   addConfigFlags(command);
   addDownloadFlags(command);
   addComputeFlags(command);
+  addProfileFlags(command);
 }
 
 async function checkpointOptions(flags: EvalFlags, checkpoint: string, terminal: Terminal): Promise<EvalOptions> {
@@ -126,6 +129,7 @@ async function checkpointOptions(flags: EvalFlags, checkpoint: string, terminal:
     report: flags.report,
     perClass: flags.per_class,
     json: flags.json,
+    profile: flags.profile,
     offline: flags.offline,
   });
 }

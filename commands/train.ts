@@ -74,11 +74,11 @@ const OF_TRAINING: readonly (keyof TrainFlags)[] = [
   ...["strict_resume", "resume_check", "dry_run", "patience", "eval_every", "batch_size", "memory"] as const,
 ];
 
-/** Flags that say how a run starts, or what a bundle holds: the configuration, the data, the seed, what is frozen. */
+/** Flags that say how a run starts, or what a bundle holds: the configuration, the data, the seed, what is frozen; or that are for once. */
 const OF_THE_START: readonly (keyof TrainFlags)[] = [
   ...["config_file", "options", "override", "resume", "pretrain_model_path", "backbone_weights"] as const,
   ...["finetune_ignore", "class_map", "freeze", "start_epoch", "seed", "coco_path"] as const,
-  ...["fix_size", "exif_orientation", "patience", "eval_every", "batch_size", "memory"] as const,
+  ...["fix_size", "exif_orientation", "patience", "eval_every", "batch_size", "memory", "profile"] as const,
   ...["dataset_file", "remove_difficult", "find_unused_params", "amp", "world_size", "dist_url"] as const,
   ...["rank", "local_rank"] as const,
 ];

@@ -4,7 +4,7 @@
  * oldest. A node's saved tensors are given up as soon as its rule has run, so memory falls while backward proceeds.
  */
 
-import { current, finished, within } from "./context.ts";
+import { current, finished, inOp, within } from "./context.ts";
 import { TapeError } from "./errors.ts";
 import { scoped } from "./scope.ts";
 import type { Tensor } from "./tensor.ts";
@@ -50,7 +50,9 @@ export class TapeNode {
    */
   run(gradOutput: Tensor): readonly (Tensor | undefined)[] {
     if (!this.#saved) throw new TapeError(`backward: expected the first pass over ${this.name} but it has run already`);
-    const gradients = this.rule(gradOutput, this.#saved, this.sources.map((source) => source !== undefined));
+    const saved = this.#saved;
+    const needs = this.sources.map((source) => source !== undefined);
+    const gradients = inOp(`${this.name}, gradient`, () => this.rule(gradOutput, saved, needs));
     this.#forget();
     return gradients;
   }

@@ -4,6 +4,7 @@
  */
 
 import { backward, isRecording, withoutGradient, withRecording } from "./autograd.ts";
+import { within } from "./context.ts";
 import { type NoiseLog, recordNoise, repeatNoise } from "./noise.ts";
 import { record } from "./op.ts";
 import { scoped, tidy } from "./scope.ts";
@@ -25,17 +26,19 @@ export function gradientCheckpoint(run: (inputs: readonly Tensor[]) => Tensor, i
   record("gradient_checkpoint", { inputs: [...inputs, anchor], output }, {
     save: () => Object.fromEntries(inputs.map((input, i) => [`input${i}`, input])),
     rule: (gradOutput, saved, needs) => {
-      return scoped((repeated) => {
-        const again = inputs.map((_, i) => {
-          const input = saved[`input${i}`]!.alias(); // `save` saved them all
-          input.requiresGrad = needs[i];
-          return input;
-        });
-        const output = withRecording(true, () => repeatNoise(noise, () => run(again)));
-        if (output.node) backward([output], [gradOutput]);
-        else if (again.includes(output)) output.grad = gradOutput.alias();
-        return [...again.map((input) => takeGradient(input, repeated)), undefined];
-      });
+      // The ops inside run under their own names.
+      return within({ op: undefined }, () =>
+        scoped((repeated) => {
+          const again = inputs.map((_, i) => {
+            const input = saved[`input${i}`]!.alias(); // `save` saved them all
+            input.requiresGrad = needs[i];
+            return input;
+          });
+          const output = withRecording(true, () => repeatNoise(noise, () => run(again)));
+          if (output.node) backward([output], [gradOutput]);
+          else if (again.includes(output)) output.grad = gradOutput.alias();
+          return [...again.map((input) => takeGradient(input, repeated)), undefined];
+        }));
     },
   });
   return output;

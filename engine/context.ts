@@ -1,6 +1,7 @@
 /**
  * What is current while code runs, in one place: the scope that owns new tensors (`scope.ts`), whether ops leave nodes on the
- * tape (`autograd.ts`), and the logs of drawn noise (`noise.ts`). All three are per thread and nest like calls.
+ * tape (`autograd.ts`), the logs of drawn noise (`noise.ts`), and the op that is running, by which a profile tells whose
+ * time it is (`profile/`). All are per thread and nest like calls.
  */
 
 import { ArgumentError } from "./errors.ts";
@@ -22,10 +23,12 @@ interface Context {
   recording: boolean;
   /** The passes under way that note or repeat what they draw, the outermost first. */
   noise: readonly NoiseTape[];
+  /** The outermost op that runs, or whose gradient does; undefined between ops. */
+  op: string | undefined;
 }
 
 /** The context of this thread. Scopes change it as they open and close; `within` for the length of a call. */
-export const current: Context = { scope: undefined, recording: true, noise: [] };
+export const current: Context = { scope: undefined, recording: true, noise: [], op: undefined };
 
 /** Runs a (synchronous) function with parts of the context replaced, and puts them back afterwards, also after a throw. */
 export function within<T>(changes: Partial<Context>, run: () => T): T {
@@ -37,6 +40,17 @@ export function within<T>(changes: Partial<Context>, run: () => T): T {
     return run();
   } finally {
     Object.assign(current, before);
+  }
+}
+
+/** Runs a part of an op under its name, unless it is itself a part of another. */
+export function inOp<T>(name: string, run: () => T): T {
+  if (current.op !== undefined) return run();
+  current.op = name;
+  try {
+    return run();
+  } finally {
+    current.op = undefined;
   }
 }
 

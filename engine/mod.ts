@@ -25,6 +25,7 @@ export type { GradientRule, Saved, TapeNode } from "./autograd.ts";
 export { arange, type ArangeOptions, eye, linspace, type LinspaceOptions, ones, rand, randn } from "./create.ts";
 export type { Buffer } from "./device/buffer.ts";
 export type {
+  CommandTimer,
   Conv2dCall,
   Conv2dInputGradientCall,
   Conv2dShape,

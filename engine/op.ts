@@ -4,6 +4,7 @@
  */
 
 import { type GradientRule, isRecording, type Saved, sourceOf, TapeNode } from "./autograd.ts";
+import { inOp } from "./context.ts";
 import type { Device } from "./device/device.ts";
 import type { DType } from "./dtype.ts";
 import { DTypeError, OperandError } from "./errors.ts";
@@ -81,7 +82,7 @@ export function defineOp<
     checkShape(definition.name, shape);
     const output = first.empty(shape, dtype ?? "f32");
     const call = { inputs, options, output, device };
-    const extra = definition.run(call) || {};
+    const extra = inOp(definition.name, () => definition.run(call)) || {};
     const { gradient } = definition;
     if (gradient) {
       const shapes = inputs.map((input) => input?.shape ?? []);

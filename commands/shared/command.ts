@@ -148,6 +148,15 @@ export function addDownloadFlags(command: Command): void {
   command.option("--offline", "connect to nobody: a checkpoint by name or address must be in the cache");
 }
 
+/** Flags of tasks that can tell where their time goes. */
+export interface ProfileFlags {
+  readonly profile?: string;
+}
+
+export function addProfileFlags(command: Command): void {
+  command.option("--profile <file>", "tell where the time goes: a table, and a trace for ui.perfetto.dev in this file");
+}
+
 /** Flags that choose a configuration. */
 export interface ConfigFlags {
   readonly config_file?: string;

@@ -46,7 +46,7 @@ export function addDetectorFlags(command: Command): void {
 /** What is detected with, and how, as far as flags say it. */
 export type DetectorChoice = Omit<
   DetectOptions,
-  "images" | "out" | "json" | "format" | "imagesOf" | "recursive" | "show" | "query" | "every" | "fps"
+  "images" | "out" | "json" | "format" | "imagesOf" | "recursive" | "show" | "query" | "every" | "fps" | "profile"
 >;
 
 export function detectorOptions(

@@ -17,19 +17,21 @@ import {
   addComputeFlags,
   addConfigFlags,
   addDownloadFlags,
+  addProfileFlags,
   type ComputeFlags,
   computeOptions,
   type ConfigFlags,
   type DownloadFlags,
   integerFlag,
   numberFlag,
+  type ProfileFlags,
   UnfitValue,
 } from "./command.ts";
 import { chooseConfig } from "./config_choice.ts";
 import { addOfficialFlags, checkOfficialFlags, type OfficialFlags } from "./official_flags.ts";
 import { addStartFlags, type StartFlags, startKeys, startOptions } from "./start_flags.ts";
 
-export interface TrainFlags extends ConfigFlags, ComputeFlags, DownloadFlags, StartFlags, OfficialFlags {
+export interface TrainFlags extends ConfigFlags, ComputeFlags, DownloadFlags, ProfileFlags, StartFlags, OfficialFlags {
   readonly output_dir: string;
   readonly coco_path?: string;
   readonly resume?: string;
@@ -104,6 +106,7 @@ export function defineTrainFlags(command: Command): void {
     .option("--json", "print results as JSON");
   addStartFlags(command);
   addComputeFlags(command);
+  addProfileFlags(command);
   addOfficialFlags(command);
 }
 
@@ -151,6 +154,7 @@ export async function trainOptions(flags: TrainFlags, ui: RunUi): Promise<TrainO
     note: flags.note,
     dryRun: flags.dry_run,
     json: flags.json,
+    profile: flags.profile,
     offline: flags.offline,
   });
 }
@@ -193,6 +197,7 @@ export async function officialEvalOptions(flags: TrainFlags, ui: RunUi): Promise
     debug: flags.debug,
     perClass: flags.per_class,
     json: flags.json,
+    profile: flags.profile,
   });
 }
 

@@ -53,6 +53,7 @@ export {
   type EvalOptions,
   type Given,
   type KeepCheckpoints,
+  type ProfileOption,
   RESULT_FORMATS,
   type ResultFormat,
   TRAIN_DEFAULTS,

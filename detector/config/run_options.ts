@@ -27,6 +27,12 @@ export interface DownloadOptions {
   readonly offline: boolean;
 }
 
+/** Whether a task tells where its time goes. */
+export interface ProfileOption {
+  /** File for a trace of its first steps or batches, which are told in a table too; null for no profile. Default null. */
+  readonly profile: string | null;
+}
+
 /** Where a configuration comes from. */
 export interface ConfigChoice {
   /** The complete configuration, or null to take that of the checkpoint. */
@@ -47,7 +53,7 @@ export interface ConfigChoice {
 export type KeepCheckpoints = number | "auto" | "all";
 
 /** What `train` is asked for; each is a flag of the command line. */
-export interface TrainOptions extends ComputeOptions, ConfigChoice, DownloadOptions {
+export interface TrainOptions extends ComputeOptions, ConfigChoice, DownloadOptions, ProfileOption {
   /** Folder for bundles and logs; empty for no saving. */
   readonly outputDir: string;
   /** Folder with train2017, val2017 and annotations; null where a checkpoint names it. */
@@ -109,7 +115,7 @@ export interface TrainOptions extends ComputeOptions, ConfigChoice, DownloadOpti
 }
 
 /** What `evaluateCheckpoint` is asked for. */
-export interface EvalOptions extends ComputeOptions, ConfigChoice, DownloadOptions {
+export interface EvalOptions extends ComputeOptions, ConfigChoice, DownloadOptions, ProfileOption {
   /** A `.dino`, `.pth` or `.safetensors` file, an `https:` address or a name of the zoo. */
   readonly checkpoint: string;
   /** Folder with val2017 and annotations, or test2017 with `test`. */
@@ -135,7 +141,7 @@ export interface EvalOptions extends ComputeOptions, ConfigChoice, DownloadOptio
 }
 
 /** What `detect` is asked for. */
-export interface DetectOptions extends ComputeOptions, ConfigChoice, DownloadOptions {
+export interface DetectOptions extends ComputeOptions, ConfigChoice, DownloadOptions, ProfileOption {
   /** Files, folders and patterns; `-` is one image from standard input. */
   readonly images: readonly string[];
   /** As in `EvalOptions`; null for the default of the zoo. */
@@ -188,9 +194,10 @@ export const COMPUTE_DEFAULTS: ComputeOptions = {
   numWorkers: null,
   maxImagePixels: DEFAULT_MAX_IMAGE_PIXELS,
 };
-const CONFIG_CHOICE: ConfigChoice & DownloadOptions = {
+const CONFIG_CHOICE: ConfigChoice & DownloadOptions & ProfileOption = {
   ...{ config: null, configChanges: {}, classesFromData: false },
   offline: false,
+  profile: null,
 };
 
 /** After so many batches `debug` stops an epoch and an evaluation, as in the official code. */

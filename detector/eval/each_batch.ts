@@ -1,6 +1,7 @@
 /** One pass of a model over a data set, whatever is asked of its outputs. */
 
 import { DinogradError } from "../../engine/errors.ts";
+import { inUnit } from "../../engine/profile/profiled_device.ts";
 import type { Progress } from "../config/mod.ts";
 import { type BadImage, type Batch, describeBad, type Loader } from "../data/mod.ts";
 import type { Dino } from "../model/dino.ts";
@@ -32,7 +33,10 @@ export async function eachBatch(
   try {
     for await (const batch of loader.epoch(0)) {
       skipped.push(...batch.skipped ?? []);
-      if (batch.targets.length > 0) await namingImages(batch, () => explainingNonfinite(model, () => work(batch)));
+      if (batch.targets.length > 0) {
+        const run = () => explainingNonfinite(model, () => work(batch));
+        await namingImages(batch, () => inUnit(model.device, "batch", run));
+      }
       progress?.update(images += batch.targets.length);
       if (shouldStop?.()) return undefined;
       if (++batches === maxBatches) break;

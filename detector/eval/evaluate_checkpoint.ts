@@ -12,6 +12,7 @@ import { DEBUG_BATCHES, withDefaults } from "../config/run_options.ts";
 import { completeUi } from "../config/run_ui.ts";
 import { counted } from "../../engine/counted.ts";
 import { listFolder, makeFolder, writeBytes } from "../../platform/whole_files.ts";
+import { openProfiled } from "../logs/profile_report.ts";
 import { refuseOverwriting } from "../../platform/same_file.ts";
 import {
   type BadImage,
@@ -24,7 +25,6 @@ import {
 import type { CocoDetection } from "./mod.ts";
 import { detectDataset } from "./detect_dataset.ts";
 import { type LoadedModel, type OpenModel, openModel } from "../inference/load_model.ts";
-import { openDevice } from "../../engine/device/open.ts";
 import { evaluateModel, type Evaluation } from "./evaluate.ts";
 import { evaluationLoader } from "./evaluation_loader.ts";
 import { writeReport } from "./report/mod.ts";
@@ -67,10 +67,12 @@ export async function evaluateCheckpoint(
     // Before hours of work for them.
     return await holding(options.outputDir === "" ? null : await makeFolder(options.outputDir), async () => {
       return await holding(options.report === "" ? null : await makeFolder(options.report), async () => {
-        const device = await openDevice(options);
+        const { device, profile } = await openProfiled(options, ui);
         return await withCleanup(async () => {
           try {
-            return await evaluateOn(device, { opened, options, ui, dataset });
+            const evaluation = await evaluateOn(device, { opened, options, ui, dataset });
+            await profile?.tell();
+            return evaluation;
           } catch (error) {
             if (!(error instanceof DinogradError) || error.kind !== "nonfinite") throw error;
             throw new DinogradError("nonfinite", `${options.checkpoint}: ${error.message}`, { cause: error });
@@ -94,10 +96,14 @@ function checkResults({ outputDir, test, saveResults, report, perClass, json }: 
 }
 
 /** Nothing that is read may be replaced by results, by whatever names and links. */
-async function refuseLosses({ outputDir, report, checkpoint }: EvalOptions, dataset: CocoDataset): Promise<void> {
+async function refuseLosses(
+  { outputDir, report, checkpoint, profile }: EvalOptions,
+  dataset: CocoDataset,
+): Promise<void> {
   const inputs = [checkpoint, dataset.annotationFile];
   const outputs = outputDir === "" ? [] : RESULTS.map((name) => `${outputDir}/${name}`);
   await refuseOverwriting("--output_dir", { outputs, inputs });
+  await refuseOverwriting("--profile", { outputs: profile === null ? [] : [profile], inputs });
   if (report === "") return;
   const pictures = (await listFolder(`${report}/worst`)).map((name) => `${report}/worst/${name}`);
   const images = dataset.imageIds.map((_, index) => dataset.imagePath(index));

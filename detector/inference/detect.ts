@@ -20,7 +20,7 @@ import { resultPaths } from "./result_files.ts";
 import { tellResults } from "./tell_results.ts";
 import { UniqueNames } from "./unique_names.ts";
 import { detectVideo } from "./video/detect_video.ts";
-import { openDevice } from "../../engine/device/open.ts";
+import { openProfiled } from "../logs/profile_report.ts";
 
 /** What became of the images of a `detect`. */
 export interface DetectSummary {
@@ -77,9 +77,13 @@ export async function detect(
   return await holding(await openModel(options.checkpoint, { ...options, classes, ui }), async (opened) => {
     tellMissing();
     if (options.out !== null) await refuseLosses(options.out, { ...options, images: found, checkpoint: opened.path });
+    await refuseOverwriting("--profile", {
+      outputs: options.profile === null ? [] : [options.profile],
+      inputs: [...found.filter((path) => path !== STANDARD_INPUT), opened.path, options.classNames, options.imagesOf],
+    });
     const imageIds = await idsOfImages(found.filter((path) => !isVideoName(path)), options);
     return await holding(options.out === null ? null : await makeFolder(options.out), async () => {
-      const device = await openDevice(options);
+      const { device, profile } = await openProfiled(options, ui);
       return await withCleanup(async () => {
         return await holding(await Detector.load(opened, { device, options, ui }), async (detector) => {
           const names = new UniqueNames();
@@ -95,6 +99,7 @@ export async function detect(
             if (!video.isWhole) summary.unreadable++;
             summary.nonfinite += video.nonfinite;
           }
+          await profile?.tell();
           return summary;
         });
       }, () => device.destroy());

@@ -5,6 +5,7 @@
 import { describeNonfinite } from "../../checkpoint/mod.ts";
 import type { Device } from "../../engine/device/device.ts";
 import { DinogradError } from "../../engine/errors.ts";
+import { inUnit } from "../../engine/profile/profiled_device.ts";
 import type { DetectOptions, LookKind, RunUi } from "../config/mod.ts";
 import { readBytes } from "../../platform/whole_files.ts";
 import { transformsOf } from "../data/configured_transforms.ts";
@@ -101,7 +102,8 @@ export class Detector implements Disposable {
     const options = { config, transforms: this.#transforms, tile, batchSize };
     const naming = { threshold, classes: this.#loaded.classes };
     try {
-      const found = await detectImages(model, images.map(({ image }) => image), options);
+      const pixels = images.map(({ image }) => image);
+      const found = await inUnit(model.device, "batch", () => detectImages(model, pixels, options));
       return found.map((one) => ({ detections: describeDetections(one, naming) }));
     } catch (error) {
       if (!(error instanceof DinogradError) || !IMAGES_FAULT.has(error.kind)) throw error;

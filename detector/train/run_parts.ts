@@ -18,7 +18,7 @@ import {
 import { DEFAULT_WORKERS } from "../data/loader.ts";
 import { Loader, missingImages, openDataset, requireImages } from "../data/mod.ts";
 import { evaluationLoader } from "../eval/evaluation_loader.ts";
-import { openDevice } from "../../engine/device/open.ts";
+import { openProfiled, type ProfileReport } from "../logs/profile_report.ts";
 import { dataRecord, type RunData } from "./proof/data_record.ts";
 import { probeDigest } from "./proof/probe.ts";
 import type { Start } from "./start/common.ts";
@@ -51,6 +51,8 @@ export interface RunParts {
   readonly resultsSoFar: StateValue;
   /** The data's folder as an absolute path. */
   readonly cocoPath: string;
+  /** Where the time goes, if that is asked for. */
+  readonly profile: ProfileReport | null;
 }
 
 type RunLoaders = Readonly<Record<keyof RunData, Loader>>;
@@ -73,7 +75,9 @@ export async function openRunParts(options: TrainOptions, ui: RunUi): Promise<Ru
     const balance = balanceOf(sets.train, config);
     const loaders = openLoaders(sets, { config, seed, options, balance });
     return await opening(async (opened) => {
-      const device = options.dryRun ? new DryDevice() : await openDevice(options);
+      const { device, profile } = options.dryRun
+        ? { device: new DryDevice(), profile: null }
+        : await openProfiled(options, ui);
       opened.defer(() => device.destroy());
       const session = new TrainingSession({
         device,
@@ -113,6 +117,7 @@ export async function openRunParts(options: TrainOptions, ui: RunUi): Promise<Ru
         resumedFrom: point?.path ?? null,
         resultsSoFar,
         cocoPath,
+        profile,
       };
     });
   });
@@ -132,14 +137,19 @@ async function largestBatch(config: DinoConfig, { start: { freeze }, sets: { tra
 
 /** A run's records may be links: none may lead to what the run reads. Its own bundles are replaced, never written into. */
 async function refuseLosses(
-  { outputDir, pretrainModelPath, backboneWeights, classMap }: TrainOptions,
+  { outputDir, pretrainModelPath, backboneWeights, classMap, resume, profile }: TrainOptions,
   { train, val }: RunData,
 ): Promise<void> {
+  const inputs = [train.annotationFile, val.annotationFile, pretrainModelPath, backboneWeights, classMap];
   await refuseOverwriting("--output_dir", {
     outputs: ["config.json", "log.txt", "trace.jsonl", "info.txt", EVENT_FILE, RESUME_NAME].map((name) =>
       runFiles.join(outputDir, name)
     ),
-    inputs: [train.annotationFile, val.annotationFile, pretrainModelPath, backboneWeights, classMap],
+    inputs,
+  });
+  await refuseOverwriting("--profile", {
+    outputs: profile === null ? [] : [profile],
+    inputs: [...inputs, resume, ...runFiles.exists(outputDir) ? [runFiles.join(outputDir, RESUME_NAME)] : []],
   });
 }
 

@@ -12,6 +12,7 @@ import { checkConfig, type Given, type RunUi, TRAIN_DEFAULTS, type TrainOptions 
 import { DEBUG_BATCHES, withDefaults } from "../config/run_options.ts";
 import { completeUi } from "../config/run_ui.ts";
 import { counted } from "../../engine/counted.ts";
+import { inUnit } from "../../engine/profile/profiled_device.ts";
 import type { Batch } from "../data/mod.ts";
 import { better } from "./best.ts";
 import { showDryRun } from "./dry_run.ts";
@@ -144,7 +145,9 @@ class Run {
    */
   async train(hooks: TrainHooks): Promise<TrainingResult> {
     try {
-      return await this.#train(hooks);
+      const result = await this.#train(hooks);
+      await this.#parts.profile?.tell();
+      return result;
     } catch (error) {
       if (error instanceof DinogradError && error.kind === "nonfinite") throw await this.#nonfinite(error);
       throw error;
@@ -300,7 +303,7 @@ class Run {
   async #step(batch: Batch): Promise<{ loss: number; learningRate: number }> {
     const { step } = this.#session.progress;
     this.#images = batch.targets.map(({ imageId }) => imageId);
-    const outcome = await this.#session.step(batch).catch((error) => {
+    const outcome = await inUnit(this.#session.device, "step", () => this.#session.step(batch)).catch((error) => {
       // What the model cannot take is the images' fault; a loss that is not finite is told with them elsewhere.
       throw error instanceof DinogradError && error.kind === "config" ? imagesNamed(error, batch) : error;
     });
@@ -309,6 +312,7 @@ class Run {
     this.#trace.append(record);
     this.#parts.check.add(record);
     await this.#report.step(outcome, batch);
+    await this.#parts.profile?.tellWhenComplete();
     return outcome;
   }
 

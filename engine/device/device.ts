@@ -39,6 +39,8 @@ export interface Device {
   readonly destroyed: boolean;
   /** What its tensors occupy just now. */
   readonly memory: DeviceMemory;
+  /** Tells the times of commands where the device runs them later than it is asked to, and was opened to be timed. */
+  readonly timer?: CommandTimer;
   /** Starts counting `memory.peak` afresh. */
   resetPeak(): void;
 
@@ -82,6 +84,14 @@ export interface Device {
   finish(): Promise<void>;
   /** Stops threads and gives all memory back; a second call does nothing. Tensors that are left can only be disposed of. */
   destroy(): Promise<void>;
+}
+
+/** How long commands take on a device that only notes them when it is asked. */
+export interface CommandTimer {
+  /** Commands from here on are timed under this number, or not at all. */
+  timeNext(command: number | undefined): void;
+  /** Milliseconds per number, of all that has finished since the last call. */
+  takeTimes(): Promise<ReadonlyMap<number, number>>;
 }
 
 /** Copies `length` elements between buffers of one device. */

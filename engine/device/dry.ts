@@ -77,13 +77,13 @@ export class DryDevice implements Device {
     this.flops += 2 * outerBatch * innerBatch * m * n * k;
   }
   conv2d({ shape }: Conv2dCall): void {
-    this.#convolve(shape);
+    this.flops += conv2dFlops(shape);
   }
   conv2dInputGradient({ shape }: Conv2dInputGradientCall): void {
-    this.#convolve(shape);
+    this.flops += conv2dFlops(shape);
   }
   conv2dWeightGradient({ shape }: Conv2dWeightGradientCall): void {
-    this.#convolve(shape);
+    this.flops += conv2dFlops(shape);
   }
   topK(): void {}
 
@@ -94,8 +94,10 @@ export class DryDevice implements Device {
     this.#destroyed = true;
     return Promise.resolve();
   }
+}
 
-  #convolve({ batch, outChannels, outHeight, outWidth, inChannels, kernelHeight, kernelWidth }: Conv2dShape): void {
-    this.flops += 2 * batch * outChannels * outHeight * outWidth * inChannels * kernelHeight * kernelWidth;
-  }
+/** Floating-point operations of a convolution; each of its two gradients has as many. */
+export function conv2dFlops(shape: Conv2dShape): number {
+  const { batch, outChannels, outHeight, outWidth, inChannels, kernelHeight, kernelWidth } = shape;
+  return 2 * batch * outChannels * outHeight * outWidth * inChannels * kernelHeight * kernelWidth;
 }

@@ -16,19 +16,21 @@ export interface OpenDeviceOptions {
   readonly device?: DeviceChoice;
   /** CPU threads; null or left out for all cores. */
   readonly threads?: number | null;
+  /** Time every command on a GPU that can (see `WebGpuOptions`). Default false. */
+  readonly timestamps?: boolean;
 }
 
 /**
  * Opens a device, by default the best there is; destroy it when done.
  * @throws {DinogradError} of kind "device" where the one asked for is not to be had
  */
-export async function openDevice({ device = "auto", threads }: OpenDeviceOptions = {}): Promise<Device> {
+export async function openDevice({ device = "auto", threads, timestamps }: OpenDeviceOptions = {}): Promise<Device> {
   const cpu = () => createCpuDevice({ threads: threads ?? undefined });
   if (device === "cpu") return await cpu();
-  const { createWebGpuDevice } = await import("./webgpu/device.ts");
-  if (device === "webgpu") return await createWebGpuDevice({ allowSoftware: true });
+  const { createWebGpuDevice } = await import("./webgpu/create.ts");
+  if (device === "webgpu") return await createWebGpuDevice({ allowSoftware: true, timestamps });
   try {
-    return await createWebGpuDevice({ allowSoftware: false });
+    return await createWebGpuDevice({ allowSoftware: false, timestamps });
   } catch (error) {
     if (error instanceof DinogradError) return await cpu();
     throw error;

@@ -10,7 +10,8 @@ import type { Buffer } from "../../engine/device/buffer.ts";
 import type { Device } from "../../engine/device/device.ts";
 import { ReferenceDevice } from "../../engine/device/reference.ts";
 import { findAdapter } from "../../engine/device/webgpu/adapter.ts";
-import type { WebGpuDevice, WebGpuOptions } from "../../engine/device/webgpu/device.ts";
+import type { WebGpuOptions } from "../../engine/device/webgpu/create.ts";
+import type { WebGpuDevice } from "../../engine/device/webgpu/device.ts";
 import { openTestGpu, pollGently, webGpuRequired } from "./webgpu.ts";
 
 /** A few roundings of float32 (6e-8 each) per result. */

@@ -3,7 +3,8 @@
  * are left out and say so; DINOGRAD_REQUIRE_WEBGPU=1, which continuous integration sets, makes that a failure.
  */
 
-import { createWebGpuDevice, type WebGpuDevice, type WebGpuOptions } from "../../engine/device/webgpu/device.ts";
+import { createWebGpuDevice, type WebGpuOptions } from "../../engine/device/webgpu/create.ts";
+import type { WebGpuDevice } from "../../engine/device/webgpu/device.ts";
 
 /** Whether tests may not be left out for want of an adapter. */
 export const webGpuRequired = (): boolean => Deno.env.get("DINOGRAD_REQUIRE_WEBGPU") === "1";

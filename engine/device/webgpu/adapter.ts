@@ -63,7 +63,9 @@ async function dawn(backend: string | undefined): Promise<GPU | undefined> {
   if (!hasFiles()) return undefined; // a page, or a worker of one
   try {
     const { create } = await loadDawn();
-    const gpu = create(backend === undefined ? [] : [`backend=${backend}`]);
+    // Timestamps are for profiles of one's own kernels: as exact as the GPU has them, not made coarse against spies.
+    const options = ["disable-dawn-features=timestamp_quantization"];
+    const gpu = create(backend === undefined ? options : [...options, `backend=${backend}`]);
     dawnInstances.set(key, gpu);
     return gpu;
   } catch (error) {
@@ -89,6 +91,13 @@ async function request(gpu: GPU, through: WebGpuAdapterInfo["through"]): Promise
     adapter,
     info: { name, software: info.isFallbackAdapter === true || SOFTWARE.test(parts.join(" ")), through },
   };
+}
+
+/** Throws unless this is hardware, or not known to be none. */
+export function refuseSoftware(info: WebGpuAdapterInfo | null | undefined): void {
+  if (info === null) throw new DinogradError("device", "webgpu: expected a hardware GPU but found no GPU");
+  if (!info?.software) return;
+  throw new DinogradError("device", `webgpu: expected a hardware GPU but found only a software one (${info.name})`);
 }
 
 /** What an error says, in one line: Dawn tells the story of a call over several. */

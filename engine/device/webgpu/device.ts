@@ -12,6 +12,7 @@ import type { WgslProgram } from "../../kernel/wgsl/machine.ts";
 import { isSplittable, joinRecipe, LONG_ROW, ROW_PART, rowPartsProgram, rowProgram } from "../../kernel/wgsl/row.ts";
 import type { Buffer } from "../buffer.ts";
 import type {
+  CommandTimer,
   Conv2dCall,
   Conv2dInputGradientCall,
   Conv2dShape,
@@ -27,7 +28,7 @@ import type {
 import { checkColumn, checkIndexed, checkRange, checkRow } from "../checks.ts";
 import type { ColumnLaunch, IndexedLaunch, RowLaunch } from "../launches.ts";
 import { memoize, memoizeByObject } from "../../memoize.ts";
-import { findAdapter, messageOf, platformGpu, type WebGpuAdapterInfo, whyNoAdapter } from "./adapter.ts";
+import { messageOf, type WebGpuAdapterInfo } from "./adapter.ts";
 import { checkBindings, own } from "./checks.ts";
 import * as conv2d from "./conv2d.ts";
 import { epilogueText } from "./epilogue.ts";
@@ -40,51 +41,8 @@ import { linearGrid, Recorder, type Workgroups } from "./recorder.ts";
 import { planRows } from "./rows.ts";
 import { Staging } from "./staging.ts";
 import { FIRST_RUN_BITS, mergeRunsProgram, sortRunsProgram, takeProgram, TOP_K_THREADS } from "./top_k.ts";
+import type { Timestamps } from "./timestamps.ts";
 import { Params, UniformRing } from "./uniform_ring.ts";
-
-/** Which GPU to take, and how to use it. */
-export interface WebGpuOptions {
-  /** Whether a software rasterizer will do; it is for tests, several times slower than the "cpu" device. */
-  readonly allowSoftware?: boolean;
-  /**
-   * Who is asked for a GPU: "navigator" is the platform's own `navigator.gpu` alone, and a name such as "vulkan", "metal"
-   * or "d3d12" Dawn's backend of that name. Left out, Dawn is tried first, then `navigator.gpu`.
-   */
-  readonly backend?: string;
-  /** How products are tiled; by default "registers" on a software rasterizer and "shared" on hardware. */
-  readonly tiles?: Tiles;
-}
-
-/**
- * Opens a GPU: through Dawn where that loads, else through `navigator.gpu`.
- * @throws {DinogradError} of kind "device" when there is no usable one
- */
-export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<WebGpuDevice> {
-  if (!options.allowSoftware && options.backend === undefined) refuseSoftware(await platformGpu());
-  const found = await findAdapter(options.backend);
-  if (!found) throw new DinogradError("device", `webgpu: expected a GPU adapter but found none${whyNoAdapter()}`);
-  const { adapter, info } = found;
-  if (!options.allowSoftware) refuseSoftware(info);
-  const { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage } = adapter.limits;
-  let gpu: GPUDevice;
-  try {
-    gpu = await adapter.requestDevice({
-      requiredLimits: { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage },
-    });
-  } catch (error) {
-    throw new DinogradError("device", `webgpu: cannot open ${info.name}: ${messageOf(error)}`);
-  }
-  const device = new WebGpuDevice(gpu, info, options.tiles ?? (info.software ? "registers" : "shared"));
-  await device.probe();
-  return device;
-}
-
-/** Throws unless this is hardware, or not known to be none. */
-function refuseSoftware(info: WebGpuAdapterInfo | null | undefined): void {
-  if (info === null) throw new DinogradError("device", "webgpu: expected a hardware GPU but found no GPU");
-  if (!info?.software) return;
-  throw new DinogradError("device", `webgpu: expected a hardware GPU but found only a software one (${info.name})`);
-}
 
 /** A GPU. Use `createWebGpuDevice`. */
 export class WebGpuDevice implements Device {
@@ -97,6 +55,8 @@ export class WebGpuDevice implements Device {
    * @internal
    */
   readonly pipelines: Pipelines;
+  /** Of a GPU that was opened with timestamps. */
+  readonly timer: CommandTimer | undefined;
   readonly #gpu: GPUDevice;
   readonly #tiles: Tiles;
   readonly #pool: BufferPool;
@@ -126,8 +86,9 @@ export class WebGpuDevice implements Device {
   #destroyed = false;
 
   /** Use `createWebGpuDevice`; this takes over a GPU that was opened. */
-  constructor(gpu: GPUDevice, info: WebGpuAdapterInfo, tiles: Tiles) {
+  constructor(gpu: GPUDevice, info: WebGpuAdapterInfo, { tiles, timer }: { tiles: Tiles; timer?: Timestamps }) {
     this.#gpu = gpu;
+    this.timer = timer;
     this.#tiles = tiles;
     this.info = info;
     this.description = `webgpu, ${info.name}`;
@@ -154,7 +115,7 @@ export class WebGpuDevice implements Device {
     });
     // A program that does not compile makes errors wherever it is used: it is the one to tell of.
     this.pipelines = new Pipelines(gpu, this.#ring, (error) => this.#failure = error);
-    this.#recorder = new Recorder(gpu, this.#ring, this.pipelines);
+    this.#recorder = new Recorder(gpu, this.#ring, this.pipelines, timer);
     this.#staging = new Staging(gpu);
   }
 

@@ -16,6 +16,7 @@
  *
  * @module
  */
-export { createWebGpuDevice, type WebGpuDevice, type WebGpuOptions } from "./device.ts";
+export { createWebGpuDevice, type WebGpuOptions } from "./create.ts";
+export type { WebGpuDevice } from "./device.ts";
 export type { WebGpuAdapterInfo } from "./adapter.ts";
 export type { Tiles } from "./gemm.ts";

@@ -6,17 +6,16 @@
 
 import type { GpuBuffer } from "./pool.ts";
 import type { CompiledProgram, Pipelines } from "./pipelines.ts";
+import { BATCH, type Timestamps } from "./timestamps.ts";
 import type { Params, UniformRing } from "./uniform_ring.ts";
 
 export type Workgroups = readonly [number, number, number];
-
-/** So many commands are submitted at once; then the GPU starts on them while the host records more. */
-const BATCH = 256;
 
 export class Recorder {
   readonly #device: GPUDevice;
   readonly #ring: UniformRing;
   readonly #pipelines: Pipelines;
+  readonly #timestamps: Timestamps | undefined;
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
   #pipeline: GPUComputePipeline | undefined;
@@ -24,10 +23,12 @@ export class Recorder {
   /** The number of the recording under way. */
   #recording = 0;
 
-  constructor(device: GPUDevice, ring: UniformRing, pipelines: Pipelines) {
+  /** With `timestamps`, dispatches are timed. */
+  constructor(device: GPUDevice, ring: UniformRing, pipelines: Pipelines, timestamps?: Timestamps) {
     this.#device = device;
     this.#ring = ring;
     this.#pipelines = pipelines;
+    this.#timestamps = timestamps;
   }
 
   dispatch(program: CompiledProgram, buffers: readonly GpuBuffer[], params: Params, workgroups: Workgroups): void {
@@ -35,11 +36,14 @@ export class Recorder {
     const group = this.#pipelines.group(program, buffers);
     for (const buffer of buffers) buffer.recording = this.#recording;
     this.#encoder ??= this.#device.createCommandEncoder();
-    this.#pass ??= this.#encoder.beginComputePass();
+    const timed = this.#timestamps?.next();
+    if (timed) this.#endPass();
+    this.#pass ??= this.#encoder.beginComputePass(timed);
     if (this.#pipeline !== program.pipeline) this.#pass.setPipeline(program.pipeline);
     this.#pipeline = program.pipeline;
     this.#pass.setBindGroup(0, group, [this.#ring.write(params)]);
     this.#pass.dispatchWorkgroups(...workgroups);
+    if (timed) this.#endPass();
     this.#commands++;
   }
 
@@ -67,7 +71,9 @@ export class Recorder {
     if (!this.#encoder) return;
     this.#endPass();
     this.#ring.send();
+    const readTimes = this.#timestamps?.resolve(this.#encoder);
     this.#device.queue.submit([this.#encoder.finish()]);
+    readTimes?.();
     this.#encoder = undefined;
     this.#commands = 0;
     this.#recording++;

@@ -4,7 +4,8 @@ import { DinogradError } from "../../../../engine/errors.ts";
 import { input, scalar } from "../../../../engine/kernel/language/expr.ts";
 import type { IndexedKernel, RowRecipe } from "../../../../engine/kernel/language/recipes.ts";
 import { findAdapter } from "../../../../engine/device/webgpu/adapter.ts";
-import { createWebGpuDevice, WebGpuDevice } from "../../../../engine/device/webgpu/device.ts";
+import { createWebGpuDevice } from "../../../../engine/device/webgpu/create.ts";
+import { WebGpuDevice } from "../../../../engine/device/webgpu/device.ts";
 import { BufferPool, sizeClass } from "../../../../engine/device/webgpu/pool.ts";
 import { gpuTest, numbers } from "../../../helpers/gpu_bench.ts";
 
@@ -180,7 +181,7 @@ gpuTest("a GPU that is lost fails all work from then on, in one line, without a 
   const found = await findAdapter();
   if (!found) throw new Error("expected the adapter that this test's own device came from");
   const raw = await found.adapter.requestDevice();
-  const device = new WebGpuDevice(raw, gpu.info, "registers");
+  const device = new WebGpuDevice(raw, gpu.info, { tiles: "registers" });
   const buffer = device.allocate(4);
   device.fill(buffer, 1, 4);
   await device.finish();

@@ -3,8 +3,8 @@
  * benchmark uses and in the same process, so that a benchmark can say what share of it a kernel reaches.
  */
 
-import { assemble, WasmFunction } from "../../engine/kernel/wasm/assembler.ts";
-import { type WasmModule, WasmRuntime } from "../../engine/device/wasm/runtime/runtime.ts";
+import { assemble, WasmFunction } from "../kernel/wasm/assembler.ts";
+import { type WasmModule, WasmRuntime } from "../device/wasm/runtime/runtime.ts";
 
 /** Independent sums, enough to hide the latency of the instruction. */
 const SUMS = 12;
