@@ -16,16 +16,18 @@ import {
   computeOptions,
   type ConfigFlags,
   type DownloadFlags,
+  type GivenFlag,
   type ProfileFlags,
   type Verb,
 } from "./shared/command.ts";
+import { addTileFlags, type TileFlags, tileOptions } from "./shared/tile_flags.ts";
 import { chooseConfig } from "./shared/config_choice.ts";
 import { evaluateAndShow, showResult } from "./shared/evaluate.ts";
 import { EXIT_CODES } from "./shared/exit_codes.ts";
 import { readText } from "../platform/whole_files.ts";
 import type { Terminal } from "./shared/terminal.ts";
 
-interface EvalFlags extends ConfigFlags, ComputeFlags, DownloadFlags, ProfileFlags {
+interface EvalFlags extends ConfigFlags, ComputeFlags, DownloadFlags, ProfileFlags, TileFlags {
   readonly gt?: string;
   readonly dt?: string;
   readonly checkpoint?: string;
@@ -57,7 +59,8 @@ export const evalVerb: Verb<EvalFlags> = {
       if (flags.gt !== undefined || flags.dt !== undefined) {
         throw new DinogradError("usage", "eval: expected --checkpoint or --gt and --dt but found both");
       }
-      await evaluateAndShow(await checkpointOptions(flags, flags.checkpoint, terminal), terminal);
+      const { checkpoint } = flags;
+      await evaluateAndShow(await checkpointOptions(flags, { checkpoint, given, terminal }), terminal);
       return terminal.stop.aborted ? EXIT_CODES.interrupted : 0;
     }
     if (flags.gt === undefined || flags.dt === undefined) {
@@ -105,13 +108,21 @@ function defineCheckpointFlags(command: Command): void {
     .option("--save_results", "write truth and detections of every image")
     .option("--skip_bad_images", "leave out images that cannot be read")
     .option("--debug", "stop after 15 batches");
+  addTileFlags(command, { batch: "with --tile: tiles that go through the model together; it changes no number" });
   addConfigFlags(command);
   addDownloadFlags(command);
   addComputeFlags(command);
   addProfileFlags(command);
 }
 
-async function checkpointOptions(flags: EvalFlags, checkpoint: string, terminal: Terminal): Promise<EvalOptions> {
+async function checkpointOptions(
+  flags: EvalFlags,
+  { checkpoint, given, terminal }: {
+    readonly checkpoint: string;
+    readonly given: readonly GivenFlag[];
+    readonly terminal: Terminal;
+  },
+): Promise<EvalOptions> {
   if (flags.coco_path === undefined) {
     throw new DinogradError("usage", "eval: expected --coco_path DIR with --checkpoint but found none");
   }
@@ -126,6 +137,8 @@ async function checkpointOptions(flags: EvalFlags, checkpoint: string, terminal:
     skipBadImages: flags.skip_bad_images,
     saveResults: flags.save_results,
     debug: flags.debug,
+    tile: tileOptions(flags, given, { idle: ["batch_size"] }),
+    batchSize: flags.batch_size,
     report: flags.report,
     perClass: flags.per_class,
     json: flags.json,

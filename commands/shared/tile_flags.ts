@@ -21,6 +21,8 @@ export interface TileFlags {
   readonly batch_size: number;
 }
 
+const BATCH_OF_IMAGES = "images, or tiles, of one size that go through the model together; it changes no number";
+
 /** Flags without effect where nothing is cut. */
 const OF_TILES = ["overlap", "tile_whole", "merge", "merge_iou"];
 
@@ -30,7 +32,8 @@ function mergeFlag(text: string): Merge {
   return merge;
 }
 
-export function addTileFlags(command: Command): void {
+/** @param options.batch what `--batch_size` does, where that is about tiles alone */
+export function addTileFlags(command: Command, { batch = BATCH_OF_IMAGES }: { readonly batch?: string } = {}): void {
   command
     .option(
       "--tile <pixels>",
@@ -58,17 +61,24 @@ export function addTileFlags(command: Command): void {
     )
     .option(
       "--batch_size <n>",
-      "images, or tiles, of one size that go through the model together; it changes no number",
+      batch,
       integerFlag({ min: 1, max: 1024 }),
       1,
     );
 }
 
-/** @throws DinogradError of kind "usage" where a flag of tiles is given without `--tile` */
-export function tileOptions(flags: TileFlags, given: readonly GivenFlag[]): TileOptions | null {
+/**
+ * @param options.idle flags that mean nothing either where nothing is cut
+ * @throws DinogradError of kind "usage" where a flag of tiles is given without `--tile`
+ */
+export function tileOptions(
+  flags: TileFlags,
+  given: readonly GivenFlag[],
+  { idle: others = [] }: { readonly idle?: readonly string[] } = {},
+): TileOptions | null {
   const { tile: size, overlap, tile_whole: whole = false, merge, merge_iou: iou } = flags;
   if (size !== undefined) return { size, overlap, whole, merge, iou };
-  const idle = given.find(({ name }) => OF_TILES.includes(name));
+  const idle = given.find(({ name }) => OF_TILES.includes(name) || others.includes(name));
   if (idle) throw new DinogradError("usage", `--${idle.name}: expected --tile PIXELS with it but found none`);
   return null;
 }

@@ -132,6 +132,10 @@ export interface EvalOptions extends ComputeOptions, ConfigChoice, DownloadOptio
   readonly saveResults: boolean;
   /** Stop after 15 batches. */
   readonly debug: boolean;
+  /** Cut images into tiles, as `detect` does, and evaluate what is found in all of them together; null: images stay whole. */
+  readonly tile: TileOptions | null;
+  /** The most tiles that go through the model together; it changes no number. Default 1. */
+  readonly batchSize: number;
   /** Folder for a report: curves, thresholds, confusions, kinds of errors, the worst images; empty for none. */
   readonly report: string;
   /** The command line shows a table by class; the numbers are in the result all the same. */
@@ -248,6 +252,8 @@ export const EVAL_DEFAULTS: Omit<EvalOptions, "checkpoint" | "cocoPath"> = {
   skipBadImages: false,
   saveResults: false,
   debug: false,
+  tile: null,
+  batchSize: 1,
   report: "",
   perClass: false,
   json: false,

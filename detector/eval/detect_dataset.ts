@@ -20,19 +20,19 @@ export async function detectDataset(
   const detections: CocoDetection[] = [];
   const skipped = await eachBatch(model, options, async (batch) => {
     const found = await detectBatch(model, batch, options.config);
-    found.forEach(({ scores, labels, boxes }, i) => {
-      const { imageId } = batch.targets[i];
-      scores.forEach((score, k) =>
-        detections.push({
-          image_id: imageId,
-          category_id: labels[k],
-          bbox: cornerAndSize(boxes.subarray(4 * k, 4 * k + 4)),
-          score,
-        })
-      );
-    });
+    found.forEach((one, i) => detections.push(...asResults(batch.targets[i].imageId, one)));
   });
   return skipped && { detections, skipped };
+}
+
+/** What was found in an image, as in a COCO results file. */
+export function asResults(imageId: number, { scores, labels, boxes }: Detections): CocoDetection[] {
+  return Array.from(scores, (score, k) => ({
+    image_id: imageId,
+    category_id: labels[k],
+    bbox: cornerAndSize(boxes.subarray(4 * k, 4 * k + 4)),
+    score,
+  }));
 }
 
 async function detectBatch(model: Dino, batch: Batch, config: DinoConfig): Promise<Detections[]> {

@@ -19,8 +19,7 @@ export interface PassOptions {
 /**
  * Does some work with every batch that has images in it. Returns the images that could not be read and were left out, or
  * nothing if it was asked to stop.
- * @throws {DinogradError} of the work, with the images that it was about; of kind "data" where every image was left out:
- * numbers of nothing mislead
+ * @throws {DinogradError} of the work, with the images that it was about; as `requireSome` where every image was left out
  */
 export async function eachBatch(
   model: Dino,
@@ -44,7 +43,13 @@ export async function eachBatch(
   } finally {
     progress?.finish();
   }
-  if (images > 0 || skipped.length === 0) return skipped;
+  requireSome(images, skipped);
+  return skipped;
+}
+
+/** @throws {DinogradError} of kind "data" where images were left out and none is left: numbers of nothing mislead */
+export function requireSome(images: number, skipped: readonly BadImage[]): void {
+  if (images > 0 || skipped.length === 0) return;
   throw new DinogradError(
     "data",
     `evaluation: expected images that can be read but found none: ${describeBad(skipped)}`,
@@ -61,7 +66,10 @@ async function namingImages(batch: Batch, run: () => Promise<void>): Promise<voi
 }
 
 /** The same error with the ids of the images that it is about. */
-export function imagesNamed(error: DinogradError, { targets }: Batch): DinogradError {
+export function imagesNamed(
+  error: DinogradError,
+  { targets }: { readonly targets: readonly { readonly imageId: number }[] },
+): DinogradError {
   const ids = targets.map(({ imageId }) => imageId).join(", ");
   return new DinogradError(error.kind, `image ${ids}: ${error.message}`, { cause: error, code: error.code });
 }

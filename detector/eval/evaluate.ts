@@ -19,7 +19,10 @@ import { postprocess } from "../model/postprocess.ts";
 
 /** COCO's numbers with the losses and detections that they go with. */
 export interface Evaluation extends CocoEvalResult {
-  /** Means over batches, by the names under which the official code logs them: see `loggedLosses`; "loss" is the sum. */
+  /**
+   * Means over batches, by the names under which the official code logs them: see `loggedLosses`; "loss" is the sum. None
+   * where images are cut into tiles.
+   */
   readonly losses: Readonly<Record<string, number>>;
   /** Everything that was found, image by image, boxes as in a COCO results file. */
   readonly detections: readonly CocoDetection[];

@@ -10,6 +10,7 @@ import { DinogradError } from "../../engine/errors.ts";
 import { EVAL_DEFAULTS, type EvalOptions, type Given, type RunUi } from "../config/mod.ts";
 import { DEBUG_BATCHES, withDefaults } from "../config/run_options.ts";
 import { completeUi } from "../config/run_ui.ts";
+import { TILE_DEFAULTS } from "../config/tile_options.ts";
 import { counted } from "../../engine/counted.ts";
 import { listFolder, makeFolder, writeBytes } from "../../platform/whole_files.ts";
 import { openProfiled } from "../logs/profile_report.ts";
@@ -28,6 +29,7 @@ import { type LoadedModel, type OpenModel, openModel } from "../inference/load_m
 import { evaluateModel, type Evaluation } from "./evaluate.ts";
 import { evaluationLoader } from "./evaluation_loader.ts";
 import { writeReport } from "./report/mod.ts";
+import { detectTiledDataset, evaluateTiled } from "./tiled.ts";
 import { RunLog } from "../logs/run_log.ts";
 
 /** What may be written to the output folder. */
@@ -140,14 +142,16 @@ async function evaluateOn(
     ...(options.debug ? { maxBatches: DEBUG_BATCHES } : {}),
   };
   try {
+    const { tile, batchSize, skipBadImages: skipBad, maxImagePixels: maxPixels } = options;
+    const tiled = tile && { ...run, tile, batchSize, skipBad, maxPixels };
     if (options.test) {
-      const found = await detectDataset(model, run);
+      const found = tiled ? await detectTiledDataset(model, tiled) : await detectDataset(model, run);
       if (!found) return null; // asked to stop
       warnOfSkipped(found.skipped, ui);
       await saveTest(found.detections, { options, ui });
       return null;
     }
-    const evaluation = await evaluateModel(model, run);
+    const evaluation = tiled ? await evaluateTiled(model, tiled) : await evaluateModel(model, run);
     if (!evaluation) return null;
     warnOfSkipped(evaluation.skipped, ui);
     await saveEvaluation(evaluation, { options, ui, dataset, loaded });
@@ -190,11 +194,12 @@ async function saveEvaluation(
     readonly loaded: LoadedModel;
   },
 ): Promise<void> {
-  const { outputDir, checkpoint, useEma } = options;
+  const { outputDir, checkpoint, useEma, tile } = options;
   if (outputDir === "") return;
   const about = {
     checkpoint,
     ema: useEma,
+    ...(tile ? { tile: { ...TILE_DEFAULTS, ...tile } } : {}),
     images: (options.debug ? DEBUG_BATCHES : dataset.length) - skipped.length,
     ...(skipped.length > 0 ? { skipped_images: skipped.map(({ imageId }) => imageId) } : {}),
   };

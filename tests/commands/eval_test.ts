@@ -75,3 +75,20 @@ Deno.test("eval says how many images have no entry in the file of detections, wh
       assertEquals(stderr, expected === "" ? "" : `warning: ${folder}/${name}: ${expected}\n`);
     }
   }));
+
+Deno.test("the flags of tiles are refused without --tile, and where two files are compared", async () => {
+  const checkpoint = ["eval", "--checkpoint", "nowhere.dino", "--coco_path", "nowhere"];
+  for (const flags of [["--overlap", "0.1"], ["--tile_whole"], ["--merge", "wbf"], ["--batch_size", "2"]]) {
+    const idle = await runCli([...checkpoint, ...flags]);
+    assertEquals([idle.code, errorLine(idle)], [
+      2,
+      `dinograd: ${flags[0]}: expected --tile PIXELS with it but found none`,
+    ]);
+  }
+  const alone = await runCli(["eval", ...files, "--tile", "800"]);
+  assertEquals(alone.code, 2);
+  assertStringIncludes(errorLine(alone), "expected --checkpoint with --tile but found --gt and --dt");
+  const small = await runCli([...checkpoint, "--tile", "31"]);
+  assertEquals(small.code, 2);
+  assertStringIncludes(errorLine(small), "expected --tile to be an integer of at least 32 but found 31");
+});
