@@ -8,6 +8,7 @@ import type { TileOptions } from "../config/tile_options.ts";
 import { transformsOf } from "../data/configured_transforms.ts";
 import { type BadImage, type CocoDataset, type Image, readImage } from "../data/mod.ts";
 import { DinogradError } from "../../engine/errors.ts";
+import { inUnit } from "../../engine/profile/profiled_device.ts";
 import { detectImage } from "../inference/detect_image.ts";
 import type { Detections, Dino } from "../model/mod.ts";
 import { imagesNamed, type PassOptions, requireSome } from "./each_batch.ts";
@@ -65,7 +66,8 @@ async function detectTiled(
       else {
         try {
           const detecting = { config, transforms, tile, batchSize };
-          take(imageId, await explainingNonfinite(model, () => detectImage(model, image, detecting)));
+          const run = () => inUnit(model.device, "image", () => detectImage(model, image, detecting));
+          take(imageId, await explainingNonfinite(model, run));
         } catch (error) {
           throw error instanceof DinogradError ? imagesNamed(error, { targets: [{ imageId }] }) : error;
         }
