@@ -13,7 +13,7 @@ import { detectImage } from "../inference/detect_image.ts";
 import type { Detections, Dino } from "../model/mod.ts";
 import { imagesNamed, type PassOptions, requireSome } from "./each_batch.ts";
 import type { Evaluation } from "./evaluate.ts";
-import { asResults, detectDataset } from "./detect_dataset.ts";
+import { asResults, type detectDataset } from "./detect_dataset.ts";
 import { type CocoDetection, CocoEvaluator } from "./mod.ts";
 import { explainingNonfinite } from "./nonfinite.ts";
 
