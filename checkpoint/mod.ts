@@ -86,6 +86,7 @@ export {
   pickleGet,
   PickleName,
   PickleObject,
+  PickleOpaque,
   PickleTuple,
   type PickleValue,
   PthStorage,

@@ -6,7 +6,7 @@ import {
   isStateMap,
   stateField,
   type StateValue,
-  stripPrefix,
+  storedByteLength,
   type UnreadTensor,
   writeBundle,
   writeSafetensors,
@@ -15,17 +15,20 @@ import { type ConfigObject, type DinoConfig, isConfigKey, resolveConfig } from "
 import { counted } from "../engine/counted.ts";
 import { refuseOverwriting } from "../platform/same_file.ts";
 import { CLASSES_METADATA, CONFIG_METADATA } from "../detector/weights/safetensors_metadata.ts";
-import { parseClassList } from "../detector/weights/mod.ts";
-import { classesOfEntry, configOfEntry, type ZooEntry } from "../detector/zoo/mod.ts";
+import {
+  atCategoryIds,
+  type ClassName,
+  parseClassList,
+  resolveFileConfig,
+  spreadClasses,
+} from "../detector/weights/mod.ts";
+import { type Checkpoint, classesOfEntry, configOfEntry, sayAssumed, type ZooEntry } from "../detector/zoo/mod.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { readText } from "../platform/whole_files.ts";
-import {
-  type AnyCheckpoint,
-  type KnownCheckpoint,
-  openAnyCheckpoint,
-  refuseExpansion,
-} from "./shared/any_checkpoint.ts";
+import { type KnownCheckpoint, openAnyCheckpoint, refuseExpansion } from "./shared/any_checkpoint.ts";
 import { refuseTrainingState, stateToJson, weightsState } from "./shared/checkpoint_view.ts";
+import { openTranslated } from "./shared/foreign_names.ts";
+import { weightNames } from "./shared/weight_names.ts";
 import { addDownloadFlags, type DownloadFlags, type Verb } from "./shared/command.ts";
 import { formatBytes } from "../detector/logs/format_bytes.ts";
 import type { Terminal } from "./shared/terminal.ts";
@@ -62,52 +65,33 @@ export const convertVerb: Verb<ConvertFlags> = {
     await refuseOverwriting("convert", { outputs: [to], inputs: [source.path] }); // which may be another than was named
     const names = weightNames(source, flags.ema === true);
     await refuseExpansion(source, { names: names.values(), verb: "convert" });
-    const tensors = new Map<string, UnreadTensor>();
-    for (const [key, name] of names) {
+    await using foreign = await openTranslated(source, names);
+    const file = foreign && withRowsOf(named, foreign);
+    const tensors = new Map<string, UnreadTensor>(file ? flags.ema ? file.ema : file.tensors : []);
+    for (const [key, name] of file ? [] : names) {
       const info = source.tensors.get(name);
       if (info) tensors.set(key, { dtype: info.dtype, shape: info.shape, read: () => source.read(name) });
     }
     if (tensors.size === 0) throw new DinogradError("checkpoint", `${from}: expected weights but found no tensor`);
     const nonfinite = await findNonfinite(tensors);
     if (nonfinite.length > 0) terminal.warn(`${from}: not finite: ${describeNonfinite(nonfinite)}`);
-    const state = { ...knownState(source, terminal), ...named && { classes: named.map((one) => ({ ...one })) } };
+    const state = {
+      ...file ? stateOfFile(file) : knownState(source, terminal),
+      ...named && { classes: named.map((one) => ({ ...one })) },
+    };
+    if (foreign) sayAssumed(foreign, { given: {}, ui: terminal });
     if (/\.dino$/i.test(to)) {
       await writeBundle(to, { tensors: new Map([...tensors].map(([key, value]) => [`model/${key}`, value])), state });
     } else {
       await writeSafetensors(to, tensors, { metadata: new Map([["format", "pt"], ...metadataOf(state)]) });
     }
-    const bytes = [...names.values()].reduce((sum, name) => sum + (source.tensors.get(name)?.bytes ?? 0), 0);
+    const bytes = [...tensors.values()].reduce((sum, { dtype, shape }) => sum + storedByteLength(dtype, shape), 0);
     terminal.say(`${to}: ${counted(tensors.size, "tensor")}, ${formatBytes(bytes)} of weights from ${from}`);
     terminal.say(
       `weights${describeKnown(state)}; optimizer, schedule and random streams stay in the source`,
     );
   },
 };
-
-/** The state-dict key of every weight, and the name under which the source has it. */
-function weightNames(source: AnyCheckpoint, ema: boolean): Map<string, string> {
-  const all = [...source.tensors.keys()];
-  const folders = ema ? ["ema/", "ema_model/"] : ["model/", "state_dict/"];
-  const folder = folders.find((prefix) => all.some((name) => name.startsWith(prefix)));
-  if (folder === undefined && ema) {
-    throw new DinogradError("checkpoint", `${source.path}: expected averaged weights but found none`);
-  }
-  // A file without such a folder is a state dict itself, as torchvision publishes them.
-  const inFolder = folder === undefined ? all : all.filter((name) => name.startsWith(folder));
-  const keys = new Map(inFolder.map((name) => [name.slice(folder?.length ?? 0), name]));
-  for (const [alias, key] of aliasesOf(source)) {
-    const name = keys.get(key);
-    if (name !== undefined) keys.set(alias, name);
-  }
-  return stripPrefix(keys);
-}
-
-/** Bundles hold a tensor with several names once; a state dict lists it under each. */
-function aliasesOf({ state, format }: AnyCheckpoint): [alias: string, key: string][] {
-  const aliases = format === "bundle" ? stateField(stateField(state, "model"), "aliases") : undefined;
-  if (!isStateMap(aliases)) return [];
-  return Object.entries(aliases).flatMap(([alias, key]) => typeof key === "string" ? [[alias, key]] : []);
-}
 
 /** The same as texts for the metadata of safetensors, under names that no other program uses. */
 function metadataOf(state: { [key: string]: StateValue }): [string, string][] {
@@ -157,6 +141,33 @@ function knownState(source: KnownCheckpoint, terminal: Terminal): { [key: string
     terminal.warn(`the configuration is not taken over: ${error.message}`);
     return known;
   }
+}
+
+/**
+ * Rows by category id: those of COCO, or of names that have as many ids as the file has rows, and larger ones. Other names are
+ * taken row by row.
+ */
+function withRowsOf(named: readonly ClassName[] | null, file: Checkpoint): Checkpoint {
+  if (named === null) return atCategoryIds(file);
+  const ids = named.map(({ id }) => id).toSorted((a, b) => a - b);
+  const rows = (ids.at(-1) ?? 0) + 1;
+  const { num_classes: own } = file.config ?? {};
+  if (typeof own !== "number" || ids.length !== own || rows <= own) return file;
+  return {
+    ...file,
+    tensors: spreadClasses(file.tensors, { ids, rows }),
+    ema: file.ema && spreadClasses(file.ema, { ids, rows }),
+    config: { ...file.config, num_classes: rows, dn_labelbook_size: rows },
+  };
+}
+
+/** What names and shapes of a translated file say, or its entry. */
+function stateOfFile(file: Checkpoint): { [key: string]: StateValue } {
+  const config = resolveFileConfig(file);
+  return {
+    ...(config === null ? {} : stateOfConfig(config)),
+    ...(file.classes === null ? {} : { classes: file.classes.map((one) => ({ ...one })) }),
+  };
 }
 
 /** What a checkpoint of the zoo does not say of itself. */

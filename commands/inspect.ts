@@ -6,6 +6,7 @@ import type { Command } from "commander";
 import { describeNonfinite, digestOfBundle, elementCount, stateField, stateNumber } from "../checkpoint/mod.ts";
 import { stumbleOf } from "../detector/train/records/stumble.ts";
 import { assumedClasses } from "../detector/weights/coco_classes.ts";
+import type { ClassName } from "../detector/weights/mod.ts";
 import { classesOfEntry } from "../detector/zoo/mod.ts";
 import { DinogradError } from "../engine/errors.ts";
 import {
@@ -22,6 +23,8 @@ import {
   stateToJson,
   tensorStatistics,
 } from "./shared/checkpoint_view.ts";
+import { describeNames } from "./shared/foreign_names.ts";
+import { weightNames } from "./shared/weight_names.ts";
 import { addDownloadFlags, type DownloadFlags, type Verb } from "./shared/command.ts";
 import { formatBytes } from "../detector/logs/format_bytes.ts";
 import type { Terminal } from "./shared/terminal.ts";
@@ -73,6 +76,8 @@ export const inspectVerb: Verb<InspectFlags> = {
       });
     }
     showHeader(file, flags, terminal);
+    await showNames(file, terminal);
+    showGroups(file, terminal);
     if (rows.length > 0) showTensors(rows, terminal);
     const nonfinite = rows.flatMap(({ name, statistics, shape }) =>
       statistics && statistics.nonfinite > 0
@@ -119,7 +124,16 @@ function showHeader(file: KnownCheckpoint, flags: InspectFlags, terminal: Termin
   } else {
     terminal.table(["state", ""], [...describeState(file.state), ...finiteRow(file)]);
   }
-  showClasses(file, terminal);
+}
+
+/** Whose names the tensors have, where it is not the official ones; and what the classes are called, and by whom. */
+async function showNames(file: KnownCheckpoint, terminal: Terminal): Promise<void> {
+  const { lines, file: translated } = await describeNames(file, weightNames(file, false));
+  for (const line of lines) terminal.say(line);
+  showClasses(file, { classes: translated?.classes ?? null, terminal });
+}
+
+function showGroups(file: KnownCheckpoint, terminal: Terminal): void {
   terminal.say("");
   const groups = new Map<string, { tensors: number; elements: number; bytes: number; stored: number }>();
   for (const [name, { shape, bytes, storedBytes }] of file.tensors) {
@@ -158,12 +172,19 @@ function finiteRow({ bundle, state }: AnyCheckpoint): [string, string][] {
 const MOST_CLASSES = 100;
 
 /** Says what the classes are called, and by whom. */
-function showClasses({ state, tensors, entry }: KnownCheckpoint, terminal: Terminal): void {
+function showClasses(
+  { state, tensors, entry }: KnownCheckpoint,
+  { classes, terminal }: { readonly classes: readonly ClassName[] | null; readonly terminal: Terminal },
+): void {
   const own = stateField(state, "classes");
-  const [, head] = [...tensors].find(([name]) => /(^|[./])class_embed\.0\.bias$/.test(name)) ?? [];
+  const head = [...tensors].find(([name]) => /(^|[./])(class_embed|cls_branches)\.0\.bias$/.test(name))?.[1];
   const rows = head?.shape[0];
   if (Array.isArray(own) && own.length > 0) {
     const names = own.map((entry) => `${stateField(entry, "id")} ${stateField(entry, "name")}`);
+    const more = names.length > MOST_CLASSES ? ` and ${names.length - MOST_CLASSES} more` : "";
+    terminal.say(`classes: ${names.slice(0, MOST_CLASSES).join(", ")}${more}`);
+  } else if (classes !== null && entry === null) {
+    const names = classes.map(({ id, name }) => `${id} ${name}`);
     const more = names.length > MOST_CLASSES ? ` and ${names.length - MOST_CLASSES} more` : "";
     terminal.say(`classes: ${names.slice(0, MOST_CLASSES).join(", ")}${more}`);
   } else if (entry) {

@@ -1,13 +1,15 @@
 /**
  * Reads Python pickles (protocols 0 to 5; PEP 307, PEP 3154 and CPython's `pickletools`) as data. Python's own reader
- * runs whatever a pickle asks for; this one has a list of names it knows, builds inert values for them, and refuses
- * every other name by its name. Nothing is ever looked up or called. It has no recursion, and what it builds takes memory
- * in proportion to the pickle's length and no more than a fixed amount.
+ * runs whatever a pickle asks for; this one has a list of names it knows and builds inert values for them. Of what is
+ * made with any other name, the name alone is kept, and names that only an attack asks for are refused. Nothing is ever
+ * looked up or called. It has no recursion, and what it builds takes memory in proportion to the pickle's length and no
+ * more than a fixed amount.
  */
 import { describe } from "../../engine/describe.ts";
 import { COST, PickleBudget } from "./pickle_budget.ts";
-import { PickleName, PickleObject, PickleTuple, type PickleValue } from "./pickle_values.ts";
+import { PickleName, PickleObject, PickleOpaque, PickleTuple, type PickleValue } from "./pickle_values.ts";
 import { isHashable, isKnownName, reduceKnown, setAttributes } from "./pickle_names.ts";
+import { isHostileName } from "./hostile_names.ts";
 import { PickleSource } from "./pickle_source.ts";
 import { plainOrQuoted } from "../quote.ts";
 
@@ -142,12 +144,14 @@ class Unpickler {
         return this.#push(this.#popMark(), COST.list);
       case "a": {
         const item = this.#pop();
+        if (this.#top() instanceof PickleOpaque) return;
         this.#budget.spend(COST.value);
         this.#list().push(item);
         return;
       }
       case "e": {
         const items = this.#popMark();
+        if (this.#top() instanceof PickleOpaque) return;
         const list = this.#list();
         this.#budget.spend(COST.value * items.length);
         for (const item of items) list.push(item);
@@ -175,12 +179,12 @@ class Unpickler {
       case "s": {
         const value = this.#pop();
         const key = this.#pop();
-        this.#setItems(this.#dict(), [key, value]);
+        if (!(this.#top() instanceof PickleOpaque)) this.#setItems(this.#dict(), [key, value]);
         return;
       }
       case "u": {
         const items = this.#popMark();
-        this.#setItems(this.#dict(), items);
+        if (!(this.#top() instanceof PickleOpaque)) this.#setItems(this.#dict(), items);
         return;
       }
       case "p":
@@ -218,7 +222,8 @@ class Unpickler {
       case "\x92": { // NEWOBJ_EX: keyword arguments are for real constructors only
         this.#pop();
         this.#pop();
-        return this.#refuse(this.#pop());
+        const callee = this.#pop();
+        return callee instanceof PickleOpaque ? this.#opaque(callee.className) : this.#refuse(callee);
       }
       case "b": {
         const state = this.#pop();
@@ -262,13 +267,23 @@ class Unpickler {
   }
 
   #name(name: string): void {
-    if (!isKnownName(name)) {
+    if (isHostileName(name)) {
       this.#fail("only names of plain data and tensors", `${plainOrQuoted(name)}, which is refused`);
     }
-    this.#push(new PickleName(name), COST.tuple);
+    this.#push(isKnownName(name) ? new PickleName(name) : new PickleOpaque(name), COST.tuple + 2 * name.length);
+  }
+
+  #opaque(className: string): void {
+    this.#push(new PickleOpaque(className), COST.tuple);
   }
 
   #reduce(callee: PickleValue, args: PickleValue): void {
+    if (callee instanceof PickleOpaque) {
+      // Old protocols make objects of a class by a function that is given the class.
+      const first = args instanceof PickleTuple ? args.items[0] : undefined;
+      const isMaker = callee.className === "copy_reg._reconstructor" && first instanceof PickleOpaque;
+      return this.#opaque(isMaker ? first.className : callee.className);
+    }
     if (!(callee instanceof PickleName) || !(args instanceof PickleTuple)) return this.#refuse(callee);
     const result = reduceKnown(callee.name, args.items, this.#budget);
     if (typeof result === "string") return this.#fail(result, "something else");
@@ -282,7 +297,7 @@ class Unpickler {
 
   /** BUILD gives an object its attributes. A dict's own attributes (a state dict's `_metadata`) are not data. */
   #build(target: PickleValue, state: PickleValue): void {
-    if (target instanceof Map) return;
+    if (target instanceof Map || target instanceof PickleOpaque) return;
     if (!(target instanceof PickleObject)) return this.#refuse(target);
     this.#budget.spend(state instanceof Map ? COST.entry * state.size : 0); // also where they replace what was there
     if (!setAttributes(target, state)) {

@@ -20,6 +20,7 @@ export type PickleValue =
   | PickleTuple
   | PickleObject
   | PickleName
+  | PickleOpaque
   | PthStorage
   | PthTensor
   | Map<PickleValue, PickleValue>;
@@ -43,6 +44,12 @@ export class PickleObject {
 export class PickleName {
   /** `name`: the full name, module and all. */
   constructor(readonly name: string) {}
+}
+
+/** What stands for an object of a class that is not read: nothing but the name that it was made with. */
+export class PickleOpaque {
+  /** `className`: the full name, such as `mmengine.logging.history_buffer.HistoryBuffer`. */
+  constructor(readonly className: string) {}
 }
 
 /** Memory that tensors share: where its bytes are is the file's business. */
@@ -82,10 +89,19 @@ export function pickleGet(value: PickleValue | undefined, key: string): PickleVa
 }
 
 /**
- * The tensors of a state dict, keys in order. Entries that are not tensors are left out.
- * @throws {DinogradError} of kind "checkpoint" if it is no dict with string keys
+ * The tensors of a state dict, keys in order. Entries that are plain data are left out.
+ * @throws {DinogradError} of kind "checkpoint" if it is no dict with string keys, or if it holds an object that is not read
  */
 export function stateDictOf(value: PickleValue | undefined, place: string): Map<string, PthTensor> {
+  if (value instanceof PickleOpaque) {
+    throw new DinogradError(
+      "checkpoint",
+      `${place}: expected a dict of tensors but found an object of ${
+        plainOrQuoted(value.className)
+      }, which is refused; ` +
+        "torch.save(model.state_dict(), FILE) saves what can be read",
+    );
+  }
   if (!(value instanceof Map)) {
     throw new DinogradError("checkpoint", `${place}: expected a dict of tensors but found none`);
   }
@@ -95,6 +111,10 @@ export function stateDictOf(value: PickleValue | undefined, place: string): Map<
       throw new DinogradError("checkpoint", `${place}: expected string keys but found ${quote(keyText(key))}`);
     }
     if (tensor instanceof PthTensor) tensors.set(key, tensor);
+    if (tensor instanceof PickleOpaque) {
+      const found = `an object of ${plainOrQuoted(tensor.className)}, which is refused`;
+      throw new DinogradError("checkpoint", `${place}: expected a tensor as ${quote(key)} but found ${found}`);
+    }
   }
   return tensors;
 }
@@ -143,6 +163,7 @@ class Unfolding {
     if (item instanceof Map) return this.#entries(item);
     if (item instanceof PickleObject) return this.#entries(item.attributes);
     if (item instanceof PickleName) return this.#text(item.name);
+    if (item instanceof PickleOpaque) return this.#text(`(${item.className})`);
     if (item instanceof PthStorage) return this.#text(`storage ${item.key}`);
     if (item instanceof PthTensor) {
       this.#count(this.#path.reduce((sum, key) => sum + key.length, 0));
@@ -194,5 +215,6 @@ function isList(value: PickleValue | readonly PickleValue[]): value is readonly 
 function keyText(key: PickleValue): string {
   if (typeof key === "string") return key;
   if (key instanceof PickleTuple) return `(${describe(key.items).slice(1, -1)})`;
+  if (key instanceof PickleOpaque) return `(${key.className})`;
   return typeof key === "object" && key !== null ? "object" : describe(key);
 }

@@ -11,7 +11,14 @@ import { nodeFiles } from "../../platform/node_files.ts";
 import { type PersistentLoad, readPickle } from "./pickle.ts";
 import { MOST_PICKLE_BYTES } from "./pickle_budget.ts";
 import { storageDType } from "./pickle_names.ts";
-import { PickleName, PickleTuple, type PickleValue, PthStorage, type PthTensor } from "./pickle_values.ts";
+import {
+  PickleName,
+  PickleOpaque,
+  PickleTuple,
+  type PickleValue,
+  PthStorage,
+  type PthTensor,
+} from "./pickle_values.ts";
 import { LEGACY_START, readLegacy } from "./legacy.ts";
 import { locateZipEntry, readZipDirectory, ZIP_SIGNATURE, type ZipEntry } from "./zip.ts";
 import { gather, isContiguous, spanOf } from "./strided.ts";
@@ -258,9 +265,9 @@ function storageLoader(path: string): { persistentLoad: PersistentLoad; storages
     if (!(id instanceof PickleTuple)) return fail("a persistent id as a tuple", "something else");
     const [kind, type, key, , elements, part] = id.items;
     if (kind !== "storage") return fail("a persistent id of a storage", plainOrQuoted(kind));
-    const name = type instanceof PickleName ? type.name : "no name";
+    const name = type instanceof PickleName ? type.name : type instanceof PickleOpaque ? type.className : "no name";
     const dtype = storageDType(name);
-    if (!dtype) return fail("a typed storage", plainOrQuoted(name));
+    if (!dtype) return fail("a typed storage", `${plainOrQuoted(name)}, which is refused`);
     if (typeof key !== "string") return fail("a storage's key as text", typeof key);
     if (part !== undefined && part !== null) return fail("whole storages", `a view of storage ${plainOrQuoted(key)}`);
     const bytes = typeof elements === "number" ? elements * bytesPerElement(dtype) : NaN;

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import {
   type ConfigChoice,
   type ConfigObject,
+  type DinoConfig,
   EVAL_DEFAULTS,
   type EvalOptions,
   type KeepCheckpoints,
@@ -13,6 +14,7 @@ import {
 } from "../../detector/config/mod.ts";
 import { DEFAULT_SEED, withDefaults } from "../../detector/config/run_options.ts";
 import { DinogradError } from "../../engine/errors.ts";
+import { exists } from "../../platform/whole_files.ts";
 import {
   addComputeFlags,
   addConfigFlags,
@@ -129,7 +131,7 @@ export async function trainOptions(flags: TrainFlags, ui: RunUi): Promise<TrainO
   if (flags.strict_resume && !flags.resume_check) {
     throw new DinogradError("usage", "train: expected --strict_resume or --no-resume_check but found both");
   }
-  const choice = await withConfigOfEntry(await chooseConfig(flags, ui, keyFlags(flags)), { pretrained, ui });
+  const choice = await withConfigOfWeights(await chooseConfig(flags, ui, keyFlags(flags)), { pretrained, ui });
   if (choice.config === null && resume === undefined) {
     throw new DinogradError("usage", "train: expected -c (a preset or config file) or --resume but found neither");
   }
@@ -159,18 +161,36 @@ export async function trainOptions(flags: TrainFlags, ui: RunUi): Promise<TrainO
   });
 }
 
-/** Where no configuration is named, weights of the zoo bring theirs, which they are of little use without. */
-async function withConfigOfEntry(
+/** Where no configuration is named, weights of the zoo bring theirs, and those of other programs show most of it. */
+async function withConfigOfWeights(
   choice: ConfigChoice,
   { pretrained, ui }: { readonly pretrained: string | undefined; readonly ui: RunUi },
 ): Promise<ConfigChoice> {
   if (pretrained === undefined || choice.config !== null) return choice;
-  const { configOfEntry, entryOf } = await import("../../detector/zoo/mod.ts"); // loads the engine
+  const { configOfEntry, entryOf, openCheckpoint, sayAssumed } = await import("../../detector/zoo/mod.ts"); // loads the engine
+  const { resolveFileConfig } = await import("../../detector/weights/mod.ts");
+  const given = choice.configChanges;
+  const take = (base: DinoConfig) => ({
+    ...choice,
+    config: resolveConfig(given, { source: "--options", base }).config,
+    classesFromData: !Object.hasOwn(given, "num_classes"),
+  });
   const entry = entryOf(pretrained);
-  if (entry === undefined) return choice;
-  ui.say(`no -c: with the configuration of ${entry.name}`);
-  const { config } = resolveConfig(choice.configChanges, { source: "--options", base: configOfEntry(entry) });
-  return { ...choice, config, classesFromData: !Object.hasOwn(choice.configChanges, "num_classes") };
+  if (entry) {
+    ui.say(`no -c: with the configuration of ${entry.name}`);
+    return take(configOfEntry(entry));
+  }
+  if (!await exists(pretrained)) return choice;
+  await using file = await openCheckpoint(pretrained);
+  const config = file.layout === null && file.entry === null ? null : resolveFileConfig(file);
+  if (config === null) return choice;
+  ui.say(
+    file.entry
+      ? `no -c: with the configuration of ${file.entry.name}`
+      : `no -c: with the configuration that names and shapes in ${pretrained} show`,
+  );
+  sayAssumed(file, { given, ui });
+  return take(config);
 }
 
 /** What `train --eval` asks for, in the official spelling. */

@@ -121,6 +121,7 @@ export type BackboneName =
   | "resnet101"
   | "resnet_small"
   | "swin_T_224_1k"
+  | "swin_S_224_1k"
   | "swin_B_224_22k"
   | "swin_B_384_22k"
   | "swin_L_224_22k"
@@ -142,6 +143,10 @@ const BACKBONE_TABLE: Readonly<Record<BackboneName, BackboneEntry>> = {
   swin_T_224_1k: {
     ...{ title: "Swin-T", architecture: swin(96, [2, 2, 6, 2], 7) },
     file: "swin_tiny_patch4_window7_224.pth",
+  },
+  swin_S_224_1k: {
+    ...{ title: "Swin-S", architecture: swin(96, [2, 2, 18, 2], 7) },
+    file: "swin_small_patch4_window7_224.pth",
   },
   swin_B_224_22k: {
     ...{ title: "Swin-B", architecture: swin(128, [2, 2, 18, 2], 7) },
@@ -184,7 +189,6 @@ export const BACKBONES: readonly BackboneName[] = Object.keys(BACKBONE_TABLE) as
 const FOREIGN: readonly Required<Omit<BackboneEntry, "file">>[] = [
   { title: "ResNet-34", architecture: resnet("basic", [3, 4, 6, 3]) },
   { title: "ResNet-152", architecture: resnet("bottleneck", [3, 8, 36, 3]) },
-  { title: "Swin-S", architecture: swin(96, [2, 2, 18, 2], 7) },
 ];
 
 /** What a configuration says of its backbone's measures. */
@@ -241,6 +245,15 @@ export function publishedBackbones(): ReadonlyMap<string, string> {
       title !== undefined && architecture !== undefined ? [[outlineOf(architecture), title]] : []
     ),
   );
+}
+
+/** The name of the first network with that outline and, where it has windows, windows of that side; undefined for none. */
+export function backboneNamed(outline: string | undefined, window?: number): BackboneName | undefined {
+  return BACKBONES.find((name) => {
+    const { architecture } = BACKBONE_TABLE[name];
+    if (architecture === undefined || outlineOf(architecture) !== outline) return false;
+    return architecture.kind !== "swin" || architecture.window === window;
+  });
 }
 
 function outlineOf(architecture: BackboneArchitecture): string {

@@ -23,7 +23,15 @@ import {
   type Weights,
   type WeightsFile,
 } from "../weights/mod.ts";
-import { type Checkpoint, entryOf, type FindOptions, knownAs, openCheckpoint, unseenMismatch } from "../zoo/mod.ts";
+import {
+  type Checkpoint,
+  entryOf,
+  type FindOptions,
+  knownAs,
+  openCheckpoint,
+  sayAssumed,
+  unseenMismatch,
+} from "../zoo/mod.ts";
 
 /**
  * A checkpoint: the path of its file, its bytes, or where they are fetched from. Deno asks for `--allow-net` to fetch, and
@@ -208,10 +216,11 @@ function chooseWeights({ ema, tensors, path }: Checkpoint, { useEma }: Pick<Load
 
 function chooseConfig(file: Checkpoint, { config, configChanges = {}, ui }: OpenModelOptions): DinoConfig {
   if (config) {
-    const mismatch = file.entry && unseenMismatch(file.entry, config);
+    const mismatch = unseenMismatch(file, config);
     if (mismatch) ui?.warn?.(mismatch);
     return config;
   }
+  sayAssumed(file, { given: configChanges, ui });
   const own = resolveFileConfig(file);
   if (own) return resolveConfig(configChanges, { source: "--options", base: own }).config;
   throw new DinogradError(

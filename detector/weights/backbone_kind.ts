@@ -13,6 +13,20 @@ type Shapes = ReadonlyMap<string, { readonly shape: readonly number[] }>;
 
 /** The backbone among the tensors of a detector: "ResNet-50", or its measures; undefined where it is none we know. */
 export function describeBackbone(tensors: Shapes): string | undefined {
+  const found = measuresOf(tensors);
+  if (found === undefined) return undefined;
+  const { title, outline } = found;
+  return publishedBackbones().get(backboneOutline(outline)) ??
+    `${title} of ${outline.depths.join(", ")} blocks (${outline.channels} channels at its stem)`;
+}
+
+/** The measures of the backbone among the tensors of a detector, in the words of `backboneOutline`. */
+export function outlineOfBackbone(tensors: Shapes): string | undefined {
+  const found = measuresOf(tensors);
+  return found && backboneOutline(found.outline);
+}
+
+function measuresOf(tensors: Shapes) {
   const family = Object.values(FAMILIES).find(({ prefix, stem }) => tensors.has(prefix + stem));
   if (family === undefined) return undefined;
   const { title, prefix, stem } = family;
@@ -26,8 +40,7 @@ export function describeBackbone(tensors: Shapes): string | undefined {
     channels: tensors.get(prefix + stem)?.shape[0],
     depths: [...depths].toSorted(([a], [b]) => Number(a) - Number(b)).map(([, depth]) => depth),
   };
-  return publishedBackbones().get(backboneOutline(outline)) ??
-    `${title} of ${outline.depths.join(", ")} blocks (${outline.channels} channels at its stem)`;
+  return { title, outline };
 }
 
 /** Half a sentence where the backbone of the weights is another one than the model's, else undefined. */

@@ -6,7 +6,9 @@ export { parseClassList } from "./class_list.ts";
 export { assumedClasses, cocoClasses } from "./coco_classes.ts";
 export { KEY_OUTCOMES, type LoadPlan } from "./load_plan.ts";
 export { applyLoad, keysWith, planLoad, showLoad } from "./load_weights.ts";
-export { spreadClasses } from "./spread_classes.ts";
+export { CENTRES, FAR_EDGES, type LayoutName, PREPARATION } from "./layouts/layout.ts";
+export { LAYOUT_TITLES, recogniseLayout } from "./layouts/recognise.ts";
+export { atCategoryIds, spreadClasses } from "./spread_classes.ts";
 export {
   type ClassName,
   type NamedWeight,

@@ -4,8 +4,9 @@
  * score is 0 exactly, and since no other number changes, the best detections are the same ones in the same order.
  */
 import { bytesPerElement, elementCount, elementWriter, type StoredTensor } from "../../checkpoint/mod.ts";
-import { hasClassRows } from "./class_rows.ts";
-import type { NamedWeight, Weights } from "./weights_file.ts";
+import { hasClassRows, sameClasses } from "./class_rows.ts";
+import { cocoClasses } from "./coco_classes.ts";
+import type { NamedWeight, Weights, WeightsFile } from "./weights_file.ts";
 
 /** The logit of a category that does not exist. In float16 it is a number too, and its sigmoid is 0 in float32. */
 const NEVER = -1e4;
@@ -34,6 +35,27 @@ export function spreadClasses(weights: Weights, { ids, rows }: SpreadOptions): W
     known.set(weight, made);
     return [name, made];
   }));
+}
+
+/**
+ * A file whose rows are COCO's categories without gaps, by its names or for want of any, with rows by category id; every
+ * other file as it is. Its configuration, where it has one, says so too.
+ */
+export function atCategoryIds<F extends WeightsFile>(file: F): F {
+  const coco = cocoClasses();
+  const isCoco = file.classes === null || sameClasses(file.classes, coco);
+  const rows = file.tensors.get("class_embed.0.bias")?.shape[0];
+  if (!isCoco || rows !== coco.length) return file;
+  const ids = coco.map(({ id }) => id);
+  const largest = Math.max(...ids) + 1;
+  const options = { ids, rows: largest };
+  return {
+    ...file,
+    tensors: spreadClasses(file.tensors, options),
+    ema: file.ema && spreadClasses(file.ema, options),
+    classes: coco,
+    config: file.config && { ...file.config, num_classes: largest, dn_labelbook_size: largest },
+  };
 }
 
 function spread(weight: NamedWeight, { ids, rows, others }: SpreadOptions & { readonly others: number }): NamedWeight {

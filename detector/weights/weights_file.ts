@@ -25,8 +25,12 @@ import {
 import { formatOf } from "../../checkpoint/open.ts";
 import type { FileLayer } from "../../platform/file_layer.ts";
 import { DinogradError } from "../../engine/errors.ts";
+import { describeForeign, type Foreign } from "./layouts/foreign.ts";
+import type { Layout, LayoutName } from "./layouts/layout.ts";
+import { recogniseLayout } from "./layouts/recognise.ts";
+import { translate } from "./layouts/translate.ts";
+import { namesOfBackbone } from "./published_backbones.ts";
 import { stateOfMetadata } from "./safetensors_metadata.ts";
-import { FAMILIES } from "../config/backbones.ts";
 import { type ConfigObject, type ConfigValue, type DinoConfig, isConfigKey, resolveConfig } from "../config/mod.ts";
 
 /** A tensor that is read when asked for. Several names of one tensor share one object. */
@@ -57,6 +61,10 @@ export interface WeightsFile extends AsyncDisposable {
   readonly classes: readonly ClassName[] | null;
   /** The configuration's keys as they stand in the file, where it has one; `resolveFileConfig` checks and completes them. */
   readonly config: ConfigObject | null;
+  /** Whose names the file has; null for the official ones. */
+  readonly layout: LayoutName | null;
+  /** What of the configuration is taken for granted, in half a sentence, since weights do not show it; null for nothing. */
+  readonly assumed: string | null;
   /** The file itself, for what it holds beside weights. */
   readonly bundle?: Bundle;
   readonly pth?: PthFile;
@@ -102,12 +110,28 @@ async function closingOnError<F extends { close(): Promise<void> }>(
 function fromSafetensors(file: SafetensorsFile): WeightsFile {
   const { path } = file;
   const { config, classes } = stateOfMetadata(file.metadata, path);
+  const { tensors, layout } = modelNames(weightsOf(file.tensors, (name) => file.read(name)), path);
   return {
     ...{ path, kind: "safetensors" as const, ema: null },
-    tensors: modelNames(weightsOf(file.tensors, (name) => file.read(name)), path),
-    classes: classesOf(classes),
-    config: config === undefined ? null : configKeysOf(asStateMap(config)),
+    tensors,
+    ...known(layout && describeForeign(tensors, layout, undefined), {
+      classes: classesOf(classes),
+      config: config === undefined ? null : configKeysOf(asStateMap(config)),
+    }),
+    layout: layout?.name ?? null,
     [Symbol.asyncDispose]: () => file.close(),
+  };
+}
+
+/** What a file says of itself comes before what its names and shapes say. */
+function known(
+  foreign: Foreign | null,
+  { classes, config }: Pick<WeightsFile, "classes" | "config">,
+): Pick<WeightsFile, "classes" | "config" | "assumed"> {
+  return {
+    classes: classes ?? foreign?.classes ?? null,
+    config: config ?? foreign?.config ?? null,
+    assumed: config === null ? foreign?.assumed ?? null : null,
   };
 }
 
@@ -138,25 +162,32 @@ function fromBundle(bundle: Bundle): WeightsFile {
     }
     return found;
   };
+  const { tensors, layout } = modelNames(under("model/"), path);
   const ema = under("ema/");
   const decided = stateField(state, "config");
   const incidental = asStateMap(stateField(stateField(state, "runtime"), "config"));
   return {
     path,
     kind: "bundle",
-    tensors: modelNames(under("model/"), path),
-    ema: ema.size > 0 ? modelNames(ema, path) : null,
-    classes: classesOf(stateField(state, "classes")),
-    config: decided === undefined ? null : configKeysOf({ ...asStateMap(decided), ...incidental }),
+    tensors,
+    ema: ema.size > 0 ? modelNames(ema, path).tensors : null,
+    ...known(layout && describeForeign(tensors, layout, undefined), {
+      classes: classesOf(stateField(state, "classes")),
+      config: decided === undefined ? null : configKeysOf({ ...asStateMap(decided), ...incidental }),
+    }),
+    layout: layout?.name ?? null,
     bundle,
     [Symbol.asyncDispose]: () => bundle.close(),
   };
 }
 
-/** The official code files `model`, `ema_model` and `args`; others `state_dict`; torchvision the tensors themselves. */
+/**
+ * The official code files `model`, `ema_model` and `args`, detrex `model` and `ema_state`, MMDetection `state_dict` and `meta`,
+ * torchvision the tensors themselves.
+ */
 function fromPth(file: PthFile): WeightsFile {
   const { root, path } = file;
-  const read = (dict: PickleValue | undefined, place: string): Weights => {
+  const read = (dict: PickleValue | undefined, place: string): NamedModel => {
     // Tensors that are one object in the file stay one.
     const known = new Map<unknown, NamedWeight>();
     const weights = new Map<string, NamedWeight>();
@@ -169,33 +200,37 @@ function fromPth(file: PthFile): WeightsFile {
     return modelNames(weights, path);
   };
   const key = ["model", "state_dict"].find((name) => pickleGet(root, name) instanceof Map);
-  const average = pickleGet(root, "ema_model");
+  const averageKey = ["ema_model", "ema_state"].find((name) => pickleGet(root, name) instanceof Map);
+  const average = averageKey === undefined ? undefined : pickleGet(root, averageKey);
   const args = pickleGet(root, "args");
+  const { tensors, layout } = key === undefined ? read(root, path) : read(pickleGet(root, key), `${path}, ${key}`);
   return {
     path,
     kind: "pth",
-    tensors: key === undefined ? read(root, path) : read(pickleGet(root, key), `${path}, ${key}`),
-    ema: average instanceof Map ? read(average, `${path}, ema_model`) : null,
-    classes: null,
-    config: args === undefined || args === null ? null : configKeysOf(asStateMap(toStateValue(args))),
+    tensors,
+    ema: average instanceof Map && average.size > 0 ? read(average, `${path}, ${averageKey}`).tensors : null,
+    ...known(layout && describeForeign(tensors, layout, root), {
+      classes: null,
+      config: args === undefined || args === null || layout ? null : configKeysOf(asStateMap(toStateValue(args))),
+    }),
+    layout: layout?.name ?? null,
     pth: file,
     [Symbol.asyncDispose]: () => file.close(),
   };
 }
 
-/** Layers that classify whole images: a detector has none. */
-const CLASSIFIER = /^(fc|head|norm)\./;
+/** Weights under the official names, and whose they had before; null where they had these. */
+interface NamedModel {
+  readonly tensors: Weights;
+  readonly layout: Layout | null;
+}
 
-/** Takes prefixes off, and puts the names of backbones that were published alone where the model has its backbone. */
-function modelNames(weights: Weights, path: string): Weights {
+/** Takes prefixes off, translates names of other programs, and puts a backbone that was published alone where a model has it. */
+function modelNames(weights: Weights, path: string): NamedModel {
   if (weights.size === 0) throw new DinogradError("checkpoint", `${path}: expected weights but found no tensor`);
   const plain = stripPrefix(weights);
-  const family = Object.values(FAMILIES).find(({ stem, block }) =>
-    plain.has(stem) && [...plain.keys()].some((name) => block.test(name))
-  );
-  if (family === undefined) return plain;
-  const kept = [...plain].filter(([name]) => !CLASSIFIER.test(name) && !name.endsWith(".attn_mask"));
-  return new Map(kept.map(([name, weight]) => [family.prefix + name, weight]));
+  const layout = recogniseLayout(plain, path);
+  return { tensors: layout ? translate(plain, layout, path) : namesOfBackbone(plain), layout };
 }
 
 function classesOf(value: StateValue | undefined): ClassName[] | null {

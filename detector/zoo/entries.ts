@@ -3,6 +3,7 @@
  * names; `unchecked` says what of it nobody of this project has looked at.
  */
 import type { ConfigObject, PresetName } from "../config/mod.ts";
+import { CENTRES, FAR_EDGES } from "../weights/mod.ts";
 import type { Unchecked, ZooEntry } from "./entry.ts";
 
 /** The entry that is taken where none is named. */
@@ -28,6 +29,7 @@ const R50 = model("ResNet-50", 191, {});
 const R50_5 = model("ResNet-50, 5 scales", 193, {}, "DINO_5scale");
 const R101 = model("ResNet-101", 267, { backbone: "resnet101" });
 const SWIN_T = model("Swin-T", 193, { backbone: "swin_T_224_1k" });
+const SWIN_S = model("Swin-S", 278, { backbone: "swin_S_224_1k" });
 const SWIN_B = model("Swin-B", 435, { backbone: "swin_B_384_22k" });
 const SWIN_L_224 = model("Swin-L, window 7", 871, { backbone: "swin_L_224_22k" });
 const SWIN_L = model("Swin-L", 874, { backbone: "swin_L_384_22k" });
@@ -36,11 +38,6 @@ const CONVNEXT_T = model("ConvNeXt-T", 194, { backbone: "convnext_tiny_1k" });
 const CONVNEXT_S = model("ConvNeXt-S", 281, { backbone: "convnext_small_1k" });
 const CONVNEXT_B = model("ConvNeXt-B", 436, { backbone: "convnext_base_1k" });
 const CONVNEXT_L = model("ConvNeXt-L", 876, { backbone: "convnext_large_1k" });
-
-/** Embeddings of positions as in the official code. */
-const FAR_EDGES: ConfigObject = { pe_temperatureH: 20, pe_temperatureW: 20, pe_offset: 0 };
-/** As in most of detrex and in the improved model of MMDetection. */
-const CENTRES: ConfigObject = { pe_temperatureH: 10000, pe_temperatureW: 10000, pe_offset: -0.5 };
 
 const UNCHECKED: readonly Unchecked[] = ["address", "size", "contents", "ap"];
 
@@ -159,6 +156,14 @@ export const ENTRIES: readonly ZooEntry[] = [
   detrex({
     ...{ name: "dino-swin-t-22k-4scale-12ep", model: SWIN_T, training: "ImageNet-22k, 12 epochs", ap: 52.5 },
     file: "v0.1.1/dino_swin_tiny_224_22kto1k_finetune_4scale_12ep.pth",
+  }),
+  detrex({
+    ...{ name: "dino-swin-s-4scale-12ep", file: "v0.1.1/dino_swin_small_224_4scale_12ep.pth" },
+    ...{ model: SWIN_S, training: "12 epochs", ap: 53.0 },
+  }),
+  detrex({
+    ...{ name: "dino-swin-s-22k-4scale-12ep", file: "v0.4.0/dino_swin_small_22k_4scale_12ep.pth" },
+    ...{ model: SWIN_S, training: "ImageNet-22k, 12 epochs", ap: 54.5 },
   }),
   detrex({
     ...{ name: "dino-swin-b-4scale-12ep", file: "v0.1.1/dino_swin_base_384_4scale_12ep.pth" },

@@ -1,11 +1,8 @@
 /** What is known of a published checkpoint, and what that amounts to for a model. */
 import { type ConfigObject, type DinoConfig, preset, type PresetName, resolveConfig } from "../config/mod.ts";
-import { type ClassName, cocoClasses } from "../weights/mod.ts";
+import { type ClassName, cocoClasses, type LayoutName, PREPARATION } from "../weights/mod.ts";
 
-/** By whose names a file calls its tensors. */
-type WeightsLayout = "official" | "detrex" | "mmdet" | "co-dino";
-
-/** How the program that trained a model prepares images; see `PREPROCESSING`. */
+/** How the program that trained a model prepares images; see `PREPARATION`. */
 type Preprocessing = "official" | "detrex" | "mmdet";
 
 /** Something about an entry that nobody of this project has looked at. */
@@ -30,7 +27,7 @@ export interface ZooEntry {
   /** Where the file is. */
   readonly url: string;
   /** By whose names the file calls its tensors. */
-  readonly layout: WeightsLayout;
+  readonly layout: LayoutName | "official";
   /** The configuration that its own grows out of. */
   readonly preset: PresetName;
   /** What is different from that, but for the preparation of images. */
@@ -55,16 +52,9 @@ export interface ZooEntry {
   readonly note?: string;
 }
 
-/** The preparation of images and the cut of boxes of other programs, as keys of a configuration. */
-const PREPROCESSING: Readonly<Record<Preprocessing, ConfigObject>> = {
-  official: {},
-  detrex: { resize_rule: "detectron2", exif_orientation: true, clip_boxes: true },
-  mmdet: { resize_rule: "mmdetection", resize_filter: "opencv", exif_orientation: true, clip_boxes: true },
-};
-
 /** The complete configuration of an entry. */
 export function configOfEntry({ name, preset: base, changes, preprocessing }: ZooEntry): DinoConfig {
-  const given = { ...changes, ...PREPROCESSING[preprocessing] };
+  const given = { ...changes, ...PREPARATION[preprocessing] };
   return resolveConfig(given, { source: name, base: preset(base) }).config;
 }
 
@@ -73,19 +63,4 @@ const CLASSES: Readonly<Record<ZooEntry["classes"], () => ClassName[]>> = { coco
 /** The classes of an entry by category id. */
 export function classesOfEntry({ classes }: ZooEntry): readonly ClassName[] {
   return CLASSES[classes]();
-}
-
-/** Keys that weights need and do not show: with other values all of them load, and boxes just get worse. */
-const UNSEEN = ["pe_temperatureH", "pe_temperatureW", "pe_offset"] as const;
-
-/** One line where a configuration would spoil an entry's weights unnoticed; undefined where it would not. */
-export function unseenMismatch(entry: ZooEntry, config: DinoConfig): string | undefined {
-  const own = configOfEntry(entry);
-  const differing = UNSEEN.filter((key) => own[key] !== config[key]);
-  if (differing.length === 0) return undefined;
-  const list = (from: DinoConfig) => differing.map((key) => `${key}=${from[key]}`).join(" ");
-  return `${entry.name} was trained with ${list(own)}, and the configuration has ${
-    list(config)
-  }: its weights are of little ` +
-    "use with that";
 }

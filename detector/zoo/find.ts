@@ -80,29 +80,11 @@ function isName(text: string): boolean {
   return /^[\w.-]+$/.test(text) && !/\.(dino|pth|pt|safetensors)$/i.test(text);
 }
 
-/** Hundreds of megabytes should not be fetched to be refused for the names of their tensors. What is here can be looked at. */
-async function refuseUntranslated(
-  { name, layout }: ZooEntry,
-  { url, how }: { readonly url: URL; readonly how: Parameters<typeof fetchFile>[1] },
-): Promise<void> {
-  try {
-    await fetchFile(url, { ...how, offline: true });
-  } catch {
-    throw new DinogradError(
-      "checkpoint",
-      `${name}: expected weights that are named as the official code names them but found those of ${layout}, which are ` +
-        `not translated yet; dinograd zoo get ${name} fetches the file all the same`,
-    );
-  }
-}
-
 async function fetched(
   url: URL,
   { entry, options }: { readonly entry: ZooEntry | undefined; readonly options: FindOptions },
 ): Promise<FoundCheckpoint> {
-  const how = fetchOptions(url, { entry, options });
-  if (entry && entry.layout !== "official" && !how.offline) await refuseUntranslated(entry, { url, how });
-  const { path } = await fetchFile(url, how);
+  const { path } = await fetchFile(url, fetchOptions(url, { entry, options }));
   return { path, entry: entry ?? null };
 }
 

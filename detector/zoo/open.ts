@@ -1,6 +1,7 @@
 /** Opening a checkpoint by whatever it is called, with what its entry says of it in place of what the file does not. */
-import { openWeights, type WeightsFile } from "../weights/mod.ts";
+import { DinogradError } from "../../engine/errors.ts";
 import type { ConfigObject } from "../config/mod.ts";
+import { atCategoryIds, openWeights, type WeightsFile } from "../weights/mod.ts";
 import { classesOfEntry, configOfEntry, type ZooEntry } from "./entry.ts";
 import { entryOfFile, findCheckpoint, type FindOptions } from "./find.ts";
 
@@ -12,22 +13,44 @@ export interface Checkpoint extends WeightsFile {
 
 /**
  * Finds and opens a checkpoint.
- * @throws {DinogradError} as `findCheckpoint`; of kind "checkpoint" where the file is none, is damaged or holds no weights
+ * @throws {DinogradError} as `findCheckpoint`; of kind "checkpoint" where the file is none, is damaged, holds no weights, or
+ * those of another architecture
  */
 export async function openCheckpoint(reference: string, options: FindOptions = {}): Promise<Checkpoint> {
   const { path, entry } = await findCheckpoint(reference, options);
   const file = await openWeights(path);
-  if (entry !== null) return knownAs(file, entry);
+  if (entry !== null) return await closingOnError(file, entry);
   // A file that says nothing of itself may have been fetched by hand.
-  const likely = file.config === null ? entryOfFile(path, options.entries) : undefined;
+  const saysNothing = file.config === null || file.layout !== null;
+  const likely = saysNothing ? entryOfFile(path, options.entries) : undefined;
   if (likely) options.ui?.say?.(`${path} is taken for ${likely.name} by its name`);
-  return knownAs(file, likely);
+  return await closingOnError(file, likely);
 }
 
-/** A file with what its entry says of it, where it has one. */
+async function closingOnError(file: WeightsFile, entry: ZooEntry | undefined): Promise<Checkpoint> {
+  try {
+    return knownAs(file, entry);
+  } catch (error) {
+    await file[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/**
+ * A file with what its entry says of it, where it has one.
+ * @throws {DinogradError} of kind "checkpoint" where it has the names of another program than the entry says
+ */
 export function knownAs(file: WeightsFile, entry: ZooEntry | undefined): Checkpoint {
   if (entry === undefined) return { ...file, entry: null };
+  const layout = file.layout ?? "official";
+  if (layout !== entry.layout && file.layout !== null) {
+    throw new DinogradError(
+      "checkpoint",
+      `${file.path}: expected the names of ${entry.layout} in ${entry.name} but found those of ${layout}`,
+    );
+  }
   // A configuration is a tree of plain values; an interface has no index signature to show it.
   const config = { ...configOfEntry(entry) } as unknown as ConfigObject;
-  return { ...file, entry, config, classes: file.classes ?? classesOfEntry(entry) };
+  const known = { ...file, entry, config, classes: file.classes ?? classesOfEntry(entry) };
+  return file.layout === null ? known : atCategoryIds(known);
 }

@@ -10,6 +10,7 @@ import { DEFAULT_SEED } from "../../config/run_options.ts";
 import { pretrainedFile } from "../../model/backbone/pretrained.ts";
 import {
   applyLoad,
+  atCategoryIds,
   backboneFit,
   classesOfFile,
   keysWith,
@@ -40,9 +41,9 @@ export async function openFreshStart(options: TrainOptions, ui: RunUi): Promise<
     }
     if (pretrainModelPath !== null) {
       const file = opened.use(await openCheckpoint(pretrainModelPath, { ...options, ui }));
-      const mismatch = file.entry && unseenMismatch(file.entry, config);
+      const mismatch = unseenMismatch(file, config);
       if (mismatch) ui.warn(mismatch);
-      files.push({ file });
+      files.push({ file: file.layout === null ? file : atCategoryIds(file) });
     }
     return {
       config,

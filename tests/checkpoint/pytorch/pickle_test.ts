@@ -1,5 +1,12 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { PickleObject, PickleTuple, type PickleValue, stateDictOf, toStateValue } from "../../../checkpoint/mod.ts";
+import {
+  PickleObject,
+  PickleOpaque,
+  PickleTuple,
+  type PickleValue,
+  stateDictOf,
+  toStateValue,
+} from "../../../checkpoint/mod.ts";
 import { readPickle } from "../../../checkpoint/pytorch/pickle.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 import { int, name, pickle, pickled, text } from "../../helpers/python_files.ts";
@@ -68,37 +75,109 @@ Deno.test("a Namespace becomes its attributes, also one named __proto__", () => 
   assertEquals(toStateValue(value), JSON.parse('{"lr": 3, "__proto__": 4}'));
 });
 
-Deno.test("names outside the list are refused by their name, whatever is done with them", () => {
+/** A name as protocol 2 and as protocol 4 write it. */
+const both = (module: string, attribute: string, ...rest: (string | number | Uint8Array)[]) => [
+  pickled(name(module, attribute), ...rest),
+  pickle("\x80\x04\x8c", module.length, module, "\x8c", attribute.length, attribute, "\x93", ...rest, "."),
+];
+
+Deno.test("names that only an attack asks for are refused by their name, whatever is done with them", () => {
   const evil = [
     ["os", "system"],
     ["posix", "system"],
+    ["nt", "system"],
     ["builtins", "eval"],
     ["__builtin__", "exec"],
     ["builtins", "getattr.__class__"],
+    ["builtins", "__import__"],
     ["subprocess", "Popen"],
+    ["multiprocessing.util", "spawnv_passfds"],
+    ["importlib", "import_module"],
+    ["operator", "attrgetter"],
+    ["urllib.request", "urlopen"],
     ["torch", "load"],
     ["torch.storage", "_load_from_bytes"],
     ["torch._utils", "_import_dotted_name"],
-    ["numpy.core.multiarray", "_reconstruct"],
-    ["collections", "OrderedDict.fromkeys"],
-    ["functools", "partial"],
-    ["", ""],
     ["torch", "hub.load"],
-    ["argparse", "ArgumentParser"],
-    ["__proto__", "constructor"],
+    ["numpy.testing._private.utils", "runstring"],
+    ["", ""],
     ["toString", ""],
+    ["a b", "c"],
   ];
   for (const [module, attribute] of evil) {
-    for (
-      const bytes of [
-        pickled(name(module, attribute)),
-        pickle("\x80\x04\x8c", module.length, module, "\x8c", attribute.length, attribute, "\x93."),
-      ]
-    ) {
+    for (const bytes of both(module, attribute)) {
       const error = assertThrows(() => read(bytes), DinogradError);
-      assert(error.message.includes(`${module}.${attribute}, which is refused`), error.message);
+      assert(error.message.endsWith(", which is refused"), error.message);
+      assert(error.message.includes(`${module}.${attribute}`), error.message);
     }
   }
+  assertThrows(() => read(pickled(name("a", "b".repeat(600)))), DinogradError, "which is refused");
+});
+
+Deno.test("of objects with any other name the name alone is kept, whatever their makers asked for", () => {
+  const buffers = ["mmengine.logging.history_buffer", "HistoryBuffer"];
+  const array = pickle(
+    name("numpy.core.multiarray", "_reconstruct"),
+    name("numpy", "ndarray"),
+    pickle("K\x00\x85", "U\x01b\x87R"),
+    pickle(
+      "(K\x01K\x02\x85",
+      name("numpy", "dtype"),
+      "U\x02f8\x89\x88\x87R(K\x03U\x01<NNNJ",
+      255,
+      255,
+      255,
+      255,
+      "K\x00tb",
+    ),
+    pickle("\x89U\x02abtb"),
+  );
+  const cases: [string, Uint8Array, string][] = [
+    ["a class", pickled(name("a", "B")), "a.B"],
+    [
+      "an object with a state",
+      pickled(name(buffers[0], buffers[1]), ")\x81}", text("x"), int(1), "sb"),
+      buffers.join("."),
+    ],
+    ["a call with arguments", pickled(name("functools", "partial"), name("a", "b"), "\x85R"), "functools.partial"],
+    ["keyword arguments", pickled(name("a", "B"), ")}\x92"), "a.B"],
+    ["an array of numpy", pickled(array), "numpy.core.multiarray._reconstruct"],
+    ["a list of one's own", pickled(name("a", "List"), ")\x81(", int(1), int(2), "e", int(3), "a"), "a.List"],
+    ["a dict of one's own", pickled(name("a", "Dict"), ")\x81(", int(1), int(2), "u", int(3), int(4), "s"), "a.Dict"],
+    ["made by the class", pickled(name("copy_reg", "_reconstructor"), name("a", "B"), "\x85R"), "a.B"],
+    ["a set", pickled(name("builtins", "set"), "](", int(1), "e\x85R"), "builtins.set"],
+    ["what other languages know", pickled(name("__proto__", "constructor")), "__proto__.constructor"],
+  ];
+  for (const [what, bytes, className] of cases) {
+    const value = read(bytes);
+    assert(value instanceof PickleOpaque, what);
+    assertEquals(value.className, className, what);
+    assertEquals(toStateValue(value), `(${className})`, what);
+    assertEquals(Object.keys(value), ["className"], what);
+  }
+  // Known calls of unknown things are refused as before, and so are weights that are none.
+  assertThrows(
+    () => read(pickled(name("builtins", "getattr"), name("a", "B"), text("c"), "\x86R")),
+    DinogradError,
+    "refused",
+  );
+  const entry = read(pickled("}", text("w"), name("a", "B"), ")\x81s"));
+  assertThrows(
+    () => stateDictOf(entry, "file.pth"),
+    DinogradError,
+    'a tensor as "w" but found an object of a.B, which is',
+  );
+  assertThrows(
+    () => stateDictOf(read(pickled(name("a", "Model"), ")\x81")), "file.pth"),
+    DinogradError,
+    "an object of a.Model",
+  );
+});
+
+Deno.test("objects without end cost as much as values without end", () => {
+  const made = pickle(name("a", "B"), "q\x00");
+  const many = repeated("h\x00)\x81", 3_000_000);
+  assertThrows(() => read(pickled(made, "(", many, "l")), DinogradError, "expected values of at most");
 });
 
 Deno.test("getattr is understood for OneCycleLR's annealing functions alone", () => {

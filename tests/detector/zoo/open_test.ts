@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import type { ConfigObject, DinoConfig } from "../../../detector/config/mod.ts";
 import { detectImage } from "../../../detector/inference/detect_image.ts";
 import { loadModel, openModel } from "../../../detector/inference/load_model.ts";
-import { configOfEntry, ENTRIES, findCheckpoint, openCheckpoint, type ZooEntry } from "../../../detector/zoo/mod.ts";
+import { configOfEntry, findCheckpoint, openCheckpoint, type ZooEntry } from "../../../detector/zoo/mod.ts";
 import { sha256 } from "../../../checkpoint/codec/checksums.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 import { FileServer, giveFile } from "../../helpers/file_server.ts";
@@ -128,13 +128,4 @@ Deno.test("an existing file comes before a name, a name before a folder, and a s
     const address = await assertRejects(() => findCheckpoint("http://example.org/x.pth", options), DinogradError);
     assertEquals(address.kind, "usage");
     assertEquals(server.requests.length, 1);
-  }));
-
-Deno.test("a model whose tensors have names that are not translated is refused before it is fetched", () =>
-  inFolder(async (cache) => {
-    for (const reference of [ENTRIES[0].name, ENTRIES[0].url]) {
-      const error = await assertRejects(() => openCheckpoint(reference, { cache }), DinogradError);
-      assertEquals(error.kind, "checkpoint");
-      assertStringIncludes(error.message, `found those of ${ENTRIES[0].layout}, which are not translated yet`);
-    }
   }));
