@@ -223,7 +223,7 @@ class Unpickler {
         this.#pop();
         this.#pop();
         const callee = this.#pop();
-        return callee instanceof PickleOpaque ? this.#opaque(callee.className) : this.#refuse(callee);
+        return callee instanceof PickleOpaque ? this.#opaque(callee.maker) : this.#refuse(callee);
       }
       case "b": {
         const state = this.#pop();
@@ -273,16 +273,16 @@ class Unpickler {
     this.#push(isKnownName(name) ? new PickleName(name) : new PickleOpaque(name), COST.tuple + 2 * name.length);
   }
 
-  #opaque(className: string): void {
-    this.#push(new PickleOpaque(className), COST.tuple);
+  #opaque(maker: string): void {
+    this.#push(new PickleOpaque(maker), COST.tuple);
   }
 
   #reduce(callee: PickleValue, args: PickleValue): void {
     if (callee instanceof PickleOpaque) {
       // Old protocols make objects of a class by a function that is given the class.
       const first = args instanceof PickleTuple ? args.items[0] : undefined;
-      const isMaker = callee.className === "copy_reg._reconstructor" && first instanceof PickleOpaque;
-      return this.#opaque(isMaker ? first.className : callee.className);
+      const isMaker = callee.maker === "copy_reg._reconstructor" && first instanceof PickleOpaque;
+      return this.#opaque(isMaker ? first.maker : callee.maker);
     }
     if (!(callee instanceof PickleName) || !(args instanceof PickleTuple)) return this.#refuse(callee);
     const result = reduceKnown(callee.name, args.items, this.#budget);

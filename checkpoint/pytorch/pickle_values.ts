@@ -48,8 +48,8 @@ export class PickleName {
 
 /** What stands for an object of a class that is not read: nothing but the name that it was made with. */
 export class PickleOpaque {
-  /** `className`: the full name, such as `mmengine.logging.history_buffer.HistoryBuffer`. */
-  constructor(readonly className: string) {}
+  /** `maker`: the full name, such as `mmengine.logging.history_buffer.HistoryBuffer`. */
+  constructor(readonly maker: string) {}
 }
 
 /** Memory that tensors share: where its bytes are is the file's business. */
@@ -97,7 +97,7 @@ export function stateDictOf(value: PickleValue | undefined, place: string): Map<
     throw new DinogradError(
       "checkpoint",
       `${place}: expected a dict of tensors but found an object of ${
-        plainOrQuoted(value.className)
+        plainOrQuoted(value.maker)
       }, which is refused; ` +
         "torch.save(model.state_dict(), FILE) saves what can be read",
     );
@@ -112,7 +112,7 @@ export function stateDictOf(value: PickleValue | undefined, place: string): Map<
     }
     if (tensor instanceof PthTensor) tensors.set(key, tensor);
     if (tensor instanceof PickleOpaque) {
-      const found = `an object of ${plainOrQuoted(tensor.className)}, which is refused`;
+      const found = `an object of ${plainOrQuoted(tensor.maker)}, which is refused`;
       throw new DinogradError("checkpoint", `${place}: expected a tensor as ${quote(key)} but found ${found}`);
     }
   }
@@ -163,7 +163,7 @@ class Unfolding {
     if (item instanceof Map) return this.#entries(item);
     if (item instanceof PickleObject) return this.#entries(item.attributes);
     if (item instanceof PickleName) return this.#text(item.name);
-    if (item instanceof PickleOpaque) return this.#text(`(${item.className})`);
+    if (item instanceof PickleOpaque) return this.#text(`(${item.maker})`);
     if (item instanceof PthStorage) return this.#text(`storage ${item.key}`);
     if (item instanceof PthTensor) {
       this.#count(this.#path.reduce((sum, key) => sum + key.length, 0));
@@ -215,6 +215,6 @@ function isList(value: PickleValue | readonly PickleValue[]): value is readonly 
 function keyText(key: PickleValue): string {
   if (typeof key === "string") return key;
   if (key instanceof PickleTuple) return `(${describe(key.items).slice(1, -1)})`;
-  if (key instanceof PickleOpaque) return `(${key.className})`;
+  if (key instanceof PickleOpaque) return `(${key.maker})`;
   return typeof key === "object" && key !== null ? "object" : describe(key);
 }

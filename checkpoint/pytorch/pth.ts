@@ -265,7 +265,7 @@ function storageLoader(path: string): { persistentLoad: PersistentLoad; storages
     if (!(id instanceof PickleTuple)) return fail("a persistent id as a tuple", "something else");
     const [kind, type, key, , elements, part] = id.items;
     if (kind !== "storage") return fail("a persistent id of a storage", plainOrQuoted(kind));
-    const name = type instanceof PickleName ? type.name : type instanceof PickleOpaque ? type.className : "no name";
+    const name = type instanceof PickleName ? type.name : type instanceof PickleOpaque ? type.maker : "no name";
     const dtype = storageDType(name);
     if (!dtype) return fail("a typed storage", `${plainOrQuoted(name)}, which is refused`);
     if (typeof key !== "string") return fail("a storage's key as text", typeof key);

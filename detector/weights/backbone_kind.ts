@@ -6,7 +6,7 @@
 import type { Module } from "../../engine/nn/module.ts";
 import { backboneOutline, FAMILIES, publishedBackbones } from "../config/backbones.ts";
 import type { LoadPlan } from "./load_plan.ts";
-import type { Weights } from "./weights_file.ts";
+import type { Weights } from "./named_weight.ts";
 
 /** Tensors by name; all that is asked of them is their shape. */
 type Shapes = ReadonlyMap<string, { readonly shape: readonly number[] }>;

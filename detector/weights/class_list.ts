@@ -4,7 +4,7 @@
  */
 
 import { DinogradError } from "../../engine/errors.ts";
-import type { ClassName } from "./weights_file.ts";
+import type { ClassName } from "./named_weight.ts";
 
 /**
  * Reads the text of a file with class names: `{"categories": [{"id": 1, "name": "cat"}, …]}`, such a list alone,

@@ -7,7 +7,7 @@ import type { RunUi } from "../config/mod.ts";
 import { counted } from "../../engine/counted.ts";
 import { hasClassRows } from "./class_rows.ts";
 import type { ClassesOfLoad, KeyPlan } from "./load_plan.ts";
-import type { ClassName } from "./weights_file.ts";
+import type { ClassName } from "./named_weight.ts";
 
 /** How many names of one kind are printed before "and so on". */
 const MOST_NAMES = 20;

@@ -5,7 +5,7 @@
 
 import { describe } from "../../engine/describe.ts";
 import { DinogradError } from "../../engine/errors.ts";
-import type { ClassName, Weights } from "./weights_file.ts";
+import type { ClassName, Weights } from "./named_weight.ts";
 
 /** Names in the file → names in the model, for classes that were renamed. */
 export type ClassMap = Readonly<Record<string, string>>;

@@ -2,7 +2,7 @@
  * The categories of COCO 2017. Official checkpoints have a row for each of their ids and name none of them, and a file with
  * COCO's 80 categories, numbered without gaps, is what most other detectors publish.
  */
-import type { ClassName } from "./weights_file.ts";
+import type { ClassName } from "./named_weight.ts";
 
 /** By id from 0, ten a line; COCO uses no id with a dash. */
 const NAMES = `

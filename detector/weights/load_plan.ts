@@ -1,7 +1,7 @@
 /** What is going to happen to every key when weights are loaded: the plan that is shown, refused or carried out. */
 import type { Tensor } from "../../engine/tensor.ts";
 import type { CarriedRow } from "./class_rows.ts";
-import type { ClassName, NamedWeight } from "./weights_file.ts";
+import type { ClassName, NamedWeight } from "./named_weight.ts";
 
 /**
  * What happens to a key: `loaded` whole; `carried over` by rows of classes with the same name; `ignored` on request;

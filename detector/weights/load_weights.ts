@@ -14,7 +14,7 @@ import { counted } from "../../engine/counted.ts";
 import { showClasses } from "./class_report.ts";
 import { type CarriedRow, type ClassMap, hasClassRows, matchClasses, sameClasses } from "./class_rows.ts";
 import { KEY_OUTCOMES, type KeyOutcome, type KeyPlan, type LoadPlan } from "./load_plan.ts";
-import type { ClassName, NamedWeight, Weights } from "./weights_file.ts";
+import type { ClassName, NamedWeight, Weights } from "./named_weight.ts";
 
 interface PlanOptions {
   /** Keys whose name contains one of these, under any of the tensor's names, stay as they are. */

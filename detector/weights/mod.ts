@@ -9,11 +9,5 @@ export { applyLoad, keysWith, planLoad, showLoad } from "./load_weights.ts";
 export { CENTRES, FAR_EDGES, type LayoutName, PREPARATION } from "./layouts/layout.ts";
 export { LAYOUT_TITLES, recogniseLayout } from "./layouts/recognise.ts";
 export { atCategoryIds, spreadClasses } from "./spread_classes.ts";
-export {
-  type ClassName,
-  type NamedWeight,
-  openWeights,
-  resolveFileConfig,
-  type Weights,
-  type WeightsFile,
-} from "./weights_file.ts";
+export type { ClassName, NamedWeight, Weights } from "./named_weight.ts";
+export { openWeights, resolveFileConfig, type WeightsFile } from "./weights_file.ts";

@@ -1,7 +1,7 @@
 /** Backbones that were published alone, for classification: their names where a detector has its backbone. */
 import { FAMILIES } from "../config/backbones.ts";
 import { changed } from "./layouts/changed_values.ts";
-import type { NamedWeight, Weights } from "./weights_file.ts";
+import type { NamedWeight, Weights } from "./named_weight.ts";
 
 /** Layers that classify whole images: a detector has none. */
 const CLASSIFIER = /^(fc|head|norm|norm_pre|classifier)\./;

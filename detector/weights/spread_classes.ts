@@ -6,7 +6,8 @@
 import { bytesPerElement, elementCount, elementWriter, type StoredTensor } from "../../checkpoint/mod.ts";
 import { hasClassRows, sameClasses } from "./class_rows.ts";
 import { cocoClasses } from "./coco_classes.ts";
-import type { NamedWeight, Weights, WeightsFile } from "./weights_file.ts";
+import type { NamedWeight, Weights } from "./named_weight.ts";
+import type { WeightsFile } from "./weights_file.ts";
 
 /** The logit of a category that does not exist. In float16 it is a number too, and its sigmoid is 0 in float32. */
 const NEVER = -1e4;

@@ -30,25 +30,9 @@ import type { Layout, LayoutName } from "./layouts/layout.ts";
 import { recogniseLayout } from "./layouts/recognise.ts";
 import { translate } from "./layouts/translate.ts";
 import { namesOfBackbone } from "./published_backbones.ts";
+import type { ClassName, NamedWeight, Weights } from "./named_weight.ts";
 import { stateOfMetadata } from "./safetensors_metadata.ts";
 import { type ConfigObject, type ConfigValue, type DinoConfig, isConfigKey, resolveConfig } from "../config/mod.ts";
-
-/** A tensor that is read when asked for. Several names of one tensor share one object. */
-export interface NamedWeight {
-  readonly dtype: StoredDType;
-  readonly shape: readonly number[];
-  read(): Promise<StoredTensor>;
-}
-
-export type Weights = ReadonlyMap<string, NamedWeight>;
-
-/** A class by its label, the index of its row in the class heads. */
-export interface ClassName {
-  /** The category id of the data that the model was trained on. */
-  readonly id: number;
-  /** What people call it. */
-  readonly name: string;
-}
 
 /** Weights and what the file knows of them. Close it, or hold it with `await using`; tensors are read before that. */
 export interface WeightsFile extends AsyncDisposable {

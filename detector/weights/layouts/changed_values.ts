@@ -1,6 +1,6 @@
 /** What becomes of the values of a tensor that another program keeps in another form. */
 import { bytesPerElement, elementCount, type StoredTensor } from "../../../checkpoint/mod.ts";
-import type { NamedWeight } from "../weights_file.ts";
+import type { NamedWeight } from "../named_weight.ts";
 import type { ValueChange } from "./layout.ts";
 
 /** The weight in our form; null where its shape is not one that can be changed so. */

@@ -4,7 +4,7 @@ import { backboneNamed } from "../../config/backbones.ts";
 import { type ConfigObject, preset } from "../../config/mod.ts";
 import { outlineOfBackbone } from "../backbone_kind.ts";
 import { cocoClasses } from "../coco_classes.ts";
-import type { ClassName, Weights } from "../weights_file.ts";
+import type { ClassName, Weights } from "../named_weight.ts";
 import type { Layout } from "./layout.ts";
 
 /** What is known of a model that names its tensors in another way. */

@@ -2,7 +2,7 @@
 import type { Rule, ValueChange } from "./layout.ts";
 
 /** What numbers of a file's names mean. */
-export interface Counts {
+interface Counts {
   /** Layers of the decoder. */
   readonly layers: number;
   /** Maps that the backbone gives. */

@@ -1,7 +1,7 @@
 /** From the names of another program to the official ones. A file is translated whole or refused. */
 import { DinogradError } from "../../../engine/errors.ts";
 import { quote } from "../../../checkpoint/quote.ts";
-import type { NamedWeight, Weights } from "../weights_file.ts";
+import type { NamedWeight, Weights } from "../named_weight.ts";
 import { changed } from "./changed_values.ts";
 import type { Layout } from "./layout.ts";
 import { compileRules, type NameRule } from "./rules.ts";

@@ -1,0 +1,136 @@
+import { assert, assertEquals } from "@std/assert";
+import { type DinoConfig, preset, resolveConfig } from "../../../../detector/config/mod.ts";
+import { buildBackbone } from "../../../../detector/model/backbone/build.ts";
+import { buildDino } from "../../../../detector/model/mod.ts";
+import {
+  applyLoad,
+  cocoClasses,
+  keysWith,
+  type NamedWeight,
+  planLoad,
+  recogniseLayout,
+  spreadClasses,
+} from "../../../../detector/weights/mod.ts";
+import { describeForeign } from "../../../../detector/weights/layouts/foreign.ts";
+import { MMDET } from "../../../../detector/weights/layouts/mmdet.ts";
+import { translate } from "../../../../detector/weights/layouts/translate.ts";
+import { withoutGradient } from "../../../../engine/autograd.ts";
+import type { Device } from "../../../../engine/device/device.ts";
+import { ZeroStream } from "../../../../engine/random.ts";
+import { scope } from "../../../../engine/scope.ts";
+import { tensor } from "../../../../engine/tensor.ts";
+import { compareTensor, Worst } from "../../../helpers/compare.ts";
+import { deviceTest } from "../../../helpers/devices.ts";
+import { formula } from "../../../helpers/formula.ts";
+import { type DetectorCase, foreignWeights, layoutGoldens } from "../../../helpers/layout_goldens.ts";
+import { tinyBackboneOptions } from "../../../helpers/tiny_backbone.ts";
+
+const ids = cocoClasses().map(({ id }) => id);
+
+/** The model of a file in another program's names, and its outputs, with the positions of each case. */
+async function compareCases(cases: readonly DetectorCase[], device: Device): Promise<void> {
+  using _ = scope();
+  const weights: Map<string, NamedWeight> = foreignWeights(cases[0]);
+  for (const [name, shape] of cases[0].integers) {
+    weights.set(name, { dtype: "i64", shape, read: () => Promise.reject(new Error("nobody counts batches")) });
+  }
+  const layout = recogniseLayout(weights, "golden");
+  assertEquals(layout?.name, cases[0].program);
+  if (layout === null) return;
+  const translated = translate(weights, layout, "golden");
+  const { config } = describeForeign(translated, layout, undefined);
+  assertEquals([config.backbone, config.num_feature_levels, config.return_interm_indices, config.num_classes], [
+    cases[0].backbone,
+    cases[0].levels,
+    cases[0].outputs,
+    ids.length,
+  ]);
+  const spread = spreadClasses(translated, { ids, rows: 91 });
+  for (const { id, positions: [temperature, offset], inputs: { image }, expected } of cases) {
+    const own: DinoConfig = resolveConfig({
+      ...config,
+      ...{ num_classes: 91, dn_labelbook_size: 91, num_select: 20 },
+      ...{ pe_temperatureH: temperature, pe_temperatureW: temperature, pe_offset: offset },
+    }, { base: preset("DINO_4scale") }).config;
+    const model = buildDino({ device, random: new ZeroStream() }, own).evaluate();
+    const plan = planLoad(model, spread);
+    for (const outcome of ["missing", "unexpected", "shape mismatch"] as const) {
+      assertEquals(keysWith(plan, outcome), [], id);
+    }
+    await applyLoad(plan);
+    const [channels, height, width] = image.shape;
+    const images = tensor(device, formula(image), [1, channels, height, width]);
+    const { predLogits, predBoxes } = withoutGradient(() =>
+      model.forward({ images, mask: new Uint8Array(height * width) })
+    );
+    const logits = await predLogits.data();
+    const worst = new Worst();
+    const queries = predLogits.shape[1];
+    const rows = Array.from({ length: queries }, (_, query) => logits.subarray(query * 91, (query + 1) * 91));
+    // Rows of no category never win, and those of the others are the program's own.
+    assert(rows.every((row) => row.every((value, at) => ids.includes(at) || value === -1e4)), id);
+    const contiguous = Float32Array.from(rows.flatMap((row) => ids.map((at) => row[at])));
+    compareTensor(worst, "logits", { got: contiguous, expected: expected.logits });
+    compareTensor(worst, "boxes", { got: await predBoxes.data(), expected: expected.boxes });
+    worst.requireAll(expected);
+    assert(worst.ratio <= 1, `${id}: ${worst.where} is off by ${worst.ratio} tolerances`);
+    model.dispose();
+  }
+}
+
+for (const program of ["detrex", "mmdet", "co-dino"]) {
+  deviceTest(`the numbers of ${program} are those of its own modules`, async ({ cpu: [, device] }) => {
+    const { detectors } = await layoutGoldens();
+    const cases = detectors.filter((one) => one.program === program);
+    assert(cases.length > 0);
+    // The weights of a program's cases have names of their own.
+    for (const one of cases) await compareCases([one], device);
+  });
+}
+
+deviceTest(
+  "MMDetection's Swin transformer merges patches as ours does with its weights",
+  async ({ cpu: [, device] }) => {
+    using _ = scope();
+    const { swin } = await layoutGoldens();
+    const weights: Map<string, NamedWeight> = foreignWeights(swin);
+    for (const [name, values] of swin.integers) {
+      const data = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
+      const side = Math.sqrt(values.length);
+      weights.set(name, {
+        dtype: "i64",
+        shape: [side, side],
+        read: () => Promise.resolve({ dtype: "i64", shape: [side, side], data }),
+      });
+    }
+    const translated = translate(weights, { ...MMDET, rules: [] }, "golden");
+    const architecture = { kind: "swin", ...swin.architecture } as const;
+    const options = tinyBackboneOptions({ architecture, outputs: 3, dilation: false, dropPathRate: 0 });
+    const backbone = buildBackbone({ device, random: new ZeroStream() }, options).evaluate();
+    const own = new Map([...translated].map(([name, weight]) => [name.replace("backbone.0.", ""), weight]));
+    const plan = planLoad(backbone, own);
+    for (const outcome of ["missing", "unexpected", "shape mismatch"] as const) {
+      assertEquals(
+        keysWith(plan, outcome),
+        [],
+      );
+    }
+    const before = new Map([...backbone.stateDict()].filter(([name]) => name.endsWith("position_index")));
+    const indices = await Promise.all([...before.values()].map(async (one) => [...await one.data()]));
+    await applyLoad(plan);
+    const after = await Promise.all([...before.values()].map(async (one) => [...await one.data()]));
+    assertEquals(after, indices, "distances are counted alike");
+    const { image } = swin.inputs;
+    const [channels, height, width] = image.shape;
+    const features = withoutGradient(() =>
+      backbone.forward(tensor(device, formula(image), [1, channels, height, width]))
+    );
+    const worst = new Worst();
+    for (const [at, [name, expected]] of Object.entries(swin.expected).entries()) {
+      compareTensor(worst, name, { got: await features[at].data(), expected });
+    }
+    worst.requireAll(swin.expected);
+    assert(worst.ratio <= 1, `${worst.where} is off by ${worst.ratio} tolerances`);
+    backbone.dispose();
+  },
+);
