@@ -96,9 +96,7 @@ export function stateDictOf(value: PickleValue | undefined, place: string): Map<
   if (value instanceof PickleOpaque) {
     throw new DinogradError(
       "checkpoint",
-      `${place}: expected a dict of tensors but found an object of ${
-        plainOrQuoted(value.maker)
-      }, which is refused; ` +
+      `${place}: expected a dict of tensors but found an object of ${plainOrQuoted(value.maker)}, which is refused; ` +
         "torch.save(model.state_dict(), FILE) saves what can be read",
     );
   }

@@ -2,8 +2,15 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { fromFileUrl } from "@std/path";
 import { placeOf } from "../../checkpoint/download/cache.ts";
 import { encodePng } from "../../detector/data/mod.ts";
-import { openWeights, resolveFileConfig } from "../../detector/weights/mod.ts";
+import { writeSafetensors } from "../../checkpoint/mod.ts";
+import { resolveConfig } from "../../detector/config/mod.ts";
+import { outlineModel } from "../../detector/train/model_outline.ts";
+import { cocoClasses, openWeights, resolveFileConfig } from "../../detector/weights/mod.ts";
 import { configOfEntry, DEFAULT_ENTRY, entryOf } from "../../detector/zoo/mod.ts";
+import { RandomStream } from "../../engine/random.ts";
+import { stub } from "@std/testing/mock";
+import { foreignNames } from "../helpers/foreign_files.ts";
+import { legacy, pickled, stateDict, text } from "../helpers/python_files.ts";
 import { FileServer, giveFile } from "../helpers/file_server.ts";
 import { inFolder } from "../helpers/in_folder.ts";
 import { type CliResult, errorLine, runCli } from "../helpers/run_cli.ts";
@@ -194,3 +201,159 @@ Deno.test("what zoo cannot do is told in one line, with the nearest name", async
     assertStringIncludes(errorLine(result), hint);
   }
 });
+
+/** Weights of a tiny model in the names of detrex, as a server has them at the address of the default. */
+async function tinyDetrex(): Promise<{ bytes: Uint8Array; options: string[] }> {
+  const given = {
+    ...{ backbone: "resnet18", hidden_dim: 32, nheads: 8, dim_feedforward: 16, enc_layers: 1, dec_layers: 2 },
+    ...{ num_queries: 10, num_select: 20, data_aug_scales: [64], data_aug_max_size: 128 },
+  } as const;
+  const config = resolveConfig({
+    ...given,
+    ...{ num_classes: 80, dn_labelbook_size: 79, dec_pred_bbox_embed_share: false, dec_pred_class_embed_share: false },
+  }).config;
+  const random = RandomStream.named(2, "detrex");
+  const weights = new Map([...outlineModel(config).stateDict()].flatMap(([name, { shape, size }]) => {
+    const data = size < 1e5 ? random.uniforms(new Float32Array(size)) : new Float32Array(size);
+    const model = { program: "detrex", layers: 2, outputs: 3 } as const;
+    return foreignNames(name, model).map((foreign) => [foreign, { shape, data }] as const);
+  }));
+  const { object, storages } = stateDict(weights);
+  return {
+    bytes: legacy(pickled("}", text("model"), object, "s"), storages),
+    options: Object.entries(given).map(([key, value]) => `${key}=${JSON.stringify(value)}`),
+  };
+}
+
+Deno.test("detect without --checkpoint fetches the default, in the names of its program, and finds COCO's classes with it", () =>
+  inFolder(async (folder) => {
+    const run = inCache(folder);
+    const { bytes, options } = await tinyDetrex();
+    await using server = new FileServer((request) => giveFile(request, bytes, { etag: '"a"' }));
+    const real = globalThis.fetch;
+    const url = entryOf(DEFAULT_ENTRY)?.url;
+    using _ = stub(
+      globalThis,
+      "fetch",
+      (address: string | URL | Request, init?: RequestInit) =>
+        real(String(address) === url ? server.url() : address, init),
+    );
+    const photo = `${folder}/photo.png`;
+    await Deno.writeFile(photo, encodePng({ width: 90, height: 60, data: new Uint8Array(90 * 60 * 3).fill(90) }));
+    const args = ["--threshold", "0", "--device", "cpu", "--threads", "1", "--options", ...options];
+    const first = await run("detect", photo, "--out", `${folder}/found`, ...args);
+    assertEquals(first.code, 0, first.stderr);
+    assertMatch(first.stdout, /^no --checkpoint: with dino-r50-4scale-24ep, which knows the 80 classes of COCO$/m);
+    assertEquals(server.requests.length, 1);
+    const [{ detections }] = JSON.parse(await Deno.readTextFile(`${folder}/found/detections.json`));
+    assertEquals(detections.length, 20);
+    const names = new Map(cocoClasses().map(({ id, name }) => [id, name]));
+    for (const { category_id: id, name } of detections) assertEquals(name, names.get(id));
+    // The same file by its path has the same classes, which its rows are taken for, and another configuration.
+    await Deno.writeFile(`${folder}/mine.pth`, bytes);
+    const mine = await run(
+      "detect",
+      photo,
+      "--checkpoint",
+      `${folder}/mine.pth`,
+      "--json",
+      ...args,
+      "pe_offset=0",
+      "pe_temperatureH=20",
+      "pe_temperatureW=20",
+    );
+    assertEquals(mine.code, 0, mine.stderr);
+    assertEquals(JSON.parse(mine.stdout)[0].detections, detections);
+    const guessed = await run("detect", photo, "--checkpoint", `${folder}/mine.pth`, "--out", `${folder}/b`, ...args);
+    assertStringIncludes(
+      guessed.stdout,
+      "mine.pth: taken for trained with pe_temperatureH=10000 pe_temperatureW=10000 pe_offset=-0.5",
+    );
+    const inspected = await run("inspect", `${folder}/mine.pth`);
+    assertStringIncludes(inspected.stdout, "names: those of detrex, each of which has an official one");
+    assertStringIncludes(inspected.stdout, "model: DINO, resnet18, 4 levels, 10 queries, 80 rows of classes");
+    assertStringIncludes(
+      inspected.stdout,
+      "the file names none of its 80; in detections they are taken for COCO's: 1 person",
+    );
+    // Converted, it is official, with a row for each category id.
+    const made = `${folder}/made.safetensors`;
+    const converted = await run("convert", `${folder}/mine.pth`, made);
+    assertEquals(converted.code, 0, converted.stderr);
+    const file = await openWeights(made);
+    const config = resolveFileConfig(file);
+    assertEquals(
+      [...file.tensors.keys()].toSorted(),
+      config && [...outlineModel(config).stateDict().keys()].toSorted(),
+    );
+    assertEquals([file.tensors.get("class_embed.1.bias")?.shape, file.tensors.get("label_enc.weight")?.shape], [[91], [
+      92,
+      32,
+    ]]);
+    assertEquals([file.layout, file.classes], [null, cocoClasses()]);
+    await file[Symbol.asyncDispose]();
+    const again = await run(
+      "detect",
+      photo,
+      "--checkpoint",
+      made,
+      "--json",
+      ...args,
+      "pe_offset=0",
+      "pe_temperatureH=20",
+      "pe_temperatureW=20",
+    );
+    assertEquals(JSON.parse(again.stdout)[0].detections, detections);
+    // Training takes the shapes for its configuration, and the rows of classes by their names.
+    const coco = await writeTinyCoco(`${folder}/coco`);
+    const train = await run(
+      "train",
+      "--pretrain_model_path",
+      `${folder}/mine.pth`,
+      "--coco_path",
+      coco,
+      "--dry_run",
+      "--device",
+      "cpu",
+      "--threads",
+      "1",
+      "--options",
+      "batch_size=1",
+      "num_select=5",
+    );
+    assertEquals(train.code, 0, train.stderr);
+    assertStringIncludes(
+      train.stdout,
+      `no -c: with the configuration that names and shapes in ${folder}/mine.pth show`,
+    );
+  }));
+
+Deno.test("a file of another architecture is refused by its name, and inspect says whose it is", () =>
+  inFolder(async (folder) => {
+    const run = inCache(folder);
+    const path = `${folder}/other.safetensors`;
+    const tensor = { dtype: "f32", shape: [1], data: new Uint8Array(4) } as const;
+    await writeSafetensors(
+      path,
+      new Map(
+        ["transformer.level_embed", "transformer.pos_trans.weight", "query_embed.weight"].map((name) => [name, tensor]),
+      ),
+    );
+    const photo = `${folder}/photo.png`;
+    await Deno.writeFile(photo, encodePng({ width: 9, height: 6, data: new Uint8Array(9 * 6 * 3) }));
+    const line = "expected weights of DINO but found those of Deformable DETR or H-DETR";
+    for (
+      const args of [["detect", photo, "--checkpoint", path, "-c", "DINO_4scale", "--json"], [
+        "convert",
+        path,
+        `${folder}/x.dino`,
+      ]]
+    ) {
+      const { code, stderr } = await run(...args);
+      assertEquals(code, 4, args[0]);
+      assertStringIncludes(stderr, line);
+    }
+    const inspected = await run("inspect", path);
+    assertEquals(inspected.code, 0);
+    assertStringIncludes(inspected.stdout, line);
+  }));

@@ -186,3 +186,32 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
   }
   return bytes;
 }
+
+/** Weights as `torch.save` keeps them, each in a storage of its own. */
+interface SavedTensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+/**
+ * A state dict as a pickle, and its storages by key, for `zip` or `legacy`. A tensor with several names is saved as PyTorch
+ * saves it: as several views of one storage.
+ */
+export function stateDict(tensors: ReadonlyMap<string, SavedTensor>): {
+  readonly object: Uint8Array;
+  readonly storages: (readonly [key: string, elements: number, bytes: Uint8Array])[];
+} {
+  const keys = new Map<Float32Array, string>();
+  const entries = [...tensors].map(([key, { shape, data }]) => {
+    const storage = keys.get(data) ?? String(keys.size);
+    keys.set(data, storage);
+    const stride = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, size) => product * size, 1));
+    return pickle(text(key), tensor({ key: storage, elements: data.length, shape, stride }));
+  });
+  return {
+    object: pickle(name("collections", "OrderedDict"), ")R(", ...entries, "u"),
+    storages: [...keys].map((
+      [data, key],
+    ) => [key, data.length, new Uint8Array(data.buffer, data.byteOffset, data.byteLength)]),
+  };
+}

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { type StoredTensor, writeSafetensors } from "../../../checkpoint/mod.ts";
 import { preset } from "../../../detector/config/mod.ts";
+import { buildBackbone } from "../../../detector/model/backbone/build.ts";
 import { pretrainedFile } from "../../../detector/model/backbone/pretrained.ts";
 import { Dino, dinoModelOptions } from "../../../detector/model/mod.ts";
 import { snapshot } from "../../../detector/train/records/bundle_state.ts";
@@ -8,7 +9,7 @@ import { applyLoad, keysWith, openWeights, planLoad } from "../../../detector/we
 import { DinogradError } from "../../../engine/errors.ts";
 import { RandomStream } from "../../../engine/random.ts";
 import { deviceTest } from "../../helpers/devices.ts";
-import { TINY_CONVNEXT, TINY_SWIN } from "../../helpers/tiny_backbone.ts";
+import { TINY_CONVNEXT, TINY_SWIN, tinyBackboneOptions } from "../../helpers/tiny_backbone.ts";
 import { inFolder } from "../../helpers/in_folder.ts";
 
 /** What published classification networks have beside a backbone. */
@@ -50,6 +51,49 @@ for (const architecture of [TINY_SWIN, TINY_CONVNEXT]) {
       }
     });
     for (const one of [source, model]) one.dispose();
+  });
+}
+
+/** The names of timm, from the official ones; patches are merged at the beginning of a stage there. */
+const TIMM: Readonly<Record<"swin" | "convnext", (name: string) => string>> = {
+  swin: (name) => name.replace(/^layers\.(\d)\.downsample/, (_, stage) => `layers.${Number(stage) + 1}.downsample`),
+  convnext: (name) => {
+    const [kind, stage, place, part, ...rest] = name.split(".");
+    if (kind === "downsample_layers") {
+      return stage === "0" ? `stem.${place}.${part}` : `stages.${stage}.downsample.${place}.${part}`;
+    }
+    const parts: Record<string, string> = { dwconv: "conv_dw", pwconv1: "mlp.fc1", pwconv2: "mlp.fc2" };
+    return ["stages", stage, "blocks", place, parts[part] ?? part, ...rest].join(".");
+  },
+};
+
+for (const architecture of [TINY_SWIN, TINY_CONVNEXT]) {
+  const { kind } = architecture;
+  deviceTest(`a ${kind} of timm gives its weights to a detector`, async ({ cpu }) => {
+    const options = tinyBackboneOptions({ architecture, outputs: 3, dilation: false });
+    const backbone = buildBackbone({ device: cpu[1], random: RandomStream.named(3, "weights") }, options);
+    const official = [...await snapshot([["", backbone.stateDict()]])]
+      .map(([name, tensor]): [string, StoredTensor] => [name.replace(/^\//, ""), tensor])
+      .filter(([name]) => !/^norm\d/.test(name));
+    backbone.dispose();
+    const published = official.map(([name, tensor], at): [string, StoredTensor] => {
+      // Some files have convolutions of 1 x 1 for matrices.
+      const isMatrix = kind === "convnext" && /pwconv\d\.weight$/.test(name) && at % 2 === 0;
+      return [TIMM[kind](name), isMatrix ? { ...tensor, shape: [...tensor.shape, 1, 1] } : tensor];
+    });
+    const head: [string, StoredTensor][] = ["head.fc.weight", "head.norm.bias", "norm.weight", "norm_pre.weight"].map(
+      (name) => [name, { dtype: "f32", shape: [2], data: new Uint8Array(8) }],
+    );
+    await inFolder(async (folder) => {
+      const path = `${folder}/model.safetensors`;
+      await writeSafetensors(path, new Map([...published, ...head]));
+      await using file = await openWeights(path);
+      assertEquals([...file.tensors.keys()].toSorted(), official.map(([name]) => `backbone.0.${name}`).toSorted());
+      for (const [name, tensor] of official) {
+        const found = await file.tensors.get(`backbone.0.${name}`)?.read();
+        assertEquals(found, { ...tensor, shape: [...tensor.shape] }, name);
+      }
+    });
   });
 }
 
