@@ -203,7 +203,7 @@ Deno.test("what zoo cannot do is told in one line, with the nearest name", async
 });
 
 /** Weights of a tiny model in the names of detrex, as a server has them at the address of the default. */
-async function tinyDetrex(): Promise<{ bytes: Uint8Array; options: string[] }> {
+function tinyDetrex(): { bytes: Uint8Array; options: string[] } {
   const given = {
     ...{ backbone: "resnet18", hidden_dim: 32, nheads: 8, dim_feedforward: 16, enc_layers: 1, dec_layers: 2 },
     ...{ num_queries: 10, num_select: 20, data_aug_scales: [64], data_aug_max_size: 128 },
@@ -228,7 +228,7 @@ async function tinyDetrex(): Promise<{ bytes: Uint8Array; options: string[] }> {
 Deno.test("detect without --checkpoint fetches the default, in the names of its program, and finds COCO's classes with it", () =>
   inFolder(async (folder) => {
     const run = inCache(folder);
-    const { bytes, options } = await tinyDetrex();
+    const { bytes, options } = tinyDetrex();
     await using server = new FileServer((request) => giveFile(request, bytes, { etag: '"a"' }));
     const real = globalThis.fetch;
     const url = entryOf(DEFAULT_ENTRY)?.url;
