@@ -1,9 +1,11 @@
 /**
  * What is current while code runs, in one place: the scope that owns new tensors (`scope.ts`), whether ops leave nodes on the
- * tape (`autograd.ts`), the logs of drawn noise (`noise.ts`), and the op that is running, by which a profile tells whose
- * time it is (`profile/`). All are per thread and nest like calls.
+ * tape (`autograd.ts`), the logs of drawn noise (`noise.ts`), the op that is running, by which a profile tells whose time
+ * it is (`profile/`), and who is told of operations instead of running them (`capture.ts`). All are per thread and nest like
+ * calls.
  */
 
+import type { Capture } from "./capture.ts";
 import { ArgumentError } from "./errors.ts";
 import type { Scope } from "./scope.ts";
 
@@ -25,10 +27,12 @@ interface Context {
   noise: readonly NoiseTape[];
   /** The outermost op that runs, or whose gradient does; undefined between ops. */
   op: string | undefined;
+  /** Is told of operations, which then do not run. */
+  capture: Capture | undefined;
 }
 
 /** The context of this thread. Scopes change it as they open and close; `within` for the length of a call. */
-export const current: Context = { scope: undefined, recording: true, noise: [], op: undefined };
+export const current: Context = { scope: undefined, recording: true, noise: [], op: undefined, capture: undefined };
 
 /** Runs a (synchronous) function with parts of the context replaced, and puts them back afterwards, also after a throw. */
 export function within<T>(changes: Partial<Context>, run: () => T): T {

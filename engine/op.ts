@@ -4,10 +4,12 @@
  */
 
 import { type GradientRule, isRecording, type Saved, sourceOf, TapeNode } from "./autograd.ts";
+import { captured } from "./capture.ts";
 import { inOp } from "./context.ts";
 import type { Device } from "./device/device.ts";
 import type { DType } from "./dtype.ts";
 import { DTypeError, OperandError } from "./errors.ts";
+import type { Expr } from "./kernel/language/expr.ts";
 import { requireTensors } from "./operands.ts";
 import { checkShape, type Shape } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
@@ -38,6 +40,8 @@ export interface OpDefinition<Inputs extends readonly (Tensor | undefined)[], Op
   readonly takes?: Takes | readonly Takes[];
   /** The shape rule: checks shapes and options (throwing `name: expected … but found …`) and says what comes out. */
   readonly output: (inputs: Inputs, options: Options) => { readonly shape: Shape; readonly dtype?: DType };
+  /** What each element of `output` is, where it follows from the inputs' elements at its place: for captures. */
+  readonly expression?: Expr;
   /** Fills `output`. May return further tensors that only `save` needs. */
   readonly run: (call: OpCall<Inputs, Options>) => void | Readonly<Record<string, Tensor>>;
   /** What the gradient needs. Only called when there will be one. `needs` says for which inputs. */
@@ -72,7 +76,7 @@ export function defineOp<
   Options = void,
   S extends Saved = Record<never, never>,
 >(definition: OpDefinition<Inputs, Options, S>): (inputs: Inputs, options: Options) => Tensor {
-  return (inputs, options) => {
+  const op = (inputs: Inputs, options: Options): Tensor => {
     const first = inputs.find((input) => input !== undefined);
     if (!first) throw new OperandError(`${definition.name}: expected at least one tensor but found none`);
     requireTensors(definition.name, inputs);
@@ -81,12 +85,16 @@ export function defineOp<
     const { shape, dtype } = definition.output(inputs, options);
     checkShape(definition.name, shape);
     const output = first.empty(shape, dtype ?? "f32");
+    const { name, expression } = definition;
+    // Who calls it again does so with tensors in the same places.
+    const again = (others: readonly (Tensor | undefined)[]) => [op(others as Inputs, options)];
+    if (captured(() => ({ name, inputs, options, outputs: [output], expression, again }))) return output;
     const call = { inputs, options, output, device };
-    const extra = inOp(definition.name, () => definition.run(call)) || {};
+    const extra = inOp(name, () => definition.run(call)) || {};
     const { gradient } = definition;
     if (gradient) {
       const shapes = inputs.map((input) => input?.shape ?? []);
-      record(definition.name, { inputs, output }, {
+      record(name, { inputs, output }, {
         save: (needs) => definition.save?.({ ...call, needs, extra }) ?? {},
         rule: (gradOutput, saved, needs) =>
           // The tape hands back exactly what `save` returned, tensor by tensor.
@@ -95,6 +103,7 @@ export function defineOp<
     }
     return output;
   };
+  return op;
 }
 
 /** Kernels read four bytes as whatever they expect: integers taken for floats would be nonsense, without a word. */

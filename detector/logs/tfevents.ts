@@ -1,8 +1,9 @@
 /**
  * TensorBoard's event files, as bytes: a sequence of TFRecords (length, checksum, data, checksum), each of which holds one
- * `Event` as a protocol buffer. Few fields of few messages are needed, so that they are written here field by field;
- * tensorflow/core/util/event.proto and framework/summary.proto number them.
+ * `Event` as a protocol buffer; tensorflow/core/util/event.proto and framework/summary.proto number its fields.
  */
+
+import { double, float, integer, message, text } from "./protobuf.ts";
 
 /** What one event says. */
 export interface TfEvent {
@@ -106,26 +107,6 @@ function record(data: readonly number[]): Uint8Array {
   view.setUint32(12 + data.length, maskedCrc(bytes.subarray(12, 12 + data.length)), true);
   return bytes;
 }
-
-/** A field's number and the kind of its bytes. */
-const key = (number: number, wire: number) => [number * 8 + wire];
-
-function varintOf(value: number): number[] {
-  const bytes: number[] = [];
-  for (let rest = value; bytes.length === 0 || rest > 0; rest = Math.floor(rest / 128)) {
-    bytes.push(rest % 128 + (rest >= 128 ? 128 : 0));
-  }
-  return bytes;
-}
-
-const integer = (number: number, value: number) => [...key(number, 0), ...varintOf(value)];
-const double = (number: number, value: number) => [...key(number, 1), ...bytesOf(Float64Array.of(value))];
-const float = (number: number, value: number) => [...key(number, 5), ...bytesOf(Float32Array.of(value))];
-const message = (number: number, data: readonly number[]) => [...key(number, 2), ...varintOf(data.length), ...data];
-const text = (number: number, value: string) => message(number, [...new TextEncoder().encode(value)]);
-
-/** As little-endian, which every machine that runs this is. */
-const bytesOf = ({ buffer }: Float32Array | Float64Array) => new Uint8Array(buffer);
 
 /** CRC-32C (Castagnoli), rotated and shifted so that a checksum of checksums is no fixed point. */
 function maskedCrc(bytes: Uint8Array): number {

@@ -1,5 +1,6 @@
 /** Normalisation layers. */
 
+import { captured } from "../capture.ts";
 import { batchNorm2d, groupNorm, layerNorm } from "../ops/normalize.ts";
 import { defineKernel } from "../launch/kernel.ts";
 import { defineRows } from "../launch/rows.ts";
@@ -173,9 +174,7 @@ export class FrozenBatchNorm2d extends Module {
   /** [channels] each; what a convolution's epilogue takes. */
   scaleAndShift(): { scale: Tensor; shift: Tensor } {
     const { weight, bias, runningMean, runningVar } = this;
-    const [scale, shift] = [weight.empty(weight.shape), weight.empty(weight.shape)];
-    fold.launch(weight.shape, { weight, bias, runningMean, runningVar, epsilon: this.#epsilon, scale, shift });
-    return { scale, shift };
+    return scaleAndShift([weight, bias, runningMean, runningVar], this.#epsilon);
   }
 
   /** [N, channels, H, W] */
@@ -185,7 +184,18 @@ export class FrozenBatchNorm2d extends Module {
   }
 }
 
-/** A frozen batch norm as a scale and a shift. */
+/** What a frozen batch norm comes to, from its weight, bias, mean and variance. */
+function scaleAndShift(inputs: readonly Tensor[], epsilon: number): { scale: Tensor; shift: Tensor } {
+  const [weight, bias, runningMean, runningVar] = inputs;
+  const [scale, shift] = [weight.empty(weight.shape), weight.empty(weight.shape)];
+  const again = (others: readonly (Tensor | undefined)[]) =>
+    Object.values(scaleAndShift(inputs.map((input, i) => others[i] ?? input), epsilon));
+  if (!captured(() => ({ name: "scaleAndShift", inputs, options: { epsilon }, outputs: [scale, shift], again }))) {
+    fold.launch(weight.shape, { weight, bias, runningMean, runningVar, epsilon, scale, shift });
+  }
+  return { scale, shift };
+}
+
 const fold = defineRows({
   name: "fold_batch_norm",
   inputs: ["weight", "bias", "runningMean", "runningVar"],

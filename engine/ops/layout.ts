@@ -74,7 +74,7 @@ export function permute(x: Tensor, axes: readonly number[]): Tensor {
 }
 
 /** Which element of a tensor comes first, and how far on the next is along each axis of the result. */
-interface Walk {
+export interface Walk {
   readonly shape: Shape;
   readonly base: number;
   readonly strides: readonly number[];
@@ -204,7 +204,7 @@ export const stack = (parts: readonly Tensor[], axis: number): Tensor => {
   return concat(parts.map((part) => reshape(part, [...part.shape.slice(0, at), 1, ...part.shape.slice(at)])), at);
 };
 
-interface Padding {
+export interface Padding {
   /** Zeros before and after, per axis. */
   readonly before: readonly number[];
   readonly after: readonly number[];

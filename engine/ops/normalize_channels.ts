@@ -72,7 +72,7 @@ const backward = defineRows({
   }),
 });
 
-interface Options {
+export interface NormOptions {
   readonly epsilon: number;
   /** [N, G, C/G, H·W] */
   readonly over: Shape;
@@ -92,7 +92,7 @@ interface Saved extends Record<string, Tensor> {
 /** A tensor [C] seen as [1, G, C/G, 1]. */
 const perChannel = (x: Tensor, [, groups, channels]: Shape) => x.alias([1, groups, channels, 1]);
 
-const normOp = defineOp<readonly [Tensor, Tensor, Tensor], Options, Saved>({
+const normOp = defineOp<readonly [Tensor, Tensor, Tensor], NormOptions, Saved>({
   name: "norm",
   output: ([x]) => ({ shape: x.shape }),
   run: ({ inputs: [x, weight, bias], options: { over, statistics, epsilon, observe }, output }) => {

@@ -81,7 +81,7 @@ export function pointwise(
       requireCount(name, scalars, { count: scalarCount, noun: "number" });
       return op(operands, scalars);
     };
-  if (slopes === "none") return checked(defineOp({ name, output, run }));
+  if (slopes === "none") return checked(defineOp({ name, output, run, expression: value }));
   const seed = input(tensors);
   const gradient = new PointwiseGradient(name, {
     derivatives: slopes
@@ -93,6 +93,7 @@ export function pointwise(
     name,
     output,
     run,
+    expression: value,
     save: ({ inputs, needs }) => {
       const read = gradient.reads(needs);
       return Object.fromEntries(inputs.map((operand, i) => [`x${i}`, operand]).filter((_, i) => read.has(i)));

@@ -31,7 +31,7 @@ export interface WindowAttentionOptions {
 const MAP_ELEMENTS = 2 ** 22;
 
 /** What the official code adds to a score that shall not count: far enough below others to vanish in a softmax. */
-const FORBIDDEN = -100;
+export const FORBIDDEN = -100;
 
 /** The maps softmax(scale · scores + bias), written over the scores. */
 const softmax = defineRows({

@@ -1,0 +1,23 @@
+/** What a model is exported with. */
+
+import type { DinoConfig } from "../config/mod.ts";
+import type { ClassName } from "../weights/mod.ts";
+
+/** How deformable attention reads between pixels: ONNX's `GridSample`, or additions and products of gathered pixels. */
+export const SAMPLINGS = ["gridsample", "gather"] as const;
+export type Sampling = typeof SAMPLINGS[number];
+
+/** What a model is exported with. */
+export interface ExportOnnxOptions {
+  /** The model's configuration, as `loadModel` gives it. */
+  readonly config: DinoConfig;
+  /** Names of the classes, for the metadata. Default: none. */
+  readonly classes?: readonly ClassName[];
+  /**
+   * Height and width of the images that the exported model takes, in pixels. Default: what the configuration makes of an
+   * image of 640 × 480.
+   */
+  readonly size?: readonly [height: number, width: number];
+  /** How deformable attention reads between pixels. Default "gridsample". */
+  readonly sampling?: Sampling;
+}
