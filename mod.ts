@@ -74,6 +74,13 @@ export * from "./detector/eval/report/mod.ts";
 export { evaluateCheckpoint } from "./detector/eval/evaluate_checkpoint.ts";
 export { detect, type DetectSummary } from "./detector/inference/detect.ts";
 export { type Inside, lookInside } from "./detector/inference/look/inside.ts";
+export {
+  exportOnnx,
+  type ExportOnnxOptions,
+  type OnnxSummary,
+  type OnnxValue,
+  type Sampling,
+} from "./detector/export/mod.ts";
 export { detectImage, type DetectImageOptions, detectImages } from "./detector/inference/detect_image.ts";
 export { describeDetections, type Detection } from "./detector/inference/detection.ts";
 export { watchFolder, type WatchOptions } from "./detector/inference/watch.ts";

@@ -37,6 +37,10 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     about: "weights from .pth, .safetensors or .dino to .safetensors or .dino",
     load: async () => (await import("./convert.ts")).convertVerb,
   },
+  export: {
+    about: "a model as an ONNX file, for other runtimes",
+    load: async () => (await import("./export.ts")).exportVerb,
+  },
   presets: {
     about: "configurations by name: what each is for, its size and memory; with a name all its settings",
     load: async () => (await import("./presets.ts")).presetsVerb,

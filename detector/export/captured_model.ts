@@ -59,10 +59,13 @@ class OperationCapture {
     const meaning = this.#meaningOf(tensor);
     const value = "value" in meaning ? meaning.value : meaning.constant;
     if (sameShape(value.shape, tensor.shape)) return value;
-    return this.#once(`${value.name} as ${tensor.shape}`, () =>
-      "value" in meaning
-        ? this.#parts.graph.reshape(value, tensor.shape)
-        : this.#constant(value.name, this.#own(() => [meaning.constant.content.alias(tensor.shape)])[0]));
+    return this.#once(
+      `${value.name} as ${tensor.shape}`,
+      () =>
+        "value" in meaning
+          ? this.#parts.graph.reshape(value, tensor.shape)
+          : this.#constant(value.name, this.#own(() => [meaning.constant.content.alias(tensor.shape)])[0]),
+    );
   }
 
   /** Gives up the constants that were computed. */
@@ -101,7 +104,10 @@ class OperationCapture {
         const constants = tensors.map((one) => this.#realOf(one));
         const known = constants.filter((one) => one !== undefined);
         if (known.length < constants.length) {
-          throw new DinogradError("config", `export: expected constants as weights of ${name} but found what it computes`);
+          throw new DinogradError(
+            "config",
+            `export: expected constants as weights of ${name} but found what it computes`,
+          );
         }
         const names = tensors.map((one) => this.valueOf(one).name);
         return this.#once(`${as} ${names.join()}`, () => {
@@ -126,7 +132,10 @@ class OperationCapture {
     const { device, real } = this.#parts;
     const data = device.contentsOf(storage.buffer);
     if (!data) {
-      throw new DinogradError("config", `export: expected ${dtype} [${shape}] from an operation but found it from none`);
+      throw new DinogradError(
+        "config",
+        `export: expected ${dtype} [${shape}] from an operation but found it from none`,
+      );
     }
     const [content] = this.#own(() => [tensor(real, data, shape)]);
     const meaning = { constant: this.#constant(this.#named("constant"), content) };
@@ -153,8 +162,9 @@ class OperationCapture {
 
   /** Computes on the real device, without a capture; what comes of it lives until `dispose`. */
   #own(run: () => readonly Tensor[]): Tensor[] {
-    const made = capturing(undefined, () =>
-      withoutGradient(() => scoped(() => run().map((result) => result.alias().detached())))
+    const made = capturing(
+      undefined,
+      () => withoutGradient(() => scoped(() => run().map((result) => result.alias().detached()))),
     );
     this.#made.push(...made);
     return made;
@@ -188,16 +198,14 @@ export function captureModel(
     if (content) capture.bindConstant(like, content, name);
   }
   try {
-    const { predLogits, predBoxes } = scoped((inner) => {
+    const { predLogits, predBoxes } = scoped(() => {
       const [, , height, width] = image.shape;
       const images = zeros(device, image.shape);
       capture.bind(images, image);
-      const mask = new Uint8Array(height * width);
-      const outputs = inModules(twin, graph, () =>
-        // As if there were gradients: without them, a large image would go through parts of the model piece by piece.
-        withRecording(true, () =>
-          capturing((op) => capture.take(op), () => twin.forward({ images, mask, auxiliary: false }))));
-      return outputs;
+      const inputs = { images, mask: new Uint8Array(height * width), auxiliary: false };
+      const forward = () => capturing((op) => capture.take(op), () => twin.forward(inputs));
+      // As if there were gradients: without them, a large image would go through parts of the model piece by piece.
+      return inModules(twin, graph, () => withRecording(true, forward));
     });
     return { logits: capture.valueOf(predLogits), boxes: capture.valueOf(predBoxes), dispose: () => capture.dispose() };
   } catch (error) {

@@ -3,12 +3,14 @@
  * pixels come out.
  */
 
+import { describeNonfinite } from "../../checkpoint/mod.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { transformsOf } from "../data/configured_transforms.ts";
 import { prepareForInference } from "../data/mod.ts";
 import { type Dino, postprocessOptions } from "../model/mod.ts";
 import type { DinoConfig } from "../config/mod.ts";
 import { formatJsonConfig } from "../config/mod.ts";
+import { nonfiniteWeights } from "../weights/mod.ts";
 import { GraphBuilder } from "./builder.ts";
 import { captureModel } from "./captured_model.ts";
 import { addDetections } from "./detections_output.ts";
@@ -67,11 +69,13 @@ export async function exportOnnx(
   const { config, classes = [], sampling = "gridsample" } = options;
   const size = checkedSize(options.size ?? usualSize(config));
   checkSampling(sampling);
+  await refuseNonfinite(model);
   const graph = new GraphBuilder();
   const image = addImageInput(graph, { config, size });
   const captured = captureModel(model, { graph, image, sampling });
   try {
     const outputs = addDetections(graph, captured, postprocessOptions(config));
+    graph.keepWhatGives(outputs); // the model also computes what its losses look at
     const file = modelFile({
       ...{ graph, outputs, metadata: metadataOf({ ...options, classes, size }) },
       description: `DINO (arXiv:2203.03605) for pictures of ${size[0]} x ${size[1]} (height x width)`,
@@ -98,7 +102,16 @@ function checkedSize(size: readonly [height: number, width: number]): readonly [
   const isSize = size.length === 2 && size.every((side) => Number.isInteger(side) && side >= 1 && side <= LARGEST_SIDE);
   if (isSize) return size;
   const found = size.join("x");
-  throw new DinogradError("usage", `size: expected height and width from 1 to ${LARGEST_SIDE} pixels but found ${found}`);
+  throw new DinogradError(
+    "usage",
+    `size: expected height and width from 1 to ${LARGEST_SIDE} pixels but found ${found}`,
+  );
+}
+
+async function refuseNonfinite(model: Dino): Promise<void> {
+  const found = await nonfiniteWeights(model);
+  if (found.length === 0) return;
+  throw new DinogradError("nonfinite", `export: expected finite weights but found ${describeNonfinite(found)}`);
 }
 
 function checkSampling(sampling: Sampling): void {

@@ -54,12 +54,16 @@ interface NodeParts {
 
 /** Nodes in the order of computation, and the constants that they use. */
 export class Graph {
-  readonly nodes: GraphNode[] = [];
+  #nodes: GraphNode[] = [];
   readonly inputs: Value[] = [];
   /** The module under way, such as `transformer.encoder.layers.0`; "" for the model itself. */
   module = "";
   readonly #constants = new Map<string, Constant>();
   readonly #counts = new Map<string, number>();
+
+  get nodes(): readonly GraphNode[] {
+    return this.#nodes;
+  }
 
   /** Declares an input. */
   input(name: string, { shape, type = "float" }: Result): Value {
@@ -84,7 +88,7 @@ export class Graph {
       shape: result.shape,
       type: result.type ?? "float",
     }));
-    this.nodes.push({ name, operator, inputs, outputs, attributes });
+    this.#nodes.push({ name, operator, inputs, outputs, attributes });
     return outputs;
   }
 
@@ -116,6 +120,17 @@ export class Graph {
     return this.#shared(`floats${of.length > 1 ? ` ${of.join("x")} ` : ""}[${content.join(", ")}]`, {
       ...{ shape: of, type: "float", content },
     });
+  }
+
+  /** Leaves out the nodes whose results none of these values needs. */
+  keepWhatGives(outputs: readonly Value[]): void {
+    const needed = new Set(outputs.map(({ name }) => name));
+    const kept = this.#nodes.toReversed().filter((node) => {
+      const isNeeded = node.outputs.some(({ name }) => needed.has(name));
+      if (isNeeded) node.inputs.forEach(({ name }) => needed.add(name));
+      return isNeeded;
+    });
+    this.#nodes = kept.reverse();
   }
 
   /** The constants that nodes use, each once, in the order of their use. */

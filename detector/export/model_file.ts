@@ -54,7 +54,10 @@ export function modelFile({ graph, outputs, metadata, description }: ModelParts)
   ]);
   const bytes = head.length + graphBytes;
   if (bytes > LARGEST_FILE) {
-    throw new DinogradError("config", `export: expected a model of at most 2 GiB, as ONNX has it, but found ${bytes} bytes`);
+    throw new DinogradError(
+      "config",
+      `export: expected a model of at most 2 GiB, as ONNX has it, but found ${bytes} bytes`,
+    );
   }
   async function* parts(): AsyncGenerator<Uint8Array<ArrayBuffer>> {
     yield head;

@@ -173,7 +173,7 @@ export async function readClassNames(path: string | null): Promise<ClassName[] |
 }
 
 /** Says by which names objects are called where the checkpoint does not say it. */
-function tellNames({ classes, classesFrom, config: { num_classes: rows } }: LoadedModel, ui: RunUi): void {
+export function tellNames({ classes, classesFrom, config: { num_classes: rows } }: LoadedModel, ui: RunUi): void {
   const beyond = classesFrom === "options" ? classes.find(({ id }) => id >= rows) : undefined;
   if (beyond) {
     ui.warn(

@@ -1,15 +1,25 @@
-/** Swin transformers and ConvNeXts that are small enough to run many times in a test. */
+/** Networks that are small enough to run many times in a test. */
 
 import type { Device } from "../../engine/device/device.ts";
 import { RandomStream } from "../../engine/random.ts";
 import { scope } from "../../engine/scope.ts";
 import { tensor } from "../../engine/tensor.ts";
 import { FAMILIES } from "../../detector/config/backbones.ts";
-import { type ConvNeXtArchitecture, preset, type SwinArchitecture } from "../../detector/config/mod.ts";
+import {
+  type ConvNeXtArchitecture,
+  preset,
+  type ResNetArchitecture,
+  type SwinArchitecture,
+} from "../../detector/config/mod.ts";
 import { buildBackbone } from "../../detector/model/backbone/build.ts";
 import type { BackboneOptions } from "../../detector/model/backbone/backbone.ts";
 import { dinoModelOptions } from "../../detector/model/options.ts";
 
+/** A ResNet-50 in all but its sizes: bottlenecks behind a stem of 7 × 7 and pooling. */
+export const TINY_BOTTLENECKS: ResNetArchitecture = {
+  ...{ kind: "resnet", block: "bottleneck", depths: [1, 2, 1, 1], widths: [8, 8, 16, 16] },
+  stem: { width: 8, kernel: 7 },
+};
 export const TINY_SWIN: SwinArchitecture = {
   ...{ kind: "swin", features: 8, depths: [1, 2, 2, 1], heads: [2, 2, 4, 4], window: 3 },
 };

@@ -31,8 +31,9 @@ export interface Call {
 export type Translation = (call: Call) => Value | readonly Value[];
 
 /** A translation that knows what the operation's options are: their type follows from its name. */
-export const translation = <Options>(translate: (call: Call, options: Options) => Value | readonly Value[]) =>
-(call: Call): Value | readonly Value[] => translate(call, call.options as Options);
+export const translation =
+  <Options>(translate: (call: Call, options: Options) => Value | readonly Value[]) =>
+  (call: Call): Value | readonly Value[] => translate(call, call.options as Options);
 
 /** @throws {DinogradError} of kind "config" that names the operation and what about it has no translation */
 export function untranslatable({ name }: Pick<Call, "name">, what: string): never {

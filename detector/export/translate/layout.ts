@@ -18,7 +18,8 @@ function slice(call: Call, { shape, base, strides }: Walk): Value {
     return begin;
   });
   const steps = own.map((stride, axis) => shape[axis] === 1 ? 1 : strides[axis] / stride);
-  const isSlice = shape.length === own.length && rest === 0 && steps.every((step) => Number.isInteger(step) && step > 0);
+  const isSlice = shape.length === own.length && rest === 0 &&
+    steps.every((step) => Number.isInteger(step) && step > 0);
   if (!isSlice) untranslatable(call, "a way through its elements that is no slice");
   shape.forEach((size, axis) => {
     const [begin, step] = [begins[axis], steps[axis]];
