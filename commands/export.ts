@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { nodeFiles } from "../platform/node_files.ts";
 import { replaceFile } from "../checkpoint/files/replace.ts";
-import { type Sampling, SAMPLINGS } from "../detector/export/options.ts";
+import { type Sampling, SAMPLINGS } from "../detector/export/options.ts"; // no engine comes with it
 import type { OnnxSummary, OnnxValue } from "../detector/export/mod.ts";
 import { formatBytes } from "../detector/logs/format_bytes.ts";
 import { holding, withCleanup } from "../engine/cleanup.ts";

@@ -5,7 +5,7 @@
  * calls.
  */
 
-import type { Capture } from "./capture.ts";
+import type { Capture } from "./captured_op.ts";
 import { ArgumentError } from "./errors.ts";
 import type { Scope } from "./scope.ts";
 

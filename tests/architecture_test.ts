@@ -174,6 +174,7 @@ const ROOMS = [
   "weights",
   "zoo",
   "inference",
+  "export",
   "eval",
   "train",
 ];

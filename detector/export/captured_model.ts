@@ -5,7 +5,8 @@
  */
 
 import { withoutGradient, withRecording } from "../../engine/autograd.ts";
-import { type CapturedOp, capturing } from "../../engine/capture.ts";
+import { capturing } from "../../engine/capture.ts";
+import type { CapturedOp } from "../../engine/captured_op.ts";
 import { CaptureDevice } from "../../engine/device/capture.ts";
 import type { Device } from "../../engine/device/device.ts";
 import { DinogradError } from "../../engine/errors.ts";

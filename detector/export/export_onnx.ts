@@ -21,6 +21,7 @@ import { type ExportOnnxOptions, type Sampling, SAMPLINGS } from "./options.ts";
 
 /** An input or output of an exported model. */
 export interface OnnxValue {
+  /** By which a runtime is given it, or gives it. */
   readonly name: string;
   /** As ONNX calls it: `uint8`, `int32` or `float`. */
   readonly type: string;
@@ -30,12 +31,15 @@ export interface OnnxValue {
 
 /** What was exported. */
 export interface OnnxSummary {
+  /** The version of the operators. */
   readonly opset: number;
   /** How many operators the graph has. */
   readonly nodes: number;
   /** Of the whole file. */
   readonly bytes: number;
+  /** `image` and `size`. */
   readonly inputs: readonly OnnxValue[];
+  /** `scores`, `labels` and `boxes`. */
   readonly outputs: readonly OnnxValue[];
 }
 

@@ -18,7 +18,7 @@ const LARGEST_FILE = 2 ** 31 - 1;
 const ATTRIBUTE = { float: 1, integer: 2, text: 3, integers: 7 } as const;
 
 /** What a file holds besides the nodes and constants of its graph. */
-export interface ModelParts {
+interface ModelParts {
   readonly graph: Graph;
   readonly outputs: readonly Value[];
   /** Texts by name, for whoever runs the model. */
@@ -27,7 +27,7 @@ export interface ModelParts {
 }
 
 /** A file that is not written yet. */
-export interface ModelFile {
+interface ModelFile {
   readonly bytes: number;
   /** Its parts in order. A weight is fetched from its device when its turn comes. */
   parts(): AsyncGenerator<Uint8Array<ArrayBuffer>>;

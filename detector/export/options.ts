@@ -3,9 +3,11 @@
 import type { DinoConfig } from "../config/mod.ts";
 import type { ClassName } from "../weights/mod.ts";
 
-/** How deformable attention reads between pixels: ONNX's `GridSample`, or additions and products of gathered pixels. */
-export const SAMPLINGS = ["gridsample", "gather"] as const;
-export type Sampling = typeof SAMPLINGS[number];
+/** How deformable attention reads between pixels: ONNX's `GridSample`, or sums and products of gathered pixels. */
+export type Sampling = "gridsample" | "gather";
+
+/** All of them. */
+export const SAMPLINGS: readonly Sampling[] = ["gridsample", "gather"];
 
 /** What a model is exported with. */
 export interface ExportOnnxOptions {

@@ -1,6 +1,6 @@
 /** Every operation that has a translation, by its name; pointwise ones are translated by their expression. */
 
-import type { CapturedOp } from "../../../engine/capture.ts";
+import type { CapturedOp } from "../../../engine/captured_op.ts";
 import type { Value } from "../graph.ts";
 import { ALGEBRA } from "./algebra.ts";
 import { type Call, type Translation, untranslatable } from "./call.ts";
