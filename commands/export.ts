@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { nodeFiles } from "../platform/node_files.ts";
 import { replaceFile } from "../checkpoint/files/replace.ts";
-import { type Sampling, SAMPLINGS } from "../detector/export/options.ts"; // no engine comes with it
+import { LARGEST_SIDE, type Sampling, SAMPLINGS } from "../detector/export/options.ts"; // no engine comes with it
 import type { OnnxSummary, OnnxValue } from "../detector/export/mod.ts";
 import { formatBytes } from "../detector/logs/format_bytes.ts";
 import { holding, withCleanup } from "../engine/cleanup.ts";
@@ -35,9 +35,9 @@ function formatFlag(text: string): "onnx" {
 }
 
 function sizeFlag(text: string): readonly [number, number] {
-  const [, height, width] = /^(\d{1,5})x(\d{1,5})$/.exec(text) ?? [];
-  if (height === undefined) throw new UnfitValue("height and width in pixels, such as 800x1066");
-  return [Number(height), Number(width)];
+  const [height = 0, width = 0] = (/^(\d+)x(\d+)$/.exec(text) ?? []).slice(1).map(Number);
+  if ([height, width].every((side) => side >= 1 && side <= LARGEST_SIDE)) return [height, width];
+  throw new UnfitValue(`height and width from 1 to ${LARGEST_SIDE} pixels, such as 800x1066,`);
 }
 
 function samplingFlag(text: string): Sampling {
@@ -82,7 +82,7 @@ export const exportVerb: Verb<ExportFlags> = {
     const { config, configChanges } = await chooseConfig(flags, terminal);
     const { openModel } = await import("../detector/inference/load_model.ts");
     const { readClassNames, tellNames } = await import("../detector/inference/detector.ts");
-    const { exportOnnx } = await import("../detector/export/mod.ts");
+    const { prepareOnnx } = await import("../detector/export/export_onnx.ts");
     const { createCpuDevice } = await import("../engine/mod.ts");
     const options = { config, configChanges, useEma: flags.ema, offline: flags.offline, ui: terminal };
     const opened = await openModel(checkpoint, { ...options, classes: await readClassNames(flags.classes ?? null) });
@@ -92,20 +92,21 @@ export const exportVerb: Verb<ExportFlags> = {
       await withCleanup(async () => {
         const loaded = await opened.load({ device, ui: terminal });
         tellNames(loaded, terminal);
-        const { model } = loaded;
         const how = { ...loaded, size: flags.size, sampling: flags.sampling };
-        const { result } = await replaceFile(out, {
-          files: nodeFiles,
-          write: async (writeAt) => {
-            let position = 0;
-            return await exportOnnx(model, how, async (part) => {
-              await writeAt(part, position);
-              position += part.length;
-            });
-          },
-          verify: () => Promise.resolve(), // what would be read back has no checksum to be held to
+        await holding(await prepareOnnx(loaded.model, how), async ({ parts, summary }) => {
+          await replaceFile(out, {
+            files: nodeFiles,
+            write: async (writeAt) => {
+              let position = 0;
+              for await (const part of parts()) {
+                await writeAt(part, position);
+                position += part.length;
+              }
+            },
+            verify: () => Promise.resolve(), // the format has no checksums to hold what is read back to
+          });
+          terminal.say(describe(out, summary));
         });
-        terminal.say(describe(out, result));
       }, () => device.destroy());
     });
   },

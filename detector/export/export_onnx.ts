@@ -4,6 +4,7 @@
  */
 
 import { describeNonfinite } from "../../checkpoint/mod.ts";
+import { holding } from "../../engine/cleanup.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { transformsOf } from "../data/configured_transforms.ts";
 import { prepareForInference } from "../data/mod.ts";
@@ -17,7 +18,7 @@ import { addDetections } from "./detections_output.ts";
 import { OPSET, type Value } from "./graph.ts";
 import { addImageInput } from "./image_input.ts";
 import { modelFile } from "./model_file.ts";
-import { type ExportOnnxOptions, type Sampling, SAMPLINGS } from "./options.ts";
+import { type ExportOnnxOptions, LARGEST_SIDE, type Sampling, SAMPLINGS } from "./options.ts";
 
 /** An input or output of an exported model. */
 export interface OnnxValue {
@@ -43,9 +44,6 @@ export interface OnnxSummary {
   readonly outputs: readonly OnnxValue[];
 }
 
-/** The largest side that an exported model may take: more would be a mistake, and take hours to find out. */
-const LARGEST_SIDE = 16384;
-
 /**
  * Exports a model, for one picture at a time of one size. The file comes in parts, in order, each of which is written before
  * the next one is made.
@@ -70,6 +68,21 @@ export async function exportOnnx(
   options: ExportOnnxOptions,
   write: (part: Uint8Array<ArrayBuffer>) => unknown,
 ): Promise<OnnxSummary> {
+  return await holding(await prepareOnnx(model, options), async ({ parts, summary }) => {
+    for await (const part of parts()) await write(part);
+    return summary;
+  });
+}
+
+/** An export that is not written yet. Dispose of it when it is, or is not to be. */
+interface PreparedExport extends Disposable {
+  readonly summary: OnnxSummary;
+  /** The file in parts, in order; may be asked for again. */
+  parts(): AsyncIterable<Uint8Array<ArrayBuffer>>;
+}
+
+/** All of an export that can fail but for writing it. Throws as `exportOnnx`. */
+export async function prepareOnnx(model: Dino, options: ExportOnnxOptions): Promise<PreparedExport> {
   const { config, classes = [], sampling = "gridsample" } = options;
   const size = checkedSize(options.size ?? usualSize(config));
   checkSampling(sampling);
@@ -80,18 +93,17 @@ export async function exportOnnx(
   try {
     const outputs = addDetections(graph, captured, postprocessOptions(config));
     graph.keepWhatGives(outputs); // the model also computes what its losses look at
-    const file = modelFile({
+    const { bytes, parts } = modelFile({
       ...{ graph, outputs, metadata: metadataOf({ ...options, classes, size }) },
       description: `DINO (arXiv:2203.03605) for pictures of ${size[0]} x ${size[1]} (height x width)`,
     });
-    for await (const part of file.parts()) await write(part);
     const told = ({ name, type, shape }: Value): OnnxValue => ({ name, type, shape });
-    return {
-      ...{ opset: OPSET, nodes: graph.nodes.length, bytes: file.bytes },
-      ...{ inputs: graph.inputs.map(told), outputs: outputs.map(told) },
-    };
-  } finally {
+    const ends = { inputs: graph.inputs.map(told), outputs: outputs.map(told) };
+    const summary = { opset: OPSET, nodes: graph.nodes.length, bytes, ...ends };
+    return { summary, parts, [Symbol.dispose]: () => captured.dispose() };
+  } catch (error) {
     captured.dispose();
+    throw error;
   }
 }
 

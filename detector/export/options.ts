@@ -9,6 +9,9 @@ export type Sampling = "gridsample" | "gather";
 /** All of them. */
 export const SAMPLINGS: readonly Sampling[] = ["gridsample", "gather"];
 
+/** The largest side of an image that an exported model may take, in pixels. More is a slip. */
+export const LARGEST_SIDE = 16384;
+
 /** What a model is exported with. */
 export interface ExportOnnxOptions {
   /** The model's configuration, as `loadModel` gives it. */
@@ -16,7 +19,7 @@ export interface ExportOnnxOptions {
   /** Names of the classes, for the metadata. Default: none. */
   readonly classes?: readonly ClassName[];
   /**
-   * Height and width of the images that the exported model takes, in pixels. Default: what the configuration makes of an
+   * Height and width of the images that the exported model takes, 1 to 16384 pixels each. Default: what the configuration makes of an
    * image of 640 × 480.
    */
   readonly size?: readonly [height: number, width: number];

@@ -84,6 +84,12 @@ Deno.test("no verb sends a terminal what stands in names, files, paths and flags
       diff: [["diff", first, second], ["diff", first, second, "--json"]],
       average: [["average", first, second, "--out", `${root}/mean.dino`], ["average", first, bundle, "--out", second]],
       convert: [["convert", `${root}/x.safetensors`, `${root}/y.dino`], ["convert", picture, `${root}/z.dino`]],
+      export: [
+        ["export", bundle, "--size", "64x64", "--out", `${root}/model.onnx`],
+        ["export", bundle, "--format", HOSTILE],
+        ["export", bundle, "--out", HOSTILE],
+        ["export", `${root}/none`, "--out", `${root}/none.onnx`],
+      ],
       prune: [["prune", root], ["prune", `${root}/none`]],
       repair: [["repair", root], ["repair", root, "--dry_run"]],
       doctor: [["doctor", "--output_dir", run, ...compute], ["doctor", "-c", config, "--coco_path", `${root}/none`]],
