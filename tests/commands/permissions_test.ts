@@ -54,6 +54,7 @@ function cases({ coco, bundle, config, run, out }: Awaited<ReturnType<typeof pre
     [read, ["eval", "--checkpoint", bundle, "--coco_path", coco, "--device", "cpu", "--num_workers", "1"]],
     [inOut, ["eval", "--checkpoint", bundle, "--coco_path", coco, "--output_dir", out, "--save_results"]],
     [inOut, ["convert", bundle, `${out}/weights.safetensors`]],
+    [inOut, ["export", bundle, "--size", "64x64", "--out", `${out}/model.onnx`]],
     [inOut, ["average", bundle, `${run}/checkpoint.dino`, "--out", `${out}/mean.dino`]],
     [inOut, ["dataset", "cards", "--out", `${out}/cards`, "--images", "1", "--val_images", "1", "--size", "96"]],
   ] as const;
