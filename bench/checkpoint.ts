@@ -4,8 +4,10 @@
  * training step waits for a save.
  *
  * Run: `deno run -A bench/checkpoint.ts [folder] [repeats]`. Without a python3 that has PyTorch that side is left out.
- * With `--load PATH` it prints the seconds that the first load of a process takes.
+ * With `--load PATH` it prints the seconds that the first load of a process takes, with `--sparse` how fast chunks are
+ * encoded that are mostly zero, and how small they become, against zlib.
  */
+import { deflateRawSync } from "node:zlib";
 import {
   type Bundle,
   CodecPool,
@@ -16,6 +18,7 @@ import {
   type StoredTensor,
   writeBundle,
 } from "../checkpoint/mod.ts";
+import { encodeChunk } from "../checkpoint/codec/planes.ts";
 import { preset } from "../detector/config/mod.ts";
 import { syntheticBatch } from "../commands/measure/model.ts";
 import { buildDino } from "../detector/model/mod.ts";
@@ -27,6 +30,9 @@ import { RandomStream, ZeroStream } from "../engine/random.ts";
 import { runPython } from "./python.ts";
 
 const MEGABYTE = 1e6;
+/** As large as those that a bundle is cut into. */
+const CHUNK_BYTES = 1 << 21;
+const ROUNDS = 30;
 
 /** Names and shapes of the state of DINO R50: weights, and both moments of what is trained. */
 function stateShapes(): [string, number[]][] {
@@ -260,11 +266,46 @@ async function main(folder: string, repeats: number): Promise<void> {
   tensors.clear();
   row("a training step waits", { seconds: await heldUp(repeats) }, python?.save);
   printTable(rows);
+  printSparse();
   await Deno.remove(path);
 }
 
+/** Encoding a chunk of moments of which so many are not zero, against zlib's fastest level on the same byte planes. */
+function sparsePlanes(share: number): string[] {
+  const random = RandomStream.named(2, "bench");
+  const values = random.normals(new Float32Array(CHUNK_BYTES / 4)).map((v) => random.uniform() < share ? 1e-4 * v : 0);
+  const raw = new Uint8Array(values.buffer);
+  const out = new Uint8Array(raw.length);
+  const planes = [0, 1, 2, 3].map((plane) => Uint8Array.from(values, (_, at) => raw[4 * at + plane]));
+  let [ours, theirs] = [0, 0];
+  const quickest = (run: () => void) => {
+    let best = Infinity;
+    for (let round = 0; round < ROUNDS; round++) {
+      const start = performance.now();
+      run();
+      best = Math.min(best, (performance.now() - start) / 1000);
+    }
+    return best;
+  };
+  const own = quickest(() => ours = encodeChunk(raw, out, { width: 4, compress: true }).storedBytes);
+  const zlibs = quickest(() => {
+    theirs = planes.reduce((sum, plane) => sum + deflateRawSync(plane, { level: 1 }).length, 0);
+  });
+  const speed = (seconds: number) => (raw.length / MEGABYTE / seconds).toFixed(0);
+  const stored = (bytes: number) => (bytes / raw.length).toFixed(4);
+  return [`${share}`, speed(own), speed(zlibs), (zlibs / own).toFixed(2), stored(ours), stored(theirs)];
+}
+
+function printSparse(): void {
+  printTable([
+    ["share not zero", "encode, MB/s", "zlib, MB/s", "times", "stored", "zlib"],
+    ...[0.001, 0.02, 0.1, 0.3].map(sparsePlanes),
+  ]);
+}
+
 if (import.meta.main) {
-  if (Deno.args[0] === "--load") {
+  if (Deno.args[0] === "--sparse") printSparse();
+  else if (Deno.args[0] === "--load") {
     const start = performance.now();
     await readBundle(Deno.args[1]);
     console.log((performance.now() - start) / 1000);

@@ -1,6 +1,6 @@
 /**
- * Deflate (RFC 1951) of any kind, by fflate: for planes of long runs, which `deflate.ts` does not know how to shorten, for
- * streams that others wrote, and for everything where there is no WebAssembly.
+ * Deflate (RFC 1951) of any kind, by fflate: for planes whose repetitions are more than runs of one
+ * byte (`runs.ts`), for streams that others wrote, and for everything where there is no WebAssembly.
  *
  * fflate takes a stream at its word: what does not fit into the memory that it is given is dropped in silence, and a short
  * stream for a gigabyte of zeros is inflated to its end. So it is given room for a byte more than is expected, and a
@@ -32,8 +32,8 @@ export function deflateAny(bytes: Uint8Array): Uint8Array {
   return deflated;
 }
 
-/** Not `every`, which calls a function for each byte and takes ten times as long. */
-function isOneValue(bytes: Uint8Array): boolean {
+/** Whether all bytes are equal. Not `every`, which calls a function for each byte and takes ten times as long. */
+export function isOneValue(bytes: Uint8Array): boolean {
   const [first] = bytes;
   for (let index = 1; index < bytes.length; index++) if (bytes[index] !== first) return false;
   return true;

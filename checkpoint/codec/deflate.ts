@@ -17,7 +17,7 @@ import { DECODE_TABLE, HISTOGRAMS, PAIR_CODES, type PlaneMemory, STATE } from ".
 import { canonicalCodes, codeLengths } from "./prefix_code.ts";
 
 const LITERALS = 256;
-const END = 256;
+export const END = 256;
 const TYPE_DYNAMIC = 2;
 /** The order in which the lengths of the code length code are stored. */
 const LENGTH_ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
@@ -80,9 +80,12 @@ function countLiterals(memory: PlaneMemory, { from, count }: { from: number; cou
   return counts;
 }
 
-/** The head of a last, dynamic block, with the lengths of its literals and no distances. */
-function writeHeader(writer: BitWriter, lengths: Uint8Array): void {
-  const symbols = runsOf([...lengths, 0]);
+/**
+ * The head of a last, dynamic block: `lengths` of the codes of literals, the end and matches, and `distance`, that of the
+ * code of distance 1, or 0 where there are no matches.
+ */
+export function writeHeader(writer: BitWriter, lengths: Uint8Array, distance: 0 | 1 = 0): void {
+  const symbols = runsOf([...lengths, distance]);
   const counts = new Uint32Array(LENGTH_SYMBOLS);
   for (const { symbol } of symbols) counts[symbol]++;
   const lengthLengths = codeLengths(counts, LONGEST_LENGTH_CODE);
@@ -243,8 +246,8 @@ function readHeader(reader: BitReader): Uint8Array | null {
   return isPlain ? lengths.slice(0, 257) : null;
 }
 
-/** Codes that this file has made itself are complete. */
-function expectComplete(codes: Uint16Array | null): Uint16Array {
+/** Codes that were made here are complete. */
+export function expectComplete(codes: Uint16Array | null): Uint16Array {
   if (codes === null) throw new Error("deflate: expected a complete code");
   return codes;
 }

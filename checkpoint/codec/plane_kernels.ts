@@ -18,6 +18,11 @@ export const ENTRY_LITERALS_AT = 16;
 export const ENTRIES_PER_TURN = 4;
 /** Where an entry of the table of `packLiterals` has the number of bits. */
 export const PAIR_BITS_AT = 24;
+/** The token of the shortest run; those below are bytes. */
+export const RUN_TOKEN = 256;
+/** Repetitions that one token stands for: what a match of deflate may be long. */
+export const LEAST_RUN = 3;
+export const LONGEST_RUN = 258;
 /** How far beyond their end the loops may read and write. */
 export const MARGIN = 64;
 
@@ -119,10 +124,60 @@ export function countBytes(): WasmFunction {
 }
 
 /**
+ * Cuts bytes into tokens, u16: a byte by its value, and `RUN_TOKEN + n` for n + 3 repetitions (up to 258 in all) of the byte
+ * before. Counts each in `histogram`, [512] u32, and returns where in `tokens` they end; there may be one for each byte.
+ */
+export function findRuns(): WasmFunction {
+  const f = new WasmFunction("findRuns", { params: ["i32", "i32", "i32", "i32"], results: ["i32"] });
+  const [bytes, count, tokens, histogram] = f.params;
+  const [from, end, to, stop, byte, four, token, slot] = f.locals("i32", 8);
+  const emit = () => {
+    f.get(to).get(token).memory("i32.store").increase(to, 2); // the next one overwrites the upper half
+    f.get(histogram).get(token).i32(2).op("i32.shl").op("i32.add").tee(slot);
+    f.get(slot).memory("i32.load").i32(1).op("i32.add").memory("i32.store");
+  };
+  f.get(bytes).set(from).get(bytes).get(count).op("i32.add").set(end).get(tokens).set(to);
+  f.block((done) => {
+    f.loop((next) => {
+      f.get(from).get(end).op("i32.ge_u").branchIf(done);
+      f.get(from).memory("i32.load8_u").tee(byte).set(token);
+      emit();
+      f.increase(from, 1).get(from).set(stop);
+      f.get(byte).i32(0x01010101).op("i32.mul").set(four);
+      f.block((exit) => {
+        f.loop((again) => {
+          f.get(stop).get(end).op("i32.ge_u").branchIf(exit);
+          f.get(stop).memory("i32.load").get(four).op("i32.ne").branchIf(exit);
+          f.increase(stop, 4).i32(1).branchIf(again);
+        });
+      });
+      f.get(stop).get(end).op("i32.gt_u").if(() => f.get(end).set(stop));
+      f.block((exit) => {
+        f.loop((again) => {
+          f.get(stop).get(end).op("i32.ge_u").branchIf(exit);
+          f.get(stop).memory("i32.load8_u").get(byte).op("i32.ne").branchIf(exit);
+          f.increase(stop, 1).i32(1).branchIf(again);
+        });
+      });
+      f.loop((again) => {
+        f.get(stop).get(from).op("i32.sub").i32(LEAST_RUN).op("i32.sub").tee(token);
+        f.i32(0).op("i32.lt_s").branchIf(next);
+        f.get(token).i32(LONGEST_RUN - LEAST_RUN).op("i32.gt_s").if(() => f.i32(LONGEST_RUN - LEAST_RUN).set(token));
+        f.get(from).get(token).i32(LEAST_RUN).op("i32.add").op("i32.add").set(from);
+        f.increase(token, RUN_TOKEN);
+        emit();
+        f.i32(1).branchIf(again);
+      });
+    });
+  });
+  return f.get(to);
+}
+
+/**
  * Writes the codes of a multiple of four bytes to `out`, least significant bit first, after `bits` (below 8) bits in
  * `held`. `pairs` is [256, 256] u32, by the second and the first of two bytes: their codes, of at most 12 bits each,
  * and above those the number of bits. Returns the number of bits from `out` to the end; the last byte of them is
- * complete in memory.
+ * complete in memory. Tokens of `findRuns` are pairs of bytes, too.
  */
 export function packLiterals(): WasmFunction {
   const f = new WasmFunction("packLiterals", {

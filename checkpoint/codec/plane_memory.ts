@@ -5,6 +5,7 @@
 import { assemble } from "../../engine/kernel/wasm/assembler.ts";
 import {
   countBytes,
+  findRuns,
   MARGIN,
   mergePlanes,
   packLiterals,
@@ -29,6 +30,7 @@ interface PlaneKernels {
   splitPlanes(raw: number, count: number, planes: number): void;
   mergePlanes(raw: number, count: number, first: number, second: number, third: number, fourth: number): void;
   countBytes(bytes: number, count: number, histograms: number): void;
+  findRuns(bytes: number, count: number, tokens: number, histogram: number): number;
   packLiterals(bytes: number, count: number, pairs: number, out: number, held: number, bits: number): number;
   unpackLiterals(
     stream: number,
@@ -49,7 +51,7 @@ export class PlaneMemory {
   #bytes: Uint8Array;
 
   private constructor() {
-    const functions = [splitPlanes(), mergePlanes(), countBytes(), packLiterals(), unpackLiterals()];
+    const functions = [splitPlanes(), mergePlanes(), countBytes(), findRuns(), packLiterals(), unpackLiterals()];
     const module = new WebAssembly.Module(assemble(functions, { sharedMemory: false, minimumPages: PAGES }));
     const { exports } = new WebAssembly.Instance(module, { env: { memory: this.#memory } });
     // The module exports exactly these functions.

@@ -8,9 +8,10 @@
  * A chunk of byte planes: a table of `width` little-endian u32 (bit 31: deflated; bits 0–30: stored length), then the
  * planes, byte 0 of the elements first.
  */
-import { deflateAny, inflateAny } from "./any_deflate.ts";
+import { deflateAny, inflateAny, isOneValue } from "./any_deflate.ts";
 import { deflateLiterals, HEADER_BYTES, inflateLiterals } from "./deflate.ts";
 import { PlaneMemory } from "./plane_memory.ts";
+import { deflateRuns, runRooms } from "./runs.ts";
 
 /** Chunk codecs by their number in the file. */
 export const CODEC_RAW = 0;
@@ -61,7 +62,8 @@ function encodePlanes(
   const width = hints.length;
   const count = raw.length / width;
   const memory = PlaneMemory.ownIfPossible();
-  const [source, planes, scratch] = memory?.reserve(raw.length, raw.length, count + HEADER_BYTES) ?? [0, 0, 0];
+  const sizes = [raw.length, raw.length, count + HEADER_BYTES, ...(hints.includes("runs") ? runRooms(count) : [])];
+  const [source, planes, scratch, ...rooms] = memory?.reserve(...sizes) ?? [0, 0, 0];
   const bytes = memory?.bytes ?? new Uint8Array(raw.length);
   if (memory && width === 4) {
     bytes.set(raw, source);
@@ -75,7 +77,7 @@ function encodePlanes(
   let at = 4 * width;
   for (const [plane, hint] of hints.entries()) {
     const whole = bytes.subarray(planes + plane * count, planes + (plane + 1) * count);
-    const deflated = hint === null ? null : deflatePlane(whole, { hint, memory, scratch });
+    const deflated = hint === null ? null : deflatePlane(whole, { hint, memory, scratch, rooms });
     const stored = deflated ?? whole;
     if (at + stored.length >= limit) return null;
     out.set(stored, at);
@@ -88,15 +90,24 @@ function encodePlanes(
 /** A plane deflated, or null if that does not make it smaller; valid until the next is deflated. */
 function deflatePlane(
   whole: Uint8Array,
-  { hint, memory, scratch }: { hint: DeflateHint; memory: PlaneMemory | null; scratch: number },
+  { hint, memory, scratch, rooms }: {
+    hint: DeflateHint;
+    memory: PlaneMemory | null;
+    scratch: number;
+    /** Of the sizes that `runRooms` asks for, where the hint is "runs". */
+    rooms: readonly number[];
+  },
 ): Uint8Array | null {
-  if (hint === "runs" || memory === null) {
-    const deflated = deflateAny(whole);
-    return deflated.length < whole.length ? deflated : null;
+  if (memory === null) return smaller(deflateAny(whole), whole);
+  if (hint === "runs") {
+    const place = { from: whole.byteOffset, count: whole.length, to: scratch, rooms };
+    return smaller(isOneValue(whole) ? deflateAny(whole) : deflateRuns(memory, place) ?? deflateAny(whole), whole);
   }
   const length = deflateLiterals(memory, { from: whole.byteOffset, count: whole.length, to: scratch });
   return length === null ? null : memory.bytes.subarray(scratch, scratch + length);
 }
+
+const smaller = (deflated: Uint8Array, whole: Uint8Array) => deflated.length < whole.length ? deflated : null;
 
 /**
  * Decodes a chunk of byte planes into `raw`, which has exactly the chunk's raw size.

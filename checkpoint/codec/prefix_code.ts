@@ -13,9 +13,11 @@ export function codeLengths(counts: ArrayLike<number>, limit: number): Uint8Arra
   if (symbols.length === 1) lengths[symbols[0]] = 1;
   if (symbols.length < 2) return lengths;
   symbols.sort((a, b) => counts[a] - counts[b]);
-  const coins = symbols.map((symbol) => counts[symbol]);
+  const coins = Float64Array.from(symbols, (symbol) => counts[symbol]);
   const levels: Level[] = [];
-  for (let level = 0; level < limit; level++) levels.push(nextLevel(coins, levels.at(-1)?.weights ?? []));
+  for (let level = 0; level < limit; level++) {
+    levels.push(nextLevel(coins, levels.at(-1)?.weights ?? new Float64Array(0)));
+  }
   let wanted = 2 * coins.length - 2;
   for (const { isCoin } of levels.reverse()) {
     let bought = 0;
@@ -28,21 +30,22 @@ export function codeLengths(counts: ArrayLike<number>, limit: number): Uint8Arra
 
 /** Coins and pairs, cheapest first, and 1 for each coin. */
 interface Level {
-  readonly weights: number[];
-  readonly isCoin: number[];
+  readonly weights: Float64Array;
+  readonly isCoin: Uint8Array;
 }
 
 /** Merges the coins with pairs of what is on the level below. */
-function nextLevel(coins: readonly number[], below: readonly number[]): Level {
-  const weights: number[] = [];
-  const isCoin: number[] = [];
+function nextLevel(coins: Float64Array, below: Float64Array): Level {
+  const size = coins.length + (below.length >>> 1);
+  const weights = new Float64Array(size);
+  const isCoin = new Uint8Array(size);
   let coin = 0;
   let pair = 0;
-  while (coin < coins.length || pair + 1 < below.length) {
+  for (let at = 0; at < size; at++) {
     const pairWeight = pair + 1 < below.length ? below[pair] + below[pair + 1] : Infinity;
     const takeCoin = coin < coins.length && coins[coin] <= pairWeight;
-    weights.push(takeCoin ? coins[coin] : pairWeight);
-    isCoin.push(takeCoin ? 1 : 0);
+    weights[at] = takeCoin ? coins[coin] : pairWeight;
+    isCoin[at] = Number(takeCoin);
     if (takeCoin) coin++;
     else pair += 2;
   }
