@@ -70,7 +70,7 @@ const BETWEEN = "=== the next example ===";
 const promiseOf = (example: string) => /console\.log\(.*\); \/\/ (.*)$/m.exec(example)?.[1];
 
 Deno.test("the examples of the documents and of the comments on what is exported pass the type check", async () => {
-  assertEquals(DOCUMENTS.map((path) => examplesIn(path).length), [1, 8, 5, 1]);
+  assertEquals(DOCUMENTS.map((path) => examplesIn(path).length), [1, 9, 5, 1]);
   assertEquals(FACES.map((path) => examplesIn(path).length), [1, 1, 1]);
   assert(commented.length > FACES.length, "expected examples in comments beside those of the faces");
   const { success, errors } = await deno("check", examples);
