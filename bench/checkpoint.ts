@@ -3,8 +3,8 @@
  * `torch.save` and `torch.load` of tensors of the same shapes, on the same disk and at the same time; and how long a
  * training step waits for a save.
  *
- * Run: `deno run -A bench/checkpoint.ts [folder] [repeats]`. Without a python3 that has PyTorch that side is left out.
- * With `--load PATH` it prints the seconds that the first load of a process takes, with `--sparse` how fast chunks are
+ * Run: `deno run -A bench/checkpoint.ts [--folder DIR] [--repeats N]`. Without a python3 that has PyTorch that side is left
+ * out. With `--load PATH` it prints the seconds that the first load of a process takes, with `--sparse` how fast chunks are
  * encoded that are mostly zero, and how small they become, against zlib.
  */
 import { deflateRawSync } from "node:zlib";
@@ -27,7 +27,9 @@ import { TrainingSession } from "../detector/train/session.ts";
 import { createCpuDevice } from "../engine/device/wasm/device.ts";
 import { DryDevice } from "../engine/device/dry.ts";
 import { RandomStream, ZeroStream } from "../engine/random.ts";
+import { flagValue } from "./options.ts";
 import { runPython } from "./python.ts";
+import { say, show } from "./report.ts";
 
 const MEGABYTE = 1e6;
 /** As large as those that a bundle is cut into. */
@@ -190,14 +192,10 @@ function storedRatio(bundle: Bundle, group: string): string {
   return (stored / raw).toFixed(3);
 }
 
-function printTable(rows: readonly string[][]): void {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((cells) => cells[column].length)));
-  for (const cells of rows) {
-    console.log(cells.map((cell, at) => at === 0 ? cell.padEnd(widths[at]) : cell.padStart(widths[at])).join("  "));
-  }
-}
-
-async function main(folder: string, repeats: number): Promise<void> {
+/** Measures and tells. */
+export async function run(): Promise<void> {
+  const folder = flagValue("--folder") ?? await Deno.makeTempDir();
+  const repeats = Number(flagValue("--repeats") ?? 5);
   const path = `${folder}/bench.dino`;
   const shapes = stateShapes();
   touchMemory();
@@ -206,11 +204,11 @@ async function main(folder: string, repeats: number): Promise<void> {
   const bytes = [...tensors.values()].reduce((sum, { data }) => sum + data.length, 0);
   const content = { tensors, state: { epoch: 3 } };
   const size = `${tensors.size} tensors, ${(bytes / MEGABYTE).toFixed(0)} MB`;
-  console.log(`${size}, ${navigator.hardwareConcurrency} cores, quickest of ${repeats}`);
-  console.log(python ? `against PyTorch ${python.version}` : "no python3 with PyTorch: that side is left out");
+  say(`${size}, ${navigator.hardwareConcurrency} cores, quickest of ${repeats}`);
+  say(python ? `against PyTorch ${python.version}` : "no python3 with PyTorch: that side is left out");
 
   const best = (times: readonly number[] | undefined) => times ? Math.min(...times) : NaN;
-  const rows: string[][] = [["", "seconds", "x PyTorch", "MB/s", "held (ms)", "extra (MB)"]];
+  const rows: string[][] = [];
   const row = (name: string, measured: Partial<Measured> & { seconds: number }, other: readonly number[] | undefined) =>
     rows.push([
       name,
@@ -241,7 +239,7 @@ async function main(folder: string, repeats: number): Promise<void> {
     pool?.close();
     await using bundle = await openBundle(path);
     if (compress) {
-      console.log(`stored: weights ${storedRatio(bundle, "model")}, everything ${storedRatio(bundle, "")} of raw`);
+      say(`stored: weights ${storedRatio(bundle, "model")}, everything ${storedRatio(bundle, "")} of raw`);
     }
     const memory = new Map([...bundle.tensors].map(([tensor, { bytes }]) => [tensor, new Uint8Array(bytes).fill(1)]));
     const into = async () => {
@@ -265,8 +263,8 @@ async function main(folder: string, repeats: number): Promise<void> {
   }
   tensors.clear();
   row("a training step waits", { seconds: await heldUp(repeats) }, python?.save);
-  printTable(rows);
-  printSparse();
+  show(["", "seconds", "x PyTorch", "MB/s", "held (ms)", "extra (MB)"], rows);
+  showSparse();
   await Deno.remove(path);
 }
 
@@ -296,18 +294,18 @@ function sparsePlanes(share: number): string[] {
   return [`${share}`, speed(own), speed(zlibs), (zlibs / own).toFixed(2), stored(ours), stored(theirs)];
 }
 
-function printSparse(): void {
-  printTable([
+function showSparse(): void {
+  show(
     ["share not zero", "encode, MB/s", "zlib, MB/s", "times", "stored", "zlib"],
-    ...[0.001, 0.02, 0.1, 0.3].map(sparsePlanes),
-  ]);
+    [0.001, 0.02, 0.1, 0.3].map(sparsePlanes),
+  );
 }
 
 if (import.meta.main) {
-  if (Deno.args[0] === "--sparse") printSparse();
+  if (Deno.args[0] === "--sparse") showSparse();
   else if (Deno.args[0] === "--load") {
     const start = performance.now();
     await readBundle(Deno.args[1]);
     console.log((performance.now() - start) / 1000);
-  } else await main(Deno.args[0] ?? await Deno.makeTempDir(), Number(Deno.args[1] ?? 5));
+  } else await run();
 }

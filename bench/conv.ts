@@ -8,6 +8,7 @@ import { WasmConv } from "../engine/device/wasm/conv/conv.ts";
 import { WasmRuntime } from "../engine/device/wasm/runtime/runtime.ts";
 import { addressOf, block } from "./gemm.ts";
 import { fastest, peakMeter } from "../engine/profile/peak.ts";
+import { say, show } from "./report.ts";
 
 interface Layer {
   readonly name: string;
@@ -74,16 +75,17 @@ function naiveRate({ channels, size }: { readonly channels: number; readonly siz
   return 2 * 9 * channels * channels * size * size / time / 1e6;
 }
 
-if (import.meta.main) {
+/** Measures and tells. */
+export async function run(): Promise<void> {
   const twin = naiveRate({ channels: 32, size: 40 });
-  console.log(`naive loops in TypeScript, 3x3 32->32 on 40x40: ${twin.toFixed(1)} GFLOP/s`);
+  say(`naive loops in TypeScript, 3x3 32->32 on 40x40: ${twin.toFixed(1)} GFLOP/s`);
   const budget = Deno.args.includes("--quick") ? 80 : 300;
   for (const threads of [1, 2]) {
     const runtime = await WasmRuntime.create({ threads });
     const conv = new WasmConv(runtime);
     const peak = peakMeter(runtime);
-    console.log(`${threads} thread(s), fused: ${runtime.fusedMultiplyAdd}, peak ${peak().toFixed(0)} GFLOP/s`);
-    console.log(`${"".padEnd(45)}forward              gradient of input    gradient of weights`);
+    say(`${threads} thread(s), fused: ${runtime.fusedMultiplyAdd}, peak ${peak().toFixed(0)} GFLOP/s`);
+    const rows: string[][] = [];
     for (const layer of LAYERS) {
       const shape = shapeOf(layer);
       const { batch, inChannels, outChannels, kernelHeight, kernelWidth } = shape;
@@ -96,9 +98,7 @@ if (import.meta.main) {
       const report = (run: () => void) => {
         const time = fastest(run, budget);
         const rate = 2 * pixels * weights / time / 1e6;
-        return `${time.toFixed(2).padStart(7)} ms ${rate.toFixed(0).padStart(3)} ${
-          (100 * rate / best).toFixed(0).padStart(3)
-        } %`;
+        return [time.toFixed(2), rate.toFixed(0), `${(100 * rate / best).toFixed(0)} %`];
       };
       const results = [
         report(() => conv.conv2d({ shape, input, weight, output }, addressOf)),
@@ -106,10 +106,15 @@ if (import.meta.main) {
         report(() => conv.conv2dWeightGradient({ shape, input, gradOutput: output, gradWeight: weight }, addressOf)),
       ];
       const [height, width] = layer.size;
-      const title = `${layer.name} ${batch}x${inChannels}->${outChannels} ${height}x${width}`;
-      console.log(`${title.padEnd(44)} ${results.join("   ")}`);
+      rows.push([layer.name, `${batch}x${inChannels}->${outChannels} ${height}x${width}`, ...results.flat()]);
       for (const { address } of [input, output, weight]) runtime.free(address);
     }
+    const each = ["forward", "input gradient", "weight gradient"].flatMap((
+      what,
+    ) => [`${what}, ms`, "GFLOP/s", "of peak"]);
+    show(["layer", "size", ...each], rows);
     await runtime.destroy();
   }
 }
+
+if (import.meta.main) await run();

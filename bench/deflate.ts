@@ -5,14 +5,14 @@
  * Run: `deno run -A bench/deflate.ts`.
  */
 import * as zlib from "node:zlib";
-import { formatTable } from "../commands/shared/table.ts";
 import { deflateLiterals, HEADER_BYTES, inflateLiterals } from "../checkpoint/codec/deflate.ts";
 import { PlaneMemory } from "../checkpoint/codec/plane_memory.ts";
 import { RandomStream } from "../engine/random.ts";
+import { show } from "./report.ts";
 
 const COUNT = 512 * 1024;
 const ROUNDS = 8;
-const RUNS = 20;
+const RUNS = Deno.args.includes("--quick") ? 4 : 20;
 
 /** Milliseconds of the quickest of some rounds, after as many that warm up. */
 function quickest(run: () => void): number {
@@ -25,28 +25,31 @@ function quickest(run: () => void): number {
   return best;
 }
 
-const weights = RandomStream.named(1, "bench").normals(new Float32Array(COUNT)).map((value) => 0.02 * value);
-const bytes = new Uint8Array(weights.buffer);
-const exponents = Uint8Array.from({ length: COUNT }, (_, index) => bytes[4 * index + 3]);
-const memory = PlaneMemory.own();
-const [from, stream, back] = memory.reserve(COUNT, COUNT + HEADER_BYTES, COUNT);
-memory.bytes.set(exponents, from);
+/** Measures and tells. */
+export function run(): void {
+  const weights = RandomStream.named(1, "bench").normals(new Float32Array(COUNT)).map((value) => 0.02 * value);
+  const bytes = new Uint8Array(weights.buffer);
+  const exponents = Uint8Array.from({ length: COUNT }, (_, index) => bytes[4 * index + 3]);
+  const memory = PlaneMemory.own();
+  const [from, stream, back] = memory.reserve(COUNT, COUNT + HEADER_BYTES, COUNT);
+  memory.bytes.set(exponents, from);
 
-let length = 0;
-const options = { level: 1, strategy: zlib.constants.Z_HUFFMAN_ONLY };
-const theirs = zlib.deflateRawSync(exponents, options);
-const times = {
-  deflate: quickest(() => length = deflateLiterals(memory, { from, count: COUNT, to: stream }) ?? NaN),
-  inflate: quickest(() => inflateLiterals(memory, { from: stream, length, to: back, count: COUNT })),
-  zlibDeflate: quickest(() => zlib.deflateRawSync(exponents, options)),
-  zlibInflate: quickest(() => zlib.inflateRawSync(theirs, { maxOutputLength: COUNT + 1 })),
-};
-const speed = (milliseconds: number) => (COUNT / 1000 / milliseconds).toFixed(0);
-const row = (name: string, own: number, zlibs: number) => [name, speed(own), speed(zlibs), (zlibs / own).toFixed(2)];
-for (
-  const line of formatTable(["", "ours, MB/s", "zlib, MB/s", "times"], [
+  let length = 0;
+  const options = { level: 1, strategy: zlib.constants.Z_HUFFMAN_ONLY };
+  const theirs = zlib.deflateRawSync(exponents, options);
+  const times = {
+    deflate: quickest(() => length = deflateLiterals(memory, { from, count: COUNT, to: stream }) ?? NaN),
+    inflate: quickest(() => inflateLiterals(memory, { from: stream, length, to: back, count: COUNT })),
+    zlibDeflate: quickest(() => zlib.deflateRawSync(exponents, options)),
+    zlibInflate: quickest(() => zlib.inflateRawSync(theirs, { maxOutputLength: COUNT + 1 })),
+  };
+  const speed = (milliseconds: number) => (COUNT / 1000 / milliseconds).toFixed(0);
+  const row = (name: string, own: number, zlibs: number) => [name, speed(own), speed(zlibs), (zlibs / own).toFixed(2)];
+  show(["", "ours, MB/s", "zlib, MB/s", "times"], [
     row("deflate", times.deflate, times.zlibDeflate),
     row("inflate", times.inflate, times.zlibInflate),
     ["stored", (length / COUNT).toFixed(4), (theirs.length / COUNT).toFixed(4), (theirs.length / length).toFixed(4)],
-  ])
-) console.log(line);
+  ]);
+}
+
+if (import.meta.main) run();

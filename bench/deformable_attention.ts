@@ -10,8 +10,8 @@ import { deformableAttention } from "../engine/ops/deformable_attention.ts";
 import { RandomStream } from "../engine/random.ts";
 import { scope } from "../engine/scope.ts";
 import { tensor } from "../engine/tensor.ts";
-import { formatTable } from "../commands/shared/table.ts";
 import { flagValue } from "./options.ts";
+import { say, show } from "./report.ts";
 
 interface Case {
   readonly name: string;
@@ -99,11 +99,12 @@ function naive(
   return output;
 }
 
-if (import.meta.main) {
+/** Measures and tells. */
+export async function run(): Promise<void> {
   const budget = Deno.args.includes("--quick") ? 200 : 600;
   const threads = Number(flagValue("--threads") ?? navigator.hardwareConcurrency);
   const device = await createCpuDevice({ threads });
-  console.log(device.description);
+  say(device.description);
   const rows: string[][] = [];
   for (const test of CASES) {
     using _ = scope();
@@ -151,6 +152,8 @@ if (import.meta.main) {
     row("forward and gradients", bothTime, 3 * 8 * channels);
     row("forward, naive twin", twin, 8 * channels);
   }
-  for (const line of formatTable(["", "ms", "ns per point", "GFLOP/s", "of peak"], rows)) console.log(line);
+  show(["", "ms", "ns per point", "GFLOP/s", "of peak"], rows);
   await device.destroy();
 }
+
+if (import.meta.main) await run();

@@ -8,6 +8,7 @@ import type { MatmulCall, MatrixLayout } from "../engine/device/device.ts";
 import { WasmGemm } from "../engine/device/wasm/product/product.ts";
 import { WasmRuntime } from "../engine/device/wasm/runtime/runtime.ts";
 import { fastest, peakMeter } from "../engine/profile/peak.ts";
+import { say, show } from "./report.ts";
 
 interface Shape {
   readonly name: string;
@@ -68,14 +69,16 @@ function naiveRate(size: number): number {
   return 2 * size ** 3 / time / 1e6;
 }
 
-if (import.meta.main) {
-  console.log(`naive loops in TypeScript, 256x256x256: ${naiveRate(256).toFixed(1)} GFLOP/s`);
+/** Measures and tells. */
+export async function run(): Promise<void> {
+  say(`naive loops in TypeScript, 256x256x256: ${naiveRate(256).toFixed(1)} GFLOP/s`);
   const budget = Deno.args.includes("--quick") ? 100 : 400;
   for (const threads of [1, 2]) {
     const runtime = await WasmRuntime.create({ threads });
     const gemm = new WasmGemm(runtime);
     const peak = peakMeter(runtime);
-    console.log(`${threads} thread(s), fused: ${runtime.fusedMultiplyAdd}, peak ${peak().toFixed(0)} GFLOP/s`);
+    say(`${threads} thread(s), fused: ${runtime.fusedMultiplyAdd}, peak ${peak().toFixed(0)} GFLOP/s`);
+    const rows: string[][] = [];
     for (const { name, m, n, k, batch = 1, transposeA, transposeB } of SHAPES) {
       const buffers = [block(runtime, batch * m * k), block(runtime, batch * k * n), block(runtime, batch * m * n)];
       const call: MatmulCall = {
@@ -87,14 +90,13 @@ if (import.meta.main) {
       const time = fastest(() => gemm.matmul(call, addressOf), budget);
       const best = Math.max(before, peak());
       const rate = 2 * batch * m * n * k / time / 1e6;
-      console.log(
-        `${name.padEnd(30)} ${`${batch > 1 ? `${batch} x ` : ""}${m}x${n}x${k}`.padEnd(18)} ` +
-          `${time.toFixed(3).padStart(9)} ms ${rate.toFixed(1).padStart(7)} GFLOP/s ${
-            (100 * rate / best).toFixed(0).padStart(4)
-          } % of ${best.toFixed(0)}`,
-      );
+      const size = `${batch > 1 ? `${batch} x ` : ""}${m}x${n}x${k}`;
+      rows.push([name, size, time.toFixed(3), rate.toFixed(1), `${(100 * rate / best).toFixed(0)} %`]);
       buffers.forEach(({ address }) => runtime.free(address));
     }
+    show(["product", "size", "ms", "GFLOP/s", "of peak"], rows);
     await runtime.destroy();
   }
 }
+
+if (import.meta.main) await run();

@@ -23,3 +23,25 @@ Deno.test("a size that is none is a usage error", async () => {
   assertEquals(result.code, 2);
   assertStringIncludes(errorLine(result), "expected --image_size like 640x480 but found large");
 });
+
+Deno.test("deno task bench says what it can measure, refuses what it cannot, and tells machines in JSON", async () => {
+  const bench = async (...args: string[]) => {
+    const script = new URL("../../bench/bench.ts", import.meta.url).pathname;
+    const command = new Deno.Command(Deno.execPath(), { args: ["run", "-A", "--no-check", script, ...args] });
+    const { code, stdout, stderr } = await command.output();
+    return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
+  };
+  const [listed, unknown, measured] = await Promise.all([
+    bench("--list"),
+    bench("gem"),
+    bench("deflate", "--quick", "--json"),
+  ]);
+  assertStringIncludes(listed.stdout, "gemm");
+  assertEquals(unknown.code, 2);
+  assertStringIncludes(unknown.stderr, "expected gemm, ");
+  assertEquals(measured.code, 0, measured.stderr);
+  const { machine, results } = JSON.parse(measured.stdout);
+  assertStringIncludes(machine, "Deno");
+  assertEquals(results.map(({ subject }: { subject: string }) => subject), ["deflate"]);
+  assertEquals(results[0].tables[0].headings.length, 4);
+});

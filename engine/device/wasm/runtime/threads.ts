@@ -6,6 +6,7 @@
 
 import { OWN_BYTES } from "../../../kernel/wasm/assembler.ts";
 import { canWait, startThread, type Thread } from "../../../../platform/threads.ts";
+import { Helpers } from "./helpers.ts";
 import { CONTROL, runWorker, type WorkerStart } from "./worker.ts";
 
 interface Job {
@@ -32,11 +33,13 @@ export const MAXIMUM_THREADS = 64;
 export class ThreadTeam {
   readonly #control: Int32Array<SharedArrayBuffer>;
   readonly #workers: Thread[];
-  #epoch = 0;
+  readonly #helpers: Helpers;
+  #job = 0;
 
   private constructor(control: Int32Array<SharedArrayBuffer>, workers: Thread[]) {
     this.#control = control;
     this.#workers = workers;
+    this.#helpers = new Helpers(workers.length);
   }
 
   /** Starts `threads - 1` workers and waits until they are ready; the caller is the remaining thread. */
@@ -76,7 +79,15 @@ export class ThreadTeam {
     }
   }
 
-  #runPart(job: Job, tasks: Int32Array, own: TaskFunction): void {
+  /** Wakes so many workers, the first ones, for the job at the gate. */
+  #ask(helpers: number): void {
+    for (let thread = 1; thread <= helpers; thread++) {
+      Atomics.store(this.#control, CONTROL.asked + thread, this.#job);
+      Atomics.notify(this.#control, CONTROL.asked + thread);
+    }
+  }
+
+  #runPart(job: Job, tasks: Int32Array, run: TaskFunction): void {
     const control = this.#control;
     const count = tasks.length / job.arity;
     control[CONTROL.module] = job.module;
@@ -89,10 +100,13 @@ export class ThreadTeam {
     Atomics.store(control, CONTROL.failed, 0);
     Atomics.store(control, CONTROL.next, 0);
 
-    this.#epoch = (this.#epoch % 0x3fffffff) + 1;
-    Atomics.store(control, CONTROL.gate, this.#epoch);
-    Atomics.store(control, CONTROL.epoch, this.#epoch);
-    Atomics.notify(control, CONTROL.epoch, Math.min(count - 1, this.#workers.length));
+    const start = performance.now();
+    const helpers = Math.min(count - 1, this.#helpers.count(start));
+    this.#job = (this.#job % 0x3fffffff) + 1;
+    Atomics.store(control, CONTROL.gate, this.#job);
+    this.#ask(helpers);
+    let own = 0;
+    let end = start;
     try {
       const scratch = control[CONTROL.scratch];
       for (
@@ -100,14 +114,17 @@ export class ThreadTeam {
         task < count;
         task = Atomics.add(control, CONTROL.next, 1)
       ) {
-        callTask(own, { scratch, words: tasks, at: task * job.arity, arity: job.arity });
+        own++;
+        callTask(run, { scratch, words: tasks, at: task * job.arity, arity: job.arity });
       }
     } finally {
+      end = performance.now();
       // Also after a trap of our own: nobody may be left working on memory that will be reused.
       Atomics.store(control, CONTROL.next, count);
       Atomics.store(control, CONTROL.gate, 0);
       this.#awaitIdle();
     }
+    if (helpers > 0 && own > 0) this.#helpers.note((end - start) * count / own, performance.now() - start, end);
     if (Atomics.load(control, CONTROL.failed) !== 0) throw new Error("cpu: a kernel trapped in a worker thread");
   }
 
@@ -129,8 +146,8 @@ export class ThreadTeam {
   /** Lets the threads run out, and resolves when they have ended. */
   async stop(): Promise<void> {
     Atomics.store(this.#control, CONTROL.stop, 1);
-    Atomics.add(this.#control, CONTROL.epoch, 1);
-    Atomics.notify(this.#control, CONTROL.epoch);
+    this.#job++;
+    this.#ask(this.#workers.length);
     await Promise.all(this.#workers.map((worker) => worker.ended()));
     this.#workers.length = 0;
   }

@@ -5,13 +5,11 @@
 
 /** Where things stand in the control block, in 32-bit words. Words that threads fight for have a cache line each. */
 export const CONTROL = {
-  /** Counts jobs; sleeping threads wait for it to change. */
-  epoch: 0,
   /** The next task that nobody has taken. */
   next: 16,
   /** How many threads are inside the gate. */
   active: 32,
-  /** The epoch of the job that may be joined just now, or 0. */
+  /** The number of the job that may be joined just now, or 0. */
   gate: 48,
   module: 64,
   moduleAddress: 65,
@@ -23,6 +21,8 @@ export const CONTROL = {
   stop: 71,
   /** One pointer per thread. */
   scratch: 80,
+  /** Per thread the number of the last job that it was asked to help with; it sleeps until that changes. */
+  asked: 144,
   /** The task list: `arity` words each. */
   taskList: 256,
 } as const;
@@ -88,22 +88,23 @@ export function runWorker(start: WorkerStart, ready: () => void): void {
     }
   };
 
+  const asked = layout.asked + thread;
   const awaitChange = (seen: number) => {
     const until = performance.now() + spin;
     while (performance.now() < until) {
       for (let i = 0; i < 64; i++) {
-        if (Atomics.load(control, layout.epoch) !== seen) return;
+        if (Atomics.load(control, asked) !== seen) return;
         Atomics.pause?.();
       }
     }
-    Atomics.wait(control, layout.epoch, seen);
+    Atomics.wait(control, asked, seen);
   };
 
   ready();
   let seen = 0;
   while (true) {
-    while (Atomics.load(control, layout.epoch) === seen) awaitChange(seen);
-    seen = Atomics.load(control, layout.epoch);
+    while (Atomics.load(control, asked) === seen) awaitChange(seen);
+    seen = Atomics.load(control, asked);
     if (Atomics.load(control, layout.stop) !== 0) return;
     // Whoever comes late finds the gate closed (or a newer job behind it): job words only change while nobody is inside.
     Atomics.add(control, layout.active, 1);
