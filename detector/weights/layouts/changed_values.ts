@@ -19,10 +19,21 @@ export function changed(weight: NamedWeight, change: ValueChange): NamedWeight |
       const plain = shape.slice(0, 2);
       return { dtype, shape: plain, read: async () => ({ dtype, shape: plain, data: (await weight.read()).data }) };
     }
+    case "labels": {
+      const [rows, ...rest] = shape;
+      const more = [rows + 1, ...rest];
+      return { dtype, shape: more, read: async () => withZeros(await weight.read(), more) };
+    }
     case "unfold":
       if ((shape.at(-1) ?? 0) % NEIGHBOURS.length !== 0) return null;
       return { dtype, shape, read: async () => mapsOfNeighbours(await weight.read()) };
   }
+}
+
+function withZeros({ dtype, data }: StoredTensor, shape: readonly number[]): StoredTensor {
+  const result = new Uint8Array(elementCount(shape) * bytesPerElement(dtype));
+  result.set(data);
+  return { dtype, shape, data: result };
 }
 
 /**

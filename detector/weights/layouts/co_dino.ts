@@ -55,7 +55,11 @@ export const CO_DINO: Layout = {
       to: "transformer.enc_out_bbox_embed.layers.{0,1,2}.{weight,bias}",
     },
     // MMDetection's own port calls it the first, Co-DETR's code the second.
-    { from: "query_head.{dn_generator.label_embedding|label_embedding}.weight", to: "label_enc.weight" },
+    {
+      from: "query_head.{dn_generator.label_embedding|label_embedding}.weight",
+      to: "label_enc.weight",
+      values: "labels",
+    },
     ...MMDET_NECK,
   ],
   backbones: [PLAIN_RESNET, MMDET_SWIN, PLAIN_SWIN, MMPRETRAIN_CONVNEXT],

@@ -53,7 +53,7 @@ export const DETREX: Layout = {
       from: "{bbox_embed|transformer.decoder.bbox_embed}.{last}.layers.{0,1,2}.{weight,bias}",
       to: "transformer.enc_out_bbox_embed.layers.{0,1,2}.{weight,bias}",
     },
-    { from: "label_enc.weight", to: "label_enc.weight" },
+    { from: "label_enc.weight", to: "label_enc.weight", values: "labels" },
     { from: "neck.convs.{n}.{conv,norm}.{weight,bias}", to: "input_proj.{n}.{0,1}.{weight,bias}" },
     { from: "neck.extra_convs.{n}.{conv,norm}.{weight,bias}", to: "input_proj.{outputs+n}.{0,1}.{weight,bias}" },
   ],

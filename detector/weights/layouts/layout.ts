@@ -24,9 +24,10 @@ export interface Rule {
  * - `unused`: as `zeros`, where the backbone gives fewer than four maps, so that nothing reads the tensor.
  * - `unfold`: the last axis holds four neighbours of each channel one after the other, in the order of PyTorch's Unfold; here
  *   it holds four maps of all channels.
+ * - `labels`: a row more, of zeros: the official table has one for a label that is not known.
  * - `matrix`: convolutions of 1 x 1 as matrices.
  */
-export type ValueChange = "zeros" | "unused" | "unfold" | "matrix";
+export type ValueChange = "zeros" | "unused" | "unfold" | "labels" | "matrix";
 
 /** Rules for one kind of backbone, which is told by a tensor that it always has. */
 export interface BackboneRules {

@@ -76,7 +76,7 @@ export const MMDET: Layout = {
       from: "bbox_head.reg_branches.{last}.{0,2,4}.{weight,bias}",
       to: "transformer.enc_out_bbox_embed.layers.{0,1,2}.{weight,bias}",
     },
-    { from: "dn_query_generator.label_embedding.weight", to: "label_enc.weight" },
+    { from: "dn_query_generator.label_embedding.weight", to: "label_enc.weight", values: "labels" },
     ...MMDET_NECK,
   ],
   backbones: [PLAIN_RESNET, MMDET_SWIN, MMPRETRAIN_CONVNEXT],

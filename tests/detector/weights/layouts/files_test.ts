@@ -102,6 +102,10 @@ Deno.test("a file of MMDetection says its classes and positions itself, whatever
     mmdetFile(weightsOf("mmdet", 3), own, CFG.replace("-0.5", "0.0").replace("10000", "20")),
   );
   assertEquals(three.classes, own.map((name, id) => ({ id, name })));
+  const labels = await three.tensors.get("label_enc.weight")?.read();
+  const given = weightsOf("mmdet", 3).get("dn_query_generator.label_embedding.weight")?.data ?? [];
+  assertEquals(labels?.shape, [4, 32]);
+  assertEquals([...new Float32Array(labels?.data.buffer as ArrayBuffer)], [...given, ...new Float32Array(32)]);
   assertEquals([three.config?.pe_temperatureW, three.config?.pe_offset, three.config?.num_classes], [20, 0, 3]);
 });
 
