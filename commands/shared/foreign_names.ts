@@ -1,7 +1,7 @@
 /** Checkpoints in the names of other programs, for the verbs that show files as they are. */
 import { DinogradError } from "../../engine/errors.ts";
 import { LAYOUT_TITLES, openWeights, recogniseLayout } from "../../detector/weights/mod.ts";
-import { type Checkpoint, knownAs } from "../../detector/zoo/mod.ts";
+import { canBe, type Checkpoint, knownAs } from "../../detector/zoo/mod.ts";
 import type { KnownCheckpoint } from "./any_checkpoint.ts";
 
 /**
@@ -16,7 +16,7 @@ export async function openTranslated(
   if (recogniseLayout(names, path) === null) return null;
   const file = await openWeights(path);
   try {
-    return knownAs(file, entry ?? undefined);
+    return knownAs(file, entry !== null && canBe(file, entry) ? entry : undefined);
   } catch (error) {
     await file[Symbol.asyncDispose]();
     throw error;

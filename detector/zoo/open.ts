@@ -21,10 +21,21 @@ export async function openCheckpoint(reference: string, options: FindOptions = {
   const file = await openWeights(path);
   if (entry !== null) return await closingOnError(file, entry);
   // A file that says nothing of itself may have been fetched by hand.
-  const saysNothing = file.config === null || file.layout !== null;
-  const likely = saysNothing ? entryOfFile(path, options.entries) : undefined;
+  const found = entryOfFile(path, options.entries);
+  const likely = found && canBe(file, found) ? found : undefined;
   if (likely) options.ui?.say?.(`${path} is taken for ${likely.name} by its name`);
   return await closingOnError(file, likely);
+}
+
+/** What a model and its entry have in common where both are of one program. */
+const TELLING = ["backbone", "num_feature_levels", "enc_layers", "dec_layers", "num_queries"] as const;
+
+/** Whether a file that is called like an entry's can be that one: it says nothing else of itself. */
+export function canBe({ config, layout }: WeightsFile, entry: ZooEntry): boolean {
+  if (layout === null) return config === null;
+  const own = configOfEntry(entry);
+  const kind = (name: unknown) => String(name).replace(/_\d+k$/, ""); // what a network was pretrained on does not show
+  return layout === entry.layout && TELLING.every((key) => kind(config?.[key]) === kind(own[key]));
 }
 
 async function closingOnError(file: WeightsFile, entry: ZooEntry | undefined): Promise<Checkpoint> {

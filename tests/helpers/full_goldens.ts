@@ -15,7 +15,7 @@ interface ExpectedPredictions {
   readonly pred_boxes: Expected;
 }
 
-interface FullGolden extends ModelGolden {
+export interface FullGolden extends ModelGolden {
   readonly expected: ExpectedPredictions & {
     readonly features: Readonly<Record<string, Expected>>;
     readonly topk_indices: Expected;
@@ -32,10 +32,11 @@ interface FullGolden extends ModelGolden {
 /** How near two selected scores must be to count as a tie; the goldens' README. */
 const TIE = 2e-5;
 
-export async function runFullGolden(golden: FullGolden, device: Device): Promise<Worst> {
+/** `make` builds the model: by default with the golden's weights under their official names. */
+export async function runFullGolden(golden: FullGolden, device: Device, make = modelOf): Promise<Worst> {
   using _ = scope();
   const worst = new Worst();
-  const model = modelOf(device, golden).evaluate();
+  const model = make(device, golden).evaluate();
   const seen = new Map<string, Tensor[]>();
   const forward = (selection?: Int32Array): DinoOutputs => {
     seen.clear();

@@ -48,7 +48,23 @@ const KNOWN = [
   ["torch._utils", "_rebuild_parameter"],
   ["torch.optim.lr_scheduler", "OneCycleLR"],
   ["os", "system"],
+  ["mmengine.logging.history_buffer", "HistoryBuffer"],
+  ["numpy.core.multiarray", "_reconstruct"],
+  ["copy_reg", "_reconstructor"],
+  ["functools", "partial"],
 ] as const;
+/** What detrex's files are told by, and names of which its rules make others. */
+const MARKS = ["transformer.level_embeds", "transformer.enc_output.weight", "transformer.tgt_embed.weight"];
+const FOREIGN = [
+  ...["backbone.stem.conv1.weight", "backbone.patch_embed.proj.weight", "backbone.stages.0.0.dwconv.weight"],
+  ...[
+    "transformer.decoder.layers.0.norms.0.weight",
+    "transformer.decoder.layers.999.norms.0.weight",
+    "label_enc.weight",
+  ],
+  ...["neck.convs.0.conv.weight", "neck.extra_convs.77.norm.bias", "class_embed.0.weight", "class_embed.1.bias"],
+  ...["backbone.downsample_layers.1.0.weight", "backbone.layers.0.downsample.reduction.weight", "query_map.weight"],
+];
 /** Wrap what is on the stack once more; repeated they nest, double or pile up. */
 const REPEATS = ["\x85", "2\x86", "](e", "q\xff](h\xffh\xffe", "}", ")", "2", "(", "2\x94", "]2a", "2\x852\x87"];
 
@@ -123,12 +139,16 @@ class PickleMaker {
   }
 
   #stateDict(): Opcodes {
-    const names = ["backbone.0.body.conv1.weight", "module.a", "module.b", ...ODD_TEXTS];
+    const plain = ["backbone.0.body.conv1.weight", "module.a", "module.b", ...ODD_TEXTS];
+    // Those of another program, by which it is recognised, and some of its numbers.
+    const isForeign = this.random.int(3) === 0;
+    const names = isForeign ? [...MARKS, ...FOREIGN] : plain;
+    const marked = isForeign ? MARKS.map((mark) => pickle(text(mark), this.#tensor())) : [];
     const entries = Array.from(
-      { length: this.random.int(6) },
+      { length: this.random.int(isForeign ? 12 : 6) },
       () => pickle(this.random.int(9) ? text(pick(names, this.random)) : this.value(4), this.#tensor()),
     );
-    return pickle("}(", ...entries, "u");
+    return pickle("}(", ...marked, ...entries, "u");
   }
 
   #tensor(): Opcodes {

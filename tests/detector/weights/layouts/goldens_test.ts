@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { fromFileUrl } from "@std/path";
 import { type DinoConfig, preset, resolveConfig } from "../../../../detector/config/mod.ts";
 import { buildBackbone } from "../../../../detector/model/backbone/build.ts";
 import { buildDino } from "../../../../detector/model/mod.ts";
@@ -21,9 +22,14 @@ import { scope } from "../../../../engine/scope.ts";
 import { tensor } from "../../../../engine/tensor.ts";
 import { compareTensor, Worst } from "../../../helpers/compare.ts";
 import { deviceTest } from "../../../helpers/devices.ts";
-import { formula } from "../../../helpers/formula.ts";
+import { foreignNames, type ForeignProgram, isMerged, unfolded } from "../../../helpers/foreign_files.ts";
+import { formula, paramValues } from "../../../helpers/formula.ts";
+import { type FullGolden, runFullGolden } from "../../../helpers/full_goldens.ts";
+import { configOf } from "../../../helpers/golden_models.ts";
 import { type DetectorCase, foreignWeights, layoutGoldens } from "../../../helpers/layout_goldens.ts";
 import { tinyBackboneOptions } from "../../../helpers/tiny_backbone.ts";
+
+const FOLDER = Deno.env.get("DINOGRAD_GOLDENS") || fromFileUrl(new URL("../../../goldens", import.meta.url));
 
 const ids = cocoClasses().map(({ id }) => id);
 
@@ -132,5 +138,65 @@ deviceTest(
     worst.requireAll(swin.expected);
     assert(worst.ratio <= 1, `${worst.where} is off by ${worst.ratio} tolerances`);
     backbone.dispose();
+  },
+);
+
+deviceTest(
+  "a golden's weights under other programs' names are the same ones, and give the golden's numbers",
+  async ({ cpu: [, device] }) => {
+    const golden: FullGolden = JSON.parse(await Deno.readTextFile(`${FOLDER}/full_tiny.json`));
+    const { dec_layers: layers = 6, return_interm_indices: maps = [1, 2, 3], num_classes: classes = 91 } = golden
+      .config_values as Partial<DinoConfig>;
+    const values = paramValues(golden.params);
+    const byProgram = new Map<ForeignProgram, Map<string, Float32Array>>();
+    for (const program of ["detrex", "mmdet", "co-dino"] as const) {
+      const weights = new Map<string, NamedWeight>();
+      const made = new Map<string, NamedWeight>();
+      for (const [name, { shape, data }] of values) {
+        const isLabels = name === "label_enc.weight";
+        const kept = isLabels
+          ? { shape: [classes, shape[1]], data: data.subarray(0, classes * shape[1]) }
+          : { shape, data };
+        const saved = isMerged(name, program) ? unfolded(kept) : kept;
+        const stored = {
+          dtype: "f32",
+          shape: saved.shape,
+          data: new Uint8Array(saved.data.buffer, 0, saved.data.byteLength),
+        } as const;
+        const foreign = foreignNames(name, { program, layers, outputs: maps.length });
+        // A user's own configuration of MMDetection may have these biases.
+        const [at, outputs] = [Number(name.split(".")[1]), maps.length];
+        if (foreign.length === 0 && name.startsWith("input_proj.")) {
+          foreign.push(at < outputs ? `neck.convs.${at}.conv.bias` : `neck.extra_convs.${at - outputs}.conv.bias`);
+        }
+        const weight = { ...stored, read: () => Promise.resolve(stored) };
+        made.set(name, weight);
+        for (const key of foreign) weights.set(key, weight);
+      }
+      const layout = recogniseLayout(weights, program);
+      assertEquals(layout?.name, program);
+      const translated = layout ? translate(weights, layout, program) : new Map<string, NamedWeight>();
+      assertEquals([...translated.keys()].toSorted(), [...values.keys()].toSorted());
+      const own = new Map<string, Float32Array>();
+      for (const [name, { data, shape }] of values) {
+        const weight = translated.get(name);
+        if (weight !== undefined && weight === made.get(name)) own.set(name, data);
+        else {
+          const found = new Float32Array((await weight?.read())?.data.slice().buffer ?? new ArrayBuffer());
+          // The row of no label is of no use in detection.
+          const used = name === "label_enc.weight" ? classes * shape[1] : data.length;
+          assertEquals([found.length, [...found.subarray(0, used)]], [data.length, [...data.subarray(0, used)]], name);
+          own.set(name, found);
+        }
+      }
+      byProgram.set(program, own);
+    }
+    // All three are the golden's, value by value: one of them is run.
+    const { ratio, where } = await runFullGolden(golden, device, (on, one) => {
+      const model = buildDino({ device: on, random: new ZeroStream() }, configOf(one));
+      for (const [name, data] of byProgram.get("detrex") ?? []) model.stateDict().get(name)?.assign(data);
+      return model;
+    });
+    assert(ratio <= 1, `${where} is off by ${ratio} tolerances`);
   },
 );
