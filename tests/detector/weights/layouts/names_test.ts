@@ -7,7 +7,7 @@ import {
   resolveConfig,
 } from "../../../../detector/config/mod.ts";
 import { outlineModel } from "../../../../detector/train/model_outline.ts";
-import { CENTRES, FAR_EDGES, type NamedWeight, recogniseLayout } from "../../../../detector/weights/mod.ts";
+import { type NamedWeight, recogniseLayout } from "../../../../detector/weights/mod.ts";
 import { describeForeign } from "../../../../detector/weights/layouts/foreign.ts";
 import { translate } from "../../../../detector/weights/layouts/translate.ts";
 import { DinogradError } from "../../../../engine/errors.ts";
@@ -106,7 +106,9 @@ Deno.test("names of each program and backbone become the official ones, and conf
     }
     const own = describeForeign(translated, layout, undefined);
     const found = resolveConfig(own.config, { base: preset("DINO_4scale") }).config;
-    const positions = one.program === "detrex" ? CENTRES : FAR_EDGES;
+    const positions = one.program === "detrex"
+      ? { pe_temperatureH: 10000, pe_temperatureW: 10000, pe_offset: -0.5 }
+      : { pe_temperatureH: 20, pe_temperatureW: 20, pe_offset: 0 };
     const preparation = {
       resize_rule: one.program === "detrex" ? "detectron2" : "mmdetection",
       resize_filter: one.program === "detrex" ? "pillow" : "opencv",
