@@ -27,7 +27,7 @@ import type { FileLayer } from "../../platform/file_layer.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { describeForeign, type Foreign } from "./layouts/foreign.ts";
 import type { Layout, LayoutName } from "./layouts/layout.ts";
-import { recogniseLayout } from "./layouts/recognise.ts";
+import { layoutOf, recogniseLayout } from "./layouts/recognise.ts";
 import { translate } from "./layouts/translate.ts";
 import { namesOfBackbone } from "./published_backbones.ts";
 import type { ClassName, NamedWeight, Weights } from "./named_weight.ts";
@@ -54,15 +54,29 @@ export interface WeightsFile extends AsyncDisposable {
   readonly pth?: PthFile;
 }
 
+/** How a file of weights is opened. */
+interface OpenWeightsOptions {
+  /** Default: those of the system. */
+  readonly files?: FileLayer;
+  /** Nothing but the backbone is wanted, which other architectures have too. Default false. */
+  readonly backboneAlone?: boolean;
+}
+
 /**
  * Opens the weights of a checkpoint, whose format is told by its first bytes.
- * @throws {DinogradError} of kind "checkpoint" where it is none, is damaged or holds no weights
+ * @throws {DinogradError} of kind "checkpoint" where it is none, is damaged, holds no weights, or those of another
+ * architecture
  */
-export async function openWeights(path: string, options: { files?: FileLayer } = {}): Promise<WeightsFile> {
+export async function openWeights(path: string, options: OpenWeightsOptions = {}): Promise<WeightsFile> {
+  const { backboneAlone = false } = options;
   const format = await formatOf(path, options.files);
-  if (format === "PyTorch") return await closingOnError(await openPth(path, options), fromPth);
-  if (format === "safetensors") return await closingOnError(await openSafetensors(path, options), fromSafetensors);
-  return await closingOnError(await openBundle(path, options), fromBundle);
+  if (format === "PyTorch") {
+    return await closingOnError(await openPth(path, options), (file) => fromPth(file, backboneAlone));
+  }
+  if (format === "safetensors") {
+    return await closingOnError(await openSafetensors(path, options), (file) => fromSafetensors(file, backboneAlone));
+  }
+  return await closingOnError(await openBundle(path, options), (file) => fromBundle(file, backboneAlone));
 }
 
 /**
@@ -91,10 +105,10 @@ async function closingOnError<F extends { close(): Promise<void> }>(
   }
 }
 
-function fromSafetensors(file: SafetensorsFile): WeightsFile {
+function fromSafetensors(file: SafetensorsFile, backboneAlone: boolean): WeightsFile {
   const { path } = file;
   const { config, classes } = stateOfMetadata(file.metadata, path);
-  const { tensors, layout } = modelNames(weightsOf(file.tensors, (name) => file.read(name)), path);
+  const { tensors, layout } = modelNames(weightsOf(file.tensors, (name) => file.read(name)), { path, backboneAlone });
   return {
     ...{ path, kind: "safetensors" as const, ema: null },
     tensors,
@@ -133,7 +147,7 @@ function weightsOf(
   );
 }
 
-function fromBundle(bundle: Bundle): WeightsFile {
+function fromBundle(bundle: Bundle, backboneAlone: boolean): WeightsFile {
   const { state, path } = bundle;
   const all = weightsOf(bundle.tensors, (name) => bundle.read(name));
   const aliases = Object.entries(asStateMap(stateField(stateField(state, "model"), "aliases")));
@@ -146,7 +160,7 @@ function fromBundle(bundle: Bundle): WeightsFile {
     }
     return found;
   };
-  const { tensors, layout } = modelNames(under("model/"), path);
+  const { tensors, layout } = modelNames(under("model/"), { path, backboneAlone });
   const ema = under("ema/");
   const decided = stateField(state, "config");
   const incidental = asStateMap(stateField(stateField(state, "runtime"), "config"));
@@ -154,7 +168,7 @@ function fromBundle(bundle: Bundle): WeightsFile {
     path,
     kind: "bundle",
     tensors,
-    ema: ema.size > 0 ? modelNames(ema, path).tensors : null,
+    ema: ema.size > 0 ? modelNames(ema, { path, backboneAlone }).tensors : null,
     ...known(layout && describeForeign(tensors, layout, undefined), {
       classes: classesOf(stateField(state, "classes")),
       config: decided === undefined ? null : configKeysOf({ ...asStateMap(decided), ...incidental }),
@@ -169,7 +183,7 @@ function fromBundle(bundle: Bundle): WeightsFile {
  * The official code files `model`, `ema_model` and `args`, detrex `model` and `ema_state`, MMDetection `state_dict` and `meta`,
  * torchvision the tensors themselves.
  */
-function fromPth(file: PthFile): WeightsFile {
+function fromPth(file: PthFile, backboneAlone: boolean): WeightsFile {
   const { root, path } = file;
   const read = (dict: PickleValue | undefined, place: string): NamedModel => {
     // Tensors that are one object in the file stay one.
@@ -181,7 +195,7 @@ function fromPth(file: PthFile): WeightsFile {
       known.set(tensor, weight);
       weights.set(name, weight);
     }
-    return modelNames(weights, path);
+    return modelNames(weights, { path, backboneAlone });
   };
   const key = ["model", "state_dict"].find((name) => pickleGet(root, name) instanceof Map);
   const averageKey = ["ema_model", "ema_state"].find((name) => pickleGet(root, name) instanceof Map);
@@ -210,10 +224,13 @@ interface NamedModel {
 }
 
 /** Takes prefixes off, translates names of other programs, and puts a backbone that was published alone where a model has it. */
-function modelNames(weights: Weights, path: string): NamedModel {
+function modelNames(
+  weights: Weights,
+  { path, backboneAlone }: { readonly path: string; readonly backboneAlone: boolean },
+): NamedModel {
   if (weights.size === 0) throw new DinogradError("checkpoint", `${path}: expected weights but found no tensor`);
   const plain = stripPrefix(weights);
-  const layout = recogniseLayout(plain, path);
+  const layout = backboneAlone ? layoutOf(plain) : recogniseLayout(plain, path);
   return { tensors: layout ? translate(plain, layout, path) : namesOfBackbone(plain), layout };
 }
 

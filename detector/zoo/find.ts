@@ -17,6 +17,8 @@ import type { ZooEntry } from "./entry.ts";
 export interface FindOptions {
   /** Connect to nobody: what is not here is not to be had. Default false. */
   readonly offline?: boolean;
+  /** Nothing but the backbone is wanted, which other architectures have too. Default false. */
+  readonly backboneAlone?: boolean;
   /** Who is told of downloads. */
   readonly ui?: Partial<RunUi>;
   /** The folder of the cache. Default: that of the user. */

@@ -18,7 +18,7 @@ export interface Checkpoint extends WeightsFile {
  */
 export async function openCheckpoint(reference: string, options: FindOptions = {}): Promise<Checkpoint> {
   const { path, entry } = await findCheckpoint(reference, options);
-  const file = await openWeights(path);
+  const file = await openWeights(path, { backboneAlone: options.backboneAlone });
   if (entry !== null) return await closingOnError(file, entry);
   // A file that says nothing of itself may have been fetched by hand.
   const found = entryOfFile(path, options.entries);

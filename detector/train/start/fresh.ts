@@ -37,7 +37,8 @@ export async function openFreshStart(options: TrainOptions, ui: RunUi): Promise<
   return await opening(async (opened) => {
     const files: { readonly file: WeightsFile; readonly within?: string }[] = [];
     if (backboneWeights !== null) {
-      files.push({ file: opened.use(await openCheckpoint(backboneWeights, { ...options, ui })), within: "backbone." });
+      const file = opened.use(await openCheckpoint(backboneWeights, { ...options, ui, backboneAlone: true }));
+      files.push({ file, within: "backbone." });
     }
     if (pretrainModelPath !== null) {
       const file = opened.use(await openCheckpoint(pretrainModelPath, { ...options, ui }));

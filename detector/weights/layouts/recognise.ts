@@ -86,9 +86,14 @@ const OTHERS: readonly LookAlike[] = [
  */
 export function recogniseLayout(weights: Names, path: string): Layout | null {
   refuse(VARIANTS, weights, path);
-  const layout = LAYOUTS.find(({ marks }) => marks.every((mark) => weights.has(mark)));
-  if (layout === undefined) refuse(OTHERS, weights, path);
-  return layout ?? null;
+  const layout = layoutOf(weights);
+  if (layout === null) refuse(OTHERS, weights, path);
+  return layout;
+}
+
+/** The layout whose marks a file has; null where it has those of none. Other architectures are not looked for. */
+export function layoutOf(weights: Names): Layout | null {
+  return LAYOUTS.find(({ marks }) => marks.every((mark) => weights.has(mark))) ?? null;
 }
 
 function refuse(list: readonly LookAlike[], weights: Names, path: string): void {

@@ -97,6 +97,18 @@ for (const architecture of [TINY_SWIN, TINY_CONVNEXT]) {
   });
 }
 
+Deno.test("a detector of another architecture gives its backbone, and nothing else", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/deformable_detr.safetensors`;
+    const names = ["backbone.0.body.conv1.weight", "transformer.reference_points.weight", "query_embed.weight"];
+    const tensor: StoredTensor = { dtype: "f32", shape: [1], data: new Uint8Array(4) };
+    await writeSafetensors(path, new Map(names.map((name) => [name, tensor])));
+    const error = await assertRejects(() => openWeights(path), DinogradError);
+    assertStringIncludes(error.message, "those of Deformable DETR");
+    await using file = await openWeights(path, { backboneAlone: true });
+    assertEquals([...file.tensors.keys()].toSorted(), names.toSorted());
+  }));
+
 Deno.test("backbone_dir holds the file that was published for the backbone", async () => {
   const config = preset("DINO_4scale_swin")!; // a preset of the project
   assertEquals(pretrainedFile(config), null);
