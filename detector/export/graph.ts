@@ -4,7 +4,7 @@
  * does: `/transformer/encoder/layers.0/linear1/MatMul`.
  */
 
-import type { Shape } from "../../engine/shape.ts";
+import { formatShape, type Shape } from "../../engine/shape.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 
 /** The version of the operators. */
@@ -117,9 +117,9 @@ export class Graph {
   floats(values: number | readonly number[], shape?: Shape): Value {
     const content = Float32Array.of(...[values].flat());
     const of = shape ?? (typeof values === "number" ? [] : [values.length]);
-    return this.#shared(`floats${of.length > 1 ? ` ${of.join("x")} ` : ""}[${content.join(", ")}]`, {
-      ...{ shape: of, type: "float", content },
-    });
+    const distinct = new Set(content).size === 1 ? content.slice(0, 1) : content;
+    const name = of.length === 0 ? `float ${content[0]}` : `floats ${formatShape(of)}: ${distinct.join(", ")}`;
+    return this.#shared(name, { shape: of, type: "float", content });
   }
 
   /** Leaves out the nodes whose results none of these values needs. */
