@@ -32,7 +32,7 @@ export interface ModelConfig {
   readonly modelname: "dino";
   /** Largest category id + 1, not the number of categories. */
   readonly num_classes: number;
-  /** The feature extractor; resnet18 and resnet_small are dinograd's own. */
+  /** The feature extractor; resnet18, resnet_small and swin_S_224_1k are dinograd's own. */
   readonly backbone: BackboneName;
   /** Normalisation in a ResNet; the official one is frozen batch norm. Dinograd's own key. */
   readonly norm: NormName;

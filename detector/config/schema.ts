@@ -44,7 +44,11 @@ export type ConfigTable<Config> = {
 const MODEL_KEYS: ConfigTable<ModelConfig> = {
   modelname: leftOut("dino", "other model"),
   num_classes: integer(91, "largest category id + 1, not the number of categories", { min: 1, max: 100_000 }),
-  backbone: oneOf(BACKBONES, "resnet50", "the feature extractor; resnet18 and resnet_small are dinograd's own"),
+  backbone: oneOf(
+    BACKBONES,
+    "resnet50",
+    "the feature extractor; resnet18, resnet_small and swin_S_224_1k are dinograd's own",
+  ),
   norm: oneOf(NORMS, "frozen_batch_norm", "+ normalisation in a ResNet; the official one is frozen batch norm"),
   norm_group_channels: integer(16, "+ channels per group where norm is group_norm", { min: 1, max: 8192 }),
   backbone_stem_width: integer(32, "+ channels after the 3x3 stem of resnet_small", { min: 1, max: 8192 }),
