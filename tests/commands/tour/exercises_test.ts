@@ -1,6 +1,7 @@
 /** The exercises of the tour: every test passes with the solution, and every file of tests fails without it. */
 import { assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
+import { inFolder } from "../../helpers/in_folder.ts";
 
 const FOLDER = fromFileUrl(new URL("../../../docs/tour/exercises/", import.meta.url));
 const names = (folder: string) => [...Deno.readDirSync(folder)].filter(({ isFile }) => isFile).map(({ name }) => name);
@@ -8,8 +9,7 @@ const tests = names(FOLDER).filter((name) => name.endsWith("_test.ts")).sort();
 
 /** Runs all tests of the exercises: for each file, how many there are and how many failed. */
 async function outcomes(solutions: boolean): Promise<Record<string, { tests: number; failures: number }>> {
-  const folder = await Deno.makeTempDir();
-  try {
+  return await inFolder(async (folder) => {
     await new Deno.Command(Deno.execPath(), {
       args: ["test", "-A", "--no-check", "--quiet", `--junit-path=${folder}/result.xml`, FOLDER],
       env: { SOLUTIONS: solutions ? "1" : "0", NO_COLOR: "1" },
@@ -24,9 +24,7 @@ async function outcomes(solutions: boolean): Promise<Record<string, { tests: num
       name.slice(name.lastIndexOf("/") + 1),
       { tests: Number(tests), failures: Number(errors) + Number(failures) },
     ]));
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 }
 
 Deno.test("every exercise has a file for the reader, tests, a solution and a place in the list", () => {

@@ -2,6 +2,7 @@
 import { CHAPTER_NAMES, loadChapter } from "../../../commands/tour/chapters.ts";
 import { type Chapter, codeOf } from "../../../commands/tour/chapter.ts";
 import { runChapter } from "../../../commands/tour/program.ts";
+import { inFolder } from "../../helpers/in_folder.ts";
 
 /** The numbers of all chapters. */
 export const CHAPTERS: readonly number[] = CHAPTER_NAMES.map((_, at) => at + 1);
@@ -19,8 +20,7 @@ export interface ChapterRun {
 export async function run(number: number): Promise<ChapterRun> {
   const chapter = await loadChapter(number);
   const outputs: string[][] = codeOf(chapter).map(() => []);
-  const folder = await Deno.makeTempDir();
-  try {
+  return await inFolder(async (folder) => {
     let at = 0;
     const { success, errors } = await runChapter(chapter, {
       pictures: folder,
@@ -34,7 +34,5 @@ export async function run(number: number): Promise<ChapterRun> {
       outputs: outputs.map((lines) => lines.map((line) => line.trimEnd()).join("\n").trim()),
       pictures,
     };
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 }

@@ -9,6 +9,7 @@ import { CHAPTER_NAMES, loadChapter } from "../../../commands/tour/chapters.ts";
 import { notebookOf } from "../../../commands/tour/notebook.ts";
 import { programOf } from "../../../commands/tour/program.ts";
 import { CHAPTERS, run } from "./support.ts";
+import { inFolder } from "../../helpers/in_folder.ts";
 
 const ROOT = fromFileUrl(new URL("../../../", import.meta.url));
 const read = (path: string) => Deno.readTextFileSync(ROOT + path);
@@ -36,8 +37,7 @@ for (const number of CHAPTERS) {
 }
 
 Deno.test("the programs of the tour pass the type check", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
+  await inFolder(async (folder) => {
     const files = await Promise.all(CHAPTERS.map(async (number) => {
       const chapter = await loadChapter(number);
       const file = `${folder}/${chapter.name}.ts`;
@@ -49,9 +49,7 @@ Deno.test("the programs of the tour pass the type check", async () => {
       env: { NO_COLOR: "1" },
     }).output();
     assert(success, new TextDecoder().decode(stderr));
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });
 
 Deno.test("every file of the tour is a chapter, its picture or its notebook", async () => {

@@ -5,7 +5,7 @@ import { Loader, type LoaderOptions } from "../../../detector/data/loader.ts";
 import { cocoTransforms, type TransformSpec } from "../../../detector/data/transform_spec.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 import { writeTinySplit } from "../../helpers/tiny_dataset.ts";
-import { inFolder } from "../../helpers/in_folder.ts";
+import { folderOfFile, inFolder } from "../../helpers/in_folder.ts";
 
 const TRANSFORMS: TransformSpec = cocoTransforms(true, {
   scales: [24, 28, 32, 36],
@@ -16,8 +16,7 @@ const TRANSFORMS: TransformSpec = cocoTransforms(true, {
 });
 const OPTIONS: LoaderOptions = { batchSize: 3, seed: 1, workers: 0, transforms: TRANSFORMS, training: true };
 
-const folder = await Deno.makeTempDir();
-globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+const folder = await folderOfFile();
 await writeTinySplit(folder, "train", {
   images: Array.from({ length: 11 }, (_, at) => ({
     id: at * 3 + 2,

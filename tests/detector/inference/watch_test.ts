@@ -19,8 +19,8 @@ function picture(name: string): Uint8Array {
 interface Running {
   readonly lines: string[];
   readonly warnings: string[];
-  /** Resolves when a line or a warning has the words. */
-  said(words: string): Promise<void>;
+  /** Resolves when a line or a warning has the words, or so many have. */
+  said(words: string, times?: number): Promise<void>;
   /** Resolves after some looks at the folder. */
   looks(): Promise<void>;
 }
@@ -45,9 +45,9 @@ async function watching(
   const running: Running = {
     lines,
     warnings,
-    async said(words) {
-      const end = performance.now() + 20_000;
-      while (![...lines, ...warnings].some((line) => line.includes(words))) {
+    async said(words, times = 1) {
+      const end = performance.now() + 60_000; // of a machine that does other things too
+      while ([...lines, ...warnings].filter((line) => line.includes(words)).length < times) {
         if (performance.now() > end) {
           throw new Error(`expected "${words}" but found ${[...lines, ...warnings].join("; ")}`);
         }
@@ -156,9 +156,11 @@ Deno.test("a renamed or replaced file is a new one, a removed one is forgotten, 
       await said("in/deep/a.png: 12");
       await Deno.rename(`${folder}/in/a.png`, `${folder}/in/c.png`);
       await said("in/c.png: 12");
-      await Deno.writeFile(`${folder}/in/c.png`, picture("another"));
-      await Deno.utime(`${folder}/in/c.png`, 1e9, 1e9);
-      await looks();
+      // Not in its place: between the writing and the time two looks may find it the same.
+      await Deno.writeFile(`${folder}/another.png`, picture("another"));
+      await Deno.utime(`${folder}/another.png`, 1e9, 1e9);
+      await Deno.rename(`${folder}/another.png`, `${folder}/in/c.png`);
+      await said("in/c.png: 12", 2); // however long that takes
       await Deno.remove(`${folder}/in/c.png`);
       await looks();
       assertEquals(warnings, []);
