@@ -92,7 +92,7 @@ interface Budget {
 
 const CHECKPOINT = ["@noble/hashes", "fflate", "msgpackr"];
 const DETECTOR = [
-  ...["@fontsource/unifontex", "@jsquash/jpeg", "@jsquash/webp", "@noble/hashes", "@resvg/resvg-wasm", "bmp-ts"],
+  ...["@fontsource/unifontex", "@jsquash/jpeg", "@jsquash/webp", "@noble/hashes", "@resvg/resvg-wasm"],
   ...[
     "dejavu-fonts-ttf",
     "deno-std",
@@ -100,7 +100,7 @@ const DETECTOR = [
     "fflate",
     "jpeg-js",
     "msgpackr",
-    "pngjs",
+    "pako",
     "string-width",
     "tiff",
   ],
@@ -108,13 +108,13 @@ const DETECTOR = [
 
 /** Raise a budget only for something that is worth its weight to everybody who imports the entry. */
 const BUDGETS: Readonly<Record<string, Budget>> = {
-  ".": { source: 2450, code: 1600, packages: DETECTOR },
+  ".": { source: 2650, code: 1720, packages: DETECTOR },
   "./engine": { source: 780, code: 500, packages: [] },
   "./webgpu": { source: 185, code: 125, packages: [] },
   "./checkpoint": { source: 380, code: 240, packages: CHECKPOINT },
   "./cli": {
-    source: 2800,
-    code: 1850,
+    source: 3050,
+    code: 2040,
     packages: [...DETECTOR, "cli-progress", "commander", "wrap-ansi"].sort(),
   },
 };
