@@ -6,9 +6,9 @@
 import { bytesPerElement, loadTensor, type StoredTensor, type TensorSource } from "./stored_tensor.ts";
 import { quote } from "./quote.ts";
 
-/** A tensor that is not finite throughout. */
+/** A tensor with infinities or NaN in it. */
 export interface NonfiniteTensor {
-  /** The tensor's name. */
+  /** As in the bundle, with its group: `model/…`, `optimizer/…`, `ema/…`. */
   readonly name: string;
   /** How many of its elements are NaN or infinite. */
   readonly count: number;

@@ -11,7 +11,7 @@ export type StoredDType = "f64" | "f32" | "f16" | "bf16" | "i64" | "i32" | "i16"
 
 /** `data` has exactly `elementCount(shape) * bytesPerElement(dtype)` bytes; a `bool` is one byte, 0 or 1. */
 export interface StoredTensor {
-  /** What the elements are. */
+  /** Kind of the elements. */
   readonly dtype: StoredDType;
   /** Sizes, outermost first; [] for a scalar. */
   readonly shape: readonly number[];
@@ -21,7 +21,7 @@ export interface StoredTensor {
 
 /** A tensor that is read when its turn to be written comes, so that all of them need not be in memory together. */
 export interface UnreadTensor {
-  /** What the elements are. */
+  /** Kind of the elements. */
   readonly dtype: StoredDType;
   /** Sizes, outermost first; [] for a scalar. */
   readonly shape: readonly number[];
@@ -29,7 +29,7 @@ export interface UnreadTensor {
   read(): Promise<StoredTensor>;
 }
 
-/** A tensor to be written, at hand or not. */
+/** A tensor to be written: in memory, or read where it is when its turn comes. */
 export type TensorSource = StoredTensor | UnreadTensor;
 
 const BYTES_PER_ELEMENT: Readonly<Record<StoredDType, number>> = {
@@ -56,7 +56,7 @@ export function isStoredDType(name: unknown): name is StoredDType {
   return typeof name === "string" && Object.hasOwn(BYTES_PER_ELEMENT, name);
 }
 
-/** Size of one element in bytes. */
+/** Bytes of an element: 1 to 8. */
 export function bytesPerElement(dtype: StoredDType): number {
   return BYTES_PER_ELEMENT[dtype];
 }

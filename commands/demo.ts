@@ -252,7 +252,6 @@ class Demo {
 /** The numbered bundle of the first epoch. */
 const FIRST_EPOCH = "checkpoint0000.dino";
 
-/** How many steps a run has made. */
 async function stepsOf(folder: string): Promise<number> {
   return await exists(`${folder}/trace.jsonl`) ? (await readLosses(folder)).length : 0;
 }

@@ -60,7 +60,6 @@ export const presetsVerb: Verb<PresetsFlags> = {
 const sizesOf = ({ data_aug_scales, data_aug_max_size }: DinoConfig) =>
   `${Math.max(...data_aug_scales)} x ${data_aug_max_size}`;
 
-/** The table of presets: headings and rows. */
 export function presetTable(lines: readonly PresetLine[]): [headings: string[], rows: (string | number)[][]] {
   const rows = lines.map(({ name, about, parameters, step_bytes, config }) => [
     ...[name, about, `${(parameters / 1e6).toFixed(1)} M`, formatBytes(step_bytes), sizesOf(config)],

@@ -22,7 +22,6 @@ interface Call {
   readonly terminal: Terminal;
 }
 
-/** A checkpoint that was named. */
 interface Named {
   readonly url: URL;
   readonly entry: ZooEntry | undefined;

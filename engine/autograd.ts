@@ -57,7 +57,7 @@ export class TapeNode {
     return gradients;
   }
 
-  /** One more holder. */
+  /** Counts another tensor or node that needs this one. */
   retain(): void {
     this.#holders++;
   }
@@ -93,7 +93,7 @@ export function withoutGradient<T>(run: () => T): T {
   return finished("withoutGradient", withRecording(false, run));
 }
 
-/** Runs a (synchronous) function with recording on or off. */
+/** Runs a synchronous function while ops do, or do not, leave nodes on the tape. */
 export function withRecording<T>(on: boolean, run: () => T): T {
   return within({ recording: on }, run);
 }

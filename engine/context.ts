@@ -17,7 +17,6 @@ export interface NoiseTape {
   at: number | undefined;
 }
 
-/** What is current. */
 interface Context {
   /** The innermost open scope. */
   scope: Scope | undefined;

@@ -73,9 +73,9 @@ export function arange(device: Device, end: number, options: ArangeOptions = {})
  * @category Tensors
  */
 export interface LinspaceOptions {
-  /** The first number. */
+  /** The first of the `count` numbers. */
   readonly start: number;
-  /** The last number. */
+  /** The last of them, which is reached exactly. */
   readonly end: number;
   /** How many numbers there are, both ends included; at least 1, which is `start` alone. */
   readonly count: number;

@@ -14,13 +14,13 @@ import { decodeHeader } from "./header.ts";
 /** A deflated byte stands for at most 1032 others (RFC 1951: 258 bytes in two bits): more is a forgery. */
 const MOST_BYTES_PER_STORED_BYTE = 1032;
 
-/** What the header says of a tensor. */
+/** A tensor by its entry in the header: its data is read when it is asked for. */
 export interface BundleTensor {
-  /** What the elements are. */
+  /** Kind of the elements; on disk they are little-endian. */
   readonly dtype: StoredDType;
   /** Sizes, outermost first; [] for a scalar. */
   readonly shape: readonly number[];
-  /** Size of its data. */
+  /** Bytes of its data before compression: elements times bytes per element. */
   readonly bytes: number;
   /** Size in the file, without alignment. */
   readonly storedBytes: number;

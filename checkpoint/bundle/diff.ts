@@ -26,13 +26,13 @@ export interface TensorDifference {
 export interface StateDifference {
   /** Where in the state: keys and indices from the root, such as `optimizer.steps`. */
   readonly path: string;
-  /** What the first bundle has there. */
+  /** The first bundle's value there; undefined where it has none. */
   readonly first: StateValue | undefined;
-  /** What the second bundle has there. */
+  /** The second bundle's value there; undefined where it has none. */
   readonly second: StateValue | undefined;
 }
 
-/** All that differs. */
+/** Where two bundles differ, tensor by tensor and place by place of the state; empty lists where they are equal. */
 export interface BundleDifference {
   /** True where nothing below has an entry: same tensors, bit for bit, and same state. */
   readonly equal: boolean;

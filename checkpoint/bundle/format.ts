@@ -14,7 +14,6 @@ import type { StoredTensor, TensorSource } from "../stored_tensor.ts";
 
 /** Opens a bundle. The first byte is no text, the rest shows transfers that mangle line ends. */
 const MAGIC = Uint8Array.of(0x89, 0x44, 0x49, 0x4e, 0x4f, 0x0d, 0x0a, 0x1a); // \x89 D I N O \r \n \x1a
-/** Closes it. */
 const END_MAGIC = Uint8Array.of(0x0a, 0x45, 0x4e, 0x44, 0x4f, 0x4e, 0x49, 0x44); // \n E N D O N I D
 /** A reader refuses a file with a larger major version; a larger minor version only adds header keys it may ignore. */
 export const MAJOR_VERSION = 1;
@@ -45,7 +44,7 @@ export interface BundleContent {
 export interface BundleSource {
   /** The tensors by name, in the order of the header. */
   readonly tensors: ReadonlyMap<string, TensorSource>;
-  /** The rest of the state. */
+  /** What is no tensor: progress, configuration, random streams (docs/checkpoint-format.md). */
   readonly state: StateValue;
 }
 

@@ -28,7 +28,6 @@ interface PlannedChunk {
   /** Where it begins and ends in the tensor's data. */
   readonly from: number;
   readonly to: number;
-  /** Bytes of an element. */
   readonly width: number;
 }
 

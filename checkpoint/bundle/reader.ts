@@ -27,7 +27,7 @@ import {
 import { checkChunk, type ChunkLoad, loadChunks } from "./loader.ts";
 import { countNonfinite, type NonfiniteTensor } from "../nonfinite.ts";
 
-/** What is known of a bundle as a whole. */
+/** A bundle's version, sizes and origin, as its header has them. */
 export interface BundleHeader {
   /** Format version, such as "1.0". */
   readonly version: string;

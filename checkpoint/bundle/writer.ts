@@ -26,17 +26,17 @@ import { loadTensor, type TensorSource } from "../stored_tensor.ts";
 import { nodeFiles } from "../../platform/node_files.ts";
 import { replaceFile, type WriteAt } from "../files/replace.ts";
 
-/** What was written. */
+/** A bundle that has been written, synced and read back. */
 export interface BundleSummary {
   /** The file, under its final name. */
   readonly path: string;
-  /** How many tensors it holds. */
+  /** Tensors in the file. */
   readonly tensors: number;
-  /** In how many chunks their data lies. */
+  /** Chunks of at most 2 MiB in which their data is compressed and checked. */
   readonly chunks: number;
   /** Bytes of tensor data in memory. */
   readonly rawBytes: number;
-  /** Bytes of the whole file. */
+  /** Bytes of the file, header and padding included. */
   readonly fileBytes: number;
   /** How many times something was done again after a passing error. */
   readonly retries: number;

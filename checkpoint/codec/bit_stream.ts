@@ -1,6 +1,6 @@
 /** Bits in the order of deflate (RFC 1951, 3.1.1): the lowest of a byte first. */
 
-/** Writes bits to memory. */
+/** Writes codes of up to 24 bits one after the other. */
 export class BitWriter {
   readonly #bytes: Uint8Array;
   readonly #start: number;

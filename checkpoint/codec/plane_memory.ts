@@ -59,7 +59,7 @@ export class PlaneMemory {
     this.#bytes = new Uint8Array(this.#memory.buffer);
   }
 
-  /** This thread's. */
+  /** The one of the thread that asks; made at the first call. */
   static own(): PlaneMemory {
     return PlaneMemory.#own ??= new PlaneMemory();
   }

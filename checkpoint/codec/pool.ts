@@ -17,7 +17,6 @@ const MOST_WORKERS = 2;
  */
 export class CodecPool {
   readonly #pool: WorkerPool<CodecBlock, CodecResult<CodecBlock>> | undefined;
-  /** How many workers there are. */
   readonly workers: number;
 
   /** Starts workers; 0 for a pool that does its work on the spot. */

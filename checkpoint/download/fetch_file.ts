@@ -18,7 +18,6 @@ import type { Hub } from "./request.ts";
 import { type DownloadUi, transfer, type Transferred } from "./transfer.ts";
 import { PATIENCE, type Patience } from "./watchdog.ts";
 
-/** What to fetch, and how. */
 export interface FetchOptions {
   /** The folder of the cache. */
   readonly cache: string;
@@ -197,7 +196,7 @@ async function transferOrFail(url: URL, place: CachePlace, options: FetchOptions
   }
 }
 
-/** Removes what has arrived. */
+/** Removes the part and its record: the next attempt starts from the first byte. */
 async function discard({ part, partRecord }: CachePlace): Promise<void> {
   for (const path of [part, partRecord]) await nodeFiles.remove(path).catch(() => {}); // it may never have been
 }

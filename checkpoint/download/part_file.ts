@@ -54,7 +54,7 @@ export class PartFile {
     }
   }
 
-  /** Bytes that are there. */
+  /** Bytes of the part so far; those beyond the last `settle` may be lost in a crash. */
   get received(): number {
     return this.#received;
   }
@@ -80,7 +80,6 @@ export class PartFile {
     await named(this.#place, () => writeRecord(this.#place.partRecord, this.#record));
   }
 
-  /** Adds bytes at the end. */
   async append(bytes: Uint8Array): Promise<void> {
     await named(this.#place, async () => {
       for (let done = 0; done < bytes.length;) {
@@ -120,7 +119,6 @@ export class PartFile {
     return this.#hash.hex();
   }
 
-  /** Closes the file. */
   async close(): Promise<void> {
     await named(this.#place, () => this.#file.close());
   }

@@ -13,7 +13,6 @@ export interface Hub {
   readonly token: string | undefined;
 }
 
-/** What was answered. */
 interface Answer {
   readonly response: Response;
   /** Where the last redirect led. */

@@ -44,7 +44,6 @@ export async function listStock(cache: string): Promise<StockItem[]> {
   return items;
 }
 
-/** What became of a removal. */
 interface Removal {
   /** Bytes that were freed. */
   readonly bytes: number;

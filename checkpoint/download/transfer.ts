@@ -15,9 +15,9 @@ import { type Patience, Watchdog } from "./watchdog.ts";
 
 /** Who is told what happens. */
 export interface DownloadUi {
-  /** One line of information. */
+  /** Tells a line that is as expected. */
   say(line: string): void;
-  /** One line that deserves attention. */
+  /** Tells a line about something that is not as expected, and yet no error. */
   warn(line: string): void;
   /** A download of so many bytes begins; infinitely many where the server does not say. */
   progress(label: string, total: number, options: { readonly unit: "bytes" }): {

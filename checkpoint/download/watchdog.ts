@@ -38,7 +38,7 @@ export class Watchdog {
     return this.#controller.signal;
   }
 
-  /** Something has come. */
+  /** Bytes have come: the time starts anew. */
   feed(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
@@ -47,7 +47,6 @@ export class Watchdog {
     }, this.#stall);
   }
 
-  /** Ends the watch. */
   stop(): void {
     clearTimeout(this.#timer);
     this.#stop.removeEventListener("abort", this.#onStop);

@@ -14,7 +14,7 @@ import { describeNonfinite, type NonfiniteTensor } from "../nonfinite.ts";
 import { errorCode, errorText, fileError, reasonOf } from "../../platform/reasons.ts";
 import { nodeFiles } from "../../platform/node_files.ts";
 
-/** Name of the file that a resume starts from. */
+/** The newest state of a run, which `--resume auto` looks at first. */
 export const RESUME_NAME = "checkpoint.dino";
 /** Name of the one before it, which a trainer keeps in case that one is damaged. */
 export const PREVIOUS_NAME = "checkpoint_previous.dino";

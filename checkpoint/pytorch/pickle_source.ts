@@ -112,7 +112,6 @@ export class PickleSource {
     return text;
   }
 
-  /** A copy. */
   binary(length: number): Uint8Array {
     const at = this.#take(length);
     return this.#bytes.slice(at, at + length);

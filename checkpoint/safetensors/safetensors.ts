@@ -51,9 +51,9 @@ export interface SafetensorsEntry {
   readonly dtype: StoredDType;
   /** Sizes, outermost first; [] for a scalar. */
   readonly shape: readonly number[];
-  /** Size of the data. */
+  /** Bytes of the data. */
   readonly bytes: number;
-  /** Position in the file. */
+  /** Where its data begins, in bytes from the beginning of the file. */
   readonly position: number;
 }
 

@@ -1,7 +1,6 @@
 /** The page to try the server with: one file, which asks nobody else for anything, and a policy that holds it to that. */
 import text from "./page.html" with { type: "text" };
 
-/** The page as it is sent. */
 export interface Page {
   readonly html: string;
   /** Its Content-Security-Policy: its own script and style, by their digests, pictures of its own, and this server. */

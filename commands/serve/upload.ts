@@ -1,14 +1,12 @@
 /** Pictures out of a request: as its body, or as the files of a form. Nothing larger or slower than allowed is read. */
 import { RequestProblem } from "./problem.ts";
 
-/** A picture as it was sent. */
 export interface UploadedImage {
   /** What the client calls it; used in answers alone, and never as a path. */
   readonly name: string;
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** What was sent. */
 interface Upload {
   readonly images: readonly UploadedImage[];
   /** The field `threshold` of a form, as it stands. */

@@ -34,7 +34,7 @@ interface TensorInfo {
 export interface AnyCheckpoint extends AsyncDisposable {
   readonly path: string;
   readonly format: CheckpointFormat;
-  /** One line about the file. */
+  /** For people: the format, and the version that wrote it. */
   readonly about: string;
   /** Everything that is not a tensor. */
   readonly state: StateValue;

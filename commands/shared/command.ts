@@ -17,7 +17,6 @@ export interface Verb<Flags extends object = object> {
   run(call: VerbCall<Flags>): Promise<number | void>;
 }
 
-/** What a verb is called with. */
 export interface VerbCall<Flags extends object = object> {
   readonly args: readonly string[];
   readonly flags: Flags;
@@ -26,7 +25,6 @@ export interface VerbCall<Flags extends object = object> {
   readonly given: readonly GivenFlag[];
 }
 
-/** A flag as it was given. */
 export interface GivenFlag {
   /** As in `VerbCall.flags`. */
   readonly name: string;
@@ -95,7 +93,6 @@ export function nameList(values: readonly string[] | undefined): string[] {
   return (values ?? []).flatMap((value) => value.split(/[\s,]+/)).filter((name) => name !== "");
 }
 
-/** Flags of everything that computes. */
 export interface ComputeFlags {
   readonly device: DeviceChoice;
   readonly threads?: number;
@@ -157,7 +154,6 @@ export function addProfileFlags(command: Command): void {
   command.option("--profile <file>", "tell where the time goes: a table, and a trace for ui.perfetto.dev in this file");
 }
 
-/** Flags that choose a configuration. */
 export interface ConfigFlags {
   readonly config_file?: string;
   readonly options?: readonly string[];

@@ -17,7 +17,7 @@ export interface PrintOptions {
   readonly style?: Style;
 }
 
-/** Prints one line. */
+/** Escapes what a terminal would obey, and prints. */
 export function print(stream: Stream, line: string, { mark = "", style = (text) => text }: PrintOptions = {}): void {
   const text = visible(line);
   write(Deno[stream], `${mark === "" ? style(text) : style(mark) + text}\n`);

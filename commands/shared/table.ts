@@ -11,7 +11,6 @@ const GAP = "  ";
 /** Columns of text are not made narrower: a letter or two a line cannot be read. */
 const LEAST_TEXT = 12;
 
-/** The lines of a table, by what they are. */
 interface TableLines {
   /** The headings; none where rows are listed. */
   readonly head: readonly string[];

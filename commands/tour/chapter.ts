@@ -4,7 +4,6 @@
  * and rates and only the words around them are promised.
  */
 
-/** A piece of the program. */
 export interface Code {
   readonly kind: "code";
   readonly code: string;

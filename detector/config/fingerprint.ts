@@ -7,9 +7,9 @@ import type { ConfigGroup } from "./key_spec.ts";
 import { CONFIG_KEYS, configKeys, groupOf } from "./schema.ts";
 import { canonicalJson, type ConfigValue } from "./values.ts";
 
-/** One key that differs. */
+/** A setting that two configurations have differently. */
 export interface ConfigDifference {
-  /** The setting that differs. */
+  /** The setting's name. */
   readonly key: ConfigKey;
   /** Its value in the first configuration. */
   readonly before: ConfigValue;

@@ -11,7 +11,7 @@ export function formatPythonConfig(config: DinoConfig): string {
   return keysToWrite(config).map((key) => `${key} = ${formatPython(config[key])}\n`).join("");
 }
 
-/** The same as JSON. */
+/** A configuration as JSON, a line for each key; `-c` reads it. */
 export function formatJsonConfig(config: DinoConfig): string {
   const entries = keysToWrite(config).map((key) => `  ${JSON.stringify(key)}: ${JSON.stringify(config[key])}`);
   return `{\n${entries.join(",\n")}\n}\n`;

@@ -16,7 +16,7 @@ export const CONFIG_GROUPS: readonly ConfigGroup[] = ["model", "optimizer", "dat
 /** `unused`: spelled in official configs, but no code reads it, here or there. `left out`: only its default is possible. */
 export type KeyUse = "used" | "unused" | "left out";
 
-/** The description of one key. */
+/** A key's type, range, default and meaning; `T` is the type of its values. */
 export interface KeySpec<T extends ConfigValue = ConfigValue> {
   /** The value where none is given; a key of dinograd's own has one that leaves the official `DINO_4scale` as it is. */
   readonly default: T;

@@ -94,7 +94,6 @@ export type PresetName =
   | "cards";
 
 interface Preset {
-  /** What it is for. */
   readonly about: string;
   build(): DinoConfig;
 }
@@ -135,7 +134,7 @@ export function aboutPreset(name: PresetName): string {
   return PRESETS[name].about;
 }
 
-/** The preset of that name. */
+/** The complete configuration of a preset; a new copy each time. */
 export function preset(name: PresetName): DinoConfig;
 /** The preset of that name, or undefined where there is none. */
 export function preset(name: string): DinoConfig | undefined;

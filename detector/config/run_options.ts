@@ -191,7 +191,7 @@ export const RESULT_FORMATS = ["coco", "yolo", "voc", "csv"] as const;
 /** One of `RESULT_FORMATS`. */
 export type ResultFormat = (typeof RESULT_FORMATS)[number];
 
-/** All of the machine. */
+/** All processors, a GPU where there is one, and images of up to 100 million pixels. */
 export const COMPUTE_DEFAULTS: ComputeOptions = {
   device: "auto",
   threads: null,

@@ -25,7 +25,7 @@ export interface ProgressOptions {
   readonly unit?: "bytes";
 }
 
-/** The progress of one long task. */
+/** A bar, or what stands for it, of one task. */
 export interface Progress {
   /** Called after every piece of work, with how many pieces of the total are done. */
   update(done: number, details?: ProgressDetails): void;
@@ -35,9 +35,9 @@ export interface Progress {
 
 /** How long tasks talk to people. */
 export interface RunUi {
-  /** One line of information. */
+  /** Tells a line that is as expected. */
   say(line: string): void;
-  /** One line that deserves attention. */
+  /** Tells a line about something that is not as expected, and yet no error. */
   warn(line: string): void;
   /** A table for people; every row has as many cells as there are headings. */
   table(headings: readonly string[], rows: readonly (readonly (string | number)[])[]): void;

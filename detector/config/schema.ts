@@ -347,17 +347,17 @@ const TABLES: Readonly<Record<ConfigGroup, object>> = {
   runtime: { ...RUNTIME_KEYS, ...UNUSED_KEYS },
 };
 
-/** Whether there is a setting of this name. */
+/** True for the names of settings, those that no code reads included. */
 export function isConfigKey(name: string): name is ConfigKey {
   return Object.hasOwn(CONFIG_KEYS, name);
 }
 
-/** All key names, typed. */
+/** The names of all settings, in the order of `CONFIG_KEYS`. */
 export function configKeys(): ConfigKey[] {
   return Object.keys(CONFIG_KEYS).filter(isConfigKey);
 }
 
-/** What a setting decides. */
+/** The group of a setting: what a difference in it would change. */
 export function groupOf(key: ConfigKey): ConfigGroup {
   return CONFIG_GROUPS.find((group) => Object.hasOwn(TABLES[group], key)) ?? "runtime";
 }

@@ -118,7 +118,7 @@ export interface ImageEntry {
   readonly imageId: number;
   /** The image's file. */
   readonly path: string;
-  /** Objects that are no crowds. */
+  /** Objects that are no crowds: what training learns from. */
   readonly objects: readonly CocoObject[];
 }
 
@@ -167,12 +167,12 @@ export class CocoDataset {
     return this.imageIds.length;
   }
 
-  /** The same as `length`. */
+  /** Images of the split, those without objects included. */
   get numImages(): number {
     return this.length;
   }
 
-  /** Number of annotations, crowds included. */
+  /** Annotations of the file, crowds included. */
   get numAnnotations(): number {
     return this.groundTruth.annotations.length;
   }
@@ -206,7 +206,7 @@ export class CocoDataset {
     );
   }
 
-  /** The path of an image's file. */
+  /** Where the image at `index` (0 to `length - 1`) is on disk; it need not be there. */
   imagePath(index: number): string {
     return `${this.imageFolder}/${this.#images[index].file_name}`;
   }

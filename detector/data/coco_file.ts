@@ -14,7 +14,7 @@ const LONGEST_NAME = 4096;
 /** Pixels that no image has. Beyond float32's range a box would become infinite on its way into the model. */
 const FARTHEST = 1e9;
 
-/** An entry of `images`. */
+/** An image: the entry of a COCO file's `images`. */
 export interface CocoImage {
   /** What annotations refer to; unique in the file. */
   readonly id: number;
@@ -28,7 +28,7 @@ export interface CocoImage {
 export interface CocoObject {
   /** Unique in the file. COCO's rules do not count matches of an annotation 0: number from 1. */
   readonly id: number;
-  /** The image that shows the object. */
+  /** Id of the image that shows the object. */
   readonly image_id: number;
   /** What the object is; also its label in training. */
   readonly category_id: number;
@@ -55,7 +55,7 @@ export type Segmentation =
     readonly counts: readonly number[] | string;
   };
 
-/** An entry of `categories`. */
+/** A class: the entry of a COCO file's `categories`. */
 export interface CocoCategory {
   /** What annotations refer to; unique in the file. A model has outputs for 0 up to the largest. */
   readonly id: number;

@@ -16,7 +16,6 @@ export interface DrawnObject {
   readonly segmentation?: readonly (readonly number[])[];
 }
 
-/** An image and what is on it. */
 interface DrawnImage {
   readonly image: Image;
   /** Of the JPEG, 1..100. */
@@ -24,7 +23,6 @@ interface DrawnImage {
   readonly objects: readonly DrawnObject[];
 }
 
-/** A data set to draw. */
 interface GeneratedSet {
   /** Opens messages: "cards". */
   readonly name: string;
@@ -42,7 +40,7 @@ interface GeneratedSet {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** What was written. */
+/** Numbers of what was written. */
 export interface GeneratedCounts {
   /** Images in `train2017/`. */
   readonly trainImages: number;

@@ -13,7 +13,7 @@ import { resizeBilinear } from "../data/images/resize.ts";
 import { drawableText } from "../render/fonts.ts";
 import { escapeXml, renderSvg } from "../render/svg.ts";
 
-/** What is drawn of a detection. */
+/** A box with its class, name and score, to be drawn. */
 export interface DrawnDetection {
   /** The category id; chooses the colour. */
   readonly label: number;
@@ -91,7 +91,7 @@ export interface AnnotatedFile {
   readonly scale: number;
 }
 
-/** The same as pixels. */
+/** Draws into a copy of the image: RGB, of the size that the annotated file has. */
 export async function drawDetections(image: Image, detections: readonly DrawnDetection[]): Promise<Image> {
   const { scale, ...base } = enlarged(image);
   if (detections.length === 0) return base;

@@ -1,7 +1,6 @@
 /** Named numbers as horizontal bars, as an SVG document. */
 import { round, svgDocument, text } from "./parts.ts";
 
-/** A bar, as long as its value. */
 export interface Bar {
   /** Written in front of the bar. */
   readonly name: string;

@@ -10,7 +10,6 @@ const GAP = 8;
 /** Pictures side by side. */
 const COLUMNS = 3;
 
-/** One picture of a sheet. */
 export interface SheetPicture {
   /** Of any size. */
   readonly image: Image;

@@ -38,7 +38,7 @@ export interface CocoEvalResult {
   readonly scores: Float64Array;
   /** `[IoU thresholds, categories, area ranges, limits]`. */
   readonly recall: Float64Array;
-  /** The shape of `precision`. */
+  /** [IoU thresholds, recall steps, categories, areas, limits of detections]. */
   readonly shape: readonly [number, number, number, number, number];
   /** Oddities of the files that change the numbers, one sentence each. */
   readonly notes: readonly string[];

@@ -53,7 +53,7 @@ export class CocoEvaluator {
     );
   }
 
-  /** How many images were added. */
+  /** Images that were added so far. */
   get size(): number {
     return this.#byImage.size;
   }

@@ -6,13 +6,13 @@
 /** A box as COCO files write it: left, top, width, height in pixels. */
 export type CocoBox = readonly [x: number, y: number, width: number, height: number];
 
-/** One annotated object. */
+/** An object: the entry of a COCO file's `annotations`. */
 export interface CocoAnnotation {
   /** Unique among the annotations. Matches of an annotation 0 do not count, by COCO's rules: number from 1. */
   readonly id: number;
-  /** The image that shows the object. */
+  /** Id of the image that shows the object. */
   readonly image_id: number;
-  /** What the object is. */
+  /** Id of the object's class. */
   readonly category_id: number;
   /** A `CocoBox`: left, top, width, height in pixels. */
   readonly bbox: readonly number[];
@@ -39,9 +39,9 @@ export interface CocoAnnotations {
 
 /** One detection, as in a COCO results file. */
 export interface CocoDetection {
-  /** The image it was found in. */
+  /** Id of the image that it was found in. */
   readonly image_id: number;
-  /** What it is said to be. */
+  /** Id of the class that it is said to have. */
   readonly category_id: number;
   /** A `CocoBox`: left, top, width, height in pixels. */
   readonly bbox: readonly number[];
@@ -65,7 +65,7 @@ export const COCO_STAT_NAMES = [
   "ARlarge",
 ] as const;
 
-/** The name of one of the twelve numbers. */
+/** A name in `COCO_STAT_NAMES`: `AP` to `ARlarge`. */
 export type CocoStatName = (typeof COCO_STAT_NAMES)[number];
 
 /** The twelve numbers, each in 0..1, or -1 where no annotation counts. */
@@ -94,7 +94,7 @@ export interface CategoryResult {
   readonly detections: number;
 }
 
-/** What is evaluated. */
+/** Limits of what counts; the defaults are COCO's. */
 export interface CocoEvalOptions {
   /** Evaluate these images alone (default: every image of the annotation file). */
   readonly imageIds?: readonly number[];

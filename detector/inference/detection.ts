@@ -2,9 +2,9 @@
 import type { Detections } from "../model/mod.ts";
 import type { ClassName } from "../weights/mod.ts";
 
-/** One found object. */
+/** An object that was found, in pixels of the given image. */
 export interface Detection {
-  /** The category id. */
+  /** The class's id, as in the data that the model was trained on. */
   readonly category_id: number;
   /** The same, by the name that it had before. */
   readonly label: number;

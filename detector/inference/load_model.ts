@@ -59,7 +59,7 @@ export interface LoadModelOptions {
   readonly ui?: Partial<RunUi>;
 }
 
-/** A model that is ready to detect. */
+/** A model in evaluation mode, with what belongs to it; dispose of the model when done. */
 export interface LoadedModel {
   /** In evaluation mode. Dispose of it when done. */
   readonly model: Dino;

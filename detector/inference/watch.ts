@@ -102,9 +102,8 @@ interface WatchParts {
   readonly ui: RunUi;
 }
 
-/** A watch that is going on. */
 class Watch {
-  /** Images that were finished. */
+  /** Images that were finished since the watch began. */
   finished = 0;
   readonly #parts: WatchParts;
   readonly #names = new UniqueNames();

@@ -5,7 +5,6 @@
 
 import { double, float, integer, message, text } from "./protobuf.ts";
 
-/** What one event says. */
 export interface TfEvent {
   /** Seconds since 1970. */
   readonly wallTime: number;
@@ -21,7 +20,7 @@ export function versionRecord(wallTime: number): Uint8Array {
   return record([...double(1, wallTime), ...text(3, "brain.Event:2")]);
 }
 
-/** An event as a record. */
+/** Length, its checksum, the event as a protocol buffer, its checksum (TFRecord). */
 export function eventRecord({ wallTime, step, scalars = {}, texts = {} }: TfEvent): Uint8Array {
   const values = [
     ...Object.entries(scalars).map(([tag, value]) => [...text(1, tag), ...float(2, value)]),

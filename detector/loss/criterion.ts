@@ -24,7 +24,7 @@ export type CriterionConfig =
   & WeightConfig
   & Pick<DinoConfig, "matcher_type" | "set_cost_class" | "set_cost_bbox" | "set_cost_giou" | "focal_alpha">;
 
-/** What a call adds to the configuration. */
+/** What decides losses besides the configuration. */
 export interface CriterionCall {
   /** Averages the number of objects over processes; default: this process's alone. */
   readonly averageBoxes?: (count: number) => number | Promise<number>;
@@ -32,7 +32,7 @@ export interface CriterionCall {
   readonly training?: boolean;
 }
 
-/** Losses of a batch. */
+/** What a batch costs: a sum to differentiate, and its parts. */
 export interface CriterionResult {
   /** The weighted sum, [1], with history. */
   readonly total: Tensor;
@@ -58,7 +58,7 @@ export function matcherOptions(config: CriterionConfig): MatcherOptions {
 
 /** Computes the losses of a model's outputs: equations as in the papers on DETR, Deformable DETR and DINO. */
 export class Criterion {
-  /** The official `weight_dict`. */
+  /** Factor of each loss in the sum, by official name (`weight_dict` there). */
   readonly weights: Readonly<Record<string, number>>;
   readonly #matcher: MatcherOptions;
   readonly #alpha: number;

@@ -20,7 +20,7 @@ export interface MatcherOptions {
   readonly alpha: number;
 }
 
-/** The objects of one image. */
+/** An image's labels [objects] and boxes [objects, 4] (cx, cy, w, h in 0..1). */
 export interface MatchTarget {
   /** [n, 4]: centre and size as fractions of the image. */
   readonly boxes: ArrayLike<number>;
@@ -28,7 +28,7 @@ export interface MatchTarget {
   readonly labels: ArrayLike<number>;
 }
 
-/** One image's predictions on the host. */
+/** An image's class logits [queries, classes] and boxes [queries, 4] (cx, cy, w, h in 0..1), read back. */
 export interface HostPredictions {
   /** [queries, classes] */
   readonly logits: ArrayLike<number>;

@@ -12,7 +12,7 @@ import { BOX_LOGIT_EPSILON } from "./decoder.ts";
 import { floatTensor } from "./levels.ts";
 import type { DenoisingOptions } from "./options.ts";
 
-/** The objects of one image. */
+/** An image's labels [objects] and boxes [objects, 4] (cx, cy, w, h in 0..1). */
 export interface DenoisingTarget {
   /** [n, 4]: centre x, centre y, width, height as fractions of the image. */
   readonly boxes: ArrayLike<number>;

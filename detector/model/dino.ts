@@ -100,7 +100,7 @@ export class Dino extends Module {
     this.inputProj = makeProjections(context, { channels: this.backbone[0].channels, ...options });
   }
 
-  /** Where the parameters are. */
+  /** The device that holds the parameters; inputs must be on it too. */
   get device(): Device {
     return this.labelEnc.weight.device;
   }

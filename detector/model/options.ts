@@ -20,9 +20,9 @@ export interface DenoisingOptions {
   readonly boxNoiseScale: number;
 }
 
-/** Sizes and variants of a model. */
+/** Sizes and variants of a model, as the configuration's keys give them. */
 export interface DinoModelOptions {
-  /** The feature extractor. */
+  /** Kind, sizes and output stages of the feature extractor. */
   readonly backbone: BackboneOptions;
   /** Outputs of the class heads: the largest category id + 1. */
   readonly classes: number;
@@ -34,9 +34,9 @@ export interface DinoModelOptions {
   readonly heads: number;
   /** Scales of the feature pyramid, at least `backbone.outputs`: the coarser ones are made by further convolutions. */
   readonly levels: number;
-  /** Layers of the deformable encoder. */
+  /** Layers of the deformable encoder, at least 0 (6 in the paper). */
   readonly encoderLayers: number;
-  /** Layers of the decoder. */
+  /** Layers of the decoder, at least 1 (6 in the paper). */
   readonly decoderLayers: number;
   /** Sampling points per head and level in the encoder's deformable attention. */
   readonly encoderPoints: number;
@@ -48,7 +48,7 @@ export interface DinoModelOptions {
   readonly activation: "relu" | "gelu";
   /** Probability with which activations in the transformer are dropped in training; at least 0, less than 1. */
   readonly dropout: number;
-  /** The order of steps in a decoder layer. */
+  /** Self-attention (`sa`), cross-attention (`ca`) and feed-forward (`ffn`), in the order in which a decoder layer does them. */
   readonly decoderSteps: readonly DecoderStep[];
   /** Temperatures of the image position embedding. */
   readonly temperatureHeight: number;
@@ -60,9 +60,9 @@ export interface DinoModelOptions {
   readonly learnedContent: boolean;
   /** Learn the initial width and height of the encoder's proposals. */
   readonly learnedProposalSize: boolean;
-  /** One box head for all decoder layers. */
+  /** All decoder layers use one box head, instead of one each. */
   readonly shareDecoderBoxHeads: boolean;
-  /** One class head for all decoder layers. */
+  /** All decoder layers use one class head, instead of one each. */
   readonly shareDecoderClassHeads: boolean;
   /** The encoder's proposals use the decoder's box head; only where the decoder's heads are shared. */
   readonly shareEncoderBoxHead: boolean;

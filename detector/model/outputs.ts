@@ -28,6 +28,6 @@ export interface DinoOutputs extends Predictions {
   readonly intermOutputs: Predictions;
   /** The same with the proposals' boxes as they were before refinement. */
   readonly intermOutputsForMatchingPre: Predictions;
-  /** Only in training with denoising. */
+  /** Outputs of the denoising queries (DINO, section 3.3); only in training. */
   readonly denoising?: DenoisingOutputs;
 }

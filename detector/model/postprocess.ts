@@ -19,7 +19,7 @@ export interface Detections {
   readonly boxes: Float64Array;
 }
 
-/** How many detections, and in what form. */
+/** How many detections are kept of an image, and whether they are suppressed or cut. */
 export interface PostprocessOptions {
   /** Detections per image (before suppression). */
   readonly numSelect: number;

@@ -9,7 +9,6 @@ import { type Coverage, coverageOf, unwrapWoff } from "./font_file.ts";
 /** The fonts, by the names that SVG's `font-family` and `font-weight` ask for. */
 export type FontName = "DejaVu Sans" | "DejaVu Sans Bold" | "DejaVu Serif Bold" | "UnifontEX";
 
-/** A font in memory. */
 export interface Font {
   /** TrueType. */
   readonly bytes: Uint8Array;
@@ -19,7 +18,7 @@ export interface Font {
 
 const loaded = new Map<FontName, Promise<Font>>();
 
-/** Reads a font, once. */
+/** Reads a font's file; further calls share the bytes. */
 export function loadFont(name: FontName): Promise<Font> {
   const found = loaded.get(name) ?? readFont(name);
   loaded.set(name, found);

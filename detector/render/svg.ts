@@ -21,7 +21,7 @@ export interface Rendering {
 
 let rendererReady: Promise<void> | undefined;
 
-/** Fonts and size of what is rendered. */
+/** Fonts of the text, and the height of the picture. */
 export interface RenderOptions {
   /** Fonts that the SVG's text may use; the first is the default. UnifontEX joins them for characters that they lack. */
   readonly fonts: readonly FontName[];

@@ -12,7 +12,7 @@ export class MovingAverage<M extends Module> {
   readonly average: M;
   readonly #model: M;
   readonly #decay: number;
-  /** How many steps have gone in. */
+  /** Steps that the average has taken in. */
   updates = 0;
 
   constructor(model: M, average: M, decay: number) {

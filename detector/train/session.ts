@@ -45,7 +45,7 @@ interface SessionSetup {
   readonly classWeights?: Float32Array;
 }
 
-/** What one step came to. */
+/** Loss, norm of the gradients and learning rates of a step. */
 export interface StepOutcome {
   readonly loss: number;
   readonly losses: Readonly<Record<string, number>>;

@@ -34,11 +34,11 @@ import { describeWeights } from "../weights/mod.ts";
 import { LeftOut } from "./left_out.ts";
 import { type StepRecord, stepRecord, StepTrace } from "./records/step_trace.ts";
 
-/** How a run ended. */
+/** Where a run stood when it ended, and whether anything is left of it. */
 export interface TrainingResult {
   /** How many epochs are over, those of earlier runs that it resumed included. */
   readonly epoch: number;
-  /** How many steps were done, likewise. */
+  /** Optimizer steps that were made, those of earlier runs that it resumed included. */
   readonly step: number;
   /** False if it was asked to stop before its end. */
   readonly finished: boolean;

@@ -30,7 +30,6 @@ export interface FindOptions {
   readonly patience?: Partial<Patience>;
 }
 
-/** A checkpoint that is here. */
 interface FoundCheckpoint {
   readonly path: string;
   /** What is known of it, where it was found by a name or an address of the list; null elsewhere. */

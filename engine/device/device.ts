@@ -17,7 +17,7 @@ import type { ColumnLaunch, IndexedLaunch, RowLaunch } from "./launches.ts";
 /** `reference` is the float64 oracle of tests, `dry` computes nothing. */
 export type DeviceKind = "cpu" | "webgpu" | "reference" | "dry";
 
-/** What tensors occupy. */
+/** Bytes of a device's buffers. */
 export interface DeviceMemory {
   /** Bytes in buffers that are allocated now. */
   readonly used: number;
@@ -62,11 +62,11 @@ export interface Device {
   /** Sets the first `length` elements. */
   fill(buffer: Buffer, value: number, length: number): void;
 
-  /** Runs a row recipe. */
+  /** For each row: reductions, then one value per element or row (`recipes.ts`). */
   row(launch: RowLaunch): void;
-  /** Runs a column recipe. */
+  /** out[o, i] = the reduction over r of a value of [o, r, i]. */
   column(launch: ColumnLaunch): void;
-  /** Runs an indexed kernel. */
+  /** Runs a body for each item, which reads and writes where its own indices say. */
   indexed(launch: IndexedLaunch): void;
 
   /** Batched matrix product, with an epilogue. */
@@ -96,7 +96,7 @@ export interface CommandTimer {
 
 /** Copies `length` elements between buffers of one device. */
 export interface CopyCall {
-  /** Where the elements are. */
+  /** The buffer that is read. */
   readonly from: Buffer;
   /** The first element to copy. */
   readonly fromOffset: number;
@@ -104,7 +104,7 @@ export interface CopyCall {
   readonly to: Buffer;
   /** Where the first element goes. */
   readonly toOffset: number;
-  /** How many elements. */
+  /** Elements to copy. */
   readonly length: number;
 }
 
@@ -167,7 +167,7 @@ export interface EpilogueDefinition {
 
 /** An epilogue with a buffer for each operand of its definition. */
 export interface Epilogue {
-  /** What to compute. */
+  /** Formula and kinds of operands. */
   readonly definition: EpilogueDefinition;
   /** One buffer per entry of `definition.operands`, f32. */
   readonly operands: readonly Buffer[];
@@ -185,13 +185,13 @@ export interface Conv2dShape {
   readonly inWidth: number;
   /** Channels of the output: how many kernels there are. */
   readonly outChannels: number;
-  /** Rows of the output. */
+  /** Rows of the output: floor((inHeight + 2 padding - dilation (kernelHeight - 1) - 1) / stride) + 1. */
   readonly outHeight: number;
-  /** Columns of the output. */
+  /** Columns of the output, likewise. */
   readonly outWidth: number;
-  /** Rows of a kernel. */
+  /** Rows of a kernel, before dilation. */
   readonly kernelHeight: number;
-  /** Columns of a kernel. */
+  /** Columns of a kernel, before dilation. */
   readonly kernelWidth: number;
   /** Pixels between neighbouring windows: [vertical, horizontal]. */
   readonly stride: readonly [number, number];
@@ -203,7 +203,7 @@ export interface Conv2dShape {
 
 /** output = input * weight, cross-correlated. */
 export interface Conv2dCall {
-  /** All sizes. */
+  /** Sizes of input, weight and output, and how windows move. */
   readonly shape: Conv2dShape;
   /** [N, inChannels, inHeight, inWidth] */
   readonly input: Buffer;
@@ -215,7 +215,7 @@ export interface Conv2dCall {
   readonly epilogue?: Epilogue;
 }
 
-/** The gradient of a convolution's input. */
+/** gradInput = the transposed convolution of gradOutput with the weight: all windows that an input pixel is in. */
 export interface Conv2dInputGradientCall {
   /** All sizes, as of the convolution itself. */
   readonly shape: Conv2dShape;
@@ -227,7 +227,7 @@ export interface Conv2dInputGradientCall {
   readonly gradInput: Buffer;
 }
 
-/** The gradient of a convolution's weight. */
+/** gradWeight = the correlation of input and gradOutput, over all positions of a window and all images. */
 export interface Conv2dWeightGradientCall {
   /** All sizes, as of the convolution itself. */
   readonly shape: Conv2dShape;
@@ -241,7 +241,7 @@ export interface Conv2dWeightGradientCall {
 
 /** The `k` largest of each row of [rows, length], largest first, equal values by lower index first. NaN counts as largest. */
 export interface TopKCall {
-  /** Rows, each of which is searched by itself. */
+  /** Rows, each of which has its own `k` largest. */
   readonly rows: number;
   /** Elements of a row. */
   readonly length: number;

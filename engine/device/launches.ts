@@ -3,17 +3,17 @@
 import type { ColumnRecipe, IndexedKernel, RowRecipe } from "../kernel/language/recipes.ts";
 import type { Buffer } from "./buffer.ts";
 
-/** A row recipe with its operands. */
+/** A row recipe over [outer…, columns], with a buffer and strides for each operand. */
 export interface RowLaunch {
-  /** What to run. */
+  /** The kernel, without operands; devices compile it once. */
   readonly recipe: RowRecipe;
-  /** One buffer per input of the recipe. */
+  /** f32 buffers, one for each of the recipe's `inputs`. */
   readonly inputs: readonly Buffer[];
   /** One per output without `into`, in order. */
   readonly outputs: readonly Buffer[];
   /** `rank` sizes, outermost first; their product is the number of rows. */
   readonly outer: readonly number[];
-  /** Elements of a row. */
+  /** Elements of a row, which all operands with `Along` 1 have next to each other. */
   readonly columns: number;
   /** Per input, `rank` strides in elements. */
   readonly strides: readonly (readonly number[])[];
@@ -21,11 +21,11 @@ export interface RowLaunch {
   readonly scalars?: readonly number[];
 }
 
-/** A column recipe with its operands. */
+/** A column recipe over [outer, reduced, inner], with a buffer and strides for each operand. */
 export interface ColumnLaunch {
-  /** What to run. */
+  /** The kernel, without operands; devices compile it once. */
   readonly recipe: ColumnRecipe;
-  /** One buffer per input of the recipe. */
+  /** f32 buffers, one for each of the recipe's `inputs`. */
   readonly inputs: readonly Buffer[];
   /** [outer, inner] */
   readonly output: Buffer;
@@ -41,9 +41,9 @@ export interface ColumnLaunch {
   readonly scalars?: readonly number[];
 }
 
-/** An indexed kernel with its operands. */
+/** An indexed kernel for `items` items, with a buffer for each that it names. */
 export interface IndexedLaunch {
-  /** What to run. */
+  /** The kernel, without operands; devices compile it once. */
   readonly kernel: IndexedKernel;
   /** One per entry of the kernel's `buffers`. */
   readonly buffers: readonly Buffer[];

@@ -4,7 +4,7 @@ import { blankImage, type Image } from "../images/image.ts";
 /** What fills a place where no image is: ImageNet's mean, which normalisation makes (nearly) zero, as padding is. */
 const FILL: readonly number[] = [124, 116, 104];
 
-/** A canvas without an image on it. */
+/** A canvas of the colour that is behind images. */
 export function emptyCanvas({ width, height }: { readonly width: number; readonly height: number }): Image {
   return blankImage(width, height, { colour: FILL });
 }

@@ -9,11 +9,11 @@ import { drawScene } from "./scene.ts";
 import type { CocoCategory } from "../coco_file.ts";
 import { type GeneratedCounts, writeGeneratedSet } from "../generated_set.ts";
 
-/** How many scenes to draw, and where. */
+/** Numbers, size and seed of the scenes, and their folder. */
 export interface GenerateCardsOptions {
   /** The data set's folder. */
   readonly out: string;
-  /** Training images. */
+  /** Training images; at least 1. */
   readonly images: number;
   /** Decides every scene, image by image; 0 to 2³² - 1. */
   readonly seed: number;

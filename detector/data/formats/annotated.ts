@@ -22,7 +22,6 @@ export interface AnnotatedObject {
 }
 
 export interface AnnotatedImage {
-  /** Where its file is. */
   readonly path: string;
   /** What the new data set calls it, a relative path with an extension. */
   readonly name: string;

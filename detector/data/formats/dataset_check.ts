@@ -6,7 +6,6 @@ import { Sha256 } from "../../../checkpoint/codec/checksums.ts";
 import { readBytes } from "../../../platform/whole_files.ts";
 import type { AnnotatedDataset, AnnotatedImage } from "./annotated.ts";
 
-/** One kind of trouble. */
 interface DatasetFinding {
   /** `error`: training or its numbers suffer; `warning`: look at it. */
   readonly severity: "error" | "warning";

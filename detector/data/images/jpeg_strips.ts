@@ -57,7 +57,7 @@ export class JpegStrips {
     this.#strips++;
   }
 
-  /** The whole file. */
+  /** Ends the file, and returns it. */
   finish(): Uint8Array {
     this.#parts.push(Uint8Array.of(0xff, 0xd9));
     const result = new Uint8Array(this.#parts.reduce((sum, { length }) => sum + length, 0));

@@ -25,7 +25,6 @@ const MIN_INSIDE = 0.75, MAX_COVERED = 0.2;
 /** Samples a pixel, along each side. */
 const FINENESS = 2;
 
-/** A finished picture. */
 interface ShapeScene {
   readonly image: Image;
   readonly objects: readonly DrawnObject[];

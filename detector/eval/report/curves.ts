@@ -26,13 +26,13 @@ export interface CurvePoint {
   readonly f1: number;
 }
 
-/** The curves of one class. */
+/** Precision, recall and F1 of a class by score threshold. */
 export interface ClassCurves {
-  /** The category id. */
+  /** The class's id in the annotation file. */
   readonly id: number;
   /** As the annotations call it. */
   readonly name: string;
-  /** Objects to find. */
+  /** Objects that are to be found, crowds not counted. */
   readonly annotations: number;
   /** Average precision at the judged IoU, in 0..1, or -1 where there is nothing to find. */
   readonly averagePrecision: number;

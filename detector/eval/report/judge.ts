@@ -17,9 +17,9 @@ export const ERROR_KINDS = ["classification", "localization", "both", "duplicate
 /** One of `ERROR_KINDS`. */
 export type DetectionErrorKind = (typeof ERROR_KINDS)[number];
 
-/** A detection with its judgement. */
+/** A detection, and what is wrong with it, if anything. */
 export interface JudgedDetection {
-  /** What was judged. */
+  /** The detection, as it was given. */
   readonly detection: CocoDetection;
   /** `ignored`: it lies in a crowd, which is neither right nor wrong. */
   readonly outcome: "found" | "ignored" | DetectionErrorKind;
@@ -29,7 +29,7 @@ export interface JudgedDetection {
 
 /** An object (crowds are not listed) with its judgement. */
 export interface JudgedTruth {
-  /** What was to be found. */
+  /** The object, as it was given. */
   readonly truth: CocoAnnotation;
   /** Whether a detection of its class overlaps it enough. */
   readonly isFound: boolean;
@@ -37,7 +37,7 @@ export interface JudgedTruth {
   readonly isMissed: boolean;
 }
 
-/** One image, judged. */
+/** An image's detections and objects, each with its judgement. */
 export interface JudgedImage {
   /** The id in the annotation file. */
   readonly imageId: number;

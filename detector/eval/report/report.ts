@@ -12,15 +12,15 @@ import { judgeDetections, type JudgedImage, type JudgeOptions } from "./judge.ts
 export interface ImageErrors {
   /** The id in the annotation file. */
   readonly imageId: number;
-  /** Objects that were not found. */
+  /** Objects that no detection above its class's best threshold has found. */
   readonly missed: number;
   /** Detections that are wrong, of whatever kind. */
   readonly wrong: number;
-  /** Objects that were found. */
+  /** Objects that one has found. */
   readonly found: number;
 }
 
-/** Everything about one evaluation. */
+/** What `report.json` holds. */
 export interface EvaluationReport {
   /** Overlap at which an object counts as found. */
   readonly iou: number;

@@ -20,7 +20,6 @@ interface FrameDetections extends ImageDetections {
   readonly time: number;
 }
 
-/** What became of a video. */
 interface VideoSummary {
   /** Whether all of it was read. */
   readonly isWhole: boolean;

@@ -11,7 +11,6 @@ import type { FolderOwner } from "./saver.ts";
 export class RunFolder implements FolderOwner {
   readonly #path: string;
   readonly #ui: RunUi;
-  /** Folders that were not there before. */
   #made: readonly string[];
   #lock: FolderLock;
   /** Called when the folder had to be made again, and is empty. */

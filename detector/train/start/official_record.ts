@@ -35,7 +35,6 @@ const GROUPINGS = new Map<number, DinoConfig["param_dict_type"]>([
 /** More groups than any `param_dict_type` has; they may all share one list of millions. */
 const MOST_GROUPS = 100;
 
-/** A parameter group as the file has it. */
 interface OfficialGroup {
   /** The parameters' numbers. */
   readonly indices: readonly number[];

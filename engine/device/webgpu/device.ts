@@ -44,7 +44,7 @@ import { FIRST_RUN_BITS, mergeRunsProgram, sortRunsProgram, takeProgram, TOP_K_T
 import type { Timestamps } from "./timestamps.ts";
 import { Params, UniformRing } from "./uniform_ring.ts";
 
-/** A GPU. Use `createWebGpuDevice`. */
+/** A GPU; `createWebGpuDevice` opens one. */
 export class WebGpuDevice implements Device {
   readonly kind = "webgpu";
   readonly description: string;

@@ -160,7 +160,7 @@ export class Expr {
   }
 }
 
-/** A literal. */
+/** A number that is part of the kernel's text, rounded to float32. */
 export const constant = (value: number): Expr => Expr.leaf("constant", value);
 export const input = (index: number): Expr => Expr.leaf("input", index);
 export const scalar = (index: number): Expr => Expr.leaf("scalar", index);
@@ -191,7 +191,7 @@ function binary(op: BinaryOp, a: Expr, b: Expr): Expr {
   return Expr.node(op, [a, b]);
 }
 
-/** The inputs that an expression reads. */
+/** Numbers of the inputs that an expression reads, wherever in it. */
 export function inputsOf(expr: Expr, into = new Set<number>(), seen = new Set<Expr>()): Set<number> {
   if (seen.has(expr)) return into;
   seen.add(expr);

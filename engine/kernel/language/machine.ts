@@ -29,7 +29,6 @@ import type {
 export class Variable<T extends ValueType = ValueType> {
   /** Machines make variables; kernels get them from `Machine.variable`. */
   constructor(
-    /** What was stored last. */
     readonly get: () => Value<T>,
     /** Stores a value of the type that it began with. */
     readonly set: (value: Value<T>) => void,

@@ -24,7 +24,7 @@ export interface OperandNames {
 /** How an operand moves along the row: 1 contiguous, 0 the same number for all columns. */
 export type Along = 0 | 1;
 
-/** A kernel over rows. */
+/** A kernel over the rows of [outer…, columns]: reductions along the row, then values of its elements or of itself. */
 export interface RowRecipe {
   /** Tells the kinds of kernel apart. */
   readonly kind: "row";
@@ -34,7 +34,7 @@ export interface RowRecipe {
   readonly rank: number;
   /** One entry per operand, each f32. */
   readonly inputs: readonly Along[];
-  /** How many numbers are given at launch. */
+  /** f32 numbers that a launch gives, read as `scalar(i)`. */
   readonly scalars: number;
   /** In order: later ones may use the results of earlier ones through `reduced(name)`. */
   readonly reductions: readonly RowReduction[];
@@ -44,7 +44,7 @@ export interface RowRecipe {
   readonly names?: OperandNames;
 }
 
-/** One number per row. */
+/** One number per row: `value` of its elements, joined by `op`. */
 export interface RowReduction {
   /** The name by which later expressions read it: `reduced(name)`. */
   readonly name: string;
@@ -59,11 +59,11 @@ export interface RowReduction {
   readonly keep?: number;
 }
 
-/** What is stored. */
+/** A value that is stored for each element, or once for the row. */
 export interface RowOutput {
   /** `element`: at row * columns + column. `row`: at row; its value may read no contiguous input and no `column`. */
   readonly per: "element" | "row";
-  /** What is stored. */
+  /** The value; it may read inputs, `column`, and what was reduced. */
   readonly value: Expr;
   /** Writes over this input (contiguous and of the full shape), instead of into a buffer of its own. */
   readonly into?: number;
@@ -77,7 +77,7 @@ export interface ColumnRecipe {
   readonly name: string;
   /** How each operand moves along `inner`. */
   readonly inputs: readonly Along[];
-  /** How many numbers are given at launch. */
+  /** f32 numbers that a launch gives, read as `scalar(i)`. */
   readonly scalars: number;
   /** How two values join. */
   readonly op: ReduceOp;
@@ -87,17 +87,17 @@ export interface ColumnRecipe {
   readonly names?: OperandNames;
 }
 
-/** How an indexed kernel uses a buffer. */
+/** A buffer of an indexed kernel. */
 export interface KernelBuffer {
   /** What the kernel's author calls it; appears in generated code. */
   readonly name: string;
-  /** What its elements are. */
+  /** f32 or i32. */
   readonly dtype: DType;
   /** What the body does with it. Items must not write what others read or write. */
   readonly access: "read" | "write" | "read_write";
 }
 
-/** A kernel with indices of its own. */
+/** A body that runs once for each item and computes its own indices. */
 export interface IndexedKernel {
   /** Tells the kinds of kernel apart. */
   readonly kind: "indexed";

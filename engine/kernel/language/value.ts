@@ -11,16 +11,16 @@ import type { DType } from "../../dtype.ts";
 
 /** What a value on a machine can be: `vec` holds `lanes` f32, `mask` a bool for each of them. */
 export type ValueType = "i32" | "f32" | "vec" | "bool" | "mask";
-/** An integer. */
+/** A 32-bit integer that a kernel computes with; it wraps round. */
 export type Int = Value<"i32">;
-/** A single float. */
+/** A float32 that a kernel computes with. */
 export type Float = Value<"f32">;
 /** As many floats as the machine has lanes. */
 export type Vector = Value<"vec">;
 /** What a comparison of values of type T gives. */
 export type ConditionOf<T extends ValueType> = Value<T extends "vec" ? "mask" : "bool">;
 
-/** Reductions. */
+/** How a reduction joins two values. */
 export type ReduceOp = "sum" | "max" | "min";
 /** Operations on i32, f32 and vectors alike. */
 export type ArithmeticOp = "add" | "sub" | "mul" | "div" | "min" | "max";
@@ -73,7 +73,7 @@ export interface ValueMachine {
   multiplyAdd(...operands: readonly [a: Value, b: Value, c: Value]): Value;
   /** The sum, maximum or minimum over a vector's lanes, in the order ((0,1),(2,3)). */
   reduceLanes(op: ReduceOp, a: Vector): Float;
-  /** One element. */
+  /** The element at an index, in elements from the buffer's beginning. */
   load(buffer: BufferRef, index: Int): Value;
   /** `lanes` neighbouring f32 elements; with four lanes the index is a multiple of four in `indexed` kernels. */
   loadVec(buffer: BufferRef, index: Int): Vector;
@@ -294,7 +294,7 @@ export class BufferRef<D extends DType = DType> {
     readonly dtype: D,
   ) {}
 
-  /** One element. */
+  /** The element at an index, in elements from the buffer's beginning. */
   load(index: Int | number): Value<D> {
     return this.machine.load(this, this.#index(index)) as Value<D>; // a load has the buffer's type
   }

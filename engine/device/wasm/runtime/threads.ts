@@ -61,7 +61,7 @@ export class ThreadTeam {
     return new ThreadTeam(control, await Promise.all(starts));
   }
 
-  /** The caller included. */
+  /** Threads that take tasks, the caller included. */
   get size(): number {
     return this.#workers.length + 1;
   }
