@@ -17,6 +17,7 @@ const MOST_WORKERS = 2;
  */
 export class CodecPool {
   readonly #pool: WorkerPool<CodecBlock, CodecResult<CodecBlock>> | undefined;
+  /** Threads that encode and decode; 0 where that is done on the spot. */
   readonly workers: number;
 
   /** Starts workers; 0 for a pool that does its work on the spot. */

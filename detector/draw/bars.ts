@@ -1,6 +1,7 @@
 /** Named numbers as horizontal bars, as an SVG document. */
 import { round, svgDocument, text } from "./parts.ts";
 
+/** A labelled number of a bar chart. */
 export interface Bar {
   /** Written in front of the bar. */
   readonly name: string;

@@ -10,6 +10,7 @@ const GAP = 8;
 /** Pictures side by side. */
 const COLUMNS = 3;
 
+/** An image with the boxes that are drawn on it. */
 export interface SheetPicture {
   /** Of any size. */
   readonly image: Image;
