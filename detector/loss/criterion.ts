@@ -7,6 +7,7 @@
  * sums and normalises them set by set.
  */
 
+import { constantOf } from "../../engine/constants.ts";
 import { concat } from "../../engine/ops/layout.ts";
 import { gatherRows } from "../../engine/ops/gather.ts";
 import { scoped } from "../../engine/scope.ts";
@@ -40,6 +41,12 @@ export interface CriterionResult {
   readonly values: Record<string, number>;
   /** Who was matched with whom, per set ("final", "aux0", …, "interm") and image. */
   readonly matches: ReadonlyMap<string, readonly Match[]>;
+}
+
+/** Losses of a batch that are computed on the device, or will be: nothing of them was read yet. */
+export interface ComputedLosses extends Pick<CriterionResult, "total" | "matches"> {
+  /** Reads `values`; waits for the device. */
+  readonly read: () => Promise<CriterionResult["values"]>;
 }
 
 /** Names of a set's rows in the vector of all losses. */
@@ -87,22 +94,37 @@ export class Criterion {
     targets: readonly MatchTarget[],
     call: CriterionCall = {},
   ): Promise<CriterionResult> {
+    const { read, ...computed } = await this.compute(outputs, targets, call);
+    return { ...computed, values: await read() };
+  }
+
+  /**
+   * Matches, which has to wait for predictions, and starts computing all losses: so that a training step can go on, and read
+   * losses and the norm of gradients at once.
+   * @throws {DinogradError} of kind "nonfinite" where predictions are not finite
+   */
+  async compute(
+    outputs: DinoOutputs,
+    targets: readonly MatchTarget[],
+    call: CriterionCall = {},
+  ): Promise<ComputedLosses> {
     return await scoped(async (inner) => {
       const count = targets.reduce((sum, { labels }) => sum + labels.length, 0);
       const boxes = Math.max(1, await (call.averageBoxes?.(count) ?? count));
       const { sets, zeros } = await collectSets(outputs, targets, { ...call, matcher: this.#matcher });
-      const counting = Float32Array.from(sets.flatMap(({ suffix }) => this.#rowWeights(suffix)));
+      const weights = sets.flatMap(({ suffix }) => this.#rowWeights(suffix));
       const { rows, total } = inner.run(() => {
         const rows = this.#computeSets(sets, targets, boxes);
-        return { rows, total: rows.mul(tensor(rows.device, counting)).sum(0, { keepDims: true }) };
+        const { device } = rows;
+        const counting = constantOf(device, `weights of losses ${weights}`, () => tensor(device, weights));
+        return { rows, total: rows.mul(counting).sum(0, { keepDims: true }) };
       });
-      const numbers = await rows.data();
-      const values = valuesOf(sets, numbers, zeros);
       inner.keep(total);
+      inner.keep(rows);
       const matches = new Map(
         sets.filter(({ name }) => !name.startsWith("dn.")).map(({ name, matches }) => [name, matches]),
       );
-      return { total, values, matches };
+      return { total, matches, read: async () => valuesOf(sets, await rows.data(), zeros) };
     });
   }
 
@@ -124,7 +146,11 @@ export class Criterion {
   #classLosses(sets: readonly LossSet[], targets: readonly MatchTarget[], normalizers: readonly number[]): Tensor {
     const { device } = sets[0].predictions.predLogits;
     const classes = sets[0].predictions.predLogits.shape[2];
-    const ids = tensor(device, Float32Array.from({ length: classes }, (_, c) => c), [classes]);
+    const ids = constantOf(
+      device,
+      `class ids ${classes}`,
+      () => tensor(device, Float32Array.from({ length: classes }, (_, c) => c), [classes]),
+    );
     const weights = this.#classWeights && tensor(device, this.#classWeights, [classes]);
     const sums = sets.map(({ predictions: { predLogits }, matches }) => {
       const [batch, queries] = predLogits.shape;

@@ -20,7 +20,7 @@ import { pointwise } from "../../engine/ops/pointwise.ts";
 import { scoped, tidy } from "../../engine/scope.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import { type EncoderLayerOptions, feedForward } from "./encoder.ts";
-import { type FeatureLevels, floatTensor } from "./levels.ts";
+import { type FeatureLevels, floatTensor, levelConstant } from "./levels.ts";
 import type { DecoderStep } from "./options.ts";
 import { boxEmbedding } from "./position_embedding.ts";
 import type { Trace } from "./trace.ts";
@@ -205,11 +205,13 @@ export class DeformableDecoder extends Module {
       const { levels, memory, padding, attentionMask, trace } = inputs;
       const { device } = memory;
       const { validRatios, batch, shapes } = levels;
-      const ratios = new Float64Array(validRatios.length * 2);
-      for (let i = 0; i < validRatios.length; i += 2) {
-        ratios.set([validRatios[i], validRatios[i + 1], validRatios[i], validRatios[i + 1]], 2 * i);
-      }
-      const boxRatios = floatTensor(device, ratios, [batch, 1, shapes.length, 4]);
+      const boxRatios = levelConstant(levels, { device, name: "box ratios" }, () => {
+        const ratios = new Float64Array(validRatios.length * 2);
+        for (let i = 0; i < validRatios.length; i += 2) {
+          ratios.set([validRatios[i], validRatios[i + 1], validRatios[i], validRatios[i + 1]], 2 * i);
+        }
+        return floatTensor(device, ratios, [batch, 1, shapes.length, 4]);
+      });
 
       let boxes = inner.keep(inputs.boxLogits.sigmoid());
       let queries = inputs.content;

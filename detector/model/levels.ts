@@ -4,6 +4,7 @@
  * one sequence.
  */
 
+import { constantOf } from "../../engine/constants.ts";
 import type { Device } from "../../engine/device/device.ts";
 import type { SpatialShapes } from "../../engine/ops/deformable_attention.ts";
 import { type Tensor, tensor } from "../../engine/tensor.ts";
@@ -41,6 +42,15 @@ export function floatTensor(device: Device, values: ArrayLike<number>, shape: re
   const data = hostArray(device, values.length);
   data.set(values);
   return tensor(device, data, shape);
+}
+
+/** A tensor that follows from the levels' geometry; it is made once for all batches of that size in which no image has padding. */
+export function levelConstant(
+  { batch, shapes, hasPadding }: FeatureLevels,
+  { device, name }: { readonly device: Device; readonly name: string },
+  make: () => Tensor,
+): Tensor {
+  return hasPadding ? make() : constantOf(device, `${name} ${batch} of ${shapes.join(" ")}`, make);
 }
 
 /** Shrinks a mask to a level: the nearest pixel towards the origin, as PyTorch's `interpolate(mode="nearest")`. */

@@ -4,12 +4,13 @@
  * i = 0, 1, …, sines and cosines alternating, F features in all.
  */
 
+import { constantOf } from "../../engine/constants.ts";
 import type { Device } from "../../engine/device/device.ts";
 import { constant, select } from "../../engine/kernel/language/expr.ts";
 import { concat } from "../../engine/ops/layout.ts";
 import { pointwise } from "../../engine/ops/pointwise.ts";
 import { type Tensor, tensor } from "../../engine/tensor.ts";
-import { type BatchMask, type FeatureLevels, hostArray } from "./levels.ts";
+import { type BatchMask, type FeatureLevels, floatTensor, hostArray } from "./levels.ts";
 
 /** The temperature of box embeddings; fixed in the official code. */
 const BOX_TEMPERATURE = 10000;
@@ -46,6 +47,14 @@ export function pixelEmbedding(mask: BatchMask, options: PixelEmbeddingOptions):
  * has padding, because then they are the same for all.
  */
 export function tokenEmbedding(device: Device, levels: FeatureLevels, options: PixelEmbeddingOptions): Tensor {
+  const make = () => embedTokens(device, levels, options);
+  if (levels.hasPadding) return make();
+  const { features, temperatureHeight, temperatureWidth, offset } = options;
+  const key = [levels.shapes.join(" "), features, temperatureHeight, temperatureWidth, offset].join(", ");
+  return constantOf(device, `token embedding ${key}`, make);
+}
+
+function embedTokens(device: Device, levels: FeatureLevels, options: PixelEmbeddingOptions): Tensor {
   const width = 2 * options.features;
   const batch = levels.hasPadding ? levels.batch : 1;
   const output = hostArray(device, batch * levels.tokens * width);
@@ -132,14 +141,21 @@ export function boxEmbedding(boxes: Tensor, features: number): Tensor {
   if (coordinates !== 2 && coordinates !== 4) {
     throw new RangeError(`boxEmbedding: expected 2 or 4 coordinates but found ${coordinates}`);
   }
-  const frequencies = hostArray(device, features);
-  frequencies.set(wavelengths(features, BOX_TEMPERATURE).map((length) => (2 * Math.PI) / length));
+  const frequencies = constantOf(device, `frequencies ${features}`, () => {
+    const values = wavelengths(features, BOX_TEMPERATURE).map((length) => (2 * Math.PI) / length);
+    return floatTensor(device, values, [features]);
+  });
+  const isCosine = constantOf(
+    device,
+    `odd features ${features}`,
+    () => tensor(device, Float32Array.from({ length: features }, (_, i) => i % 2), [features]),
+  );
   const [x, y] = [boxes.slice(-1, 0, 1), boxes.slice(-1, 1, 2)];
   const ordered = concat(coordinates === 4 ? [y, x, boxes.slice(-1, 2, 4)] : [y, x], -1);
   const embedded = sineOp([
     ordered.reshape([...ordered.shape, 1]),
-    tensor(device, frequencies, [features]),
-    tensor(device, Float32Array.from({ length: features }, (_, i) => i % 2), [features]),
+    frequencies,
+    isCosine,
   ]);
   return embedded.reshape([...boxes.shape.slice(0, -1), coordinates * features]);
 }

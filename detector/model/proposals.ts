@@ -9,7 +9,7 @@ import { maskedFill } from "../../engine/ops/elementwise.ts";
 import { concat } from "../../engine/ops/layout.ts";
 import { pointwise } from "../../engine/ops/pointwise.ts";
 import { type Tensor, tensor } from "../../engine/tensor.ts";
-import { type FeatureLevels, floatTensor, validSize } from "./levels.ts";
+import { type FeatureLevels, floatTensor, levelConstant, validSize } from "./levels.ts";
 
 /** A proposal is valid where all its four numbers lie strictly between these. */
 const SMALLEST = 0.01, LARGEST = 0.99;
@@ -53,6 +53,15 @@ export function encoderProposals(levels: FeatureLevels, like: Tensor, size?: Ten
 }
 
 function fixedProposals(levels: FeatureLevels, { device }: Tensor): Proposals {
+  const { batch, tokens } = levels;
+  const constant = (name: string, make: () => Tensor) => levelConstant(levels, { device, name }, make);
+  return {
+    boxes: constant("proposals", () => floatTensor(device, fixedArrays(levels).boxes, [batch, tokens, 4])),
+    invalid: constant("invalid proposals", () => tensor(device, fixedArrays(levels).invalid, [batch, tokens, 1])),
+  };
+}
+
+function fixedArrays(levels: FeatureLevels): { readonly boxes: Float64Array; readonly invalid: Float32Array } {
   const { batch, tokens, padding } = levels;
   const { xy, level } = centres(levels);
   const boxes = new Float64Array(batch * tokens * 4).fill(Infinity);
@@ -64,10 +73,7 @@ function fixedProposals(levels: FeatureLevels, { device }: Tensor): Proposals {
     invalid[i] = 0;
     boxes.set([logit(x), logit(y), logit(extent), logit(extent)], 4 * i);
   }
-  return {
-    boxes: floatTensor(device, boxes, [batch, tokens, 4]),
-    invalid: tensor(device, invalid, [batch, tokens, 1]),
-  };
+  return { boxes, invalid };
 }
 
 /** 1 where a size is out of bounds. Has no useful gradient. */

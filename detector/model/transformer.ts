@@ -15,7 +15,7 @@ import { type Tensor, tensor, zeros } from "../../engine/tensor.ts";
 import { type DecoderResult, DeformableDecoder, joinQueries } from "./decoder.ts";
 import { DeformableEncoder } from "./encoder.ts";
 import { standardNormal, xavierUniform } from "../../engine/nn/initial.ts";
-import { encoderReferencePoints, type FeatureLevels, floatTensor, paddingTensor } from "./levels.ts";
+import { encoderReferencePoints, type FeatureLevels, floatTensor, levelConstant, paddingTensor } from "./levels.ts";
 import type { DinoModelOptions } from "./options.ts";
 import { tokenEmbedding } from "./position_embedding.ts";
 import { type SelectedQueries, selectQueries } from "./query_selection.ts";
@@ -161,7 +161,11 @@ export class DeformableTransformer extends Module {
       });
       trace?.("sources", flat);
       trace?.("positions", positions.add(zeros(device, [batch, 1, 1])));
-      const referencePoints = floatTensor(device, encoderReferencePoints(levels), [batch, tokens, shapes.length, 2]);
+      const referencePoints = levelConstant(
+        levels,
+        { device, name: "encoder reference points" },
+        () => floatTensor(device, encoderReferencePoints(levels), [batch, tokens, shapes.length, 2]),
+      );
       return this.encoder.forward(flat, { positions, referencePoints, spatialShapes: shapes, padding });
     });
   }

@@ -5,6 +5,7 @@
  */
 
 import { asStateMap, type BundleContent, type StateValue } from "../../checkpoint/mod.ts";
+import { forgetConstants } from "../../engine/constants.ts";
 import type { Device } from "../../engine/device/device.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { AdamW, clipGradNorm, type Optimizer, SGD, type StoredOptimizerState } from "../../engine/optim/mod.ts";
@@ -130,17 +131,18 @@ export class TrainingSession {
         mask: batch.mask,
         denoising: { targets: batch.targets, random: this.#denoising },
       });
-      const { total, values } = await this.#criterion.losses(outputs, batch.targets);
-      const loss = await total.item();
-      if (!Number.isFinite(loss)) throw new DinogradError("nonfinite", `expected a finite loss but found ${loss}`);
+      const { total, read } = await this.#criterion.compute(outputs, batch.targets);
       const { norm, coefficient } = inner.run(() => {
         total.backward();
         const parameters = this.groups.flatMap((group) => group.parameters.map(([, parameter]) => parameter));
         return clipGradNorm(parameters, this.config.clip_max_norm);
       });
-      const gradientNorm = await norm.item();
-      if (!Number.isFinite(gradientNorm)) {
-        throw new DinogradError("nonfinite", `expected a finite norm of the gradients but found ${gradientNorm}`);
+      // One wait for all numbers of a step, the other one is that of the matching.
+      const [values, loss, gradientNorm] = await Promise.all([read(), total.item(), norm.item()]);
+      for (const [what, number] of [["loss", loss], ["norm of the gradients", gradientNorm]] as const) {
+        if (Number.isFinite(number)) continue;
+        this.optimizer.zeroGrad();
+        throw new DinogradError("nonfinite", `expected a finite ${what} but found ${number}`);
       }
       inner.run(() => {
         this.optimizer.step({ ...rates, coefficient });
@@ -226,6 +228,7 @@ export class TrainingSession {
     this.optimizer.dispose();
     this.ema?.average.dispose();
     this.model.dispose();
+    forgetConstants(this.device);
   }
 }
 

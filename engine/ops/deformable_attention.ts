@@ -15,6 +15,7 @@
  * weights, and its gradient for the values.
  */
 
+import { constantOf } from "../constants.ts";
 import { ShapeError } from "../errors.ts";
 import type { Device } from "../device/device.ts";
 import type { Corner, Plane } from "../kernel/language/bilinear.ts";
@@ -24,7 +25,7 @@ import { defineKernel } from "../launch/kernel.ts";
 import { memoize } from "../memoize.ts";
 import { defineOp } from "../op.ts";
 import { formatShape, sameShape } from "../shape.ts";
-import type { Tensor } from "../tensor.ts";
+import { type Tensor, tensor } from "../tensor.ts";
 
 /**
  * Height and width of each level's image.
@@ -287,6 +288,11 @@ export function deformableAttention(
     start += height * width;
     return row;
   });
-  const levels = value.empty([spatialShapes.length, 3], "i32").assign(Int32Array.from(rows));
+  const { device } = value;
+  const levels = constantOf(
+    device,
+    `sizes and starts of levels ${rows}`,
+    () => tensor(device, Int32Array.from(rows), [spatialShapes.length, 3]),
+  );
   return deformableAttentionOp([value, points.samplingLocations, points.attentionWeights], { spatialShapes, levels });
 }

@@ -7,13 +7,14 @@
  *     box:    location = reference.xy + offset / points · reference.wh · ½
  */
 
+import { constantOf } from "../constants.ts";
 import { ShapeError } from "../errors.ts";
 import { joinIndex, splitIndex } from "../kernel/language/index_arithmetic.ts";
 import { defineKernel } from "../launch/kernel.ts";
 import { memoize } from "../memoize.ts";
 import { defineOp } from "../op.ts";
 import { formatShape, sameShape } from "../shape.ts";
-import type { Tensor } from "../tensor.ts";
+import { type Tensor, tensor } from "../tensor.ts";
 import type { SpatialShapes } from "./deformable_attention.ts";
 
 const SIZES = ["heads", "levels", "points"] as const;
@@ -140,6 +141,11 @@ export function samplingLocations(
   options: { readonly spatialShapes: SpatialShapes },
 ): Tensor {
   const sizes = options.spatialShapes.flatMap(([height, width]) => [width, height]);
-  const shapes = offsets.empty([options.spatialShapes.length, 2]).assign(Float32Array.from(sizes));
+  const { device } = offsets;
+  const shapes = constantOf(
+    device,
+    `sizes of levels ${sizes}`,
+    () => tensor(device, Float32Array.from(sizes), [options.spatialShapes.length, 2]),
+  );
   return locationsOp([referencePoints, offsets], { shapes });
 }

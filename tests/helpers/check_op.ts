@@ -7,6 +7,7 @@
  */
 
 import { assert, assertEquals, AssertionError } from "@std/assert";
+import { forgetConstants } from "../../engine/constants.ts";
 import type { Device } from "../../engine/device/device.ts";
 import type { TensorData } from "../../engine/dtype.ts";
 import { RandomStream } from "../../engine/random.ts";
@@ -94,6 +95,7 @@ async function evaluateOn(
   device: Device,
   { check, values }: { check: OpCheck; values: readonly TensorData[] },
 ): Promise<Evaluation> {
+  forgetConstants(device); // are kept beyond scopes on purpose
   const before = device.memory.used;
   const evaluation = await (async () => {
     using step = scope();
@@ -117,6 +119,7 @@ async function evaluateOn(
     assert(step.size > 0, "a test's scope owns its tensors");
     return result;
   })();
+  forgetConstants(device);
   assertEquals(device.memory.used, before, `${device.description}: memory in use after the scope closed`);
   return evaluation;
 }

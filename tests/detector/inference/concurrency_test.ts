@@ -2,6 +2,7 @@
  * Tasks that share a device and take turns at their awaits: each gives what it gives alone, an error is its own, and nothing
  * is left behind.
  */
+import { forgetConstants } from "../../../engine/constants.ts";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Criterion } from "../../../detector/loss/mod.ts";
 import { detectImage, detectImages } from "../../../detector/inference/detect_image.ts";
@@ -56,6 +57,7 @@ Deno.test({
   fn: async () => {
     for (const device of await devices()) {
       await withModel(device, async (model) => {
+        forgetConstants(device); // kept on purpose
         const before = device.memory.used;
         const alone: Detections[] = [];
         device.resetPeak();
@@ -67,6 +69,7 @@ Deno.test({
           detectImages(model, IMAGES.slice(0, 2), { config }),
         ]);
         assertEquals(together.flat().map(listed), [...alone, ...alone.slice(0, 2)].map(listed), device.description);
+        forgetConstants(device);
         assertEquals(device.memory.used, before, device.description);
         assert(device.memory.peak <= peak, `${device.description}: ${device.memory.peak} bytes, alone ${peak}`);
         assertEquals(currentScope(), undefined);
@@ -79,6 +82,7 @@ Deno.test("an image that fails among others fails alone, and leaves nothing behi
   const device = await createCpuDevice({ threads: 1 });
   await withModel(device, async (model) => {
     const alone = await detectImage(model, IMAGES[0], { config });
+    forgetConstants(device); // kept on purpose
     const before = device.memory.used;
     const thin = { width: 1, height: 4, data: new Uint8Array(12) };
     const few = { ...config, num_select: 10_000 };
@@ -92,6 +96,7 @@ Deno.test("an image that fails among others fails alone, and leaves nothing behi
     for (const sound of [first, last]) assertEquals(sound.status === "fulfilled" && listed(sound.value), listed(alone));
     assert(shape.status === "rejected" && shape.reason instanceof ShapeError);
     assert(select.status === "rejected" && select.reason instanceof DinogradError);
+    forgetConstants(device);
     assertEquals(device.memory.used, before);
     await assertRejects(() => detectImage(model, IMAGES[2], { config: few }), DinogradError, "num_select");
     assertEquals(listed(await detectImage(model, IMAGES[0], { config })), listed(alone));
@@ -128,6 +133,7 @@ Deno.test("training, losses, loading and detection share a device: each gives wh
       const path = `${folder}/${inTurn}.dino`;
       await writeTinyModel(path, { config });
       const model = buildDino({ device, random: RandomStream.named(3, "initialization") }, config).evaluate();
+      forgetConstants(device); // kept on purpose
       const before = device.memory.used;
       let moments = 0;
       const tasks: readonly (() => Promise<unknown>)[] = [
@@ -158,6 +164,7 @@ Deno.test("training, losses, loading and detection share a device: each gives wh
       else results.push(...await Promise.all(tasks.map((task) => task())));
       results.push([...await session.model.classEmbed[0].weight.data()]);
       // Beside the moments an optimizer keeps a one.
+      forgetConstants(device);
       const kept = device.memory.used - before - moments;
       assert(kept >= 0 && kept <= 4, `${kept} bytes are left`);
       assertEquals(currentScope(), undefined);

@@ -1,4 +1,5 @@
 /** Pixels as programs have them: what a canvas gives is detected in, drawn on and encoded like what a file gives. */
+import { forgetConstants } from "../../../engine/constants.ts";
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { buildDino } from "../../../detector/model/mod.ts";
 import { decodeImage, encodeJpeg, encodePng, type Image, type Pixels } from "../../../detector/data/mod.ts";
@@ -46,6 +47,7 @@ Deno.test("an image with alpha is what it is without, as when it is read from a 
   try {
     const config = tinyConfig();
     const model = buildDino({ device, random: RandomStream.named(3, "initialization") }, config).evaluate();
+    forgetConstants(device); // kept on purpose
     const before = device.memory.used;
     const found = await detectImage(model, IMAGE, { config });
     const again = Uint8ClampedArray.from(CANVAS.data);
@@ -56,6 +58,7 @@ Deno.test("an image with alpha is what it is without, as when it is read from a 
       const refused = await assertRejects(() => detectImage(model, pixels, { config }), error, message);
       assertEquals(refused.message.split(":")[0], "detectImage");
     }
+    forgetConstants(device);
     assertEquals(device.memory.used, before);
   } finally {
     await device.destroy();
