@@ -92,6 +92,7 @@ export {
 } from "./detector/inference/load_model.ts";
 export { type AssetName, type AssetSource, provideAssets } from "./platform/assets.ts";
 export {
+  type ComputedLosses,
   Criterion,
   type CriterionCall,
   type CriterionConfig,

@@ -1,4 +1,10 @@
 /** Losses: matching and the criterion. */
-export { Criterion, type CriterionCall, type CriterionConfig, type CriterionResult } from "./criterion.ts";
+export {
+  type ComputedLosses,
+  Criterion,
+  type CriterionCall,
+  type CriterionConfig,
+  type CriterionResult,
+} from "./criterion.ts";
 export { type WeightConfig } from "./weights.ts";
 export { type Match, type MatchTarget } from "./matcher.ts";
