@@ -34,96 +34,27 @@ export {
   type WasmRuntimeOptions,
 } from "./engine/mod.ts";
 export { createWebGpuDevice, type WebGpuOptions } from "./engine/device/webgpu/mod.ts";
-export * from "./detector/config/mod.ts";
-export {
-  type BadImage,
-  type Batch,
-  type CocoCategory,
-  CocoDataset,
-  type CocoFile,
-  type CocoImage,
-  type CocoObject,
-  decodeImage,
-  type DecodeOptions,
-  DEFAULT_MAX_IMAGE_PIXELS,
-  encodeJpeg,
-  type EncodeJpegOptions,
-  encodePng,
-  generateCards,
-  type GenerateCardsOptions,
-  type GeneratedCards,
-  type Image,
-  type ImageEntry,
-  Loader,
-  type LoaderOptions,
-  type MixSpec,
-  openDataset,
-  type OpenDatasetOptions,
-  type Pixels,
-  readImage,
-  type Segmentation,
-  sizeOfImage,
-  type Split,
-  type Target,
-  type TransformSpec,
-  type TransformStep,
-} from "./detector/data/mod.ts";
-export * from "./detector/draw/mod.ts";
-export * from "./detector/eval/mod.ts";
-export * from "./detector/eval/report/mod.ts";
-export { evaluateCheckpoint } from "./detector/eval/evaluate_checkpoint.ts";
-export { detect, type DetectSummary } from "./detector/inference/detect.ts";
-export { type Inside, lookInside } from "./detector/inference/look/inside.ts";
-export {
-  exportOnnx,
-  type ExportOnnxOptions,
-  type OnnxSummary,
-  type OnnxValue,
-  type Sampling,
-} from "./detector/export/mod.ts";
-export { detectImage, type DetectImageOptions, detectImages } from "./detector/inference/detect_image.ts";
-export { describeDetections, type Detection } from "./detector/inference/detection.ts";
-export { watchFolder, type WatchOptions } from "./detector/inference/watch.ts";
-export {
-  type CheckpointSource,
-  type LoadedModel,
-  loadModel,
-  type LoadModelOptions,
-} from "./detector/inference/load_model.ts";
-export { type AssetName, type AssetSource, provideAssets } from "./platform/assets.ts";
-export {
-  type ComputedLosses,
-  Criterion,
-  type CriterionCall,
-  type CriterionConfig,
-  type CriterionResult,
-  type Match,
-  type MatchTarget,
-  type WeightConfig,
-} from "./detector/loss/mod.ts";
-export {
-  type Backbone,
-  type BackboneOptions,
-  buildDino,
-  type DecoderStep,
-  type DenoisingDraws,
-  type DenoisingOptions,
-  type DenoisingOutputs,
-  type DenoisingTarget,
-  type Detections,
-  Dino,
-  type DinoInputs,
-  type DinoModelOptions,
-  dinoModelOptions,
-  type DinoOutputs,
-  postprocess,
-  type PostprocessOptions,
-  type Predictions,
-  type Trace,
-  type TraceName,
-} from "./detector/model/mod.ts";
 export { type DeviceChoice, openDevice, type OpenDeviceOptions } from "./engine/device/open.ts";
-export type { Evaluation } from "./detector/eval/evaluate.ts";
-export { train, type TrainHooks, type TrainingResult } from "./detector/train/trainer.ts";
-export { transformsOf } from "./detector/data/configured_transforms.ts";
-export type { ClassName } from "./detector/weights/mod.ts";
+export * from "./entries/data.ts";
+export * from "./entries/detector.ts";
+export * from "./entries/eval.ts";
+export {
+  type AnnotatedFile,
+  annotateImage,
+  type Bar,
+  barChart,
+  contactSheet,
+  drawDetections,
+  type DrawnDetection,
+  type FontName,
+  type Heatmap,
+  heatmap,
+  linePlot,
+  type Marks,
+  type PlotOptions,
+  type Rendering,
+  type RenderOptions,
+  renderSvg,
+  type Series,
+  type SheetPicture,
+} from "./detector/draw/mod.ts";

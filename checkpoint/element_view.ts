@@ -5,7 +5,7 @@
 import { bytesPerElement, type StoredDType, type StoredTensor } from "./stored_tensor.ts";
 
 /** Reads element `index` of a tensor as a float64; i64 beyond 2^53 is rounded. */
-export type ElementReader = (index: number) => number;
+type ElementReader = (index: number) => number;
 
 /** A reader of one tensor's elements, made once so that the loop over them does not dispatch on the dtype. */
 export function elementReader(tensor: StoredTensor): ElementReader {
@@ -60,12 +60,20 @@ export function elementWriter(tensor: StoredTensor): (index: number, value: numb
   }
 }
 
-/** Whether a dtype has fractions. */
+/**
+ * Whether a dtype has fractions.
+ *
+ * @category Stored tensors
+ */
 export function isFloatDType(dtype: StoredDType): boolean {
   return dtype === "f64" || dtype === "f32" || dtype === "f16" || dtype === "bf16";
 }
 
-/** All elements as float64, for small tensors and tests. */
+/**
+ * All elements as float64, for small tensors and tests.
+ *
+ * @category Stored tensors
+ */
 export function toNumbers(tensor: StoredTensor): Float64Array {
   const read = elementReader(tensor);
   return Float64Array.from(

@@ -15,6 +15,8 @@ const IN_FLIGHT = 32 * 1024 * 1024;
 /**
  * Downloads tensors, such as a module's `stateDict()`, into the form that files take. They are copies: training may go
  * on while they are written.
+ *
+ * @category Stored tensors
  */
 export async function storeTensors(tensors: ReadonlyMap<string, Tensor>): Promise<Map<string, StoredTensor>> {
   const stored = new Map<string, StoredTensor>();
@@ -46,6 +48,8 @@ export async function storeTensors(tensors: ReadonlyMap<string, Tensor>): Promis
  * The elements of a tensor as the engine takes them, for `tensor` and `loadStateDict`: converted where the tensor has
  * another dtype, rounded where that has more digits. Not copied where they are what is asked for and begin at a multiple
  * of four bytes.
+ *
+ * @category Stored tensors
  */
 export function elementsOf(tensor: StoredTensor, dtype: DType): Float32Array | Int32Array {
   const { data } = tensor;
@@ -62,6 +66,7 @@ export function elementsOf(tensor: StoredTensor, dtype: DType): Float32Array | I
 /**
  * The tensors of a file as a module's `loadStateDict` takes them.
  * @throws {DinogradError} of kind "checkpoint", with the tensor's name, for any dtype but f32 and i32
+ * @category Stored tensors
  */
 export function stateDictFrom(
   tensors: ReadonlyMap<string, StoredTensor>,

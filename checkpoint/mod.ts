@@ -1,50 +1,17 @@
-/**
- * Checkpoints: bundles that lose nothing, PyTorch files read without running them, safetensors.
- *
- * ```ts
- * import { readBundle, writeBundle } from "@dinograd/dinograd/checkpoint";
- *
- * const bytes = new Uint8Array(Float32Array.of(1, 2, 3, 4).buffer);
- * await writeBundle("example.dino", {
- *   tensors: new Map([["weight", { dtype: "f32", shape: [2, 2], data: bytes }]]),
- *   state: { epoch: 3 },
- * });
- * const { tensors, state } = await readBundle("example.dino");
- * console.log(tensors.get("weight")?.shape, state); // [ 2, 2 ] { epoch: 3 }
- * ```
- *
- * @module
- */
+/** The face of this folder to the detector and the commands; `entries/checkpoint.ts` is what importers see of it. */
 export type { StoredDType, StoredTensor, TensorSource, UnreadTensor } from "./stored_tensor.ts";
-export {
-  bytesPerElement,
-  checkStoredTensor,
-  elementCount,
-  isStoredDType,
-  STORED_DTYPES,
-  storedByteLength,
-} from "./stored_tensor.ts";
-export { type ElementReader, elementReader, elementWriter, isFloatDType, toNumbers } from "./element_view.ts";
-export { countNonfinite, describeNonfinite, findNonfinite, type NonfiniteTensor } from "./nonfinite.ts";
+export { bytesPerElement, elementCount, isStoredDType, STORED_DTYPES, storedByteLength } from "./stored_tensor.ts";
+export { elementReader, elementWriter, isFloatDType, toNumbers } from "./element_view.ts";
+export { describeNonfinite, findNonfinite, type NonfiniteTensor } from "./nonfinite.ts";
 export { elementsOf, stateDictFrom, storeTensors } from "./engine_tensors.ts";
 export { asStateMap, isStateMap, stateField, type StateMap, type StateValue } from "./state_tree.ts";
 export type { FileHandle, FileLayer, OpenMode } from "../platform/file_layer.ts";
 export { type FileContent, type MemoryFiles, memoryFiles } from "../platform/memory_files.ts";
 export { nodeFiles } from "../platform/node_files.ts";
-export type { Processes } from "../platform/processes.ts";
 export { Bundle, type BundleHeader, openBundle, readBundle, type VerifyReport } from "./bundle/reader.ts";
 export type { BundleContent, BundleSource, ChunkRecord } from "./bundle/format.ts";
 export type { BundleTensor } from "./bundle/contents.ts";
-export type {
-  ChunkSummary,
-  CodecBlock,
-  CodecResult,
-  DecodeBlock,
-  DecodedBlock,
-  EncodeBlock,
-  EncodedBlock,
-  StoredChunk,
-} from "./codec/block.ts";
+export type { ChunkSummary } from "./codec/block.ts";
 export { CodecPool } from "./codec/pool.ts";
 export { type BundleSummary, writeBundle } from "./bundle/writer.ts";
 export { WRITER } from "./bundle/plan.ts";
@@ -79,8 +46,7 @@ export {
   setAside,
   stateNumber,
 } from "./files/folder.ts";
-export type { FileIdentity, KernelLock, KernelLocks } from "../platform/kernel_locks.ts";
-export { describeLock, FolderLock, LOCK_NAME, LockError, lockFolder, type LockOptions } from "./files/lock.ts";
+export { describeLock, FolderLock, LockError, lockFolder } from "./files/lock.ts";
 export { openPth, PthFile } from "./pytorch/pth.ts";
 export {
   pickleGet,

@@ -6,7 +6,11 @@
 import { bytesPerElement, loadTensor, type StoredTensor, type TensorSource } from "./stored_tensor.ts";
 import { quote } from "./quote.ts";
 
-/** A tensor with infinities or NaN in it. */
+/**
+ * A tensor with infinities or NaN in it.
+ *
+ * @category Stored tensors
+ */
 export interface NonfiniteTensor {
   /** As in the bundle, with its group: `model/…`, `optimizer/…`, `ema/…`. */
   readonly name: string;
@@ -44,7 +48,11 @@ function countWith(words: Int32Array | Uint16Array, exponent: number, { first = 
 /** Bytes that are looked at before others may have their turn. */
 const PAUSE_AFTER = 64 * 1024 * 1024;
 
-/** The tensors that are not finite throughout, in their order. Lets other work of this thread continue in between. */
+/**
+ * The tensors that are not finite throughout, in their order. Lets other work of this thread continue in between.
+ *
+ * @category Stored tensors
+ */
 export async function findNonfinite(tensors: ReadonlyMap<string, TensorSource>): Promise<NonfiniteTensor[]> {
   const found: NonfiniteTensor[] = [];
   let bytes = 0;

@@ -6,7 +6,11 @@
 import { DinogradError } from "../engine/errors.ts";
 import { plainOrQuoted } from "./quote.ts";
 
-/** What a state tree is made of. Objects are string maps; `undefined`, functions and class instances are refused. */
+/**
+ * What a state tree is made of. Objects are string maps; `undefined`, functions and class instances are refused.
+ *
+ * @category State
+ */
 export type StateValue =
   | null
   | boolean
@@ -26,20 +30,36 @@ export const BYTES_COUNT_AS = 16;
 /** Integers reach up to here, without sign: files have 1024 bytes for the longest. */
 const INTEGERS_BELOW = 1n << 8188n;
 
-/** A map of a state tree. */
+/**
+ * A map of a state tree.
+ *
+ * @category State
+ */
 export type StateMap = { [key: string]: StateValue };
 
-/** Whether a place of a state tree, or what an absent one gives, is a map. */
+/**
+ * Whether a place of a state tree, or what an absent one gives, is a map.
+ *
+ * @category State
+ */
 export function isStateMap(value: StateValue | undefined): value is StateMap {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
 }
 
-/** The map at a place of a state tree, or an empty one where there is something else. */
+/**
+ * The map at a place of a state tree, or an empty one where there is something else.
+ *
+ * @category State
+ */
 export function asStateMap(value: StateValue | undefined): Readonly<StateMap> {
   return isStateMap(value) ? value : {};
 }
 
-/** An entry of a map; `undefined` where there is none, or no map. What objects inherit is no entry. */
+/**
+ * An entry of a map; `undefined` where there is none, or no map. What objects inherit is no entry.
+ *
+ * @category State
+ */
 export function stateField(value: StateValue | undefined, key: string): StateValue | undefined {
   return isStateMap(value) && Object.hasOwn(value, key) ? value[key] : undefined;
 }

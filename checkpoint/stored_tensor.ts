@@ -6,10 +6,18 @@ import { describe } from "../engine/describe.ts";
 import { DinogradError } from "../engine/errors.ts";
 import { plainOrQuoted } from "./quote.ts";
 
-/** What an element is. The spelling is that of bundles; every file format maps its own names to these ten. */
+/**
+ * What an element is. The spelling is that of bundles; every file format maps its own names to these ten.
+ *
+ * @category Stored tensors
+ */
 export type StoredDType = "f64" | "f32" | "f16" | "bf16" | "i64" | "i32" | "i16" | "i8" | "u8" | "bool";
 
-/** `data` has exactly `elementCount(shape) * bytesPerElement(dtype)` bytes; a `bool` is one byte, 0 or 1. */
+/**
+ * `data` has exactly `elementCount(shape) * bytesPerElement(dtype)` bytes; a `bool` is one byte, 0 or 1.
+ *
+ * @category Stored tensors
+ */
 export interface StoredTensor {
   /** Kind of the elements. */
   readonly dtype: StoredDType;
@@ -19,7 +27,11 @@ export interface StoredTensor {
   readonly data: Uint8Array;
 }
 
-/** A tensor that is read when its turn to be written comes, so that all of them need not be in memory together. */
+/**
+ * A tensor that is read when its turn to be written comes, so that all of them need not be in memory together.
+ *
+ * @category Stored tensors
+ */
 export interface UnreadTensor {
   /** Kind of the elements. */
   readonly dtype: StoredDType;
@@ -29,7 +41,11 @@ export interface UnreadTensor {
   read(): Promise<StoredTensor>;
 }
 
-/** A tensor to be written: in memory, or read where it is when its turn comes. */
+/**
+ * A tensor to be written: in memory, or read where it is when its turn comes.
+ *
+ * @category Stored tensors
+ */
 export type TensorSource = StoredTensor | UnreadTensor;
 
 const BYTES_PER_ELEMENT: Readonly<Record<StoredDType, number>> = {
@@ -45,29 +61,49 @@ const BYTES_PER_ELEMENT: Readonly<Record<StoredDType, number>> = {
   bool: 1,
 };
 
-/** All dtypes, widest first within a family: the order in which they are listed to people. */
+/**
+ * All dtypes, widest first within a family: the order in which they are listed to people.
+ *
+ * @category Stored tensors
+ */
 export const STORED_DTYPES = Object.keys(BYTES_PER_ELEMENT) as readonly StoredDType[]; // the record has exactly these keys
 
 /** More axes than any tensor has; a longer shape in a file is damage, not data. */
 export const MAX_RANK = 64;
 
-/** Whether a name read from a file is a dtype. */
+/**
+ * Whether a name read from a file is a dtype.
+ *
+ * @category Stored tensors
+ */
 export function isStoredDType(name: unknown): name is StoredDType {
   return typeof name === "string" && Object.hasOwn(BYTES_PER_ELEMENT, name);
 }
 
-/** Bytes of an element: 1 to 8. */
+/**
+ * Bytes of an element: 1 to 8.
+ *
+ * @category Stored tensors
+ */
 export function bytesPerElement(dtype: StoredDType): number {
   return BYTES_PER_ELEMENT[dtype];
 }
 
-/** Number of elements: 1 for a 0-d tensor, 0 if any axis is empty. */
+/**
+ * Number of elements: 1 for a 0-d tensor, 0 if any axis is empty.
+ *
+ * @category Stored tensors
+ */
 export function elementCount(shape: readonly number[]): number {
   if (shape.includes(0)) return 0; // other axes may be so long that their product is infinite
   return shape.reduce((product, size) => product * size, 1);
 }
 
-/** Size of a tensor's data in bytes. */
+/**
+ * Size of a tensor's data in bytes.
+ *
+ * @category Stored tensors
+ */
 export function storedByteLength(dtype: StoredDType, shape: readonly number[]): number {
   return elementCount(shape) * bytesPerElement(dtype);
 }

@@ -10,10 +10,18 @@ import { scoped } from "./scope.ts";
 import type { Tensor } from "./tensor.ts";
 import { noteGradient } from "./unclaimed.ts";
 
-/** Tensors a gradient rule needs again, by name. */
+/**
+ * Tensors a gradient rule needs again, by name.
+ *
+ * @category Differentiation
+ */
 export type Saved = Readonly<Record<string, Tensor | undefined>>;
 
-/** Returns one gradient per input, in order; undefined where none is needed or none flows. Runs without recording. */
+/**
+ * Returns one gradient per input, in order; undefined where none is needed or none flows. Runs without recording.
+ *
+ * @category Differentiation
+ */
 export type GradientRule = (
   gradOutput: Tensor,
   saved: Saved,
@@ -25,6 +33,8 @@ let sequence = 0;
 /**
  * One executed op on the tape. It is held by its output, by the nodes that come from it, and by a `backward` on its way to
  * it; with the last of them it lets go of what it has saved, so that a tape never outgrows what can still be differentiated.
+ *
+ * @category Differentiation
  */
 export class TapeNode {
   /** Grows with time: a node only depends on nodes with smaller numbers. */
@@ -80,7 +90,11 @@ export class TapeNode {
   }
 }
 
-/** Whether ops leave nodes on the tape just now. */
+/**
+ * Whether ops leave nodes on the tape just now.
+ *
+ * @category Differentiation
+ */
 export function isRecording(): boolean {
   return current.recording;
 }
@@ -88,6 +102,7 @@ export function isRecording(): boolean {
 /**
  * Runs a function without recording: inference, optimizers, gradient rules.
  * @throws {ArgumentError} where the function is asynchronous: it would record again after its first `await`
+ * @category Differentiation
  */
 export function withoutGradient<T>(run: () => T): T {
   return finished("withoutGradient", withRecording(false, run));
@@ -107,6 +122,7 @@ export function sourceOf(input: Tensor): TapeNode | Tensor | undefined {
  * Adds d(sum of roots · seeds)/d(leaf) to `grad` of every leaf that requires a gradient. Seeds default to ones, which
  * is meant for a scalar loss.
  * @throws {TapeError} where nothing was recorded for a root, or its tape was walked before
+ * @category Differentiation
  */
 export function backward(roots: readonly Tensor[], seeds?: readonly Tensor[]): void {
   const pending = new PendingGradients();

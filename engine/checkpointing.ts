@@ -13,6 +13,8 @@ import { type Tensor, zeros } from "./tensor.ts";
 /**
  * run(inputs), whose activations are dropped at once and made again in `backward`. All tensors that need a gradient, except
  * parameters, must come in as inputs. Dropout repeats its numbers; running statistics of batch norms move twice.
+ *
+ * @category Differentiation
  */
 export function gradientCheckpoint(run: (inputs: readonly Tensor[]) => Tensor, inputs: readonly Tensor[]): Tensor {
   if (!isRecording()) return tidy(() => run(inputs));

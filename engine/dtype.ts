@@ -6,10 +6,18 @@
 import { describe } from "./describe.ts";
 import { DTypeError } from "./errors.ts";
 
-/** What the elements of a tensor are: float32, or signed integers of 32 bits. */
+/**
+ * What the elements of a tensor are: float32, or signed integers of 32 bits.
+ *
+ * @category Tensors
+ */
 export type DType = "f32" | "i32";
 
-/** Host-side values of a tensor: float64 only comes from, and only goes to, the reference device. */
+/**
+ * Host-side values of a tensor: float64 only comes from, and only goes to, the reference device.
+ *
+ * @category Tensors
+ */
 export type TensorData = Float32Array | Float64Array | Int32Array;
 
 export const BYTES_PER_ELEMENT = 4;

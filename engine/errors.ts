@@ -6,7 +6,11 @@
 
 export { DinogradError, type ErrorKind, type FailureCode } from "../platform/errors.ts";
 
-/** What is wrong with a call. Stable across versions; `docs/errors.md` lists the codes. */
+/**
+ * What is wrong with a call. Stable across versions; `docs/errors.md` lists the codes.
+ *
+ * @category Errors
+ */
 export type CallErrorCode =
   | "argument"
   | "device_mismatch"
@@ -18,7 +22,11 @@ export type CallErrorCode =
   | "shape"
   | "tape";
 
-/** A number or name that is out of its range. */
+/**
+ * A number or name that is out of its range.
+ *
+ * @category Errors
+ */
 export class ArgumentError extends RangeError {
   /** Tells the class by name where `instanceof` cannot. */
   override readonly name = "ArgumentError";
@@ -26,7 +34,11 @@ export class ArgumentError extends RangeError {
   readonly code = "argument" satisfies CallErrorCode;
 }
 
-/** Shapes that do not fit together or are none. */
+/**
+ * Shapes that do not fit together or are none.
+ *
+ * @category Errors
+ */
 export class ShapeError extends RangeError {
   /** Tells the class by name where `instanceof` cannot. */
   override readonly name = "ShapeError";
@@ -34,7 +46,11 @@ export class ShapeError extends RangeError {
   readonly code = "shape" satisfies CallErrorCode;
 }
 
-/** Elements of another type than the call takes. */
+/**
+ * Elements of another type than the call takes.
+ *
+ * @category Errors
+ */
 export class DTypeError extends TypeError {
   /** Tells the class by name where `instanceof` cannot. */
   override readonly name = "DTypeError";
@@ -42,7 +58,11 @@ export class DTypeError extends TypeError {
   readonly code = "dtype" satisfies CallErrorCode;
 }
 
-/** Something that a call needs is missing, too much, or of another sort. */
+/**
+ * Something that a call needs is missing, too much, or of another sort.
+ *
+ * @category Errors
+ */
 export class OperandError extends TypeError {
   /** Tells the class by name where `instanceof` cannot. */
   override readonly name = "OperandError";
@@ -50,7 +70,11 @@ export class OperandError extends TypeError {
   readonly code = "operand" satisfies CallErrorCode;
 }
 
-/** Tensors or memory of another device than the one that is to compute with them. */
+/**
+ * Tensors or memory of another device than the one that is to compute with them.
+ *
+ * @category Errors
+ */
 export class DeviceMismatchError extends TypeError {
   /** Tells the class by name where `instanceof` cannot. */
   override readonly name = "DeviceMismatchError";
@@ -58,7 +82,11 @@ export class DeviceMismatchError extends TypeError {
   readonly code = "device_mismatch" satisfies CallErrorCode;
 }
 
-/** A tensor, memory or device that was given up before. */
+/**
+ * A tensor, memory or device that was given up before.
+ *
+ * @category Errors
+ */
 export class DisposedError extends Error {
   /** Tells the class by name where `instanceof` cannot. */
   override readonly name = "DisposedError";
@@ -66,7 +94,11 @@ export class DisposedError extends Error {
   readonly code = "disposed" satisfies CallErrorCode;
 }
 
-/** Scopes that do not close in the order in which they were opened, as happens where tasks share them. */
+/**
+ * Scopes that do not close in the order in which they were opened, as happens where tasks share them.
+ *
+ * @category Errors
+ */
 export class ScopeError extends Error {
   /** Tells the class by name where `instanceof` cannot. */
   override readonly name = "ScopeError";
@@ -74,7 +106,11 @@ export class ScopeError extends Error {
   readonly code = "scope" satisfies CallErrorCode;
 }
 
-/** A gradient that cannot be computed: nothing was recorded, or it was walked before. */
+/**
+ * A gradient that cannot be computed: nothing was recorded, or it was walked before.
+ *
+ * @category Errors
+ */
 export class TapeError extends Error {
   /** Tells the class by name where `instanceof` cannot. */
   override readonly name = "TapeError";
@@ -82,7 +118,11 @@ export class TapeError extends Error {
   readonly code = "tape" satisfies CallErrorCode;
 }
 
-/** A module whose parameters cannot all be found or named. */
+/**
+ * A module whose parameters cannot all be found or named.
+ *
+ * @category Errors
+ */
 export class ModuleError extends Error {
   /** Tells the class by name where `instanceof` cannot. */
   override readonly name = "ModuleError";

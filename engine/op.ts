@@ -14,7 +14,11 @@ import { requireTensors } from "./operands.ts";
 import { checkShape, type Shape } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
 
-/** What the rule of an op is given when the op is called. */
+/**
+ * What the rule of an op is given when the op is called.
+ *
+ * @category Own operations
+ */
 export interface OpCall<Inputs, Options> {
   /** The tensors that the op was called with. */
   readonly inputs: Inputs;
@@ -26,10 +30,18 @@ export interface OpCall<Inputs, Options> {
   readonly device: Device;
 }
 
-/** What an op says of the element type of an input. */
+/**
+ * What an op says of the element type of an input.
+ *
+ * @category Own operations
+ */
 export type Takes = DType | "any" | "same";
 
-/** Everything about an op. */
+/**
+ * Everything about an op.
+ *
+ * @category Own operations
+ */
 export interface OpDefinition<Inputs extends readonly (Tensor | undefined)[], Options, S extends Saved> {
   /** Names the op in messages, and its kernels. */
   readonly name: string;
@@ -70,6 +82,7 @@ export interface OpDefinition<Inputs extends readonly (Tensor | undefined)[], Op
  * @throws {OperandError} when it is called with something that is no tensor
  * @throws {DeviceMismatchError} when it is called with tensors of two devices
  * @throws {DTypeError} when it is called with another element type than it takes
+ * @category Own operations
  */
 export function defineOp<
   Inputs extends readonly (Tensor | undefined)[],

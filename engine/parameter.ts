@@ -8,13 +8,21 @@ import { formatShape, type Shape, sizeOf } from "./shape.ts";
 import { Storage, Tensor } from "./tensor.ts";
 import { claim, noteParameter } from "./unclaimed.ts";
 
-/** Where parameters and buffers are allocated; they stay there. */
+/**
+ * Where parameters and buffers are allocated; they stay there.
+ *
+ * @category Layers
+ */
 export interface ParameterPlace {
   /** The device that holds them. */
   readonly device: Device;
 }
 
-/** A tensor that training changes. */
+/**
+ * A tensor that training changes.
+ *
+ * @category Layers
+ */
 export class Parameter extends Tensor {
   /**
    * Copies `initial`, row-major, to the place's device. Belongs to no scope: `Module.dispose` gives it up.
@@ -37,7 +45,11 @@ export class Parameter extends Tensor {
   }
 }
 
-/** A tensor that belongs to the state but is not trained: running statistics, tables. */
+/**
+ * A tensor that belongs to the state but is not trained: running statistics, tables.
+ *
+ * @category Layers
+ */
 export class BufferTensor extends Tensor {
   /**
    * Copies `initial`, row-major, to the place's device; an `Int32Array` makes it a tensor of integers.

@@ -16,7 +16,11 @@ export function hashName(name: string): number {
   return hash >>> 0;
 }
 
-/** Everything needed to continue a stream exactly: the key and how many words were drawn. */
+/**
+ * Everything needed to continue a stream exactly: the key and how many words were drawn.
+ *
+ * @category Random numbers
+ */
 export interface RandomState {
   /** Two 32-bit words, unsigned: which stream. */
   readonly key: readonly [number, number];
@@ -24,7 +28,11 @@ export interface RandomState {
   readonly counter: number;
 }
 
-/** A stream of random numbers. Equal key and counter give equal numbers on every machine and device. */
+/**
+ * A stream of random numbers. Equal key and counter give equal numbers on every machine and device.
+ *
+ * @category Random numbers
+ */
 export class RandomStream {
   /** Two 32-bit words, unsigned: which stream. `named` makes them of a seed and a name. */
   readonly key: readonly [number, number];
@@ -143,7 +151,11 @@ export class RandomStream {
   }
 }
 
-/** Gives zeros: for models whose initial values are overwritten, every one, and not worth seconds of drawing. */
+/**
+ * Gives zeros: for models whose initial values are overwritten, every one, and not worth seconds of drawing.
+ *
+ * @category Random numbers
+ */
 export class ZeroStream extends RandomStream {
   constructor() {
     super([0, 0]);

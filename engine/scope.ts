@@ -12,13 +12,21 @@
 import { current, finished, within } from "./context.ts";
 import { ScopeError } from "./errors.ts";
 
-/** What a scope can own. */
+/**
+ * What a scope can own.
+ *
+ * @category Memory
+ */
 export interface Disposes {
   /** Gives up what it holds; a second call does nothing. */
   dispose(): void;
 }
 
-/** Owns what is made while it is the innermost one, and disposes of it at its end. */
+/**
+ * Owns what is made while it is the innermost one, and disposes of it at its end.
+ *
+ * @category Memory
+ */
 export class Scope implements Disposable {
   #parent: Scope | undefined;
   readonly #isStacked: boolean;
@@ -119,12 +127,20 @@ export class Scope implements Disposable {
   }
 }
 
-/** Opens a scope: `using step = scope();`. */
+/**
+ * Opens a scope: `using step = scope();`.
+ *
+ * @category Memory
+ */
 export function scope(): Scope {
   return new Scope();
 }
 
-/** The innermost open scope. */
+/**
+ * The innermost open scope.
+ *
+ * @category Memory
+ */
 export function currentScope(): Scope | undefined {
   return current.scope;
 }
@@ -155,6 +171,7 @@ export function outsideScopes<T>(run: () => T): T {
  * ```
  *
  * @throws {ScopeError} where the function leaves a scope open that `scope` has opened
+ * @category Memory
  */
 export function scoped<T>(run: (inner: Scope) => T): T {
   const inner = new Scope({ isStacked: false });
@@ -182,6 +199,7 @@ export function scoped<T>(run: (inner: Scope) => T): T {
 /**
  * Runs the function in a scope of its own and keeps only the tensors it returns.
  * @throws {ArgumentError} where the function is asynchronous: its tensors would be gone before it uses them
+ * @category Memory
  */
 export function tidy<T extends Disposes | readonly Disposes[]>(run: () => T): T {
   return scoped((inner) => {

@@ -5,7 +5,11 @@
 import { describe } from "./describe.ts";
 import { ArgumentError, ShapeError } from "./errors.ts";
 
-/** Sizes along the axes, outermost first: whole numbers of at least 0. [] is a scalar. */
+/**
+ * Sizes along the axes, outermost first: whole numbers of at least 0. [] is a scalar.
+ *
+ * @category Tensors
+ */
 export type Shape = readonly number[];
 
 /** @throws {ShapeError} unless all sizes are whole numbers of at least 0 and the elements can be counted */
@@ -23,12 +27,20 @@ export function checkShape(what: string, shape: Shape): void {
   throw new ShapeError(`${what}: expected fewer than 2^53 elements but found ${formatShape(shape)}`);
 }
 
-/** How many elements a shape holds; 1 for a scalar. */
+/**
+ * How many elements a shape holds; 1 for a scalar.
+ *
+ * @category Tensors
+ */
 export function sizeOf(shape: Shape): number {
   return shape.reduce((product, dimension) => product * dimension, 1);
 }
 
-/** Row-major strides in elements: `[2, 3, 4]` has `[12, 4, 1]`. */
+/**
+ * Row-major strides in elements: `[2, 3, 4]` has `[12, 4, 1]`.
+ *
+ * @category Tensors
+ */
 export function stridesOf(shape: Shape): number[] {
   const strides = new Array<number>(shape.length);
   let stride = 1;
@@ -44,7 +56,11 @@ export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((dimension, axis) => dimension === b[axis]);
 }
 
-/** A shape as messages show it: `[2, 3]`. */
+/**
+ * A shape as messages show it: `[2, 3]`.
+ *
+ * @category Tensors
+ */
 export function formatShape(shape: Shape): string {
   return `[${shape.join(", ")}]`;
 }
@@ -52,6 +68,7 @@ export function formatShape(shape: Shape): string {
 /**
  * Turns an axis in -rank..rank-1 into 0..rank-1.
  * @throws {RangeError} that begins with `op`, for any other number
+ * @category Tensors
  */
 export function normalizeAxis(op: string, axis: number, rank: number): number {
   if (!Number.isInteger(axis) || axis < -rank || axis >= rank) {
@@ -63,6 +80,7 @@ export function normalizeAxis(op: string, axis: number, rank: number): number {
 /**
  * The common shape that all operands stretch to; a dimension of 1 (or a missing one) stretches.
  * @throws {RangeError} that begins with `op`, where there is none
+ * @category Tensors
  */
 export function broadcastShapes(op: string, shapes: readonly Shape[]): number[] {
   const rank = Math.max(0, ...shapes.map((shape) => shape.length));

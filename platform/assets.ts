@@ -5,10 +5,18 @@
 import { DinogradError } from "./errors.ts";
 import { fileSystem, hasFiles } from "./builtin_modules.ts";
 
-/** Where an asset is, or its bytes. */
+/**
+ * Where an asset is, or its bytes.
+ *
+ * @category Assets
+ */
 export type AssetSource = string | URL | Uint8Array | ArrayBuffer;
 
-/** What a program may provide, by the name under which its package has it. */
+/**
+ * What a program may provide, by the name under which its package has it.
+ *
+ * @category Assets
+ */
 export type AssetName =
   | "@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm"
   | "@jsquash/jpeg/codec/enc/mozjpeg_enc.wasm"
@@ -24,6 +32,8 @@ const provided = new Map<AssetName, AssetSource>();
 /**
  * Says where assets are, as URLs or as bytes, before the first of them is needed: the decoder of JPEG files by the first
  * JPEG, and so on. What is not provided is looked for beside its package, by way of `import.meta.resolve`.
+ *
+ * @category Assets
  */
 export function provideAssets(assets: Readonly<Partial<Record<AssetName, AssetSource>>>): void {
   // The keys of the argument are names of assets, or undefined behind them.

@@ -2,7 +2,11 @@
  * The error class for what a user can cause. Its message is one line; its kind and code are for programs to branch on.
  */
 
-/** What went wrong, by who can fix it. */
+/**
+ * What went wrong, by who can fix it.
+ *
+ * @category Errors
+ */
 export type ErrorKind =
   | "usage"
   | "data"
@@ -13,7 +17,11 @@ export type ErrorKind =
   | "interrupted"
   | "device";
 
-/** What went wrong, more exactly than the kind says where that helps a program; `docs/errors.md` lists the codes. */
+/**
+ * What went wrong, more exactly than the kind says where that helps a program; `docs/errors.md` lists the codes.
+ *
+ * @category Errors
+ */
 export type FailureCode =
   | ErrorKind
   | "device_lost"
@@ -23,7 +31,11 @@ export type FailureCode =
   | "out_of_memory"
   | "write_failed";
 
-/** An expected failure: its message is one line that says what was expected and what was found. */
+/**
+ * An expected failure: its message is one line that says what was expected and what was found.
+ *
+ * @category Errors
+ */
 export class DinogradError extends Error {
   /** Tells the class by name where `instanceof` cannot, such as across workers. */
   override readonly name = "DinogradError";

@@ -4,7 +4,11 @@
  * `node_files.ts` is that of the system.
  */
 
-/** An open file. All access is by position. Reads may overlap; writes are made one after another. */
+/**
+ * An open file. All access is by position. Reads may overlap; writes are made one after another.
+ *
+ * @category Files
+ */
 export interface FileHandle {
   /** Current size in bytes. */
   size(): Promise<number>;
@@ -21,10 +25,16 @@ export interface FileHandle {
 /**
  * How a file is opened: `exclusive` makes it, and fails with code `EEXIST` if there is something of that name, be it a
  * link; `plain` reads like `read`, but fails with code `ELOOP` where the name is a link, a pipe or anything but a file.
+ *
+ * @category Files
  */
 export type OpenMode = "read" | "plain" | "exclusive";
 
-/** The file operations that checkpoints need. Failures are errors with a system `code` such as `ENOSPC`. */
+/**
+ * The file operations that checkpoints need. Failures are errors with a system `code` such as `ENOSPC`.
+ *
+ * @category Files
+ */
 export interface FileLayer {
   /** Opens a file. Rejects with code `ENOENT` where it is to be read and is missing. */
   open(path: string, mode: OpenMode): Promise<FileHandle>;

@@ -1,18 +1,27 @@
 /** Files in memory: what a page has instead of a disk, and what holds a checkpoint that came as bytes. */
 import type { FileHandle, FileLayer } from "./file_layer.ts";
 
-/** A file layer whose files are in memory. */
+/**
+ * A file layer whose files are in memory.
+ *
+ * @category Files
+ */
 export interface MemoryFiles extends FileLayer {
   /** The bytes of a file, not copied; undefined where there is none of that name. */
   bytes(path: string): Uint8Array<ArrayBuffer> | undefined;
 }
 
-/** Bytes that a file can begin with. A `Blob` is read part by part, as parts are asked for, and cannot be written to. */
+/**
+ * Bytes that a file can begin with. A `Blob` is read part by part, as parts are asked for, and cannot be written to.
+ *
+ * @category Files
+ */
 export type FileContent = Uint8Array | ArrayBuffer | Blob;
 
 /**
  * Makes a file layer in memory.
  * @param contents files by path
+ * @category Files
  */
 export function memoryFiles(contents: Iterable<readonly [string, FileContent]> = []): MemoryFiles {
   const files = new Map<string, MemoryFile>();

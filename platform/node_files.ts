@@ -71,7 +71,11 @@ class NodeFileHandle implements GrowingFile {
   }
 }
 
-/** The real file system. */
+/**
+ * The real file system.
+ *
+ * @category Files
+ */
 export const nodeFiles: FileLayer = {
   async open(path, mode) {
     if (mode === "read") await refuseSpecial(path);

@@ -3,7 +3,7 @@
  * has every member of theirs (fields, methods, constructors) that is neither private nor marked `@internal`.
  */
 import { assert, assertEquals } from "@std/assert";
-import { fromFileUrl } from "@std/path";
+import { fromFileUrl, toFileUrl } from "@std/path";
 import { inFolder } from "./helpers/in_folder.ts";
 
 const ROOT = fromFileUrl(new URL("../", import.meta.url));
@@ -114,3 +114,34 @@ Deno.test("every entry point has a page of its own that says what it is for", as
   assertEquals(pages.length, entries.length);
   assertEquals(pages.filter(([, { module_doc: page }]) => (page?.doc ?? "").length < 100).map(([path]) => path), []);
 });
+
+/** Exported names without a category, under which `deno doc --html` would not list them. */
+async function uncategorized(faces: readonly string[]): Promise<string[]> {
+  return await inFolder(async (cwd) => {
+    // As one module: of several, what one passes on is told of another.
+    await Deno.writeTextFile(`${cwd}/all.ts`, faces.map((face) => `export * from "${toFileUrl(face)}";\n`).join(""));
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["doc", "--json", `--config=${ROOT}deno.json`, "all.ts"],
+      cwd,
+    }).output();
+    const { nodes } = JSON.parse(new TextDecoder().decode(stdout));
+    const [{ symbols }] = Object.values<{ symbols: { name: string; declarations: { jsDoc?: Described }[] }[] }>(nodes);
+    assert(symbols.length >= faces.length, "expected names");
+    return symbols.filter(({ declarations }) =>
+      !declarations.some(({ jsDoc }) => jsDoc?.tags?.some(({ kind }) => kind === "category"))
+    ).map(({ name }) => name);
+  });
+}
+
+Deno.test("every export of an entry point has a category, by which its page is divided", async () => {
+  assertEquals(await uncategorized(FACES.map((path) => `${ROOT}${path.slice(2)}`)), []);
+});
+
+Deno.test("an export without a category is noticed", () =>
+  inFolder(async (folder) => {
+    await Deno.writeTextFile(
+      `${folder}/face.ts`,
+      "/** @category A */\nexport const A = 1;\n/** B. */\nexport const B = 2;\n",
+    );
+    assertEquals(await uncategorized([`${await Deno.realPath(folder)}/face.ts`]), ["B"]);
+  }));

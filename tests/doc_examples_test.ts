@@ -8,7 +8,9 @@ import { inFolder } from "./helpers/in_folder.ts";
 import { webGpuRequired } from "./helpers/webgpu.ts";
 
 const ROOT = fromFileUrl(new URL("../", import.meta.url));
-const FACES = ["mod.ts", "engine/mod.ts", "checkpoint/mod.ts"];
+const { exports }: { exports: Record<string, string> } = JSON.parse(Deno.readTextFileSync(`${ROOT}deno.json`));
+/** The entry points, but for the command line, whose example is a command. */
+const FACES = Object.values(exports).map((path) => path.slice(2)).filter((path) => path !== "cli.ts");
 const DOCUMENTS = ["README.md", "docs/importing.md", "docs/write-an-op.md", "docs/errors.md"];
 
 /** The TypeScript in fences of a document, or of a module's comments. */
@@ -29,7 +31,7 @@ function sourcesIn(folder: string): string[] {
 }
 
 /** The programs in comments: fences that import the package. Others show a line or two of something else. */
-const commented = [...FACES.slice(0, 1), ...["engine", "checkpoint", "detector"].flatMap(sourcesIn)]
+const commented = ["mod.ts", ...["engine", "checkpoint", "detector", "entries"].flatMap(sourcesIn)]
   .flatMap(examplesIn).filter((example) => example.includes('from "@dinograd/dinograd'));
 const examples = [...DOCUMENTS.flatMap(examplesIn), ...commented];
 
@@ -71,7 +73,10 @@ const promiseOf = (example: string) => /console\.log\(.*\); \/\/ (.*)$/m.exec(ex
 
 Deno.test("the examples of the documents and of the comments on what is exported pass the type check", async () => {
   assertEquals(DOCUMENTS.map((path) => examplesIn(path).length), [1, 9, 5, 1]);
-  assertEquals(FACES.map((path) => examplesIn(path).length), [1, 1, 1]);
+  for (const [entry, path] of Object.entries(exports).filter(([, path]) => path !== "./cli.ts")) {
+    const imported = `from "${`@dinograd/dinograd/${entry.slice(2)}`.replace(/\/$/, "")}"`;
+    assert(examplesIn(path.slice(2))[0]?.includes(imported), `expected an example in ${path} that imports ${entry}`);
+  }
   assert(commented.length > FACES.length, "expected examples in comments beside those of the faces");
   const { success, errors } = await deno("check", examples);
   assert(success, errors);

@@ -14,6 +14,7 @@ const FOLDERS = [
   "detector",
   "docs",
   "engine",
+  "entries",
   "examples",
   "platform",
   "site",

@@ -13,6 +13,7 @@ import { quote } from "../quote.ts";
  * Averages the tensors that `filter` accepts (all by default). Tensors that are not float (counters) must mean
  * something as they are: they are taken from the last bundle.
  * @throws {DinogradError} of kind "checkpoint" if there are no bundles or their names, dtypes or shapes differ
+ * @category Bundles
  */
 export async function averageBundles(
   paths: readonly string[],

@@ -14,7 +14,11 @@ import { decodeHeader } from "./header.ts";
 /** A deflated byte stands for at most 1032 others (RFC 1951: 258 bytes in two bits): more is a forgery. */
 const MOST_BYTES_PER_STORED_BYTE = 1032;
 
-/** A tensor by its entry in the header: its data is read when it is asked for. */
+/**
+ * A tensor by its entry in the header: its data is read when it is asked for.
+ *
+ * @category Bundles
+ */
 export interface BundleTensor {
   /** Kind of the elements; on disk they are little-endian. */
   readonly dtype: StoredDType;

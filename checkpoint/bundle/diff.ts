@@ -8,7 +8,11 @@ import type { FileLayer } from "../files/layer.ts";
 import { isStateMap, type StateValue } from "../state_tree.ts";
 import { elementCount, type StoredTensor } from "../stored_tensor.ts";
 
-/** A tensor that both bundles have and that is not the same in both. */
+/**
+ * A tensor that both bundles have and that is not the same in both.
+ *
+ * @category Comparing
+ */
 export interface TensorDifference {
   /** The tensor's name, the same in both bundles. */
   readonly name: string;
@@ -22,7 +26,11 @@ export interface TensorDifference {
   readonly maxRelative: number;
 }
 
-/** How the state differs at one place; `undefined` where it is absent. */
+/**
+ * How the state differs at one place; `undefined` where it is absent.
+ *
+ * @category Comparing
+ */
 export interface StateDifference {
   /** Where in the state: keys and indices from the root, such as `optimizer.steps`. */
   readonly path: string;
@@ -32,7 +40,11 @@ export interface StateDifference {
   readonly second: StateValue | undefined;
 }
 
-/** Where two bundles differ, tensor by tensor and place by place of the state; empty lists where they are equal. */
+/**
+ * Where two bundles differ, tensor by tensor and place by place of the state; empty lists where they are equal.
+ *
+ * @category Comparing
+ */
 export interface BundleDifference {
   /** True where nothing below has an entry: same tensors, bit for bit, and same state. */
   readonly equal: boolean;
@@ -52,6 +64,7 @@ export interface BundleDifference {
  * Compares two bundles with at most one tensor of each in memory. Every tensor is read: equal checksums in two headers
  * would say nothing of a file that is damaged.
  * @throws {DinogradError} of kind "checkpoint" that names the file and the place, if one is
+ * @category Comparing
  */
 export async function diffBundles(
   firstPath: string,
@@ -109,7 +122,11 @@ export function diffTensors(first: StoredTensor, second: StoredTensor): Omit<Ten
   return { count, elements, maxAbs, maxRelative: maxAbs === 0 ? 0 : isFloatDType(first.dtype) ? maxAbs / scale : NaN };
 }
 
-/** The places where two state trees differ; numbers are compared by `Object.is`, so -0 differs from 0. */
+/**
+ * The places where two state trees differ; numbers are compared by `Object.is`, so -0 differs from 0.
+ *
+ * @category Comparing
+ */
 export function diffStates(first: StateValue, second: StateValue): StateDifference[] {
   const differences: StateDifference[] = [];
   collect(first, second, { path: "", into: differences });

@@ -10,18 +10,30 @@ import { compareCodeUnits, isStateMap, type StateValue } from "../state_tree.ts"
 import { Sha256 } from "../codec/checksums.ts";
 import type { StoredTensor } from "../stored_tensor.ts";
 
-/** Says of a place in the state tree (its keys from the root) whether the digest leaves it out. */
+/**
+ * Says of a place in the state tree (its keys from the root) whether the digest leaves it out.
+ *
+ * @category Comparing
+ */
 export type Exclude = (path: readonly string[]) => boolean;
 
 /** Parts of the state that say how a run was carried out rather than where it stands. */
 const CIRCUMSTANCES = new Set(["runtime", "times", "hosts", "threads"]);
 
-/** Leaves out the root keys `runtime`, `times`, `hosts` and `threads`. */
+/**
+ * Leaves out the root keys `runtime`, `times`, `hosts` and `threads`.
+ *
+ * @category Comparing
+ */
 export function excludeCircumstances(path: readonly string[]): boolean {
   return path.length === 1 && CIRCUMSTANCES.has(path[0]);
 }
 
-/** The digest of a content in memory, as 64 hexadecimal digits. */
+/**
+ * The digest of a content in memory, as 64 hexadecimal digits.
+ *
+ * @category Comparing
+ */
 export function digestOf(content: BundleContent, options: { exclude?: Exclude } = {}): string {
   const hash = new Sha256();
   for (const name of [...content.tensors.keys()].sort(compareCodeUnits)) {
@@ -31,7 +43,11 @@ export function digestOf(content: BundleContent, options: { exclude?: Exclude } 
   return addState(hash, { state: content.state, exclude: options.exclude ?? excludeCircumstances }).hex();
 }
 
-/** The same digest of a bundle on disk, one tensor in memory at a time. */
+/**
+ * The same digest of a bundle on disk, one tensor in memory at a time.
+ *
+ * @category Comparing
+ */
 export async function digestOfBundle(bundle: Bundle, options: { exclude?: Exclude } = {}): Promise<string> {
   const hash = new Sha256();
   for (const name of [...bundle.tensors.keys()].sort(compareCodeUnits)) {

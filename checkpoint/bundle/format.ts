@@ -32,7 +32,11 @@ export const MAX_HEADER_BYTES = 128 * 1024 * 1024;
 /** The longest name of a tensor, in UTF-16 code units: some twenty times what any model has. */
 export const MAX_NAME_LENGTH = 4096;
 
-/** Everything a bundle holds. Names carry their group as a prefix: `model/…`, `optimizer/exp_avg/…`, `ema/…`. */
+/**
+ * Everything a bundle holds. Names carry their group as a prefix: `model/…`, `optimizer/exp_avg/…`, `ema/…`.
+ *
+ * @category Bundles
+ */
 export interface BundleContent {
   /** The tensors by name, in the order of the header. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
@@ -40,7 +44,11 @@ export interface BundleContent {
   readonly state: StateValue;
 }
 
-/** A `BundleContent` to be written: its tensors need not be in memory. */
+/**
+ * A `BundleContent` to be written: its tensors need not be in memory.
+ *
+ * @category Bundles
+ */
 export interface BundleSource {
   /** The tensors by name, in the order of the header. */
   readonly tensors: ReadonlyMap<string, TensorSource>;
@@ -54,7 +62,11 @@ export class NewerVersionError extends DinogradError {
   override readonly code = "newer_version";
 }
 
-/** A row of the chunk table. */
+/**
+ * A row of the chunk table.
+ *
+ * @category Bundles
+ */
 export interface ChunkRecord extends ChunkSummary {
   /** Absolute position in the file. */
   readonly offset: number;

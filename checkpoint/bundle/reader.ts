@@ -27,7 +27,11 @@ import {
 import { checkChunk, type ChunkLoad, loadChunks } from "./loader.ts";
 import { countNonfinite, type NonfiniteTensor } from "../nonfinite.ts";
 
-/** A bundle's version, sizes and origin, as its header has them. */
+/**
+ * A bundle's version, sizes and origin, as its header has them.
+ *
+ * @category Bundles
+ */
 export interface BundleHeader {
   /** Format version, such as "1.0". */
   readonly version: string;
@@ -39,7 +43,11 @@ export interface BundleHeader {
   readonly fileBytes: number;
 }
 
-/** The outcome of reading everything: sound, or what is wrong and where. */
+/**
+ * The outcome of reading everything: sound, or what is wrong and where.
+ *
+ * @category Bundles
+ */
 export interface VerifyReport {
   /** True where there are no problems: every checksum is right. */
   readonly sound: boolean;
@@ -56,6 +64,7 @@ export interface VerifyReport {
 /**
  * Opens a bundle for reading.
  * @throws {DinogradError} of kind "checkpoint" that names the file and the place
+ * @category Bundles
  */
 export async function openBundle(path: string, options: { files?: FileLayer } = {}): Promise<Bundle> {
   const handle = await openForReading(path, options.files ?? nodeFiles);
@@ -67,14 +76,22 @@ export async function openBundle(path: string, options: { files?: FileLayer } = 
   }
 }
 
-/** Reads a whole bundle into memory, and compares the checksums of its chunks. */
+/**
+ * Reads a whole bundle into memory, and compares the checksums of its chunks.
+ *
+ * @category Bundles
+ */
 export async function readBundle(path: string, options: { files?: FileLayer } = {}): Promise<BundleContent> {
   return await holding(await openBundle(path, options), async (bundle) => {
     return { tensors: await bundle.readAll(), state: bundle.state };
   });
 }
 
-/** An open bundle. Close it, or hold it with `await using`. */
+/**
+ * An open bundle. Close it, or hold it with `await using`.
+ *
+ * @category Bundles
+ */
 export class Bundle {
   /** The file that was opened; opens every message. */
   readonly path: string;

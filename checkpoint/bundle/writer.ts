@@ -26,7 +26,11 @@ import { loadTensor, type TensorSource } from "../stored_tensor.ts";
 import { nodeFiles } from "../../platform/node_files.ts";
 import { replaceFile, type WriteAt } from "../files/replace.ts";
 
-/** A bundle that has been written, synced and read back. */
+/**
+ * A bundle that has been written, synced and read back.
+ *
+ * @category Bundles
+ */
 export interface BundleSummary {
   /** The file, under its final name. */
   readonly path: string;
@@ -48,6 +52,7 @@ export interface BundleSummary {
  * byte planes where that pays, in the workers of `pool` (the caller's, and left open) or of one made for this call.
  * @throws {SaveError} if the disk is full or writing keeps failing
  * @throws {DinogradError} of kind "checkpoint" if the content cannot be stored
+ * @category Bundles
  */
 export async function writeBundle(
   path: string,

@@ -51,12 +51,16 @@ export interface DecodeBlock {
 }
 
 /** What the header says of a chunk to decode, and the bytes of an element. */
-export interface StoredChunk extends Omit<ChunkSummary, "sha256"> {
+interface StoredChunk extends Omit<ChunkSummary, "sha256"> {
   /** Bytes of an element. */
   readonly width: number;
 }
 
-/** What the header says of a stored chunk, but for its place. */
+/**
+ * What the header says of a stored chunk, but for its place.
+ *
+ * @category Bundles
+ */
 export interface ChunkSummary {
   /** How the chunk is stored: 0 as it is, 1 as byte planes. */
   readonly codec: number;
@@ -85,7 +89,7 @@ export interface EncodedBlock {
 }
 
 /** The answer to a `DecodeBlock`: the buffers, and the first chunk that is damaged. */
-export interface DecodedBlock {
+interface DecodedBlock {
   /** That of the block, usable again. */
   readonly source: ArrayBuffer;
   /** That of the block, with the raw bytes up to the damage. */

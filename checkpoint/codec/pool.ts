@@ -14,6 +14,8 @@ const MOST_WORKERS = 2;
 /**
  * A few workers that take turns at a queue. Close it when done: workers keep a process alive. Starting one holds the
  * main thread for some 100 ms, so who saves often makes a pool once and hands it to every `writeBundle`.
+ *
+ * @category Bundles
  */
 export class CodecPool {
   readonly #pool: WorkerPool<CodecBlock, CodecResult<CodecBlock>> | undefined;
@@ -37,7 +39,10 @@ export class CodecPool {
     return new CodecPool(bytes < WORTH_A_WORKER ? 0 : Math.min(MOST_WORKERS, Math.max(1, cores)));
   }
 
-  /** Does a block's work; its two buffers are unusable until they come back in the result. */
+  /**
+   * Does a block's work; its two buffers are unusable until they come back in the result.
+   * @internal
+   */
   async run<B extends CodecBlock>(block: B): Promise<CodecResult<B>> {
     const { source, target } = block;
     const result = this.#pool ? await this.#pool.run(block, { transfer: [source, target] }) : runBlock(block);

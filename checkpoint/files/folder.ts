@@ -14,7 +14,11 @@ import { describeNonfinite, type NonfiniteTensor } from "../nonfinite.ts";
 import { errorCode, errorText, fileError, reasonOf } from "../../platform/reasons.ts";
 import { nodeFiles } from "../../platform/node_files.ts";
 
-/** The newest state of a run, which `--resume auto` looks at first. */
+/**
+ * The newest state of a run, which `--resume auto` looks at first.
+ *
+ * @category Folders of bundles
+ */
 export const RESUME_NAME = "checkpoint.dino";
 /** Name of the one before it, which a trainer keeps in case that one is damaged. */
 export const PREVIOUS_NAME = "checkpoint_previous.dino";
@@ -25,7 +29,11 @@ export function isNumbered(name: string): boolean {
   return /^checkpoint\d+\.dino$/.test(name);
 }
 
-/** A bundle whose header could be read. */
+/**
+ * A bundle whose header could be read.
+ *
+ * @category Folders of bundles
+ */
 export interface BundleFile {
   /** The file: the folder's path and `name`. */
   readonly path: string;
@@ -37,7 +45,11 @@ export interface BundleFile {
   readonly progress: number;
 }
 
-/** A file that cannot be used, and why. */
+/**
+ * A file that cannot be used, and why.
+ *
+ * @category Folders of bundles
+ */
 export interface BadFile {
   /** The file that cannot be used. */
   readonly path: string;
@@ -49,7 +61,11 @@ export interface BadFile {
   readonly isNonfinite?: true;
 }
 
-/** What is read of the bundles in a folder, and how. */
+/**
+ * What is read of the bundles in a folder, and how.
+ *
+ * @category Folders of bundles
+ */
 export interface FolderOptions {
   /** How files are reached. Default: the system's, `nodeFiles`. */
   readonly files?: FileLayer;
@@ -59,7 +75,11 @@ export interface FolderOptions {
   readonly verify?: boolean;
 }
 
-/** How the bundle to continue from is looked for. */
+/**
+ * How the bundle to continue from is looked for.
+ *
+ * @category Folders of bundles
+ */
 export interface NewestOptions extends FolderOptions {
   /** Whether a run can continue from such a state; by default from any. */
   readonly accepts?: (state: StateValue) => boolean;
@@ -81,6 +101,8 @@ function defaultProgress(state: StateValue): number {
 /**
  * The bundles of a folder, furthest first (of equals the resume file, then by name), and the files that cannot be opened
  * as one.
+ *
+ * @category Folders of bundles
  */
 export async function listBundles(
   folder: string,
@@ -116,6 +138,8 @@ export async function listBundles(
  * The bundle to continue from, or null: the resume file if all of its checksums are right (also where others are further:
  * a run that was taken back continues from where it was taken back to), else the furthest that is sound. And the files that
  * were passed over, with the reason.
+ *
+ * @category Folders of bundles
  */
 export async function newestSound(
   folder: string,
@@ -173,7 +197,11 @@ export async function setAside(
   return aside;
 }
 
-/** What is kept when a folder is pruned. A bundle that any rule keeps stays. */
+/**
+ * What is kept when a folder is pruned. A bundle that any rule keeps stays.
+ *
+ * @category Folders of bundles
+ */
 export interface PruneRules {
   /** The `last` furthest ones (at least 1). */
   readonly last: number;
@@ -189,7 +217,11 @@ export interface PruneRules {
   readonly protect?: (name: string) => boolean;
 }
 
-/** Why each bundle stays, and which go. */
+/**
+ * Why each bundle stays, and which go.
+ *
+ * @category Folders of bundles
+ */
 export interface PrunePlan {
   /** What stays, with the first rule that keeps it in words. */
   readonly keep: readonly { readonly path: string; readonly reason: string }[];
@@ -200,6 +232,7 @@ export interface PrunePlan {
 /**
  * Decides, without touching anything. `bundles` is furthest first, as `listBundles` gives them.
  * @throws {DinogradError} of kind "usage" for rules that keep nothing
+ * @category Folders of bundles
  */
 export function planPrune(bundles: readonly BundleFile[], rules: PruneRules): PrunePlan {
   if (!Number.isInteger(rules.last) || rules.last < 1) {
@@ -244,6 +277,7 @@ export function planPrune(bundles: readonly BundleFile[], rules: PruneRules): Pr
  * Removes what the rules do not keep, but nothing at all while a bundle cannot be opened or the furthest kept one is not
  * sound: pruning must never take away the only good one.
  * @throws {DinogradError} of kind "checkpoint" that names it, or the file that could not be removed
+ * @category Folders of bundles
  */
 export async function pruneFolder(folder: string, options: FolderOptions & PruneRules): Promise<PrunePlan> {
   const files = options.files ?? nodeFiles;

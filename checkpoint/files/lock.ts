@@ -10,12 +10,10 @@ import { DinogradError } from "../../engine/errors.ts";
 import { type KernelLock, type KernelLocks, kernelLocks, noKernelLocks } from "../../platform/kernel_locks.ts";
 import { errorCode, errorText, reasonOf } from "../../platform/reasons.ts";
 import type { FileLayer } from "./layer.ts";
-import { LOCK_NAME, LockChain } from "./lock_chain.ts";
+import { LockChain } from "./lock_chain.ts";
 import { type FoundLock, holderOf, type LockRecord, staleness, tokenOf } from "./lock_record.ts";
 import { nodeFiles } from "../../platform/node_files.ts";
 import { nodeProcesses, type Processes } from "../../platform/processes.ts";
-
-export { LOCK_NAME };
 
 /** How often a lock is asked for that others are just making or letting go, and the wait in between in milliseconds. */
 const TRIES = 20;
@@ -33,7 +31,11 @@ export interface LockOptions {
   readonly warn?: (line: string) => void;
 }
 
-/** The folder is another run's, or its lock was lost, so that it may become one's: nothing in it may be written. */
+/**
+ * The folder is another run's, or its lock was lost, so that it may become one's: nothing in it may be written.
+ *
+ * @category Errors
+ */
 export class LockError extends DinogradError {
   /** Stable across versions, unlike the message. */
   override readonly code = "locked";

@@ -9,10 +9,18 @@ import { errorCode, reasonOf } from "../../platform/reasons.ts";
 import { LockError } from "./lock.ts";
 import { type FileHandle, type FileLayer, folderOf, useHandle } from "./layer.ts";
 
-/** Why a file was not saved. `no_space` can resolve itself: a trainer says so and continues. */
+/**
+ * Why a file was not saved. `no_space` can resolve itself: a trainer says so and continues.
+ *
+ * @category Errors
+ */
 export type SaveErrorCode = "no_space" | "write_failed";
 
-/** A failed save. What was there before still is, and the temporary file is gone. */
+/**
+ * A failed save. What was there before still is, and the temporary file is gone.
+ *
+ * @category Errors
+ */
 export class SaveError extends DinogradError {
   /** `code` says whether waiting, or room on the disk, can fix it. */
   constructor(override readonly code: SaveErrorCode, message: string, options: ErrorOptions) {

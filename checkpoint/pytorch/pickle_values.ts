@@ -8,7 +8,11 @@ import type { StateValue } from "../state_tree.ts";
 import type { StoredDType } from "../stored_tensor.ts";
 import { plainOrQuoted, quote } from "../quote.ts";
 
-/** Any unpickled value. Integers beyond 2^53 are `bigint`. */
+/**
+ * Any unpickled value. Integers beyond 2^53 are `bigint`.
+ *
+ * @category PyTorch
+ */
 export type PickleValue =
   | null
   | boolean
@@ -25,13 +29,21 @@ export type PickleValue =
   | PthTensor
   | Map<PickleValue, PickleValue>;
 
-/** A tuple: a list that was not to be changed. */
+/**
+ * A tuple: a list that was not to be changed.
+ *
+ * @category PyTorch
+ */
 export class PickleTuple {
   /** `items`: the members, in order. */
   constructor(readonly items: readonly PickleValue[]) {}
 }
 
-/** An object of a class that is known to be mere data, such as `argparse.Namespace`: its class name and attributes. */
+/**
+ * An object of a class that is known to be mere data, such as `argparse.Namespace`: its class name and attributes.
+ *
+ * @category PyTorch
+ */
 export class PickleObject {
   /** What the object's `__dict__` held, by name. */
   readonly attributes: Map<string, PickleValue> = new Map();
@@ -40,25 +52,41 @@ export class PickleObject {
   constructor(readonly className: string) {}
 }
 
-/** A Python name that stands for itself, such as `torch.float32`. */
+/**
+ * A Python name that stands for itself, such as `torch.float32`.
+ *
+ * @category PyTorch
+ */
 export class PickleName {
   /** `name`: the full name, module and all. */
   constructor(readonly name: string) {}
 }
 
-/** What stands for an object of a class that is not read: nothing but the name that it was made with. */
+/**
+ * What stands for an object of a class that is not read: nothing but the name that it was made with.
+ *
+ * @category PyTorch
+ */
 export class PickleOpaque {
   /** `maker`: the full name, such as `mmengine.logging.history_buffer.HistoryBuffer`. */
   constructor(readonly maker: string) {}
 }
 
-/** Memory that tensors share: where its bytes are is the file's business. */
+/**
+ * Memory that tensors share: where its bytes are is the file's business.
+ *
+ * @category PyTorch
+ */
 export class PthStorage {
   /** `key` names the bytes within the file; `elements` says how many of `dtype` there are. */
   constructor(readonly key: string, readonly dtype: StoredDType, readonly elements: number) {}
 }
 
-/** A view of a storage: strides and offset count elements. */
+/**
+ * A view of a storage: strides and offset count elements.
+ *
+ * @category PyTorch
+ */
 export class PthTensor {
   /** `view` says which elements of `storage` the tensor is made of. */
   constructor(
@@ -91,6 +119,7 @@ export function pickleGet(value: PickleValue | undefined, key: string): PickleVa
 /**
  * The tensors of a state dict, keys in order. Entries that are plain data are left out.
  * @throws {DinogradError} of kind "checkpoint" if it is no dict with string keys, or if it holds an object that is not read
+ * @category PyTorch
  */
 export function stateDictOf(value: PickleValue | undefined, place: string): Map<string, PthTensor> {
   if (value instanceof PickleOpaque) {

@@ -42,6 +42,7 @@ const WINDOW_BYTES = 4 * 1024 * 1024;
 /**
  * Opens a `.pth` file of either format.
  * @throws {DinogradError} of kind "checkpoint" with the reason
+ * @category PyTorch
  */
 export async function openPth(path: string, options: { files?: FileLayer } = {}): Promise<PthFile> {
   const handle = await openForReading(path, options.files ?? nodeFiles);
@@ -61,7 +62,11 @@ export async function openPth(path: string, options: { files?: FileLayer } = {})
   }
 }
 
-/** An open `.pth` file. Close it, or hold it with `await using`. */
+/**
+ * An open `.pth` file. Close it, or hold it with `await using`.
+ *
+ * @category PyTorch
+ */
 export class PthFile {
   /** The saved object. Tensors in it are read with `read`. */
   readonly root: PickleValue;

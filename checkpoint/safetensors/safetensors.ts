@@ -45,7 +45,11 @@ const NAMES: Readonly<Record<StoredDType, string>> = {
 // The record above has exactly the dtypes as keys.
 const DTYPES = new Map(Object.entries(NAMES).map(([dtype, name]) => [name, dtype as StoredDType]));
 
-/** What the header says of a tensor. */
+/**
+ * What the header says of a tensor.
+ *
+ * @category safetensors
+ */
 export interface SafetensorsEntry {
   /** What the elements are, in the spelling of bundles. */
   readonly dtype: StoredDType;
@@ -60,6 +64,7 @@ export interface SafetensorsEntry {
 /**
  * Opens a safetensors file; only its header is read.
  * @throws {DinogradError} of kind "checkpoint"
+ * @category safetensors
  */
 export async function openSafetensors(path: string, options: { files?: FileLayer } = {}): Promise<SafetensorsFile> {
   const handle = await openForReading(path, options.files ?? nodeFiles);
@@ -86,7 +91,11 @@ export async function openSafetensors(path: string, options: { files?: FileLayer
   }
 }
 
-/** An open safetensors file. Close it, or hold it with `await using`. */
+/**
+ * An open safetensors file. Close it, or hold it with `await using`.
+ *
+ * @category safetensors
+ */
 export class SafetensorsFile {
   /** The file that was opened; opens every message. */
   readonly path: string;
@@ -134,6 +143,7 @@ export class SafetensorsFile {
  * Those that are not in memory are read one after another.
  * @throws {SaveError}
  * @throws {DinogradError} of kind "checkpoint" if the content cannot be stored
+ * @category safetensors
  */
 export async function writeSafetensors(
   path: string,

@@ -5,7 +5,11 @@
  * entry of {@link FAMILIES}, a class in `model/backbone/` and a line in its `build.ts`.
  */
 
-/** What tells one ResNet from another. */
+/**
+ * What tells one ResNet from another.
+ *
+ * @category Configuration
+ */
 export interface ResNetArchitecture {
   /** Tells it from the other families. */
   readonly kind: "resnet";
@@ -22,7 +26,11 @@ export interface ResNetArchitecture {
   readonly stem: { readonly width: number; readonly kernel: 3 | 7 };
 }
 
-/** What tells one Swin transformer from another. */
+/**
+ * What tells one Swin transformer from another.
+ *
+ * @category Configuration
+ */
 export interface SwinArchitecture {
   /** Tells it from the other families. */
   readonly kind: "swin";
@@ -36,7 +44,11 @@ export interface SwinArchitecture {
   readonly window: number;
 }
 
-/** What tells one ConvNeXt from another. */
+/**
+ * What tells one ConvNeXt from another.
+ *
+ * @category Configuration
+ */
 export interface ConvNeXtArchitecture {
   /** Tells it from the other families. */
   readonly kind: "convnext";
@@ -46,7 +58,11 @@ export interface ConvNeXtArchitecture {
   readonly features: readonly number[];
 }
 
-/** A network, by its measures. */
+/**
+ * A network, by its measures.
+ *
+ * @category Configuration
+ */
 export type BackboneArchitecture = ResNetArchitecture | SwinArchitecture | ConvNeXtArchitecture;
 
 /** What holds for all networks of a kind. */
@@ -114,6 +130,8 @@ const convNeXtLarge: ConvNeXtArchitecture = convNeXt(192, [3, 3, 27, 3]);
 /**
  * The name of a backbone in configurations. That of a transformer or a ConvNeXt says its size, the side of the images of
  * pretraining, and how many classes those had.
+ *
+ * @category Configuration
  */
 export type BackboneName =
   | "resnet18"
@@ -182,7 +200,11 @@ const BACKBONE_TABLE: Readonly<Record<BackboneName, BackboneEntry>> = {
   },
 };
 
-/** The feature extractors, by the names that configurations use: ResNets, Swin transformers, ConvNeXts. */
+/**
+ * The feature extractors, by the names that configurations use: ResNets, Swin transformers, ConvNeXts.
+ *
+ * @category Configuration
+ */
 export const BACKBONES: readonly BackboneName[] = Object.keys(BACKBONE_TABLE) as readonly BackboneName[]; // the table has exactly these keys
 
 /** Networks that no configuration has, whose weights are told from others by name. */

@@ -6,27 +6,63 @@
 import type { BackboneName } from "./backbones.ts";
 import type { ConfigValue } from "./values.ts";
 
-/** The normalisations that a ResNet can have. */
+/**
+ * The normalisations that a ResNet can have.
+ *
+ * @category Configuration
+ */
 export const NORMS = ["frozen_batch_norm", "batch_norm", "group_norm"] as const;
-/** One of {@link NORMS}. */
+/**
+ * One of {@link NORMS}.
+ *
+ * @category Configuration
+ */
 export type NormName = (typeof NORMS)[number];
 
-/** Whose arithmetic of sizes a resize follows: the official code's, or that of another program. */
+/**
+ * Whose arithmetic of sizes a resize follows: the official code's, or that of another program.
+ *
+ * @category Configuration
+ */
 export const RESIZE_RULES = ["official", "detectron2", "mmdetection"] as const;
-/** One of {@link RESIZE_RULES}. */
+/**
+ * One of {@link RESIZE_RULES}.
+ *
+ * @category Configuration
+ */
 export type ResizeRule = (typeof RESIZE_RULES)[number];
 
-/** Whose bilinear filter it is: Pillow's, which averages where it reduces, or OpenCV's, which samples. */
+/**
+ * Whose bilinear filter it is: Pillow's, which averages where it reduces, or OpenCV's, which samples.
+ *
+ * @category Configuration
+ */
 export const RESIZE_FILTERS = ["pillow", "opencv"] as const;
-/** One of {@link RESIZE_FILTERS}. */
+/**
+ * One of {@link RESIZE_FILTERS}.
+ *
+ * @category Configuration
+ */
 export type ResizeFilter = (typeof RESIZE_FILTERS)[number];
 
-/** Red, green, blue, or the other way round, as programs have it that read images with OpenCV. */
+/**
+ * Red, green, blue, or the other way round, as programs have it that read images with OpenCV.
+ *
+ * @category Configuration
+ */
 export const CHANNEL_ORDERS = ["rgb", "bgr"] as const;
-/** One of {@link CHANNEL_ORDERS}. */
+/**
+ * One of {@link CHANNEL_ORDERS}.
+ *
+ * @category Configuration
+ */
 export type ChannelOrder = (typeof CHANNEL_ORDERS)[number];
 
-/** What changes shapes or outputs of the model. */
+/**
+ * What changes shapes or outputs of the model.
+ *
+ * @category Configuration
+ */
 export interface ModelConfig {
   /** Only 'dino': dinograd has no other model. */
   readonly modelname: "dino";
@@ -142,7 +178,11 @@ export interface ModelConfig {
   readonly use_detached_boxes_dec_out: boolean;
 }
 
-/** How training proceeds: optimizer, schedule, matching, losses, denoising. */
+/**
+ * How training proceeds: optimizer, schedule, matching, losses, denoising.
+ *
+ * @category Configuration
+ */
 export interface OptimizerConfig {
   /** The optimizer; the official one is AdamW. Dinograd's own key. */
   readonly optimizer: "adamw" | "sgd";
@@ -230,7 +270,11 @@ export interface OptimizerConfig {
   readonly dn_label_noise_ratio: number;
 }
 
-/** What is seen: augmentation. */
+/**
+ * What is seen: augmentation.
+ *
+ * @category Configuration
+ */
 export interface DataConfig {
   /** Recipe of augmentation: the official one, or that of the cards preset. Dinograd's own key. */
   readonly augmentation: "coco" | "cards";
@@ -292,7 +336,11 @@ export interface DataConfig {
   readonly repeat_threshold: number;
 }
 
-/** What may differ without any effect on the numbers. */
+/**
+ * What may differ without any effect on the numbers.
+ *
+ * @category Configuration
+ */
 export interface RuntimeConfig {
   /** Epochs between numbered checkpoints. */
   readonly save_checkpoint_interval: number;
@@ -304,7 +352,11 @@ export interface RuntimeConfig {
   readonly useCats: boolean;
 }
 
-/** Spelled in the official configs, read by no code. */
+/**
+ * Spelled in the official configs, read by no code.
+ *
+ * @category Configuration
+ */
 export interface UnusedConfig {
   /** Read by no code. */
   readonly ddetr_lr_param: ConfigValue;
@@ -338,8 +390,16 @@ export interface UnusedConfig {
   readonly match_unstable_error: ConfigValue;
 }
 
-/** A complete configuration. */
+/**
+ * A complete configuration.
+ *
+ * @category Configuration
+ */
 export interface DinoConfig extends ModelConfig, OptimizerConfig, DataConfig, RuntimeConfig, UnusedConfig {}
 
-/** The name of a setting. */
+/**
+ * The name of a setting.
+ *
+ * @category Configuration
+ */
 export type ConfigKey = keyof DinoConfig;

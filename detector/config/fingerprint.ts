@@ -7,7 +7,11 @@ import type { ConfigGroup } from "./key_spec.ts";
 import { CONFIG_KEYS, configKeys, groupOf } from "./schema.ts";
 import { canonicalJson, type ConfigValue } from "./values.ts";
 
-/** A setting that two configurations have differently. */
+/**
+ * A setting that two configurations have differently.
+ *
+ * @category Configuration
+ */
 export interface ConfigDifference {
   /** The setting's name. */
   readonly key: ConfigKey;
@@ -27,7 +31,11 @@ function keysOfGroup(group: ConfigGroup): ConfigKey[] {
   return configKeys().filter((key) => groupOf(key) === group && CONFIG_KEYS[key].use === "used");
 }
 
-/** What differs between two configurations, by group, keys in the schema's order. */
+/**
+ * What differs between two configurations, by group, keys in the schema's order.
+ *
+ * @category Configuration
+ */
 export function diffConfigs(
   before: DinoConfig,
   after: DinoConfig,

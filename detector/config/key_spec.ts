@@ -7,16 +7,30 @@ import { type ConfigValue, formatPython, isConfigList } from "./values.ts";
 /**
  * What a key decides. A difference in "model" changes shapes or outputs, in "optimizer" how training proceeds, in "data"
  * what is seen; "runtime" may differ without any effect on the numbers.
+ *
+ * @category Configuration
  */
 export type ConfigGroup = "model" | "optimizer" | "data" | "runtime";
 
-/** The groups, from what matters most. */
+/**
+ * The groups, from what matters most.
+ *
+ * @category Configuration
+ */
 export const CONFIG_GROUPS: readonly ConfigGroup[] = ["model", "optimizer", "data", "runtime"];
 
-/** `unused`: spelled in official configs, but no code reads it, here or there. `left out`: only its default is possible. */
+/**
+ * `unused`: spelled in official configs, but no code reads it, here or there. `left out`: only its default is possible.
+ *
+ * @category Configuration
+ */
 export type KeyUse = "used" | "unused" | "left out";
 
-/** A key's type, range, default and meaning; `T` is the type of its values. */
+/**
+ * A key's type, range, default and meaning; `T` is the type of its values.
+ *
+ * @category Configuration
+ */
 export interface KeySpec<T extends ConfigValue = ConfigValue> {
   /** The value where none is given; a key of dinograd's own has one that leaves the official `DINO_4scale` as it is. */
   readonly default: T;

@@ -18,7 +18,11 @@ const MOST_BYTES = 2 ** 20;
 /** Levels of lists and maps in a JSON file: as many as in a `.py` file. */
 const MOST_LEVELS = 100;
 
-/** What is laid over a configuration, and how its files are read. */
+/**
+ * What is laid over a configuration, and how its files are read.
+ *
+ * @category Configuration
+ */
 export interface LoadConfigOptions {
   /** `key=value` items of `--options`. */
   readonly options?: readonly string[];
@@ -31,6 +35,7 @@ export interface LoadConfigOptions {
  *
  * @param nameOrPath a preset's name, or the path of a `.py` or `.json` file.
  * @throws {DinogradError} of kind "usage" where it cannot be found or read, or holds unknown keys or values.
+ * @category Configuration
  */
 export async function loadConfig(nameOrPath: string, options: LoadConfigOptions = {}): Promise<ResolvedConfig> {
   const { readText = readTextFile } = options;

@@ -28,7 +28,7 @@ export { type ConfigDifference, diffConfigs, groupMatters } from "./fingerprint.
 export { formatJsonConfig, formatPythonConfig } from "./format.ts";
 export { CONFIG_GROUPS, type ConfigGroup, type KeySpec, type KeyUse } from "./key_spec.ts";
 export { loadConfig, type LoadConfigOptions } from "./load.ts";
-export { didYouMean, nearestName } from "./nearest.ts";
+export { didYouMean } from "./nearest.ts";
 export { parseOptions } from "./options.ts";
 export { defaultConfig, preset, PRESET_NAMES, type PresetName } from "./presets.ts";
 export { parsePythonConfig } from "./python_config.ts";

@@ -6,6 +6,8 @@
 /**
  * The most pixels of an image unless more are allowed: 100 million, of the order of what Pillow warns of (89 million).
  * For a moment decoding takes 13 to 20 bytes a pixel, and 40 for a PNG of 16 bits with alpha.
+ *
+ * @category Image files
  */
 export const DEFAULT_MAX_IMAGE_PIXELS = 100_000_000;
 

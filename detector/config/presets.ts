@@ -6,7 +6,11 @@ import type { DinoConfig } from "./dino_config.ts";
 import { CONFIG_KEYS, configKeys } from "./schema.ts";
 import { configObject } from "./values.ts";
 
-/** All defaults: the official `DINO_4scale`. */
+/**
+ * All defaults: the official `DINO_4scale`.
+ *
+ * @category Configuration
+ */
 export function defaultConfig(): DinoConfig {
   const defaults = configObject(configKeys().map((key) => [key, CONFIG_KEYS[key].default] as const));
   // Each default has its key's type by the declaration of CONFIG_KEYS, which the mapping above cannot express.
@@ -83,7 +87,11 @@ const FINETUNE: Partial<DinoConfig> = {
   aug_hue: 0.02,
 };
 
-/** The name of a preset. The first four are the official configurations. */
+/**
+ * The name of a preset. The first four are the official configurations.
+ *
+ * @category Configuration
+ */
 export type PresetName =
   | "DINO_4scale"
   | "DINO_5scale"
@@ -126,7 +134,11 @@ const PRESETS: Readonly<Record<PresetName, Preset>> = {
   },
 };
 
-/** What `preset` knows: `DINO_4scale`, `small`, …. */
+/**
+ * What `preset` knows: `DINO_4scale`, `small`, ….
+ *
+ * @category Configuration
+ */
 export const PRESET_NAMES = Object.keys(PRESETS) as readonly PresetName[]; // the record has exactly these keys
 
 /** What a preset is for, in a few words. */
@@ -134,7 +146,11 @@ export function aboutPreset(name: PresetName): string {
   return PRESETS[name].about;
 }
 
-/** The complete configuration of a preset; a new copy each time. */
+/**
+ * The complete configuration of a preset; a new copy each time.
+ *
+ * @category Configuration
+ */
 export function preset(name: PresetName): DinoConfig;
 /** The preset of that name, or undefined where there is none. */
 export function preset(name: string): DinoConfig | undefined;

@@ -24,6 +24,7 @@ const MOST_IN_FILE = 2_000_000;
  *
  * @param source names the file in errors.
  * @throws {DinogradError} of kind "usage" with the line of what cannot be read.
+ * @category Configuration
  */
 export function parsePythonConfig(text: string, source: string): ConfigObject {
   return new Parser(tokenize(text, source), source).file();

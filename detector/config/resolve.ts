@@ -57,7 +57,11 @@ const OFFICIAL_FLAGS: readonly string[] = [
   "copyfilelist",
 ];
 
-/** A complete configuration, and what was given beside it. */
+/**
+ * A complete configuration, and what was given beside it.
+ *
+ * @category Configuration
+ */
 export interface ResolvedConfig {
   /** Every key with a checked value. */
   readonly config: DinoConfig;
@@ -69,7 +73,11 @@ export interface ResolvedConfig {
   readonly given: readonly ConfigKey[];
 }
 
-/** Keys and values that each fit, checked one by one. */
+/**
+ * Keys and values that each fit, checked one by one.
+ *
+ * @category Configuration
+ */
 export interface CheckedKeys extends Omit<ResolvedConfig, "config" | "given"> {
   /** What was given for keys that a configuration has, each in its own type. */
   readonly values: ReadonlyMap<ConfigKey, ConfigValue>;
@@ -79,6 +87,7 @@ export interface CheckedKeys extends Omit<ResolvedConfig, "config" | "given"> {
  * Check every given key by itself, as when the configuration they will be laid over is not known yet.
  *
  * @throws {DinogradError} of kind "usage" for an unknown key, with the nearest known one, and for a value out of range.
+ * @category Configuration
  */
 export function checkConfigKeys(given: ConfigObject, source: string): CheckedKeys {
   const values = new Map<ConfigKey, ConfigValue>();
@@ -118,6 +127,7 @@ export function checkConfigKeys(given: ConfigObject, source: string): CheckedKey
  * @param options.base what the keys are laid over (default: the official 4-scale configuration).
  * @throws {DinogradError} of kind "usage" for an unknown key, with the nearest known one, for a value out of range, and
  * for settings that contradict each other.
+ * @category Configuration
  */
 export function resolveConfig(
   given: ConfigObject,
@@ -136,6 +146,7 @@ export function resolveConfig(
  * A configuration that was put together in code, such as `{ ...preset("cards"), epochs: 3 }`, checked as one from a file.
  *
  * @throws {DinogradError} of kind "usage" as {@link resolveConfig}; `source` names it there.
+ * @category Configuration
  */
 export function checkConfig(config: DinoConfig, source: string): DinoConfig {
   return resolveConfig({ ...config }, { source }).config;

@@ -9,7 +9,11 @@ import type { LookKind } from "./look_kinds.ts";
 import type { TileOptions } from "./tile_options.ts";
 import type { ConfigObject } from "./values.ts";
 
-/** Settings that training, evaluation and detection share. None of them changes a number. */
+/**
+ * Settings that training, evaluation and detection share. None of them changes a number.
+ *
+ * @category Whole tasks
+ */
 export interface ComputeOptions {
   /** Default `auto`. */
   readonly device: DeviceChoice;
@@ -21,19 +25,31 @@ export interface ComputeOptions {
   readonly maxImagePixels: number;
 }
 
-/** Where checkpoints come from that are not here. */
+/**
+ * Where checkpoints come from that are not here.
+ *
+ * @category Whole tasks
+ */
 export interface DownloadOptions {
   /** Connect to nobody: a name or an address must be in the cache. Default false. */
   readonly offline: boolean;
 }
 
-/** Whether a task tells where its time goes. */
+/**
+ * Whether a task tells where its time goes.
+ *
+ * @category Whole tasks
+ */
 export interface ProfileOption {
   /** File for a trace of its first steps or batches, which are told in a table too; null for no profile. Default null. */
   readonly profile: string | null;
 }
 
-/** Where a configuration comes from. */
+/**
+ * Where a configuration comes from.
+ *
+ * @category Whole tasks
+ */
 export interface ConfigChoice {
   /** The complete configuration, or null to take that of the checkpoint. */
   readonly config: DinoConfig | null;
@@ -49,10 +65,16 @@ export interface ConfigChoice {
 /**
  * Which numbered bundles of a run stay: the last so many, "all", or "auto": the last, the best and that of every tenth
  * epoch, and all where `save_checkpoint_interval` is more than 1.
+ *
+ * @category Whole tasks
  */
 export type KeepCheckpoints = number | "auto" | "all";
 
-/** What `train` is asked for; each is a flag of the command line. */
+/**
+ * What `train` is asked for; each is a flag of the command line.
+ *
+ * @category Whole tasks
+ */
 export interface TrainOptions extends ComputeOptions, ConfigChoice, DownloadOptions, ProfileOption {
   /** Folder for bundles and logs; empty for no saving. */
   readonly outputDir: string;
@@ -114,7 +136,11 @@ export interface TrainOptions extends ComputeOptions, ConfigChoice, DownloadOpti
   readonly json: boolean;
 }
 
-/** What `evaluateCheckpoint` is asked for. */
+/**
+ * What `evaluateCheckpoint` is asked for.
+ *
+ * @category Whole tasks
+ */
 export interface EvalOptions extends ComputeOptions, ConfigChoice, DownloadOptions, ProfileOption {
   /** A `.dino`, `.pth` or `.safetensors` file, an `https:` address or a name of the zoo. */
   readonly checkpoint: string;
@@ -144,7 +170,11 @@ export interface EvalOptions extends ComputeOptions, ConfigChoice, DownloadOptio
   readonly json: boolean;
 }
 
-/** What `detect` is asked for. */
+/**
+ * What `detect` is asked for.
+ *
+ * @category Whole tasks
+ */
 export interface DetectOptions extends ComputeOptions, ConfigChoice, DownloadOptions, ProfileOption {
   /** Files, folders and patterns; `-` is one image from standard input. */
   readonly images: readonly string[];
@@ -185,13 +215,25 @@ export interface DetectOptions extends ComputeOptions, ConfigChoice, DownloadOpt
   readonly query: number | null;
 }
 
-/** The formats in which `detect` writes results beside its own. */
+/**
+ * The formats in which `detect` writes results beside its own.
+ *
+ * @category Whole tasks
+ */
 export const RESULT_FORMATS = ["coco", "yolo", "voc", "csv"] as const;
 
-/** One of `RESULT_FORMATS`. */
+/**
+ * One of `RESULT_FORMATS`.
+ *
+ * @category Whole tasks
+ */
 export type ResultFormat = (typeof RESULT_FORMATS)[number];
 
-/** All processors, a GPU where there is one, and images of up to 100 million pixels. */
+/**
+ * All processors, a GPU where there is one, and images of up to 100 million pixels.
+ *
+ * @category Whole tasks
+ */
 export const COMPUTE_DEFAULTS: ComputeOptions = {
   device: "auto",
   threads: null,
@@ -210,7 +252,11 @@ export const DEBUG_BATCHES = 15;
 /** The seed of a run that begins, unless another is given. */
 export const DEFAULT_SEED = 42;
 
-/** What `train` does unless it is told otherwise. */
+/**
+ * What `train` does unless it is told otherwise.
+ *
+ * @category Whole tasks
+ */
 export const TRAIN_DEFAULTS: TrainOptions = {
   ...COMPUTE_DEFAULTS,
   ...CONFIG_CHOICE,
@@ -242,7 +288,11 @@ export const TRAIN_DEFAULTS: TrainOptions = {
   json: false,
 };
 
-/** What `evaluateCheckpoint` does unless it is told otherwise; what to evaluate has no default. */
+/**
+ * What `evaluateCheckpoint` does unless it is told otherwise; what to evaluate has no default.
+ *
+ * @category Whole tasks
+ */
 export const EVAL_DEFAULTS: Omit<EvalOptions, "checkpoint" | "cocoPath"> = {
   ...COMPUTE_DEFAULTS,
   ...CONFIG_CHOICE,
@@ -259,7 +309,11 @@ export const EVAL_DEFAULTS: Omit<EvalOptions, "checkpoint" | "cocoPath"> = {
   json: false,
 };
 
-/** What `detect` does unless it is told otherwise; where to look has no default. */
+/**
+ * What `detect` does unless it is told otherwise; where to look has no default.
+ *
+ * @category Whole tasks
+ */
 export const DETECT_DEFAULTS: Omit<DetectOptions, "images"> = {
   ...COMPUTE_DEFAULTS,
   ...CONFIG_CHOICE,
@@ -281,7 +335,11 @@ export const DETECT_DEFAULTS: Omit<DetectOptions, "images"> = {
   query: null,
 };
 
-/** Options of which only some must be given. */
+/**
+ * Options of which only some must be given.
+ *
+ * @category Whole tasks
+ */
 export type Given<Options, Needed extends keyof Options = never> = Partial<Options> & Pick<Options, Needed>;
 
 /** What is given, and the defaults where nothing or `undefined` is. */

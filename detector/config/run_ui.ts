@@ -5,7 +5,11 @@
 
 import { visible } from "../../engine/visible.ts";
 
-/** What a bar shows beside its length. */
+/**
+ * What a bar shows beside its length.
+ *
+ * @category Whole tasks
+ */
 export interface ProgressDetails {
   /** The weighted sum of all losses of the latest batch. */
   readonly loss?: number;
@@ -19,13 +23,21 @@ export interface ProgressDetails {
   readonly text?: string;
 }
 
-/** How a task's pieces are told. */
+/**
+ * How a task's pieces are told.
+ *
+ * @category Whole tasks
+ */
 export interface ProgressOptions {
   /** What a piece is, where it is not one of something. */
   readonly unit?: "bytes";
 }
 
-/** A bar, or what stands for it, of one task. */
+/**
+ * A bar, or what stands for it, of one task.
+ *
+ * @category Whole tasks
+ */
 export interface Progress {
   /** Called after every piece of work, with how many pieces of the total are done. */
   update(done: number, details?: ProgressDetails): void;
@@ -33,7 +45,11 @@ export interface Progress {
   finish(): void;
 }
 
-/** How long tasks talk to people. */
+/**
+ * How long tasks talk to people.
+ *
+ * @category Whole tasks
+ */
 export interface RunUi {
   /** Tells a line that is as expected. */
   say(line: string): void;

@@ -36,7 +36,11 @@ import {
 } from "./key_spec.ts";
 import { isConfigList } from "./values.ts";
 
-/** A spec for every key of a group, each of the key's own type. */
+/**
+ * A spec for every key of a group, each of the key's own type.
+ *
+ * @category Configuration
+ */
 export type ConfigTable<Config> = {
   readonly [K in keyof Config]: KeySpec<Config[K] extends infer V extends KeySpec["default"] ? V : never>;
 };
@@ -331,7 +335,11 @@ const UNUSED_KEYS: ConfigTable<UnusedConfig> = {
 /** Keys that the official training scripts pass in `--options` though no config names and no code reads them. */
 export const SCRIPT_KEYS: readonly string[] = ["dn_scalar", "dn_label_coef", "dn_bbox_coef"];
 
-/** Every key with its spec, in the order in which a config is written. */
+/**
+ * Every key with its spec, in the order in which a config is written.
+ *
+ * @category Configuration
+ */
 export const CONFIG_KEYS: ConfigTable<DinoConfig> = {
   ...MODEL_KEYS,
   ...OPTIMIZER_KEYS,
@@ -352,7 +360,11 @@ export function isConfigKey(name: string): name is ConfigKey {
   return Object.hasOwn(CONFIG_KEYS, name);
 }
 
-/** The names of all settings, in the order of `CONFIG_KEYS`. */
+/**
+ * The names of all settings, in the order of `CONFIG_KEYS`.
+ *
+ * @category Configuration
+ */
 export function configKeys(): ConfigKey[] {
   return Object.keys(CONFIG_KEYS).filter(isConfigKey);
 }

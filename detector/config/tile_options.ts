@@ -1,15 +1,25 @@
 /** How a large image is looked at in parts: what `detect --tile` and programs that detect have in common. */
 
-/** The ways to make one detection of those that several tiles give of one object. */
+/**
+ * The ways to make one detection of those that several tiles give of one object.
+ *
+ * @category Detection
+ */
 export const MERGES = ["nms", "wbf"] as const;
 
 /**
  * One of `MERGES`. `nms` keeps the best detection of an object; `wbf` takes the mean of all, weighted by their scores
  * (weighted boxes fusion, Solovyev et al., arXiv:1910.13302).
+ *
+ * @category Detection
  */
 export type Merge = (typeof MERGES)[number];
 
-/** Where an image is cut, and how what is found in its parts is put together. */
+/**
+ * Where an image is cut, and how what is found in its parts is put together.
+ *
+ * @category Detection
+ */
 export interface TileOptions {
   /** Pixels of a tile's side; an image that is no longer and no higher stays whole. */
   readonly size: number;
@@ -23,7 +33,11 @@ export interface TileOptions {
   readonly iou?: number;
 }
 
-/** What holds where a `TileOptions` says nothing. */
+/**
+ * What holds where a `TileOptions` says nothing.
+ *
+ * @category Detection
+ */
 export const TILE_DEFAULTS: Required<Omit<TileOptions, "size">> = {
   overlap: 0.2,
   whole: false,

@@ -3,10 +3,18 @@
  */
 import { visible } from "../../engine/visible.ts";
 
-/** A value of a config file. Python's tuples and lists are both lists here, its ints and floats both numbers. */
+/**
+ * A value of a config file. Python's tuples and lists are both lists here, its ints and floats both numbers.
+ *
+ * @category Configuration
+ */
 export type ConfigValue = null | boolean | number | string | readonly ConfigValue[] | ConfigObject;
 
-/** Settings by name, as a file gives them. */
+/**
+ * Settings by name, as a file gives them.
+ *
+ * @category Configuration
+ */
 export interface ConfigObject {
   /** The value of a setting, by its name in a config file. */
   readonly [key: string]: ConfigValue;

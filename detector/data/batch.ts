@@ -22,7 +22,11 @@ export interface Sample {
   readonly target: Target;
 }
 
-/** Several samples in one array, padded to one size. */
+/**
+ * Several samples in one array, padded to one size.
+ *
+ * @category Batches
+ */
 export interface Batch {
   /** `[N, 3, H, W]`, normalised, zero where padded. */
   readonly images: Float32Array;

@@ -18,7 +18,11 @@ import { describe } from "../../engine/describe.ts";
 import { kindOf, readBytes } from "../../platform/whole_files.ts";
 import type { PixelTarget } from "./target.ts";
 
-/** The part of a data set: `train2017`, `val2017` or `test2017`. */
+/**
+ * The part of a data set: `train2017`, `val2017` or `test2017`.
+ *
+ * @category Data sets
+ */
 export type Split = "train" | "val" | "test";
 
 /** Where a split may lie below the data set's folder: images, annotations. The first that exists is taken. */
@@ -42,7 +46,11 @@ const LAYOUTS: Record<Split, readonly (readonly [images: string, annotations: st
   ],
 };
 
-/** What is expected of a data set. */
+/**
+ * What is expected of a data set.
+ *
+ * @category Data sets
+ */
 export interface OpenDatasetOptions {
   /** Check that a model of so many classes can label every category (see `CocoDataset.requireClasses`). */
   readonly numClasses?: number;
@@ -54,6 +62,7 @@ export interface OpenDatasetOptions {
  * Opens one split of a COCO-format folder: reads and checks its annotations, not its images.
  * @throws {DinogradError} of kind "data" if the folder, the images' folder or the annotations are missing, the annotations
  * are wrong or name no image, or a training split has no usable object; of kind "config" if `numClasses` is too small
+ * @category Data sets
  */
 export async function openDataset(
   cocoPath: string,
@@ -112,7 +121,11 @@ async function findLayout(root: string, split: Split): Promise<readonly [string,
   );
 }
 
-/** What is needed to load one image and its objects; plain data that travels to a worker. */
+/**
+ * What is needed to load one image and its objects; plain data that travels to a worker.
+ *
+ * @category Data sets
+ */
 export interface ImageEntry {
   /** The id by which annotations and detections refer to the image. */
   readonly imageId: number;
@@ -122,7 +135,11 @@ export interface ImageEntry {
   readonly objects: readonly CocoObject[];
 }
 
-/** One split of a data set, in memory without its pixels. Index 0..length-1 counts images in the order of their ids. */
+/**
+ * One split of a data set, in memory without its pixels. Index 0..length-1 counts images in the order of their ids.
+ *
+ * @category Data sets
+ */
 export class CocoDataset {
   /** Which part of the data set this is. */
   readonly split: Split;

@@ -14,7 +14,11 @@ const LONGEST_NAME = 4096;
 /** Pixels that no image has. Beyond float32's range a box would become infinite on its way into the model. */
 const FARTHEST = 1e9;
 
-/** An image: the entry of a COCO file's `images`. */
+/**
+ * An image: the entry of a COCO file's `images`.
+ *
+ * @category Data sets
+ */
 export interface CocoImage {
   /** What annotations refer to; unique in the file. */
   readonly id: number;
@@ -24,7 +28,11 @@ export interface CocoImage {
   readonly size?: { readonly width: number; readonly height: number };
 }
 
-/** One annotated object; `bbox` is x, y, width, height in pixels. */
+/**
+ * One annotated object; `bbox` is x, y, width, height in pixels.
+ *
+ * @category Data sets
+ */
 export interface CocoObject {
   /** Unique in the file. COCO's rules do not count matches of an annotation 0: number from 1. */
   readonly id: number;
@@ -42,7 +50,11 @@ export interface CocoObject {
   readonly segmentation?: Segmentation;
 }
 
-/** An object's pixels: parts as polygons, or run lengths down the columns of the whole image, as numbers or COCO's text. */
+/**
+ * An object's pixels: parts as polygons, or run lengths down the columns of the whole image, as numbers or COCO's text.
+ *
+ * @category Data sets
+ */
 export type Segmentation =
   | {
     /** x and y of the corners in turn, in pixels of the file's image. */
@@ -55,7 +67,11 @@ export type Segmentation =
     readonly counts: readonly number[] | string;
   };
 
-/** A class: the entry of a COCO file's `categories`. */
+/**
+ * A class: the entry of a COCO file's `categories`.
+ *
+ * @category Data sets
+ */
 export interface CocoCategory {
   /** What annotations refer to; unique in the file. A model has outputs for 0 up to the largest. */
   readonly id: number;
@@ -63,7 +79,11 @@ export interface CocoCategory {
   readonly name: string;
 }
 
-/** An annotation file that was found sound. */
+/**
+ * An annotation file that was found sound.
+ *
+ * @category Data sets
+ */
 export interface CocoFile {
   /** All images, annotated or not. */
   readonly images: readonly CocoImage[];

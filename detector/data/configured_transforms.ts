@@ -5,7 +5,11 @@ import { canonicalJson, formatPython } from "../config/values.ts";
 import { isMixing } from "./augment/mix_plan.ts";
 import { cardsTransforms, cocoTransforms, type TransformSpec, type TransformStep } from "./mod.ts";
 
-/** How images are prepared for training, or (`training` false) for evaluation and detection. */
+/**
+ * How images are prepared for training, or (`training` false) for evaluation and detection.
+ *
+ * @category Augmentation
+ */
 export function transformsOf(config: DataConfig, training: boolean): TransformSpec {
   const recipe = recipeOf(config, training);
   const steps = training ? [...geometryOf(config), ...recipe, ...colourOf(config)] : recipe;

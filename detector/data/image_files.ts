@@ -8,7 +8,11 @@ import { counted } from "../../engine/counted.ts";
 import type { CocoDataset } from "./coco.ts";
 import { whyNothingToRead } from "../../platform/whole_files.ts";
 
-/** An image of a data set that cannot be used. */
+/**
+ * An image of a data set that cannot be used.
+ *
+ * @category Data sets
+ */
 export interface BadImage {
   /** The id by which annotations refer to it. */
   readonly imageId: number;

@@ -15,7 +15,11 @@ import type { TransformSpec } from "./transform_spec.ts";
 /** Workers that load images while a model computes, unless told otherwise. */
 export const DEFAULT_WORKERS = 1;
 
-/** How a data set is cut into batches and prepared. */
+/**
+ * How a data set is cut into batches and prepared.
+ *
+ * @category Batches
+ */
 export interface LoaderOptions {
   /** Images per process and batch. */
   readonly batchSize: number;
@@ -46,7 +50,11 @@ export interface LoaderOptions {
   readonly world?: number;
 }
 
-/** Loads a data set epoch by epoch. Close it when done: its workers keep a program alive. */
+/**
+ * Loads a data set epoch by epoch. Close it when done: its workers keep a program alive.
+ *
+ * @category Batches
+ */
 export class Loader {
   readonly #dataset: CocoDataset;
   readonly #options: LoaderOptions;

@@ -5,7 +5,11 @@
 import type { Image } from "./images/image.ts";
 import type { Rectangle } from "./images/resize.ts";
 
-/** The annotations of one image, as the model and the losses take them. */
+/**
+ * The annotations of one image, as the model and the losses take them.
+ *
+ * @category Batches
+ */
 export interface Target {
   /** The id of the annotation file. */
   readonly imageId: number;

@@ -6,7 +6,11 @@ import type { ChannelOrder, ResizeFilter, ResizeRule } from "../config/dino_conf
 import type { MixSpec } from "./augment/mix_plan.ts";
 import { IMAGENET_NORMALIZATION } from "./normalize.ts";
 
-/** One step. Sizes are pixels, probabilities 0..1, random ranges uniform. */
+/**
+ * One step. Sizes are pixels, probabilities 0..1, random ranges uniform.
+ *
+ * @category Augmentation
+ */
 export type TransformStep =
   /** Mirrors left and right. */
   | { readonly kind: "horizontalFlip"; readonly probability: number }
@@ -88,7 +92,11 @@ export type TransformStep =
     readonly hue: number;
   };
 
-/** A whole recipe: steps in order, then normalisation. JSON data throughout. */
+/**
+ * A whole recipe: steps in order, then normalisation. JSON data throughout.
+ *
+ * @category Augmentation
+ */
 export interface TransformSpec {
   /** What is done to image and boxes, in this order. */
   readonly steps: readonly TransformStep[];

@@ -13,7 +13,11 @@ import { resizeBilinear } from "../data/images/resize.ts";
 import { drawableText } from "../render/fonts.ts";
 import { escapeXml, renderSvg } from "../render/svg.ts";
 
-/** A box with its class, name and score, to be drawn. */
+/**
+ * A box with its class, name and score, to be drawn.
+ *
+ * @category Pictures
+ */
 export interface DrawnDetection {
   /** The category id; chooses the colour. */
   readonly label: number;
@@ -50,6 +54,7 @@ export const ANNOTATED_EXTENSION = "jpg";
 /**
  * Draws detections, the best on top, and encodes the result. Alpha is left out.
  * @throws {ShapeError} where there is another number of bytes than of three or four for each pixel
+ * @category Pictures
  */
 export async function annotateImage(
   image: Pixels,
@@ -81,7 +86,11 @@ async function annotateInStrips(image: Image, detections: readonly DrawnDetectio
   return strips.finish();
 }
 
-/** An image with its detections, ready to be written. */
+/**
+ * An image with its detections, ready to be written.
+ *
+ * @category Pictures
+ */
 export interface AnnotatedFile {
   /** The file. */
   readonly bytes: Uint8Array;
@@ -91,7 +100,11 @@ export interface AnnotatedFile {
   readonly scale: number;
 }
 
-/** Draws into a copy of the image: RGB, of the size that the annotated file has. */
+/**
+ * Draws into a copy of the image: RGB, of the size that the annotated file has.
+ *
+ * @category Pictures
+ */
 export async function drawDetections(image: Image, detections: readonly DrawnDetection[]): Promise<Image> {
   const { scale, ...base } = enlarged(image);
   if (detections.length === 0) return base;

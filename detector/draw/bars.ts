@@ -1,7 +1,11 @@
 /** Named numbers as horizontal bars, as an SVG document. */
 import { round, svgDocument, text } from "./parts.ts";
 
-/** A labelled number of a bar chart. */
+/**
+ * A labelled number of a bar chart.
+ *
+ * @category Pictures
+ */
 export interface Bar {
   /** Written in front of the bar. */
   readonly name: string;
@@ -15,7 +19,11 @@ const ROW = 34;
 const LEFT = 150;
 const LENGTH = 420;
 
-/** Draws bars one below the other, in their order; the longest takes the whole width. */
+/**
+ * Draws bars one below the other, in their order; the longest takes the whole width.
+ *
+ * @category Pictures
+ */
 export function barChart(bars: readonly Bar[], { title }: { readonly title: string }): string {
   const [width, height] = [LEFT + LENGTH + 190, 56 + bars.length * ROW];
   const most = Math.max(...bars.map(({ value }) => value), Number.MIN_VALUE);

@@ -10,7 +10,11 @@ const GAP = 8;
 /** Pictures side by side. */
 const COLUMNS = 3;
 
-/** An image with the boxes that are drawn on it. */
+/**
+ * An image with the boxes that are drawn on it.
+ *
+ * @category Pictures
+ */
 export interface SheetPicture {
   /** Of any size. */
   readonly image: Image;
@@ -21,6 +25,7 @@ export interface SheetPicture {
 /**
  * Draws every picture and lays them out in rows of three, in their order.
  * @throws {RangeError} without any picture
+ * @category Pictures
  */
 export async function contactSheet(pictures: readonly SheetPicture[]): Promise<Image> {
   if (pictures.length === 0) throw new RangeError("contactSheet: expected at least one picture");

@@ -1,7 +1,11 @@
 /** A table of counts as an SVG document: the darker a field, the larger its share of its row, or of the largest count. */
 import { LONGEST_NAME, round, shortened, svgDocument, text } from "./parts.ts";
 
-/** Names and counts of a heat map. */
+/**
+ * Names and counts of a heat map.
+ *
+ * @category Pictures
+ */
 export interface Heatmap {
   /** Above the map. */
   readonly title: string;
@@ -19,7 +23,11 @@ export interface Heatmap {
   readonly shades?: "row" | "largest";
 }
 
-/** Draws a heat map. Counts are written into the fields where these are large enough for it. */
+/**
+ * Draws a heat map. Counts are written into the fields where these are large enough for it.
+ *
+ * @category Pictures
+ */
 export function heatmap({ title, rowLabel, columnLabel, rows, columns, counts, shades = "row" }: Heatmap): string {
   const field = Math.max(9, Math.min(46, Math.floor(760 / Math.max(rows.length, columns.length))));
   const font = Math.min(12, field - 1);

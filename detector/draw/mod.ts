@@ -5,5 +5,5 @@ export { type Heatmap, heatmap } from "./heatmap.ts";
 export { linePlot, type Marks, type PlotOptions, type Series } from "./plot.ts";
 export { arrangePictures } from "./panels.ts";
 export { contactSheet, type SheetPicture } from "./contact_sheet.ts";
-export { escapeXml, type FontName, type Rendering, type RenderOptions, renderSvg } from "../render/svg.ts";
+export { type FontName, type Rendering, type RenderOptions, renderSvg } from "../render/svg.ts";
 export { renderOpaque } from "./opaque.ts";

@@ -4,7 +4,11 @@
  */
 import { round, svgDocument, text } from "./parts.ts";
 
-/** One curve; points whose coordinates are not finite (or not positive on a logarithmic axis) leave a gap. */
+/**
+ * One curve; points whose coordinates are not finite (or not positive on a logarithmic axis) leave a gap.
+ *
+ * @category Pictures
+ */
 export interface Series {
   /** What the legend calls it. */
   readonly name: string;
@@ -14,7 +18,11 @@ export interface Series {
   readonly dots?: boolean;
 }
 
-/** Places on the horizontal axis at which something happened. */
+/**
+ * Places on the horizontal axis at which something happened.
+ *
+ * @category Pictures
+ */
 export interface Marks {
   /** What the legend calls it. */
   readonly name: string;
@@ -24,7 +32,11 @@ export interface Marks {
   readonly kind: "line" | "foot";
 }
 
-/** Words, limits and size of a plot. */
+/**
+ * Words, limits and size of a plot.
+ *
+ * @category Pictures
+ */
 export interface PlotOptions {
   /** Above the plot. Default: none. */
   readonly title?: string;
@@ -62,7 +74,11 @@ interface Axis {
   readonly at: (value: number) => number;
 }
 
-/** Draws the curves with axes, grid, title and a legend below the title. Without any point, an empty frame that says so. */
+/**
+ * Draws the curves with axes, grid, title and a legend below the title. Without any point, an empty frame that says so.
+ *
+ * @category Pictures
+ */
 export function linePlot(series: readonly Series[], options: PlotOptions = {}): string {
   const { width = 800, height = 480, logarithmic = false, title = "" } = options;
   const marks = (options.marks ?? []).filter(({ at }) => at.length > 0);

@@ -17,16 +17,28 @@ import type {
   CocoStats,
 } from "./types.ts";
 
-/** IoU thresholds 0.5, 0.55, … 0.95. */
+/**
+ * IoU thresholds 0.5, 0.55, … 0.95.
+ *
+ * @category Evaluation
+ */
 export const IOU_THRESHOLDS: readonly number[] = linspace([0.5, 0.95], 10);
-/** Recalls 0, 0.01, … 1 at which precision is read. */
+/**
+ * Recalls 0, 0.01, … 1 at which precision is read.
+ *
+ * @category Evaluation
+ */
 export const RECALLS: readonly number[] = linspace([0, 1], 101);
 /** In square pixels, both ends included: all, small, medium, large. */
 const AREA_RANGES = [[0, 1e10], [0, 32 ** 2], [32 ** 2, 96 ** 2], [96 ** 2, 1e10]] as const;
 const AREAS = AREA_RANGES.length;
 const LIMITS = 3;
 
-/** Everything one evaluation yields. */
+/**
+ * Everything one evaluation yields.
+ *
+ * @category Evaluation
+ */
 export interface CocoEvalResult {
   /** The twelve summary numbers. */
   readonly stats: CocoStats;
@@ -51,6 +63,7 @@ export interface CocoEvalResult {
  *
  * @throws {DinogradError} of kind "data" for a detection of an image that the annotations do not have, or a score that
  * is no number.
+ * @category Evaluation
  */
 export function evaluateDetections(
   truth: CocoAnnotations,

@@ -6,7 +6,11 @@ import { DinogradError } from "../../engine/errors.ts";
 import { type CocoEvalResult, evaluateDetections } from "./coco_eval.ts";
 import type { CocoAnnotations, CocoDetection, CocoEvalOptions } from "./types.ts";
 
-/** What a model found in one image: `boxes` is `[n, 4]`, left, top, right, bottom in pixels of the original image. */
+/**
+ * What a model found in one image: `boxes` is `[n, 4]`, left, top, right, bottom in pixels of the original image.
+ *
+ * @category Evaluation
+ */
 export interface ImageDetections {
   /** `[n]`, each in 0..1, in any order. */
   readonly scores: ArrayLike<number>;
@@ -16,7 +20,11 @@ export interface ImageDetections {
   readonly boxes: ArrayLike<number>;
 }
 
-/** Collects the detections of one pass over a data set. */
+/**
+ * Collects the detections of one pass over a data set.
+ *
+ * @category Evaluation
+ */
 export class CocoEvaluator {
   readonly #truth: CocoAnnotations;
   readonly #options: Omit<CocoEvalOptions, "imageIds">;

@@ -17,7 +17,11 @@ import type { Dino } from "../model/dino.ts";
 import { postprocessOptions } from "../model/options.ts";
 import { postprocess } from "../model/postprocess.ts";
 
-/** COCO's numbers with the losses and detections that they go with. */
+/**
+ * COCO's numbers with the losses and detections that they go with.
+ *
+ * @category Evaluation
+ */
 export interface Evaluation extends CocoEvalResult {
   /**
    * Means over batches, by the names under which the official code logs them: see `loggedLosses`; "loss" is the sum. None

@@ -52,6 +52,7 @@ const RESULTS = ["eval.json", "log.txt", "results.json", "results0.json"];
  * @returns the numbers; null with `test` or where it was asked to stop
  * @throws {DinogradError} of kind "usage" where results that were asked for would be lost, "data" where the data set is
  * not to be had, "nonfinite" where the model's outputs are no numbers, and as `loadModel`
+ * @category Evaluation
  */
 export async function evaluateCheckpoint(
   given: Given<EvalOptions, "checkpoint" | "cocoPath">,

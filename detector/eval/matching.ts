@@ -23,6 +23,8 @@ export const Outcome = { falsePositive: 0, truePositive: 1, ignored: 2 } as cons
 /**
  * Intersection over union of two boxes (x, y, width, height). With `crowd` the union is the detection's own area: a
  * detection inside a crowd region overlaps it fully.
+ *
+ * @category Evaluation
  */
 export function boxIou(detection: ArrayLike<number>, truth: ArrayLike<number>, crowd = false): number {
   return iouAt(detection, 0, truth, 0, crowd);

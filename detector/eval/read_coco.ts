@@ -8,6 +8,7 @@ import type { CocoAnnotation, CocoAnnotations, CocoDetection } from "./types.ts"
 /**
  * Parse an annotation file.
  * @throws {DinogradError} of kind "data" where it is not one.
+ * @category Evaluation
  */
 export function parseCocoAnnotations(text: string, fileName: string): CocoAnnotations {
   const root = parseJson(text, fileName);
@@ -47,6 +48,7 @@ export function parseCocoAnnotations(text: string, fileName: string): CocoAnnota
 /**
  * Parse a results file: a list of `{image_id, category_id, bbox, score}`.
  * @throws {DinogradError} of kind "data".
+ * @category Evaluation
  */
 export function parseCocoDetections(text: string, fileName: string): CocoDetection[] {
   return detectionsIn(parseJson(text, fileName), fileName);

@@ -26,6 +26,7 @@ interface DetectionsContext {
  * matched with those of the truth by their files' names (see `ImageIds`).
  * @param names the file of detections and that of the truth, for errors
  * @throws {DinogradError} of kind "data" where it is neither, or an image is none of the truth's
+ * @category Evaluation
  */
 export function parseDetections(
   text: string,

@@ -3,10 +3,18 @@
  * evaluation needs, so that a data set read elsewhere can be passed as it is.
  */
 
-/** A box as COCO files write it: left, top, width, height in pixels. */
+/**
+ * A box as COCO files write it: left, top, width, height in pixels.
+ *
+ * @category Evaluation
+ */
 export type CocoBox = readonly [x: number, y: number, width: number, height: number];
 
-/** An object: the entry of a COCO file's `annotations`. */
+/**
+ * An object: the entry of a COCO file's `annotations`.
+ *
+ * @category Evaluation
+ */
 export interface CocoAnnotation {
   /** Unique among the annotations. Matches of an annotation 0 do not count, by COCO's rules: number from 1. */
   readonly id: number;
@@ -22,7 +30,11 @@ export interface CocoAnnotation {
   readonly iscrowd?: number;
 }
 
-/** What evaluation reads of a COCO annotation file. */
+/**
+ * What evaluation reads of a COCO annotation file.
+ *
+ * @category Evaluation
+ */
 export interface CocoAnnotations {
   /** Every image that detections may be of. */
   readonly images: readonly {
@@ -37,7 +49,11 @@ export interface CocoAnnotations {
   readonly categories: readonly { readonly id: number; readonly name: string }[];
 }
 
-/** One detection, as in a COCO results file. */
+/**
+ * One detection, as in a COCO results file.
+ *
+ * @category Evaluation
+ */
 export interface CocoDetection {
   /** Id of the image that it was found in. */
   readonly image_id: number;
@@ -49,7 +65,11 @@ export interface CocoDetection {
   readonly score: number;
 }
 
-/** The twelve summary numbers in their customary order. */
+/**
+ * The twelve summary numbers in their customary order.
+ *
+ * @category Evaluation
+ */
 export const COCO_STAT_NAMES = [
   "AP",
   "AP50",
@@ -65,13 +85,25 @@ export const COCO_STAT_NAMES = [
   "ARlarge",
 ] as const;
 
-/** A name in `COCO_STAT_NAMES`: `AP` to `ARlarge`. */
+/**
+ * A name in `COCO_STAT_NAMES`: `AP` to `ARlarge`.
+ *
+ * @category Evaluation
+ */
 export type CocoStatName = (typeof COCO_STAT_NAMES)[number];
 
-/** The twelve numbers, each in 0..1, or -1 where no annotation counts. */
+/**
+ * The twelve numbers, each in 0..1, or -1 where no annotation counts.
+ *
+ * @category Evaluation
+ */
 export type CocoStats = Record<CocoStatName, number>;
 
-/** Of one category: AP over all IoU thresholds, at 0.5 and at 0.75, the recall at the most detections, and counts. */
+/**
+ * Of one category: AP over all IoU thresholds, at 0.5 and at 0.75, the recall at the most detections, and counts.
+ *
+ * @category Evaluation
+ */
 export interface CategoryResult {
   /** The category id; -1 where categories are not told apart. */
   readonly id: number;
@@ -94,7 +126,11 @@ export interface CategoryResult {
   readonly detections: number;
 }
 
-/** Limits of what counts; the defaults are COCO's. */
+/**
+ * Limits of what counts; the defaults are COCO's.
+ *
+ * @category Evaluation
+ */
 export interface CocoEvalOptions {
   /** Evaluate these images alone (default: every image of the annotation file). */
   readonly imageIds?: readonly number[];

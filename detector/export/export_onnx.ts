@@ -20,7 +20,11 @@ import { addImageInput } from "./image_input.ts";
 import { modelFile } from "./model_file.ts";
 import { type ExportOnnxOptions, LARGEST_SIDE, type Sampling, SAMPLINGS } from "./options.ts";
 
-/** An input or output of an exported model. */
+/**
+ * An input or output of an exported model.
+ *
+ * @category Export
+ */
 export interface OnnxValue {
   /** By which a runtime is given it, or gives it. */
   readonly name: string;
@@ -30,7 +34,11 @@ export interface OnnxValue {
   readonly shape: readonly number[];
 }
 
-/** What was exported. */
+/**
+ * What was exported.
+ *
+ * @category Export
+ */
 export interface OnnxSummary {
   /** The version of the operators. */
   readonly opset: number;
@@ -62,6 +70,7 @@ export interface OnnxSummary {
  *
  * @throws {DinogradError} of kind "usage" for options that are none; "config" where the model has something that cannot be
  * exported, needs a larger image, or would be a file of more than 2 GiB
+ * @category Export
  */
 export async function exportOnnx(
   model: Dino,

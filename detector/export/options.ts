@@ -3,7 +3,11 @@
 import type { DinoConfig } from "../config/mod.ts";
 import type { ClassName } from "../weights/mod.ts";
 
-/** How deformable attention reads between pixels: ONNX's `GridSample`, or sums and products of gathered pixels. */
+/**
+ * How deformable attention reads between pixels: ONNX's `GridSample`, or sums and products of gathered pixels.
+ *
+ * @category Export
+ */
 export type Sampling = "gridsample" | "gather";
 
 /** All of them. */
@@ -12,7 +16,11 @@ export const SAMPLINGS: readonly Sampling[] = ["gridsample", "gather"];
 /** The largest side of an image that an exported model may take, in pixels. More is a slip. */
 export const LARGEST_SIDE = 16384;
 
-/** What a model is exported with. */
+/**
+ * What a model is exported with.
+ *
+ * @category Export
+ */
 export interface ExportOnnxOptions {
   /** The model's configuration, as `loadModel` gives it. */
   readonly config: DinoConfig;

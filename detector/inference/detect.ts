@@ -22,7 +22,11 @@ import { UniqueNames } from "./unique_names.ts";
 import { detectVideo } from "./video/detect_video.ts";
 import { openProfiled } from "../logs/profile_report.ts";
 
-/** What became of the images of a `detect`. */
+/**
+ * What became of the images of a `detect`.
+ *
+ * @category Detection
+ */
 export interface DetectSummary {
   /** Arguments and images that could not be used. */
   readonly unreadable: number;
@@ -36,6 +40,7 @@ export interface DetectSummary {
  * @param given what is absent is as in `DETECT_DEFAULTS`
  * @param partialUi who is told what happens and what was found; by default the console hears warnings and nothing else
  * @throws {DinogradError} where model, device or output folder are not to be had, or the weights are not finite
+ * @category Detection
  */
 export async function detect(
   given: Given<DetectOptions, "images">,

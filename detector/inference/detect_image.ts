@@ -20,7 +20,11 @@ import { type Detections, type Dino, postprocess, postprocessOptions } from "../
 import { mergeViews, type View } from "./merge.ts";
 import { type Tile, tilesOf } from "./tiles.ts";
 
-/** How an image is prepared and its detections are chosen. */
+/**
+ * How an image is prepared and its detections are chosen.
+ *
+ * @category Detection
+ */
 export interface DetectImageOptions {
   /** The model's configuration, as `loadModel` gives it. */
   readonly config: DinoConfig;
@@ -41,6 +45,7 @@ export interface DetectImageOptions {
  * @returns all `num_select` detections, best first, in pixels of the given image; with tiles, those of each tile, merged
  * @throws {DinogradError} of kind "nonfinite" where the model's outputs are no numbers
  * @throws {ShapeError} where there is another number of bytes than of three or four for each pixel
+ * @category Detection
  */
 export async function detectImage(model: Dino, image: Pixels, options: DetectImageOptions): Promise<Detections> {
   const [found] = await detectImages(model, [image], options);
@@ -50,6 +55,7 @@ export async function detectImage(model: Dino, image: Pixels, options: DetectIma
 /**
  * The same of several images, in their order.
  * @throws {DinogradError} as `detectImage`, whichever image it is about; of kind "usage" for an impossible `batchSize`
+ * @category Detection
  */
 export async function detectImages(
   model: Dino,

@@ -2,7 +2,11 @@
 import type { Detections } from "../model/mod.ts";
 import type { ClassName } from "../weights/mod.ts";
 
-/** An object that was found, in pixels of the given image. */
+/**
+ * An object that was found, in pixels of the given image.
+ *
+ * @category Detection
+ */
 export interface Detection {
   /** The class's id, as in the data that the model was trained on. */
   readonly category_id: number;
@@ -27,7 +31,11 @@ export interface ImageDetections {
   readonly detections: readonly Detection[];
 }
 
-/** Detections of at least a score as plain objects; a class without a name is called by its id. */
+/**
+ * Detections of at least a score as plain objects; a class without a name is called by its id.
+ *
+ * @category Detection
+ */
 export function describeDetections(
   { scores, labels, boxes }: Detections,
   { threshold, classes }: { readonly threshold: number; readonly classes: readonly ClassName[] },

@@ -36,10 +36,16 @@ import {
 /**
  * A checkpoint: the path of its file, its bytes, or where they are fetched from. Deno asks for `--allow-net` to fetch, and
  * for `--allow-read` where the URL is that of a file.
+ *
+ * @category Detection
  */
 export type CheckpointSource = string | URL | Uint8Array | ArrayBuffer | Blob;
 
-/** Where a model is put, and what it is read with. */
+/**
+ * Where a model is put, and what it is read with.
+ *
+ * @category Detection
+ */
 export interface LoadModelOptions {
   /** Where the model's tensors live and are computed with. */
   readonly device: Device;
@@ -59,7 +65,11 @@ export interface LoadModelOptions {
   readonly ui?: Partial<RunUi>;
 }
 
-/** A model in evaluation mode, with what belongs to it; dispose of the model when done. */
+/**
+ * A model in evaluation mode, with what belongs to it; dispose of the model when done.
+ *
+ * @category Detection
+ */
 export interface LoadedModel {
   /** In evaluation mode. Dispose of it when done. */
   readonly model: Dino;
@@ -80,6 +90,7 @@ export interface LoadedModel {
  * text, which is fetched once into the cache; a URL, which is fetched into memory; or bytes
  * @throws {DinogradError} of kind "checkpoint" where the file is not to be had, is damaged, has no such weights or no
  * configuration; "config" where its weights do not fit the configuration
+ * @category Detection
  */
 export async function loadModel(checkpoint: CheckpointSource, options: LoadModelOptions): Promise<LoadedModel> {
   return await holding(await openModel(checkpoint, options), (opened) => opened.load(options));

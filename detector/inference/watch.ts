@@ -25,7 +25,11 @@ import { checkpointOrDefault } from "../zoo/mod.ts";
 import { UniqueNames } from "./unique_names.ts";
 import { WatchJournal } from "./watch_journal.ts";
 
-/** What a watch is asked for: as `DetectOptions`, with one folder instead of images. */
+/**
+ * What a watch is asked for: as `DetectOptions`, with one folder instead of images.
+ *
+ * @category Detection
+ */
 export interface WatchOptions
   extends Omit<DetectOptions, "images" | "out" | "format" | "imagesOf" | "show" | "query" | "every" | "fps"> {
   /** The folder whose images are detected in. */
@@ -46,6 +50,7 @@ const SHARE_OF_LOOKING = 10;
  * @param partialUi told a line for each image; its `json` gets the entry of each where `json` is set
  * @returns how many images were finished
  * @throws {DinogradError} as `detect`, and where results cannot be written
+ * @category Detection
  */
 export async function watchFolder(
   given: Given<WatchOptions, "folder" | "out">,

@@ -20,12 +20,20 @@ import { lossWeights, type WeightConfig } from "./weights.ts";
 import type { Match, MatcherOptions, MatchTarget } from "./matcher.ts";
 import { collectSets, type LossSet } from "./sets.ts";
 
-/** Keys that the criterion reads. */
+/**
+ * Keys that the criterion reads.
+ *
+ * @category Losses
+ */
 export type CriterionConfig =
   & WeightConfig
   & Pick<DinoConfig, "matcher_type" | "set_cost_class" | "set_cost_bbox" | "set_cost_giou" | "focal_alpha">;
 
-/** What decides losses besides the configuration. */
+/**
+ * What decides losses besides the configuration.
+ *
+ * @category Losses
+ */
 export interface CriterionCall {
   /** Averages the number of objects over processes; default: this process's alone. */
   readonly averageBoxes?: (count: number) => number | Promise<number>;
@@ -33,7 +41,11 @@ export interface CriterionCall {
   readonly training?: boolean;
 }
 
-/** What a batch costs: a sum to differentiate, and its parts. */
+/**
+ * What a batch costs: a sum to differentiate, and its parts.
+ *
+ * @category Losses
+ */
 export interface CriterionResult {
   /** The weighted sum, [1], with history. */
   readonly total: Tensor;
@@ -63,7 +75,11 @@ export function matcherOptions(config: CriterionConfig): MatcherOptions {
   };
 }
 
-/** Computes the losses of a model's outputs: equations as in the papers on DETR, Deformable DETR and DINO. */
+/**
+ * Computes the losses of a model's outputs: equations as in the papers on DETR, Deformable DETR and DINO.
+ *
+ * @category Losses
+ */
 export class Criterion {
   /** Factor of each loss in the sum, by official name (`weight_dict` there). */
   readonly weights: Readonly<Record<string, number>>;

@@ -20,7 +20,11 @@ export interface MatcherOptions {
   readonly alpha: number;
 }
 
-/** An image's labels [objects] and boxes [objects, 4] (cx, cy, w, h in 0..1). */
+/**
+ * An image's labels [objects] and boxes [objects, 4] (cx, cy, w, h in 0..1).
+ *
+ * @category Losses
+ */
 export interface MatchTarget {
   /** [n, 4]: centre and size as fractions of the image. */
   readonly boxes: ArrayLike<number>;
@@ -38,7 +42,11 @@ export interface HostPredictions {
   readonly classes: number;
 }
 
-/** `queries[i]` answers for `objects[i]`. */
+/**
+ * `queries[i]` answers for `objects[i]`.
+ *
+ * @category Losses
+ */
 export interface Match {
   /** Indices of queries; each once with the Hungarian matcher. */
   readonly queries: Int32Array;

@@ -2,7 +2,11 @@
 
 import type { DinoConfig } from "../config/mod.ts";
 
-/** Keys that the weights read. */
+/**
+ * Keys that the weights read.
+ *
+ * @category Losses
+ */
 export type WeightConfig = Pick<
   DinoConfig,
   | "cls_loss_coef"

@@ -12,7 +12,11 @@ import { BOX_LOGIT_EPSILON } from "./decoder.ts";
 import { floatTensor } from "./levels.ts";
 import type { DenoisingOptions } from "./options.ts";
 
-/** An image's labels [objects] and boxes [objects, 4] (cx, cy, w, h in 0..1). */
+/**
+ * An image's labels [objects] and boxes [objects, 4] (cx, cy, w, h in 0..1).
+ *
+ * @category Model
+ */
 export interface DenoisingTarget {
   /** [n, 4]: centre x, centre y, width, height as fractions of the image. */
   readonly boxes: ArrayLike<number>;
@@ -20,7 +24,11 @@ export interface DenoisingTarget {
   readonly labels: ArrayLike<number>;
 }
 
-/** Where the noise comes from. Called in this order, each at most once. */
+/**
+ * Where the noise comes from. Called in this order, each at most once.
+ *
+ * @category Model
+ */
 export interface DenoisingDraws {
   /** `count` uniform numbers in [0, 1): whose label is redrawn. */
   labelNoise(count: number): ArrayLike<number>;

@@ -39,7 +39,11 @@ const PRIOR_PROBABILITY = 0.01;
 /** Groups of the normalisation after the input projections. */
 const PROJECTION_GROUPS = 32;
 
-/** A batch, and what else decides its outputs. */
+/**
+ * A batch, and what else decides its outputs.
+ *
+ * @category Model
+ */
 export interface DinoInputs {
   /** [N, 3, H, W], normalised, zero where padded. */
   readonly images: Tensor;
@@ -67,7 +71,11 @@ interface DenoisingQueries {
   readonly queries?: { readonly content: Tensor; readonly boxLogits: Tensor; readonly attentionMask: Tensor };
 }
 
-/** The detector. Its fields are named and ordered as in official checkpoints. */
+/**
+ * The detector. Its fields are named and ordered as in official checkpoints.
+ *
+ * @category Model
+ */
 export class Dino extends Module {
   /**
    * Encoder, proposals and decoder.
@@ -257,7 +265,11 @@ function tensorsOf(outputs: DinoOutputs): Set<Tensor> {
   return new Set(all.flatMap(({ predLogits, predBoxes }) => [predLogits, predBoxes]));
 }
 
-/** The model that a configuration describes, with fresh parameters. */
+/**
+ * The model that a configuration describes, with fresh parameters.
+ *
+ * @category Model
+ */
 export function buildDino(context: ModuleContext, config: DinoConfig): Dino {
   return new Dino(context, dinoModelOptions(config));
 }

@@ -7,10 +7,18 @@ import { checkConfig, type DinoConfig } from "../config/mod.ts";
 import type { BackboneOptions } from "./backbone/backbone.ts";
 import type { PostprocessOptions } from "./postprocess.ts";
 
-/** One step of a decoder layer: self-attention, deformable cross-attention, feed-forward network. */
+/**
+ * One step of a decoder layer: self-attention, deformable cross-attention, feed-forward network.
+ *
+ * @category Model
+ */
 export type DecoderStep = "sa" | "ca" | "ffn";
 
-/** Contrastive denoising, section 3.3 of the paper. */
+/**
+ * Contrastive denoising, section 3.3 of the paper.
+ *
+ * @category Model
+ */
 export interface DenoisingOptions {
   /** The official `dn_number`: how many denoising pairs to aim for (see `denoising.ts`). 0 turns denoising off. */
   readonly number: number;
@@ -20,7 +28,11 @@ export interface DenoisingOptions {
   readonly boxNoiseScale: number;
 }
 
-/** Sizes and variants of a model, as the configuration's keys give them. */
+/**
+ * Sizes and variants of a model, as the configuration's keys give them.
+ *
+ * @category Model
+ */
 export interface DinoModelOptions {
   /** Kind, sizes and output stages of the feature extractor. */
   readonly backbone: BackboneOptions;
@@ -81,6 +93,7 @@ export interface DinoModelOptions {
 /**
  * The model that a configuration describes.
  * @throws {DinogradError} of kind "usage" for a value out of range and for values that do not go together
+ * @category Model
  */
 export function dinoModelOptions(given: DinoConfig): DinoModelOptions {
   const config = checkConfig(given, "config");

@@ -2,7 +2,11 @@
 
 import type { Tensor } from "../../engine/tensor.ts";
 
-/** What one set of queries predicts. */
+/**
+ * What one set of queries predicts.
+ *
+ * @category Model
+ */
 export interface Predictions {
   /** [N, queries, classes], before the sigmoid. */
   readonly predLogits: Tensor;
@@ -10,7 +14,11 @@ export interface Predictions {
   readonly predBoxes: Tensor;
 }
 
-/** Predictions of the denoising queries: groups of `padSize / groups` slots, first the positives, then the negatives. */
+/**
+ * Predictions of the denoising queries: groups of `padSize / groups` slots, first the positives, then the negatives.
+ *
+ * @category Model
+ */
 export interface DenoisingOutputs {
   /** Denoising queries per image, unused slots included; 0 where the batch holds no object. */
   readonly padSize: number;
@@ -20,7 +28,11 @@ export interface DenoisingOutputs {
   readonly predictions?: Predictions & { readonly auxOutputs: readonly Predictions[] };
 }
 
-/** The predictions of the last decoder layer, and of all others that have losses. */
+/**
+ * The predictions of the last decoder layer, and of all others that have losses.
+ *
+ * @category Model
+ */
 export interface DinoOutputs extends Predictions {
   /** The decoder layers before the last, in order; empty where they were not asked for. */
   readonly auxOutputs: readonly Predictions[];

@@ -9,7 +9,11 @@ import { scoped } from "../../engine/scope.ts";
 import { boxAt, intersectionOverUnion } from "../data/boxes.ts";
 import type { Predictions } from "./outputs.ts";
 
-/** What was found in one image, best first. */
+/**
+ * What was found in one image, best first.
+ *
+ * @category Model
+ */
 export interface Detections {
   /** [n], in 0..1. */
   readonly scores: Float64Array;
@@ -19,7 +23,11 @@ export interface Detections {
   readonly boxes: Float64Array;
 }
 
-/** How many detections are kept of an image, and whether they are suppressed or cut. */
+/**
+ * How many detections are kept of an image, and whether they are suppressed or cut.
+ *
+ * @category Model
+ */
 export interface PostprocessOptions {
   /** Detections per image (before suppression). */
   readonly numSelect: number;
@@ -36,6 +44,7 @@ export interface PostprocessOptions {
  * @param sizes [height, width] of each original image, to whose pixels boxes are scaled
  * @throws {DinogradError} of kind "config" where fewer than `numSelect` pairs exist, "nonfinite" where scores or boxes
  * are no numbers: nothing found is what an image without objects gives, and not a model that is broken
+ * @category Model
  */
 export async function postprocess(
   { predLogits, predBoxes }: Predictions,

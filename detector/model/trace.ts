@@ -9,6 +9,8 @@ import type { Tensor } from "../../engine/tensor.ts";
  * What can be looked at, in the order of computation. `shapes` are heights and widths of the levels, [levels, 2]. `selfAttention` [N, heads, queries, queries], `samplingLocations`
  * [N, queries, heads, levels, points, 2], `samplingWeights` (the same without the last axis), `hidden` and `reference` come once
  * per decoder layer.
+ *
+ * @category Looking inside
  */
 export type TraceName =
   | "shapes"
@@ -25,5 +27,9 @@ export type TraceName =
   | "samplingWeights"
   | "hidden";
 
-/** Called with tensors that die when the pass continues: download, or take an `alias().detached()`. */
+/**
+ * Called with tensors that die when the pass continues: download, or take an `alias().detached()`.
+ *
+ * @category Looking inside
+ */
 export type Trace = (name: TraceName, tensor: Tensor) => void;

@@ -6,7 +6,11 @@
 import { readAsset } from "../../platform/assets.ts";
 import { type Coverage, coverageOf, unwrapWoff } from "./font_file.ts";
 
-/** The fonts, by the names that SVG's `font-family` and `font-weight` ask for. */
+/**
+ * The fonts, by the names that SVG's `font-family` and `font-weight` ask for.
+ *
+ * @category Pictures
+ */
 export type FontName = "DejaVu Sans" | "DejaVu Sans Bold" | "DejaVu Serif Bold" | "UnifontEX";
 
 export interface Font {

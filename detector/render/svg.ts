@@ -9,7 +9,11 @@ import { type FontName, fontsFor } from "./fonts.ts";
 
 export type { FontName } from "./fonts.ts";
 
-/** A rendered picture: `[height, width, 4]`, red, green, blue (multiplied by alpha) and alpha. */
+/**
+ * A rendered picture: `[height, width, 4]`, red, green, blue (multiplied by alpha) and alpha.
+ *
+ * @category Pictures
+ */
 export interface Rendering {
   /** In pixels. */
   readonly width: number;
@@ -21,7 +25,11 @@ export interface Rendering {
 
 let rendererReady: Promise<void> | undefined;
 
-/** Fonts of the text, and the height of the picture. */
+/**
+ * Fonts of the text, and the height of the picture.
+ *
+ * @category Pictures
+ */
 export interface RenderOptions {
   /** Fonts that the SVG's text may use; the first is the default. UnifontEX joins them for characters that they lack. */
   readonly fonts: readonly FontName[];
@@ -34,6 +42,7 @@ export interface RenderOptions {
 /**
  * Renders an SVG document.
  * @throws {Error} if it is not well-formed
+ * @category Pictures
  */
 export async function renderSvg(svg: string, { fonts, extraFonts = [], height }: RenderOptions): Promise<Rendering> {
   rendererReady ??= startRenderer();

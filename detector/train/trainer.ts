@@ -34,7 +34,11 @@ import { describeWeights } from "../weights/mod.ts";
 import { LeftOut } from "./left_out.ts";
 import { type StepRecord, stepRecord, StepTrace } from "./records/step_trace.ts";
 
-/** Where a run stood when it ended, and whether anything is left of it. */
+/**
+ * Where a run stood when it ended, and whether anything is left of it.
+ *
+ * @category Training
+ */
 export interface TrainingResult {
   /** How many epochs are over, those of earlier runs that it resumed included. */
   readonly epoch: number;
@@ -48,7 +52,11 @@ export interface TrainingResult {
   readonly bundle: string | null;
 }
 
-/** Who looks on while a run is trained. */
+/**
+ * Who looks on while a run is trained.
+ *
+ * @category Training
+ */
 export interface TrainHooks {
   /**
    * Called whenever the session has reached a state that a bundle can hold: between two steps, and before and after an
@@ -76,6 +84,7 @@ export interface TrainHooks {
  * checkpoint, `config` and `cocoPath`
  * @param partialUi who is told what happens; by default the console hears warnings and nothing else
  * @throws {DinogradError} for whatever the user can fix; the last bundle is intact then
+ * @category Training
  */
 export async function train(
   given: Given<TrainOptions>,

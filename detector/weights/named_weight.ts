@@ -11,7 +11,11 @@ export interface NamedWeight {
 /** The weights of a model. */
 export type Weights = ReadonlyMap<string, NamedWeight>;
 
-/** A class by its label, the index of its row in the class heads. */
+/**
+ * A class by its label, the index of its row in the class heads.
+ *
+ * @category Detection
+ */
 export interface ClassName {
   /** The category id of the data that the model was trained on. */
   readonly id: number;

@@ -14,10 +14,18 @@ import type { Expr } from "../kernel/language/expr.ts";
 import type { Buffer } from "./buffer.ts";
 import type { ColumnLaunch, IndexedLaunch, RowLaunch } from "./launches.ts";
 
-/** `reference` is the float64 oracle of tests, `dry` computes nothing. */
+/**
+ * `reference` is the float64 oracle of tests, `dry` computes nothing.
+ *
+ * @category Devices
+ */
 export type DeviceKind = "cpu" | "webgpu" | "reference" | "dry";
 
-/** Bytes of a device's buffers. */
+/**
+ * Bytes of a device's buffers.
+ *
+ * @category Devices
+ */
 export interface DeviceMemory {
   /** Bytes in buffers that are allocated now. */
   readonly used: number;
@@ -27,7 +35,11 @@ export interface DeviceMemory {
   readonly reserved: number;
 }
 
-/** Where tensors live and kernels run. */
+/**
+ * Where tensors live and kernels run.
+ *
+ * @category Devices
+ */
 export interface Device {
   /** What sort of device this is, for programs to tell apart. */
   readonly kind: DeviceKind;
@@ -86,7 +98,11 @@ export interface Device {
   destroy(): Promise<void>;
 }
 
-/** How long commands take on a device that only notes them when it is asked. */
+/**
+ * How long commands take on a device that only notes them when it is asked.
+ *
+ * @category Making a device
+ */
 export interface CommandTimer {
   /** Commands from here on are timed under this number, or not at all. */
   timeNext(command: number | undefined): void;
@@ -94,7 +110,11 @@ export interface CommandTimer {
   takeTimes(): Promise<ReadonlyMap<number, number>>;
 }
 
-/** Copies `length` elements between buffers of one device. */
+/**
+ * Copies `length` elements between buffers of one device.
+ *
+ * @category Making a device
+ */
 export interface CopyCall {
   /** The buffer that is read. */
   readonly from: Buffer;
@@ -108,7 +128,11 @@ export interface CopyCall {
   readonly length: number;
 }
 
-/** Where the entries of a batch of matrices lie: element (o, i, r, c) at o*outer + i*inner + r*row + c*column. */
+/**
+ * Where the entries of a batch of matrices lie: element (o, i, r, c) at o*outer + i*inner + r*row + c*column.
+ *
+ * @category Making a device
+ */
 export interface MatrixLayout {
   /** From a row to the next, in elements. */
   readonly row: number;
@@ -124,6 +148,8 @@ export interface MatrixLayout {
  * out[o, i] = a[o, i] · b[o, i] for o < outerBatch, i < innerBatch, with a [m, k], b [k, n] and out [m, n]. The two batch
  * dimensions let attention multiply heads in place ([N, L, M, D] without a transposed copy); a stride of 0 shares an
  * operand. One of a's (and of b's) row and column strides is 1; out's column stride is 1.
+ *
+ * @category Making a device
  */
 export interface MatmulCall {
   /** Rows of `a` and of the output. */
@@ -155,6 +181,8 @@ export interface MatmulCall {
 /**
  * What is done to an output while it is still in registers or cache. `value` reads the product as `input(0)` and the
  * operands as `input(1)`, …; the definition object is made once per op and is the cache key.
+ *
+ * @category Making a device
  */
 export interface EpilogueDefinition {
   /** Names the kernel, in messages and traces. */
@@ -165,7 +193,11 @@ export interface EpilogueDefinition {
   readonly operands: readonly ("row" | "column" | "element")[];
 }
 
-/** An epilogue with a buffer for each operand of its definition. */
+/**
+ * An epilogue with a buffer for each operand of its definition.
+ *
+ * @category Making a device
+ */
 export interface Epilogue {
   /** Formula and kinds of operands. */
   readonly definition: EpilogueDefinition;
@@ -173,7 +205,11 @@ export interface Epilogue {
   readonly operands: readonly Buffer[];
 }
 
-/** Sizes of a 2-d convolution without groups. Images are [N, C, H, W], weights [outChannels, inChannels, kernelHeight, kernelWidth]. */
+/**
+ * Sizes of a 2-d convolution without groups. Images are [N, C, H, W], weights [outChannels, inChannels, kernelHeight, kernelWidth].
+ *
+ * @category Making a device
+ */
 export interface Conv2dShape {
   /** Images at once (N). */
   readonly batch: number;
@@ -201,7 +237,11 @@ export interface Conv2dShape {
   readonly dilation: readonly [number, number];
 }
 
-/** output = input * weight, cross-correlated. */
+/**
+ * output = input * weight, cross-correlated.
+ *
+ * @category Making a device
+ */
 export interface Conv2dCall {
   /** Sizes of input, weight and output, and how windows move. */
   readonly shape: Conv2dShape;
@@ -215,7 +255,11 @@ export interface Conv2dCall {
   readonly epilogue?: Epilogue;
 }
 
-/** gradInput = the transposed convolution of gradOutput with the weight: all windows that an input pixel is in. */
+/**
+ * gradInput = the transposed convolution of gradOutput with the weight: all windows that an input pixel is in.
+ *
+ * @category Making a device
+ */
 export interface Conv2dInputGradientCall {
   /** All sizes, as of the convolution itself. */
   readonly shape: Conv2dShape;
@@ -227,7 +271,11 @@ export interface Conv2dInputGradientCall {
   readonly gradInput: Buffer;
 }
 
-/** gradWeight = the correlation of input and gradOutput, over all positions of a window and all images. */
+/**
+ * gradWeight = the correlation of input and gradOutput, over all positions of a window and all images.
+ *
+ * @category Making a device
+ */
 export interface Conv2dWeightGradientCall {
   /** All sizes, as of the convolution itself. */
   readonly shape: Conv2dShape;
@@ -239,7 +287,11 @@ export interface Conv2dWeightGradientCall {
   readonly gradWeight: Buffer;
 }
 
-/** The `k` largest of each row of [rows, length], largest first, equal values by lower index first. NaN counts as largest. */
+/**
+ * The `k` largest of each row of [rows, length], largest first, equal values by lower index first. NaN counts as largest.
+ *
+ * @category Making a device
+ */
 export interface TopKCall {
   /** Rows, each of which has its own `k` largest. */
   readonly rows: number;

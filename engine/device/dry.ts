@@ -21,7 +21,11 @@ import type {
 import { checkColumn, checkIndexed, checkRange, checkRow } from "./checks.ts";
 import type { ColumnLaunch, IndexedLaunch, RowLaunch } from "./launches.ts";
 
-/** Counts memory and arithmetic instead of computing. */
+/**
+ * Counts memory and arithmetic instead of computing.
+ *
+ * @category Devices
+ */
 export class DryDevice implements Device {
   readonly kind: DeviceKind = "dry";
   readonly description = "none (a dry run)";

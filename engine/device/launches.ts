@@ -3,7 +3,11 @@
 import type { ColumnRecipe, IndexedKernel, RowRecipe } from "../kernel/language/recipes.ts";
 import type { Buffer } from "./buffer.ts";
 
-/** A row recipe over [outer…, columns], with a buffer and strides for each operand. */
+/**
+ * A row recipe over [outer…, columns], with a buffer and strides for each operand.
+ *
+ * @category Making a device
+ */
 export interface RowLaunch {
   /** The kernel, without operands; devices compile it once. */
   readonly recipe: RowRecipe;
@@ -21,7 +25,11 @@ export interface RowLaunch {
   readonly scalars?: readonly number[];
 }
 
-/** A column recipe over [outer, reduced, inner], with a buffer and strides for each operand. */
+/**
+ * A column recipe over [outer, reduced, inner], with a buffer and strides for each operand.
+ *
+ * @category Making a device
+ */
 export interface ColumnLaunch {
   /** The kernel, without operands; devices compile it once. */
   readonly recipe: ColumnRecipe;
@@ -41,7 +49,11 @@ export interface ColumnLaunch {
   readonly scalars?: readonly number[];
 }
 
-/** An indexed kernel for `items` items, with a buffer for each that it names. */
+/**
+ * An indexed kernel for `items` items, with a buffer for each that it names.
+ *
+ * @category Making a device
+ */
 export interface IndexedLaunch {
   /** The kernel, without operands; devices compile it once. */
   readonly kernel: IndexedKernel;

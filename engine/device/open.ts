@@ -7,10 +7,18 @@ import { DinogradError } from "../errors.ts";
 import type { Device } from "./device.ts";
 import { createCpuDevice } from "./wasm/device.ts";
 
-/** Where to compute: `auto` takes a hardware GPU if there is one, else the CPU. */
+/**
+ * Where to compute: `auto` takes a hardware GPU if there is one, else the CPU.
+ *
+ * @category Devices
+ */
 export type DeviceChoice = "auto" | "cpu" | "webgpu";
 
-/** Which device to open, and how many threads one on the CPU has. */
+/**
+ * Which device to open, and how many threads one on the CPU has.
+ *
+ * @category Devices
+ */
 export interface OpenDeviceOptions {
   /** Default `auto`. */
   readonly device?: DeviceChoice;
@@ -23,6 +31,7 @@ export interface OpenDeviceOptions {
 /**
  * Opens a device, by default the best there is; destroy it when done.
  * @throws {DinogradError} of kind "device" where the one asked for is not to be had
+ * @category Devices
  */
 export async function openDevice({ device = "auto", threads, timestamps }: OpenDeviceOptions = {}): Promise<Device> {
   const cpu = () => createCpuDevice({ threads: threads ?? undefined });

@@ -37,7 +37,11 @@ const dataOf = (buffer: Buffer): Float64Array => {
   throw new DeviceMismatchError("reference: expected a buffer of this device but found another's");
 };
 
-/** Computes in float64 with plain loops. */
+/**
+ * Computes in float64 with plain loops.
+ *
+ * @category Devices
+ */
 export class ReferenceDevice implements Device {
   readonly kind = "reference";
   readonly description = "reference (float64)";

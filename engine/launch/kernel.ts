@@ -26,10 +26,18 @@ import { OperandError } from "../errors.ts";
 import { requireType } from "../operands.ts";
 import { numbersByName, refuseDuplicates, refuseOthers, tensorsByName } from "./names.ts";
 
-/** Names of buffers, and what their elements are. */
+/**
+ * Names of buffers, and what their elements are.
+ *
+ * @category Own operations
+ */
 export type KernelBuffers = Readonly<Record<string, DType>>;
 
-/** A kernel with indices of its own: the names of its buffers, sizes and scalars, and its body. */
+/**
+ * A kernel with indices of its own: the names of its buffers, sizes and scalars, and its body.
+ *
+ * @category Own operations
+ */
 export interface KernelDefinition<
   Reads extends KernelBuffers,
   Writes extends KernelBuffers,
@@ -69,7 +77,11 @@ export interface KernelDefinition<
   ) => void;
 }
 
-/** The operands of a launch: tensors and numbers by name, how often the body runs, and with how many lanes. */
+/**
+ * The operands of a launch: tensors and numbers by name, how often the body runs, and with how many lanes.
+ *
+ * @category Own operations
+ */
 export type KernelLaunch<Buffer extends string, Number extends string> =
   & { readonly [Name in Buffer]: Tensor }
   & { readonly [Name in Number]: number }
@@ -80,7 +92,11 @@ export type KernelLaunch<Buffer extends string, Number extends string> =
     readonly lanes?: 1 | 4;
   };
 
-/** A kernel that can be launched. */
+/**
+ * A kernel that can be launched.
+ *
+ * @category Own operations
+ */
 export interface Kernel<Buffer extends string, Number extends string> {
   /**
    * Runs the body for every item, on the device of the tensors.
@@ -92,12 +108,17 @@ export interface Kernel<Buffer extends string, Number extends string> {
   readonly compiled: (lanes: 1 | 4) => IndexedKernel;
 }
 
-/** How many lanes a vector along an axis of this length can have. */
+/**
+ * How many lanes a vector along an axis of this length can have.
+ *
+ * @category Own operations
+ */
 export const lanesOf = (length: number): 1 | 4 => length % 4 === 0 ? 4 : 1;
 
 /**
  * Makes a kernel of its definition.
  * @throws {OperandError} where two names are the same
+ * @category Own operations
  */
 export function defineKernel<
   const Reads extends KernelBuffers = Record<never, never>,

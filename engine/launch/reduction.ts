@@ -16,7 +16,11 @@ import { requireBroadcast, requireSize, requireType } from "../operands.ts";
 import { numbersByName, refuseDuplicates, refuseOthers, tensorsByName } from "./names.ts";
 import { NumberedRows } from "./rows.ts";
 
-/** A reduction: the names of its operands, and what is reduced how. */
+/**
+ * A reduction: the names of its operands, and what is reduced how.
+ *
+ * @category Own operations
+ */
 export interface ReductionDefinition<Input extends string, Scalar extends string> {
   /** Names the kernel, in messages and generated code. */
   readonly name: string;
@@ -30,7 +34,11 @@ export interface ReductionDefinition<Input extends string, Scalar extends string
   readonly value: (operands: { readonly [Name in Input | Scalar]: Expr }) => Expr;
 }
 
-/** From where to where a reduction goes. */
+/**
+ * From where to where a reduction goes.
+ *
+ * @category Own operations
+ */
 export interface ReduceShapes {
   /** Where the expression is evaluated; all operands broadcast to it. */
   readonly over: Shape;
@@ -38,7 +46,11 @@ export interface ReduceShapes {
   readonly to: Shape;
 }
 
-/** A reduction that can be launched. */
+/**
+ * A reduction that can be launched.
+ *
+ * @category Own operations
+ */
 export interface Reduces<Input extends string, Scalar extends string> {
   /**
    * A new tensor with the reduced values.
@@ -52,6 +64,7 @@ export interface Reduces<Input extends string, Scalar extends string> {
 /**
  * Makes a reduction of its definition.
  * @throws {OperandError} where two names are the same
+ * @category Own operations
  */
 export function defineReduction<const Input extends string, const Scalar extends string = never>(
   definition: ReductionDefinition<Input, Scalar>,

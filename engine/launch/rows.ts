@@ -26,7 +26,11 @@ import { OperandError } from "../errors.ts";
 import { requireBroadcast, requireSize, requireType } from "../operands.ts";
 import { numbersByName, refuseDuplicates, refuseOthers, tensorsByName } from "./names.ts";
 
-/** Reductions along the row, for the `define` of a kernel. Each gives one number per row. */
+/**
+ * Reductions along the row, for the `define` of a kernel. Each gives one number per row.
+ *
+ * @category Own operations
+ */
 export interface RowReductions {
   /** The sum over the columns. */
   sum(value: Expr): Expr;
@@ -39,7 +43,11 @@ export interface RowReductions {
   sumKeeping(output: string, value: Expr): { readonly total: Expr; readonly kept: Expr };
 }
 
-/** What a kernel over rows is. */
+/**
+ * What a kernel over rows is.
+ *
+ * @category Own operations
+ */
 export interface RowsDefinition<Input extends string, Scalar extends string, Output extends string> {
   /** Names the kernel, in messages and generated code. */
   readonly name: string;
@@ -56,7 +64,11 @@ export interface RowsDefinition<Input extends string, Scalar extends string, Out
   ) => { readonly [Name in Output]: Expr };
 }
 
-/** A kernel over rows that can be launched. */
+/**
+ * A kernel over rows that can be launched.
+ *
+ * @category Own operations
+ */
 export interface Rows<Operand extends string, Scalar extends string> {
   /**
    * Runs the kernel over a shape to which all inputs broadcast. Outputs have this shape, those per row one element for each
@@ -71,6 +83,7 @@ export interface Rows<Operand extends string, Scalar extends string> {
 /**
  * Makes a kernel of its definition.
  * @throws {OperandError} where two names are the same
+ * @category Own operations
  */
 export function defineRows<
   const Input extends string,

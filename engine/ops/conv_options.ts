@@ -2,7 +2,11 @@
 
 import type { Tensor } from "../tensor.ts";
 
-/** Geometry of a convolution, and an activation. */
+/**
+ * Geometry of a convolution, and an activation.
+ *
+ * @category Images
+ */
 export interface Conv2dOptions {
   /** Pixels between neighbouring windows; one number for both axes, or [vertical, horizontal]. Default 1. */
   readonly stride?: number | readonly [number, number];
@@ -16,7 +20,11 @@ export interface Conv2dOptions {
   readonly activation?: "relu";
 }
 
-/** What a convolution is computed with beside the image. */
+/**
+ * What a convolution is computed with beside the image.
+ *
+ * @category Images
+ */
 export interface Conv2dOperands {
   /** [outChannels, inChannels / groups, kernelHeight, kernelWidth] */
   readonly weight: Tensor;

@@ -1,4 +1,22 @@
-/** Operations on tensors. What models chain is also there as methods of `Tensor`. */
+/**
+ * Operations on tensors, as functions. Each differentiates itself and runs on every device. What models chain is also there
+ * as methods of `Tensor`.
+ *
+ * ```ts
+ * import { cumsum, einsum } from "@dinograd/dinograd/ops";
+ * import { createCpuDevice, tensor } from "@dinograd/dinograd/engine";
+ *
+ * const device = await createCpuDevice();
+ * const x = tensor(device, [[1, 2], [3, 4]]);
+ * const products = einsum("ij,kj->ik", x, x);
+ * console.log(await cumsum(products, 1).toArray()); // [ [ 5, 16 ], [ 11, 36 ] ]
+ * await device.destroy();
+ * ```
+ *
+ * `@dinograd/dinograd/engine` has them too, with devices, layers and optimizers; `docs/write-an-op.md` adds more.
+ *
+ * @module
+ */
 export { elu, hardswish, leakyRelu, silu, softplus } from "./activations.ts";
 export { argmax, argmin } from "./arg_extremum.ts";
 export { adaptiveMaxPool2d } from "./adaptive_max_pool.ts";

@@ -1,4 +1,26 @@
-/** Optimizers, clipping and learning-rate schedules. */
+/**
+ * Optimizers, clipping and learning-rate schedules.
+ *
+ * ```ts
+ * import { AdamW, cosineLR } from "@dinograd/dinograd/optim";
+ * import { createCpuDevice, Parameter, scope } from "@dinograd/dinograd/engine";
+ *
+ * const device = await createCpuDevice();
+ * const x = new Parameter({ device }, [1], Float32Array.of(3));
+ * const optimizer = new AdamW([{ name: "x", parameters: [["x", x]], weightDecay: 0 }]);
+ * const schedule = cosineLR(0.2, { totalSteps: 100 });
+ * for (let step = 0; step < 100; step++) {
+ *   using _ = scope();
+ *   x.sub(1).square().sum().backward();
+ *   optimizer.step({ learningRates: [schedule(step).learningRate] });
+ *   optimizer.zeroGrad();
+ * }
+ * console.log((await x.item()).toFixed(2)); // 1.00
+ * await device.destroy();
+ * ```
+ *
+ * @module
+ */
 export { Adagrad, type AdagradOptions } from "./adagrad.ts";
 export { AdamW, type AdamWOptions } from "./adamw.ts";
 export { clipGradNorm, type ClipResult } from "./clip.ts";

@@ -4,7 +4,11 @@
  */
 import type { RandomStream } from "../../../engine/random.ts";
 
-/** Augmentations that take more than one image. Probabilities, 0..1. */
+/**
+ * Augmentations that take more than one image. Probabilities, 0..1.
+ *
+ * @category Augmentation
+ */
 export interface MixSpec {
   /** Four images in one. */
   readonly mosaic: number;

@@ -9,7 +9,11 @@ import { drawScene } from "./scene.ts";
 import type { CocoCategory } from "../coco_file.ts";
 import { type GeneratedCounts, writeGeneratedSet } from "../generated_set.ts";
 
-/** Numbers, size and seed of the scenes, and their folder. */
+/**
+ * Numbers, size and seed of the scenes, and their folder.
+ *
+ * @category Data sets
+ */
 export interface GenerateCardsOptions {
   /** The data set's folder. */
   readonly out: string;
@@ -27,7 +31,11 @@ export interface GenerateCardsOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** What was written. */
+/**
+ * What was written.
+ *
+ * @category Data sets
+ */
 export type GeneratedCards = GeneratedCounts;
 
 /** Category ids 1..6, by rank. */
@@ -38,6 +46,7 @@ export const CARD_CATEGORIES: readonly CocoCategory[] = RANKS.map((name, at) => 
  * whatever the numbers of images.
  * @throws {DinogradError} of kind "usage" for impossible numbers or if annotations or images are there already, of kind
  * "data" if a file cannot be written
+ * @category Data sets
  */
 export async function generateCards(options: GenerateCardsOptions): Promise<GeneratedCards> {
   const { out, images, seed, valImages = Math.max(20, Math.round(images / 10)), size = 160 } = options;

@@ -2,7 +2,11 @@
 import { describe } from "../../../engine/describe.ts";
 import { DTypeError, ShapeError } from "../../../engine/errors.ts";
 
-/** An RGB image, 8 bits a channel; `data` is `[height, width, 3]`, row by row, without padding. */
+/**
+ * An RGB image, 8 bits a channel; `data` is `[height, width, 3]`, row by row, without padding.
+ *
+ * @category Image files
+ */
 export interface Image {
   /** In pixels. */
   readonly width: number;
@@ -12,7 +16,11 @@ export interface Image {
   readonly data: Uint8Array;
 }
 
-/** Pixels as programs have them: an `Image`, or what a canvas gives, with a fourth byte for how opaque a pixel is. */
+/**
+ * Pixels as programs have them: an `Image`, or what a canvas gives, with a fourth byte for how opaque a pixel is.
+ *
+ * @category Image files
+ */
 export interface Pixels {
   /** In pixels. */
   readonly width: number;

@@ -21,7 +21,11 @@ import { isWebp, readWebpHeader } from "./webp_header.ts";
 export { encodeJpeg } from "./jpeg.ts";
 export { encodePng } from "./png.ts";
 
-/** How a file becomes pixels. */
+/**
+ * How a file becomes pixels.
+ *
+ * @category Image files
+ */
 export interface DecodeOptions {
   /** What to call the image in an error, usually its path. */
   readonly name: string;
@@ -35,6 +39,7 @@ export interface DecodeOptions {
  * Decodes the bytes of a JPEG, PNG, WebP, BMP or TIFF file; which one is told by its first bytes, not by its name.
  * @throws {DinogradError} of kind "data" with `name` in its one-line message if the bytes are none of them, are damaged or
  * truncated, hold CMYK or an animation, or more pixels than allowed
+ * @category Image files
  */
 export async function decodeImage(bytes: Uint8Array, options: DecodeOptions): Promise<Image> {
   const { name, exifOrientation = false, maxPixels = DEFAULT_MAX_IMAGE_PIXELS } = options;
@@ -45,6 +50,7 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions): Pr
 /**
  * The size in pixels that an image's header states, without decoding it; upright where that is asked for.
  * @throws {DinogradError} as `decodeImage` if there is no header
+ * @category Image files
  */
 export async function sizeOfImage(
   bytes: Uint8Array,
@@ -114,6 +120,7 @@ const MOST_OTHER_BYTES = 2 ** 26;
  * Reads and decodes an image file.
  * @throws {DinogradError} as `decodeImage`, and when the file cannot be read, is no regular one, or is larger than an image
  * of the allowed pixels can be
+ * @category Image files
  */
 export async function readImage(path: string, options: Omit<DecodeOptions, "name"> = {}): Promise<Image> {
   return await decodeImage(await readBytes(path, { maxBytes: mostBytes(options) }), { name: path, ...options });

@@ -57,7 +57,11 @@ export async function decodeJpeg(bytes: Uint8Array, options: { readonly maxPixel
   return { width, height, data: dropAlpha(data) };
 }
 
-/** How much a JPEG may lose. */
+/**
+ * How much a JPEG may lose.
+ *
+ * @category Image files
+ */
 export interface EncodeJpegOptions {
   /** 1..100, on libjpeg's scale. Default 90. */
   readonly quality?: number;
@@ -67,6 +71,7 @@ export interface EncodeJpegOptions {
  * Encodes a baseline JPEG with libjpeg's standard tables. The same image and quality give the same bytes everywhere. Alpha
  * is left out.
  * @throws {ShapeError} where there is another number of bytes than of three or four for each pixel
+ * @category Image files
  */
 export async function encodeJpeg(image: Pixels, options: EncodeJpegOptions = {}): Promise<Uint8Array> {
   const { width, height, data } = rgbImage("encodeJpeg", image);

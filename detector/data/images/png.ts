@@ -23,6 +23,7 @@ export async function decodePng(bytes: Uint8Array, options: { readonly maxPixels
 /**
  * Encodes an 8-bit RGB PNG. Alpha is left out.
  * @throws {ShapeError} where there is another number of bytes than of three or four for each pixel
+ * @category Image files
  */
 export function encodePng(image: Pixels): Uint8Array {
   const { width, height, data } = rgbImage("encodePng", image);

@@ -7,7 +7,11 @@ import { groupBy } from "../../../engine/group_by.ts";
 import { boxIou } from "../matching.ts";
 import type { CocoAnnotations, CocoDetection } from "../types.ts";
 
-/** Counts by true class (rows) and detected class (columns); the last of each is background. */
+/**
+ * Counts by true class (rows) and detected class (columns); the last of each is background.
+ *
+ * @category Reports
+ */
 export interface Confusion {
   /** Names of the classes in the order of rows and columns, without the background. */
   readonly names: readonly string[];
@@ -15,7 +19,11 @@ export interface Confusion {
   readonly counts: readonly (readonly number[])[];
 }
 
-/** What counts as a detection, and of which images. */
+/**
+ * What counts as a detection, and of which images.
+ *
+ * @category Reports
+ */
 export interface ConfusionOptions {
   /** Images to count (default: all of the annotation file). */
   readonly imageIds?: readonly number[];
@@ -25,7 +33,11 @@ export interface ConfusionOptions {
   readonly thresholdOf: (categoryId: number) => number;
 }
 
-/** Counts the confusions of a detector. Crowds are left out, and so are detections within them. */
+/**
+ * Counts the confusions of a detector. Crowds are left out, and so are detections within them.
+ *
+ * @category Reports
+ */
 export function confusionMatrix(
   truth: CocoAnnotations,
   detections: readonly CocoDetection[],

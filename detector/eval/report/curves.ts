@@ -14,7 +14,11 @@ export interface Hit {
   readonly isRight: boolean;
 }
 
-/** What one class's detections are at one score threshold. */
+/**
+ * What one class's detections are at one score threshold.
+ *
+ * @category Reports
+ */
 export interface CurvePoint {
   /** Detections of at least this score count. */
   readonly score: number;
@@ -26,7 +30,11 @@ export interface CurvePoint {
   readonly f1: number;
 }
 
-/** Precision, recall and F1 of a class by score threshold. */
+/**
+ * Precision, recall and F1 of a class by score threshold.
+ *
+ * @category Reports
+ */
 export interface ClassCurves {
   /** The class's id in the annotation file. */
   readonly id: number;
@@ -42,7 +50,11 @@ export interface ClassCurves {
   readonly best: CurvePoint | null;
 }
 
-/** The curves of every category that the annotations name, in their order. */
+/**
+ * The curves of every category that the annotations name, in their order.
+ *
+ * @category Reports
+ */
 export function classCurves(truth: CocoAnnotations, judged: readonly JudgedImage[]): ClassCurves[] {
   const hits = hitsByClass(judged);
   const counts = annotationsByClass(judged);

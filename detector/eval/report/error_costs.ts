@@ -6,7 +6,11 @@ import { meanOfDefined } from "../precision_recall.ts";
 import { annotationsByClass, averagePrecision, type Hit, hitsByClass } from "./curves.ts";
 import { type DetectionErrorKind, ERROR_KINDS, type JudgedDetection, type JudgedImage } from "./judge.ts";
 
-/** One kind of error: how often it occurs, and what it costs. */
+/**
+ * One kind of error: how often it occurs, and what it costs.
+ *
+ * @category Reports
+ */
 export interface ErrorCost {
   /** A kind of wrong detection; or objects that were `missed`. */
   readonly kind: DetectionErrorKind | "missed";
@@ -16,7 +20,11 @@ export interface ErrorCost {
   readonly cost: number;
 }
 
-/** Average precision of all classes at the judged IoU, and the cost of every kind of error. */
+/**
+ * Average precision of all classes at the judged IoU, and the cost of every kind of error.
+ *
+ * @category Reports
+ */
 export interface ErrorCosts {
   /** In 0..1, or -1 where there is nothing to find. */
   readonly averagePrecision: number;
@@ -24,7 +32,11 @@ export interface ErrorCosts {
   readonly errors: readonly ErrorCost[];
 }
 
-/** The costs of the errors of judged images. */
+/**
+ * The costs of the errors of judged images.
+ *
+ * @category Reports
+ */
 export function errorCosts(judged: readonly JudgedImage[]): ErrorCosts {
   const counts = annotationsByClass(judged);
   const now = meanPrecision(hitsByClass(judged), counts);

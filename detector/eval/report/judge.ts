@@ -11,13 +11,23 @@ import type { CocoAnnotation, CocoAnnotations, CocoDetection } from "../types.ts
  * How a detection can be wrong. `classification`: on an object, with the wrong class. `localization`: the right class,
  * but too little overlap. `both` of these. `duplicate`: the object was found by a better detection. `background`: on
  * nothing.
+ *
+ * @category Reports
  */
 export const ERROR_KINDS = ["classification", "localization", "both", "duplicate", "background"] as const;
 
-/** One of `ERROR_KINDS`. */
+/**
+ * One of `ERROR_KINDS`.
+ *
+ * @category Reports
+ */
 export type DetectionErrorKind = (typeof ERROR_KINDS)[number];
 
-/** A detection, and what is wrong with it, if anything. */
+/**
+ * A detection, and what is wrong with it, if anything.
+ *
+ * @category Reports
+ */
 export interface JudgedDetection {
   /** The detection, as it was given. */
   readonly detection: CocoDetection;
@@ -27,7 +37,11 @@ export interface JudgedDetection {
   readonly truth: CocoAnnotation | null;
 }
 
-/** An object (crowds are not listed) with its judgement. */
+/**
+ * An object (crowds are not listed) with its judgement.
+ *
+ * @category Reports
+ */
 export interface JudgedTruth {
   /** The object, as it was given. */
   readonly truth: CocoAnnotation;
@@ -37,7 +51,11 @@ export interface JudgedTruth {
   readonly isMissed: boolean;
 }
 
-/** An image's detections and objects, each with its judgement. */
+/**
+ * An image's detections and objects, each with its judgement.
+ *
+ * @category Reports
+ */
 export interface JudgedImage {
   /** The id in the annotation file. */
   readonly imageId: number;
@@ -47,7 +65,11 @@ export interface JudgedImage {
   readonly truths: readonly JudgedTruth[];
 }
 
-/** Thresholds and limits of a judgement. */
+/**
+ * Thresholds and limits of a judgement.
+ *
+ * @category Reports
+ */
 export interface JudgeOptions {
   /** Images to judge (default: all of the annotation file). */
   readonly imageIds?: readonly number[];
@@ -59,7 +81,11 @@ export interface JudgeOptions {
   readonly maxDetections?: number;
 }
 
-/** Judges all detections, image by image in the order of their ids. */
+/**
+ * Judges all detections, image by image in the order of their ids.
+ *
+ * @category Reports
+ */
 export function judgeDetections(
   truth: CocoAnnotations,
   detections: readonly CocoDetection[],

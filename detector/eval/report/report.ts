@@ -8,7 +8,11 @@ import { type ClassCurves, classCurves, type CurvePoint } from "./curves.ts";
 import { type ErrorCost, errorCosts } from "./error_costs.ts";
 import { judgeDetections, type JudgedImage, type JudgeOptions } from "./judge.ts";
 
-/** The errors of one image, each class's threshold being its best. */
+/**
+ * The errors of one image, each class's threshold being its best.
+ *
+ * @category Reports
+ */
 export interface ImageErrors {
   /** The id in the annotation file. */
   readonly imageId: number;
@@ -20,7 +24,11 @@ export interface ImageErrors {
   readonly found: number;
 }
 
-/** What `report.json` holds. */
+/**
+ * What `report.json` holds.
+ *
+ * @category Reports
+ */
 export interface EvaluationReport {
   /** Overlap at which an object counts as found. */
   readonly iou: number;
@@ -39,7 +47,11 @@ export interface EvaluationReport {
 /** The least score of a class's detections where it has no best one: all count. */
 const thresholdOf = (best: CurvePoint | null) => best?.score ?? 0;
 
-/** Makes the report of detections against annotations. */
+/**
+ * Makes the report of detections against annotations.
+ *
+ * @category Reports
+ */
 export function reportOn(
   truth: CocoAnnotations,
   detections: readonly CocoDetection[],

@@ -17,7 +17,11 @@ const WORST = 12;
 /** White pixels between truth and detections. */
 const GAP = 8;
 
-/** Truth and detections of a data set, and where its images are. */
+/**
+ * Truth and detections of a data set, and where its images are.
+ *
+ * @category Reports
+ */
 export interface WriteReportOptions {
   /** What was to be found. */
   readonly truth: CocoAnnotations;
@@ -32,6 +36,7 @@ export interface WriteReportOptions {
 /**
  * Makes a report and writes it into a folder.
  * @throws {DinogradError} of kind "data" where the folder cannot be written or an image cannot be read
+ * @category Reports
  */
 export async function writeReport(folder: string, options: WriteReportOptions): Promise<EvaluationReport> {
   const { truth, detections, imageIds, dataset } = options;

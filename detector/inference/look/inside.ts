@@ -8,7 +8,11 @@ import { type Image, prepareForInference, type TransformSpec } from "../../data/
 import type { Dino } from "../../model/mod.ts";
 import type { TraceName } from "../../model/trace.ts";
 
-/** The inside of a forward pass. Coordinates are shares of the image, boxes centre x, centre y, width, height. */
+/**
+ * The inside of a forward pass. Coordinates are shares of the image, boxes centre x, centre y, width, height.
+ *
+ * @category Looking inside
+ */
 export interface Inside {
   /** Queries of the decoder. */
   readonly queries: number;
@@ -39,7 +43,11 @@ const WANTED: ReadonlySet<TraceName> = new Set<TraceName>([
   ...["selfAttention", "samplingLocations", "samplingWeights"] as const,
 ]);
 
-/** Runs the model on an image and keeps what it computes. The model is in evaluation mode. */
+/**
+ * Runs the model on an image and keeps what it computes. The model is in evaluation mode.
+ *
+ * @category Looking inside
+ */
 export async function lookInside(
   model: Dino,
   image: Image,

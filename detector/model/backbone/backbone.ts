@@ -4,7 +4,11 @@ import { Module } from "../../../engine/nn/module.ts";
 import type { Tensor } from "../../../engine/tensor.ts";
 import type { BackboneArchitecture, NormName } from "../../config/mod.ts";
 
-/** A feature extractor: a ResNet, a Swin transformer or a ConvNeXt. */
+/**
+ * A feature extractor: a ResNet, a Swin transformer or a ConvNeXt.
+ *
+ * @category Model
+ */
 export abstract class Backbone extends Module {
   /** Channels of the outputs, the finest first. */
   abstract readonly channels: readonly number[];
@@ -13,7 +17,11 @@ export abstract class Backbone extends Module {
   abstract forward(images: Tensor): Tensor[];
 }
 
-/** Which feature extractor, and how it is trained. */
+/**
+ * Which feature extractor, and how it is trained.
+ *
+ * @category Model
+ */
 export interface BackboneOptions {
   /** The network. */
   readonly architecture: BackboneArchitecture;

@@ -34,6 +34,7 @@ export const CPU_MEMORY_BYTES = 2 ** 32;
 /**
  * Starts the CPU device.
  * @throws {DinogradError} of kind "device" if the system gives it no memory, or for an impossible number of threads
+ * @category Devices
  */
 export async function createCpuDevice(options: WasmRuntimeOptions = {}): Promise<Device> {
   return new CpuDevice(await WasmRuntime.create(options));

@@ -7,7 +7,11 @@ import { hasFiles } from "../../../platform/builtin_modules.ts";
 import { loadDawn } from "../../../platform/dawn.ts";
 import { DinogradError } from "../../errors.ts";
 
-/** What is known of a GPU before it is opened. */
+/**
+ * What is known of a GPU before it is opened.
+ *
+ * @category Devices
+ */
 export interface WebGpuAdapterInfo {
   /** For people: the GPU's name as its driver gives it. */
   readonly name: string;

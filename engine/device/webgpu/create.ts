@@ -6,7 +6,11 @@ import { WebGpuDevice } from "./device.ts";
 import type { Tiles } from "./gemm.ts";
 import { Timestamps } from "./timestamps.ts";
 
-/** Which GPU to take, and how to use it. */
+/**
+ * Which GPU to take, and how to use it.
+ *
+ * @category Devices
+ */
 export interface WebGpuOptions {
   /** Whether a software rasterizer will do; it is for tests, several times slower than the "cpu" device. */
   readonly allowSoftware?: boolean;
@@ -24,6 +28,7 @@ export interface WebGpuOptions {
 /**
  * Opens a GPU: through Dawn where that loads, else through `navigator.gpu`.
  * @throws {DinogradError} of kind "device" when there is no usable one
+ * @category Devices
  */
 export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<WebGpuDevice> {
   if (!options.allowSoftware && options.backend === undefined) refuseSoftware(await platformGpu());

@@ -44,7 +44,11 @@ import { FIRST_RUN_BITS, mergeRunsProgram, sortRunsProgram, takeProgram, TOP_K_T
 import type { Timestamps } from "./timestamps.ts";
 import { Params, UniformRing } from "./uniform_ring.ts";
 
-/** A GPU; `createWebGpuDevice` opens one. */
+/**
+ * A GPU; `createWebGpuDevice` opens one.
+ *
+ * @category Devices
+ */
 export class WebGpuDevice implements Device {
   readonly kind = "webgpu";
   readonly description: string;

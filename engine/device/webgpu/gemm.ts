@@ -15,7 +15,11 @@
 import { EPILOGUE_FUNCTION, type EpilogueText } from "./epilogue.ts";
 import type { BufferAccess, WgslProgram } from "../../kernel/wgsl/machine.ts";
 
-/** Which of the two programs products run with, see above. */
+/**
+ * Which of the two programs products run with, see above.
+ *
+ * @category Devices
+ */
 export type Tiles = "shared" | "registers";
 
 /** Which index neighbours in memory, and should therefore go with neighbouring threads when a tile is filled. */

@@ -9,7 +9,11 @@
 
 import type { BufferRef, Float, Int, Value, ValueMachine, Vector } from "./value.ts";
 
-/** An image within a buffer. */
+/**
+ * An image within a buffer.
+ *
+ * @category Own operations
+ */
 export interface Plane {
   /** Rows of the image. */
   readonly height: Int;
@@ -21,7 +25,11 @@ export interface Plane {
   readonly stride: Int;
 }
 
-/** One of the four pixels around a point. */
+/**
+ * One of the four pixels around a point.
+ *
+ * @category Own operations
+ */
 export interface Corner {
   /** The pixel's element, or that of the nearest pixel where it would lie outside. */
   readonly offset: Int;
@@ -35,7 +43,11 @@ export interface Corner {
   share(): Vector;
 }
 
-/** A point between pixels. */
+/**
+ * A point between pixels.
+ *
+ * @category Own operations
+ */
 export interface SamplePoint {
   /** Top left, top right, bottom left, bottom right. */
   readonly corners: readonly Corner[];
@@ -45,7 +57,11 @@ export interface SamplePoint {
   readonly fractionY: Float;
 }
 
-/** Finds the pixels around points of one image. */
+/**
+ * Finds the pixels around points of one image.
+ *
+ * @category Own operations
+ */
 export interface BilinearSampler {
   /** The pixels around the location (x, y) at `index` and behind it. `factor` multiplies shares; default 1. */
   at(locations: BufferRef<"f32">, index: Int, factor?: Float): SamplePoint;

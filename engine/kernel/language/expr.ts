@@ -4,7 +4,11 @@
  * hand. Sharing a node shares the work: it is computed once.
  */
 
-/** Functions of one number; `isNaN` gives 1 or 0. */
+/**
+ * Functions of one number; `isNaN` gives 1 or 0.
+ *
+ * @category Own operations
+ */
 export type UnaryOp =
   | "neg"
   | "abs"
@@ -19,18 +23,32 @@ export type UnaryOp =
   | "atan"
   | "erf"
   | "isNaN";
-/** Functions of two numbers; `lt` and `le` give 1 or 0. */
+/**
+ * Functions of two numbers; `lt` and `le` give 1 or 0.
+ *
+ * @category Own operations
+ */
 export type BinaryOp = "add" | "sub" | "mul" | "div" | "max" | "min" | "lt" | "le";
 /**
  * `constant` a literal, `input` the i-th operand at this element, `scalar` the i-th number given at launch,
  * `reduced` the result of the row's reduction of that name, `kept` what a reduction has left at this element of the
  * output, `column` the position within the row.
+ *
+ * @category Own operations
  */
 export type LeafOp = "constant" | "input" | "scalar" | "reduced" | "kept" | "column";
-/** What a node of an expression is. */
+/**
+ * What a node of an expression is.
+ *
+ * @category Own operations
+ */
 export type ExprOp = LeafOp | UnaryOp | BinaryOp | "select";
 
-/** A node of an expression. Start from `input`, `scalar` or `constant` and chain methods. */
+/**
+ * A node of an expression. Start from `input`, `scalar` or `constant` and chain methods.
+ *
+ * @category Own operations
+ */
 export class Expr {
   private constructor(
     readonly op: ExprOp,
@@ -160,7 +178,11 @@ export class Expr {
   }
 }
 
-/** A number that is part of the kernel's text, rounded to float32. */
+/**
+ * A number that is part of the kernel's text, rounded to float32.
+ *
+ * @category Own operations
+ */
 export const constant = (value: number): Expr => Expr.leaf("constant", value);
 export const input = (index: number): Expr => Expr.leaf("input", index);
 export const scalar = (index: number): Expr => Expr.leaf("scalar", index);
@@ -168,7 +190,11 @@ export const reduced = (name: string): Expr => Expr.leaf("reduced", 0, name);
 /** What a reduction with `keep` has left in output `index` (its position among the recipe's outputs). */
 export const kept = (index = 0): Expr => Expr.leaf("kept", index);
 export const column = (): Expr => Expr.leaf("column");
-/** `condition ? whenTrue : whenFalse`, of expressions; the condition is an `lt`, `le`, `gt`, `ge` or `isNaN`. */
+/**
+ * `condition ? whenTrue : whenFalse`, of expressions; the condition is an `lt`, `le`, `gt`, `ge` or `isNaN`.
+ *
+ * @category Own operations
+ */
 export const select = (condition: Expr, whenTrue: Expr | number, whenFalse: Expr | number): Expr =>
   Expr.node("select", [condition, lift(whenTrue), lift(whenFalse)]);
 

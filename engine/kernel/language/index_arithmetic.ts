@@ -3,7 +3,11 @@
 import { ArgumentError } from "../../errors.ts";
 import type { Int } from "./value.ts";
 
-/** Splits a number into coordinates, the last size fastest; the first coordinate takes what is left. */
+/**
+ * Splits a number into coordinates, the last size fastest; the first coordinate takes what is left.
+ *
+ * @category Own operations
+ */
 export function splitIndex(index: Int, sizes: readonly (Int | number)[]): Int[] {
   const coordinates: Int[] = [];
   let rest = index;
@@ -19,6 +23,7 @@ export function splitIndex(index: Int, sizes: readonly (Int | number)[]): Int[] 
  * The number whose coordinates these are, given the size of every axis but the first (Horner's scheme):
  * `joinIndex(splitIndex(i, sizes), sizes)` is i.
  * @throws {ArgumentError} for another number of coordinates
+ * @category Own operations
  */
 export function joinIndex(coordinates: readonly Int[], sizes: readonly (Int | number)[]): Int {
   if (coordinates.length !== sizes.length + 1) {

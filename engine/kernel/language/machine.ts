@@ -25,7 +25,11 @@ import type {
   Vector,
 } from "./value.ts";
 
-/** A value that changes while the kernel runs: accumulators and loop-carried state. */
+/**
+ * A value that changes while the kernel runs: accumulators and loop-carried state.
+ *
+ * @category Own operations
+ */
 export class Variable<T extends ValueType = ValueType> {
   /** Machines make variables; kernels get them from `Machine.variable`. */
   constructor(
@@ -45,7 +49,11 @@ export const neutralOf = (op: ReduceOp): number => op === "sum" ? 0 : op === "ma
 /** How a reduction joins two numbers. */
 export const joinOf = (op: ReduceOp): ArithmeticOp => op === "sum" ? "add" : op;
 
-/** What a kernel is written against. Its operations on values read best as the values' own methods. */
+/**
+ * What a kernel is written against. Its operations on values read best as the values' own methods.
+ *
+ * @category Own operations
+ */
 export abstract class Machine implements ValueMachine {
   /** How many elements a vector holds just now. Inside `forColumns` and `reduceColumns` a machine may change it. */
   abstract readonly lanes: 1 | 4;

@@ -13,7 +13,11 @@ import type { Expr } from "./expr.ts";
 import type { Machine } from "./machine.ts";
 import type { BufferRef, Float, Int, ReduceOp } from "./value.ts";
 
-/** What the author of a kernel calls its operands, for people who read what it becomes. */
+/**
+ * What the author of a kernel calls its operands, for people who read what it becomes.
+ *
+ * @category Own operations
+ */
 export interface OperandNames {
   /** The inputs, then the outputs that have a buffer of their own. */
   readonly buffers: readonly string[];
@@ -21,10 +25,18 @@ export interface OperandNames {
   readonly scalars: readonly string[];
 }
 
-/** How an operand moves along the row: 1 contiguous, 0 the same number for all columns. */
+/**
+ * How an operand moves along the row: 1 contiguous, 0 the same number for all columns.
+ *
+ * @category Own operations
+ */
 export type Along = 0 | 1;
 
-/** A kernel over the rows of [outer…, columns]: reductions along the row, then values of its elements or of itself. */
+/**
+ * A kernel over the rows of [outer…, columns]: reductions along the row, then values of its elements or of itself.
+ *
+ * @category Own operations
+ */
 export interface RowRecipe {
   /** Tells the kinds of kernel apart. */
   readonly kind: "row";
@@ -44,7 +56,11 @@ export interface RowRecipe {
   readonly names?: OperandNames;
 }
 
-/** One number per row: `value` of its elements, joined by `op`. */
+/**
+ * One number per row: `value` of its elements, joined by `op`.
+ *
+ * @category Own operations
+ */
 export interface RowReduction {
   /** The name by which later expressions read it: `reduced(name)`. */
   readonly name: string;
@@ -59,7 +75,11 @@ export interface RowReduction {
   readonly keep?: number;
 }
 
-/** A value that is stored for each element, or once for the row. */
+/**
+ * A value that is stored for each element, or once for the row.
+ *
+ * @category Own operations
+ */
 export interface RowOutput {
   /** `element`: at row * columns + column. `row`: at row; its value may read no contiguous input and no `column`. */
   readonly per: "element" | "row";
@@ -69,7 +89,11 @@ export interface RowOutput {
   readonly into?: number;
 }
 
-/** A kernel that reduces a middle axis. */
+/**
+ * A kernel that reduces a middle axis.
+ *
+ * @category Own operations
+ */
 export interface ColumnRecipe {
   /** Tells the kinds of kernel apart. */
   readonly kind: "column";
@@ -87,7 +111,11 @@ export interface ColumnRecipe {
   readonly names?: OperandNames;
 }
 
-/** A buffer of an indexed kernel. */
+/**
+ * A buffer of an indexed kernel.
+ *
+ * @category Own operations
+ */
 export interface KernelBuffer {
   /** What the kernel's author calls it; appears in generated code. */
   readonly name: string;
@@ -97,7 +125,11 @@ export interface KernelBuffer {
   readonly access: "read" | "write" | "read_write";
 }
 
-/** A body that runs once for each item and computes its own indices. */
+/**
+ * A body that runs once for each item and computes its own indices.
+ *
+ * @category Own operations
+ */
 export interface IndexedKernel {
   /** Tells the kinds of kernel apart. */
   readonly kind: "indexed";
@@ -115,7 +147,11 @@ export interface IndexedKernel {
   readonly body: (m: Machine, item: Int, at: KernelArguments) => void;
 }
 
-/** What the body of an indexed kernel is given. */
+/**
+ * What the body of an indexed kernel is given.
+ *
+ * @category Own operations
+ */
 export interface KernelArguments {
   /** As many as the kernel's `buffers`, in their order. */
   readonly buffers: readonly BufferRef[];

@@ -9,26 +9,66 @@
 import { OperandError } from "../../errors.ts";
 import type { DType } from "../../dtype.ts";
 
-/** What a value on a machine can be: `vec` holds `lanes` f32, `mask` a bool for each of them. */
+/**
+ * What a value on a machine can be: `vec` holds `lanes` f32, `mask` a bool for each of them.
+ *
+ * @category Own operations
+ */
 export type ValueType = "i32" | "f32" | "vec" | "bool" | "mask";
-/** A 32-bit integer that a kernel computes with; it wraps round. */
+/**
+ * A 32-bit integer that a kernel computes with; it wraps round.
+ *
+ * @category Own operations
+ */
 export type Int = Value<"i32">;
-/** A float32 that a kernel computes with. */
+/**
+ * A float32 that a kernel computes with.
+ *
+ * @category Own operations
+ */
 export type Float = Value<"f32">;
-/** As many floats as the machine has lanes. */
+/**
+ * As many floats as the machine has lanes.
+ *
+ * @category Own operations
+ */
 export type Vector = Value<"vec">;
-/** What a comparison of values of type T gives. */
+/**
+ * What a comparison of values of type T gives.
+ *
+ * @category Own operations
+ */
 export type ConditionOf<T extends ValueType> = Value<T extends "vec" ? "mask" : "bool">;
 
-/** How a reduction joins two values. */
+/**
+ * How a reduction joins two values.
+ *
+ * @category Own operations
+ */
 export type ReduceOp = "sum" | "max" | "min";
-/** Operations on i32, f32 and vectors alike. */
+/**
+ * Operations on i32, f32 and vectors alike.
+ *
+ * @category Own operations
+ */
 export type ArithmeticOp = "add" | "sub" | "mul" | "div" | "min" | "max";
-/** Operations on i32 alone. */
+/**
+ * Operations on i32 alone.
+ *
+ * @category Own operations
+ */
 export type IntegerOp = "rem" | "and" | "or" | "xor" | "shl" | "shrU";
-/** Comparisons; the others follow by swapping operands. */
+/**
+ * Comparisons; the others follow by swapping operands.
+ *
+ * @category Own operations
+ */
 export type CompareOp = "lt" | "le" | "eq";
-/** Functions of one number. */
+/**
+ * Functions of one number.
+ *
+ * @category Own operations
+ */
 export type MathOp =
   | "neg"
   | "abs"
@@ -43,7 +83,11 @@ export type MathOp =
   | "atan"
   | "erf";
 
-/** What a machine can do with values; `machine.ts` adds memory and loops. Authors of machines write these. */
+/**
+ * What a machine can do with values; `machine.ts` adds memory and loops. Authors of machines write these.
+ *
+ * @category Own operations
+ */
 export interface ValueMachine {
   /** A literal i32. */
   int(value: number): Int;
@@ -81,7 +125,11 @@ export interface ValueMachine {
   store(buffer: BufferRef, index: Int, value: Value): void;
 }
 
-/** A number, vector or condition of a kernel. Start from the kernel's arguments and chain methods. */
+/**
+ * A number, vector or condition of a kernel. Start from the kernel's arguments and chain methods.
+ *
+ * @category Own operations
+ */
 export class Value<T extends ValueType = ValueType> {
   /** Machines make values; kernels get them as arguments and from loads. */
   constructor(
@@ -282,7 +330,11 @@ function integer(op: IntegerOp, a: Value, b: Int | number): Int {
   return a.machine.integer(op, a, lift(a, b));
 }
 
-/** One buffer of a kernel. All indices count elements (four bytes), never bytes. */
+/**
+ * One buffer of a kernel. All indices count elements (four bytes), never bytes.
+ *
+ * @category Own operations
+ */
 export class BufferRef<D extends DType = DType> {
   /** Devices make these. */
   constructor(

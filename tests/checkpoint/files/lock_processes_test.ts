@@ -1,6 +1,6 @@
 /** Locks between real processes: held up, killed, and in containers that know nothing of each other. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { LOCK_NAME } from "../../../checkpoint/mod.ts";
+import { LOCK_NAME } from "../../../checkpoint/files/lock_chain.ts";
 import { RandomStream } from "../../../engine/random.ts";
 import { inFolder } from "../../helpers/in_folder.ts";
 import { lockChild, lockProcesses, type RealProtection } from "./lock_processes.ts";

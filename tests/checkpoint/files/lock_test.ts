@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { LOCK_NAME, LockError, lockFolder, type LockOptions } from "../../../checkpoint/mod.ts";
+import type { LockOptions } from "../../../checkpoint/files/lock.ts";
+import { LOCK_NAME } from "../../../checkpoint/files/lock_chain.ts";
+import { LockError, lockFolder } from "../../../checkpoint/mod.ts";
 import { kernelLocks, noKernelLocks } from "../../../platform/kernel_locks.ts";
 import { RandomStream } from "../../../engine/random.ts";
 import { lockRound, PROTECTIONS } from "../../helpers/lock_rounds.ts";

@@ -13,12 +13,12 @@ import {
   groupMatters,
   groupOf,
   loadConfig,
-  nearestName,
   parseOptions,
   preset,
   PRESET_NAMES,
   resolveConfig,
 } from "../../../detector/config/mod.ts";
+import { nearestName } from "../../../detector/config/nearest.ts";
 
 /** Loads from files that exist in memory only. */
 function load(name: string, files: Record<string, string> = {}, options?: string[]) {

@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { countNonfinite, describeNonfinite, elementWriter, readBundle, writeBundle } from "../../../checkpoint/mod.ts";
+import { describeNonfinite, elementWriter, readBundle, writeBundle } from "../../../checkpoint/mod.ts";
+import { countNonfinite } from "../../../checkpoint/nonfinite.ts";
 import type { StoredDType } from "../../../checkpoint/mod.ts";
 import { detectImage } from "../../../detector/inference/detect_image.ts";
 import { DinogradError } from "../../../engine/errors.ts";

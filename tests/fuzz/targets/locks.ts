@@ -2,7 +2,8 @@
  * Folders' locks: rounds of runs that are held up and killed anywhere (`lock_rounds.ts`), where the file says which round;
  * and lock files that somebody damaged or made up.
  */
-import { describeLock, LOCK_NAME, lockFolder } from "../../../checkpoint/mod.ts";
+import { LOCK_NAME } from "../../../checkpoint/files/lock_chain.ts";
+import { describeLock, lockFolder } from "../../../checkpoint/mod.ts";
 import { RandomStream } from "../../../engine/random.ts";
 import { lockRound, PROTECTIONS } from "../../helpers/lock_rounds.ts";
 import { MemoryFiles } from "../../helpers/memory_files.ts";

@@ -18,7 +18,11 @@ import {
 import { ALIGNMENT, Arena } from "./arena.ts";
 import { callTask, MAXIMUM_THREADS, type TaskFunction, ThreadTeam } from "./threads.ts";
 
-/** Threads and memory of the CPU device. */
+/**
+ * Threads and memory of the CPU device.
+ *
+ * @category Devices
+ */
 export interface WasmRuntimeOptions {
   /** How many threads work, the caller included; default: one per core. */
   readonly threads?: number;

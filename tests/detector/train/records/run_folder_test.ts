@@ -1,6 +1,7 @@
 /** What befalls the output folder while a run writes it: its lock removed or replaced, the folder deleted, links planted. */
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
-import { LOCK_NAME, LockError } from "../../../../checkpoint/mod.ts";
+import { LOCK_NAME } from "../../../../checkpoint/files/lock_chain.ts";
+import { LockError } from "../../../../checkpoint/mod.ts";
 import type { TrainOptions } from "../../../../detector/config/mod.ts";
 import type { TrainingSession } from "../../../../detector/train/session.ts";
 import { train } from "../../../../detector/train/trainer.ts";
