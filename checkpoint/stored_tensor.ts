@@ -183,7 +183,7 @@ export function boolProblem(dtype: StoredDType, data: Uint8Array): string | null
  * Checks that dtype, shape and data of a tensor fit together and returns its byte size.
  * @throws {DinogradError} of kind "checkpoint"
  */
-export function checkStoredTensor(tensor: StoredTensor, place: string): number {
+function checkStoredTensor(tensor: StoredTensor, place: string): number {
   const bytes = checkShape(tensor.shape, checkDType(tensor.dtype, place), place);
   if (tensor.data.byteLength !== bytes) {
     throw new DinogradError(

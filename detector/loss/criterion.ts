@@ -55,7 +55,11 @@ export interface CriterionResult {
   readonly matches: ReadonlyMap<string, readonly Match[]>;
 }
 
-/** Losses of a batch that are computed on the device, or will be: nothing of them was read yet. */
+/**
+ * Losses of a batch that are computed on the device, or will be: nothing of them was read yet.
+ *
+ * @category Losses
+ */
 export interface ComputedLosses extends Pick<CriterionResult, "total" | "matches"> {
   /** Reads `values`; waits for the device. */
   readonly read: () => Promise<CriterionResult["values"]>;

@@ -100,7 +100,7 @@ const EVALUATION = [...CODECS, ...PICTURES, "jpeg-js", "msgpackr", "string-width
 const BUDGETS: Readonly<Record<string, Budget>> = {
   ".": { source: 2700, code: 1750, packages: [...EVALUATION, "fast-xml-parser"] },
   "./engine": { source: 780, code: 500, packages: [] },
-  "./ops": { source: 370, code: 245, packages: [] },
+  "./ops": { source: 410, code: 270, packages: [] },
   "./nn": { source: 390, code: 245, packages: [] },
   "./optim": { source: 275, code: 160, packages: [] },
   "./webgpu": { source: 195, code: 120, packages: [] },
