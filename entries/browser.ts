@@ -7,7 +7,7 @@
  * import { encodePng } from "@dinograd/dinograd/data";
  * import { readBundle, writeBundle } from "@dinograd/dinograd/checkpoint";
  *
- * const chosen = new Blob([await encodePng({ width: 1, height: 1, data: Uint8Array.of(1, 2, 3) })]); // or a File
+ * const chosen = new Blob([encodePng({ width: 1, height: 1, data: Uint8Array.of(1, 2, 3) })]); // or a File
  * const { data } = await imageFrom(chosen); // red, green and blue of each pixel
  *
  * const files = memoryFiles(); // instead of a disk

@@ -5,7 +5,7 @@
  * ```ts
  * import { decodeImage, encodePng, sizeOfImage } from "@dinograd/dinograd/data";
  *
- * const png = await encodePng({ width: 2, height: 1, data: Uint8Array.of(255, 0, 0, 0, 0, 255) });
+ * const png = encodePng({ width: 2, height: 1, data: Uint8Array.of(255, 0, 0, 0, 0, 255) });
  * const { data } = await decodeImage(png, { name: "two pixels" });
  * console.log(await sizeOfImage(png, { name: "two pixels" }), data.length); // { width: 2, height: 1 } 6
  * ```

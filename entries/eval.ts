@@ -12,7 +12,7 @@
  * });
  * const boxes = Float32Array.of(10, 10, 50, 64); // left, top, right, bottom
  * evaluator.add(7, { scores: Float32Array.of(0.9), labels: Int32Array.of(1), boxes });
- * console.log(evaluator.evaluate().stats.AP50); // 1
+ * console.log(evaluator.evaluate().stats.AP50.toFixed(2)); // 1.00
  * ```
  *
  * @module

@@ -15,7 +15,7 @@
  *   optimizer.step({ learningRates: [schedule(step).learningRate] });
  *   optimizer.zeroGrad();
  * }
- * console.log((await x.item()).toFixed(2)); // 1.00
+ * console.log((await x.item()).toFixed(1)); // 1.0
  * await device.destroy();
  * ```
  *

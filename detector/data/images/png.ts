@@ -25,7 +25,7 @@ export async function decodePng(bytes: Uint8Array, options: { readonly maxPixels
  * @throws {ShapeError} where there is another number of bytes than of three or four for each pixel
  * @category Image files
  */
-export function encodePng(image: Pixels): Uint8Array {
+export function encodePng(image: Pixels): Uint8Array<ArrayBuffer> {
   const { width, height, data } = rgbImage("encodePng", image);
   return pngFile({ width, height }, deflateZlib(filterRows(data, { rowBytes: 3 * width, pixelBytes: 3 })));
 }
