@@ -7,6 +7,7 @@ import { fromFileUrl } from "@std/path";
 import { formatJsonConfig } from "../../detector/config/mod.ts";
 import { inFolder } from "../helpers/in_folder.ts";
 import { tinyTrainingConfig, writeTinyCoco } from "../helpers/tiny_training.ts";
+import { webGpuRequired } from "../helpers/webgpu.ts";
 import { publishLocally } from "./registry.ts";
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
@@ -65,6 +66,40 @@ Deno.test("from JSR, the README's example, training with workers, evaluation and
     await run(cli, ...detect, ...names);
     const found = [...Deno.readDirSync(`${folder}/found`)].map(({ name }) => name);
     assert(found.includes("detections.json") && found.length === 4, found.join(", "));
+  });
+});
+
+Deno.test("from JSR, every entry point loads, a GPU comes through Dawn, and the command line installs as `dinograd`", async () => {
+  await inFolder(async (folder) => {
+    await using registry = await publishLocally(ROOT);
+    const env = { JSR_URL: registry.url, DENO_DIR: await freshCache(folder) };
+    const { exports, version }: { exports: Record<string, string>; version: string } = JSON.parse(
+      await Deno.readTextFile(`${ROOT}deno.json`),
+    );
+    const names = Object.keys(exports).map((entry) => `jsr:@dinograd/dinograd${entry.slice(1)}`);
+    const program = names.map((name) => `console.log(Object.keys(await import("${name}")).length);`);
+    await Deno.writeTextFile(`${folder}/all.ts`, program.join("\n"));
+    const counts = (await runIn(folder, ["--quiet", "all.ts"], env)).trim().split("\n").map(Number);
+    assertEquals(counts.map((count, i) => count > 0 || names[i].endsWith("/cli")), names.map(() => true));
+
+    if (webGpuRequired()) {
+      const gpu = `import { createWebGpuDevice } from "jsr:@dinograd/dinograd/webgpu";
+        const device = await createWebGpuDevice({ allowSoftware: true });
+        console.log(device.info.through);
+        await device.destroy();`;
+      await Deno.writeTextFile(`${folder}/gpu.ts`, gpu);
+      assertMatch(await runIn(folder, ["--quiet", "gpu.ts"], env), /^dawn$/m);
+    }
+
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["install", "--global", "-A", "--root", `${folder}/installed`, "--no-config", "-n", "dinograd"]
+        .concat("jsr:@dinograd/dinograd/cli"),
+      cwd: folder,
+      env: { ...env, NO_COLOR: "1" },
+    }).output();
+    assertEquals(code, 0, new TextDecoder().decode(stderr));
+    const installed = await new Deno.Command(`${folder}/installed/bin/dinograd`, { args: ["--version"], env }).output();
+    assertStringIncludes(new TextDecoder().decode(installed.stdout), version);
   });
 });
 
