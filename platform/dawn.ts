@@ -4,6 +4,8 @@
  * CPU, or where `navigator.gpu` is, never downloads it.
  */
 
+import { builtinModule } from "./builtin_modules.ts";
+
 /** What is used of the package. */
 interface Dawn {
   /** A GPU of its own, which lives as long as this object is held; flags such as `backend=vulkan`. */
@@ -21,7 +23,13 @@ export async function loadDawn(): Promise<Dawn> {
 
 /** The name of the file comes as an argument, so that no tool takes the import apart and follows it. */
 function importDawn(file: string): Promise<Dawn> {
-  return "Deno" in globalThis
-    ? import(/* webpackIgnore: true */ /* @vite-ignore */ `npm:webgpu@0.6.2/${file}`)
-    : import(/* webpackIgnore: true */ /* @vite-ignore */ `webgpu/${file}`);
+  if ("Deno" in globalThis) return import(/* webpackIgnore: true */ /* @vite-ignore */ `npm:webgpu@0.6.2/${file}`);
+  // Publishing makes a path of a name that begins an import's template, and Node would look for it in this folder.
+  // What Node documents under that name.
+  const { createRequire } = builtinModule("node:module") as NodeModules;
+  return Promise.resolve(createRequire(import.meta.url)("webgpu"));
+}
+
+interface NodeModules {
+  createRequire(from: string): (name: "webgpu") => Dawn;
 }

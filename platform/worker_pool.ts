@@ -7,7 +7,7 @@
  * to the packages, and where no worker can be started its work is done on the calling thread.
  */
 import { DinogradError, type ErrorKind } from "./errors.ts";
-import { onRequests, type StartedWorker, startWorker, type WorkerFile } from "./workers.ts";
+import { hasImportMap, onRequests, type StartedWorker, startWorker, type WorkerFile } from "./workers.ts";
 
 /** What a worker answers: the result, or the error in its place. */
 type Reply<Answer> =
@@ -53,7 +53,8 @@ export class WorkerPool<Request, Answer> {
   constructor(options: WorkerPoolOptions<Request, Answer>) {
     this.#options = options;
     this.#places = Array.from({ length: options.count }, () => ({ worker: undefined, given: [] }));
-    for (const place of this.#places) place.worker = this.#start(place);
+    if (hasImportMap()) this.#workHere([]);
+    else for (const place of this.#places) place.worker = this.#start(place);
   }
 
   /**

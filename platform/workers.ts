@@ -43,6 +43,21 @@ export function hasWorkers(): boolean {
   return typeof Worker !== "undefined" || workerThreads() !== null;
 }
 
+/**
+ * Whether the modules of a page find packages through its import map. A worker has none, so that files which import
+ * packages do not load there; Firefox does not even say so.
+ */
+export function hasImportMap(): boolean {
+  if (!("document" in globalThis)) return false;
+  const here = import.meta; // by this name the name to resolve need not be known when the package is published
+  try {
+    here.resolve("fflate"); // any that workers need
+    return true;
+  } catch {
+    return false; // bundled
+  }
+}
+
 /** Starts a worker. */
 export function startWorker<Reply>(file: WorkerFile, listener: Listener<Reply>): StartedWorker {
   const hear = (data: "ready" | { readonly reply: Reply }) =>

@@ -4,7 +4,6 @@
  */
 import {
   buildDino,
-  createWebGpuDevice,
   Criterion,
   decodeImage,
   describeDetections,
@@ -28,11 +27,23 @@ import {
   Sequential,
   tensor,
 } from "@dinograd/dinograd/engine";
-import { CodecPool, digestOf, memoryFiles, Sha256, storeTensors, writeBundle } from "@dinograd/dinograd/checkpoint";
+import { createWebGpuDevice } from "@dinograd/dinograd/webgpu";
+import { CodecPool, digestOf, memoryFiles, storeTensors, writeBundle } from "@dinograd/dinograd/checkpoint";
 
-/** A digest of bytes, or of numbers as bytes. */
-const digest = ({ buffer, byteOffset, byteLength }) =>
-  new Sha256().update(new Uint8Array(buffer, byteOffset, byteLength)).hex();
+/** A module of one function, (x) => f32x4.relaxed_madd(splat(x), splat(x), splat(x))[0]. */
+const RELAXED_MADD = Uint8Array.of(
+  ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00], // magic, version
+  ...[0x01, 0x06, 0x01, 0x60, 0x01, 0x7d, 0x01, 0x7d], // a type: f32 to f32
+  ...[0x03, 0x02, 0x01, 0x00], // a function of it
+  ...[0x0a, 0x16, 0x01, 0x14, 0x00], // its code
+  ...[0x20, 0x00, 0xfd, 0x13, 0x20, 0x00, 0xfd, 0x13, 0x20, 0x00, 0xfd, 0x13],
+  ...[0xfd, 0x85, 0x02, 0xfd, 0x1f, 0x00, 0x0b],
+);
+
+/** A digest of bytes. */
+function digest(data) {
+  return digestOf({ tensors: new Map([["bytes", { dtype: "u8", shape: [data.length], data }]]), state: {} });
+}
 
 /** A digest of a module's parameters and buffers. */
 async function digestOfModule(module) {
@@ -113,7 +124,7 @@ async function detectIn(device, checkpoint, pictures) {
   for (const [name, bytes] of Object.entries(pictures)) {
     const image = await decodeImage(bytes, { name });
     const detections = describeDetections(await detectImage(model, image, { config }), { threshold: 0, classes });
-    found.push({ name, pixels: digest(image.data), detections });
+    found.push({ name, pixels: await digest(image.data), detections });
   }
   const weights = await digestOfModule(model);
   model.dispose();
@@ -151,41 +162,58 @@ async function trainOnGpu(cpu) {
 /**
  * Does everything.
  * @param {{
- *   checkpoint: Uint8Array,
- *   pictures: Record<string, Uint8Array>,
  *   config: object,
  *   classes: { id: number, name: string }[],
+ *   pictures: string[],
+ *   others: string[],
  *   threads: number,
- *   webgpu: boolean,
- * }} given
- * @param {(bytes: Uint8Array) => Promise<Uint8Array | Blob>} store writes a file and reads it again
+ * }} given what `given.json` says
+ * @param {{ webgpu: boolean }} asked
+ * @param {{
+ *   read(name: string): Promise<Uint8Array>,
+ *   store(bytes: Uint8Array): Promise<Uint8Array | Blob>,
+ * }} files what is given beside `given.json`, and a way to write a file and read it again
  */
-export async function importerTasks(given, store) {
-  const { checkpoint, pictures, threads } = given;
-  const plain = await createCpuDevice({ threads, fusedMultiplyAdd: false });
+export async function importerTasks(given, { webgpu }, { read, store }) {
+  const plain = await createCpuDevice({ threads: given.threads, fusedMultiplyAdd: false });
   const cnn = await trainCnn(plain);
-  const detected = await detectIn(plain, checkpoint, pictures);
+  const pictures = await readAll(given.pictures, read);
+  const detected = await detectIn(plain, await read("checkpoint.dino"), pictures);
   const { bundle, ...detector } = await trainDetector(plain, given);
-  const again = await detectIn(plain, await store(bundle), {});
-  const image = await decodeImage(Object.values(pictures)[0], { name: "picture" });
-  const encoded = await decodeImage(encodePng(image), { name: "png" });
-  const about = { device: plain.description };
+  const { weights: saved } = await detectIn(plain, await store(bundle), {});
+  const { description } = plain;
   await plain.destroy();
   const fused = await createCpuDevice({ threads: 1 });
   const { bundle: _, ...fusedDetector } = await trainDetector(fused, given);
   const fusedCnn = await trainCnn(fused);
-  about.isFused = fused.fusedMultiplyAdd;
+  const about = {
+    device: description,
+    isFused: fused.fusedMultiplyAdd,
+    hasRelaxedMadd: WebAssembly.validate(RELAXED_MADD),
+  };
   await fused.destroy();
   return {
     about,
-    plain: {
-      cnn,
-      detected,
-      detector,
-      saved: again.weights,
-      encoded: { jpeg: digest(await encodeJpeg(image)), png: digest(encoded.data) },
-    },
+    plain: { cnn, detected, detector, saved },
     fused: { cnn: fusedCnn, detector: fusedDetector },
-    webgpu: given.webgpu ? await trainOnGpu(cnn) : null,
+    images: await codeImages({ ...pictures, ...await readAll(given.others, read) }),
+    webgpu: webgpu ? await trainOnGpu(cnn) : null,
   };
+}
+
+async function readAll(names, read) {
+  const entries = [];
+  for (const name of names) entries.push([name, await read(name)]);
+  return Object.fromEntries(entries);
+}
+
+/** Digests of pixels from files of all kinds, and of a picture that was encoded. */
+async function codeImages(files) {
+  const decoded = {};
+  for (const [name, bytes] of Object.entries(files)) {
+    decoded[name] = await digest((await decodeImage(bytes, { name })).data);
+  }
+  const picture = await decodeImage(Object.values(files)[0], { name: "picture" });
+  const again = await decodeImage(encodePng(picture), { name: "png" });
+  return { decoded, jpeg: await digest(await encodeJpeg(picture)), png: await digest(again.data) };
 }
