@@ -222,7 +222,9 @@ const TESTS_ALONE = ["examples", "site", "fuzz", "package", "helpers"];
 
 /** What a test, or a part of one, may not import from: another room's tests. Shared parts are in `tests/helpers/`. */
 function foreignImportsOf(source: Source): string[] {
-  const room = source.path.slice(0, source.path.lastIndexOf("/") + 1);
+  // What is alone is one room, with all of its folders.
+  const alone = TESTS_ALONE.find((folder) => source.path.startsWith(`tests/${folder}/`));
+  const room = alone ? `tests/${alone}/` : source.path.slice(0, source.path.lastIndexOf("/") + 1);
   return importsOf(source).filter((target) =>
     target.startsWith("tests/") && !target.startsWith("tests/helpers/") && !target.startsWith(room)
   );
