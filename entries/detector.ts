@@ -144,5 +144,6 @@ export {
   type TraceName,
 } from "../detector/model/mod.ts";
 export { train, type TrainHooks, type TrainingResult } from "../detector/train/trainer.ts";
+export type { DataInHand, RunData } from "../detector/train/proof/data_record.ts";
 export type { ClassName } from "../detector/weights/mod.ts";
 export { type AssetName, type AssetSource, provideAssets } from "../platform/assets.ts";

@@ -72,7 +72,7 @@ const BETWEEN = "=== the next example ===";
 const promiseOf = (example: string) => /console\.log\(.*\); \/\/ (.*)$/m.exec(example)?.[1];
 
 Deno.test("the examples of the documents and of the comments on what is exported pass the type check", async () => {
-  assertEquals(DOCUMENTS.map((path) => examplesIn(path).length), [1, 9, 5, 1]);
+  assertEquals(DOCUMENTS.map((path) => examplesIn(path).length), [1, 11, 5, 1]);
   for (const [entry, path] of Object.entries(exports).filter(([, path]) => path !== "./cli.ts")) {
     const imported = `from "${`@dinograd/dinograd/${entry.slice(2)}`.replace(/\/$/, "")}"`;
     assert(examplesIn(path.slice(2))[0]?.includes(imported), `expected an example in ${path} that imports ${entry}`);

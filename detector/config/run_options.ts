@@ -289,11 +289,12 @@ export const TRAIN_DEFAULTS: TrainOptions = {
 };
 
 /**
- * What `evaluateCheckpoint` does unless it is told otherwise; what to evaluate has no default.
+ * What `evaluateCheckpoint` does unless it is told otherwise; which checkpoint has no default.
  *
  * @category Whole tasks
  */
-export const EVAL_DEFAULTS: Omit<EvalOptions, "checkpoint" | "cocoPath"> = {
+export const EVAL_DEFAULTS: Omit<EvalOptions, "checkpoint"> = {
+  cocoPath: "",
   ...COMPUTE_DEFAULTS,
   ...CONFIG_CHOICE,
   outputDir: "",

@@ -5,10 +5,11 @@
  */
 import { DinogradError } from "../../engine/errors.ts";
 import { RandomStream } from "../../engine/random.ts";
-import { type ImageEntry, pixelTarget } from "./coco.ts";
+import { pixelTarget } from "./coco.ts";
+import type { ImageEntry } from "./dataset.ts";
 import type { BadImage } from "./image_files.ts";
 import type { Image } from "./images/image.ts";
-import { readImage } from "./images/image_codec.ts";
+import { readEntry } from "./read_entry.ts";
 import { normalizeImage } from "./normalize.ts";
 import { composeSample } from "./augment/compose.ts";
 import type { MixPlan } from "./augment/mix_plan.ts";
@@ -16,9 +17,15 @@ import { type AnnotatedImage, normalizeTarget, type Target } from "./target.ts";
 import type { TransformSpec } from "./transform_spec.ts";
 import { applyTransforms } from "./transforms.ts";
 
-/** One transformed image: `pixels` is `[3, height, width]`, normalised. */
+/**
+ * One transformed image with its objects.
+ *
+ * @category Batches
+ */
 export interface Sample {
+  /** `[3, height, width]`, normalised. */
   readonly pixels: Float32Array<ArrayBuffer>;
+  /** The objects, in fractions of the image. */
   readonly target: Target;
 }
 
@@ -75,11 +82,33 @@ export async function loadSample(request: SampleRequest): Promise<Sample> {
   const sample = await mixed({ image, target: pixelTarget(entry, image) }, request);
   const random = RandomStream.named(seed, streamName("augment", request));
   const changed = named(entry.path, () => applyTransforms(sample, transforms, random));
-  return { pixels: normalizeImage(changed.image, transforms), target: normalizeTarget(changed.target) };
+  return normalizeSample(changed, transforms);
 }
 
-function readFor({ transforms, maxPixels }: SampleRequest, { path }: ImageEntry): Promise<Image> {
-  return readImage(path, { exifOrientation: transforms.exifOrientation, maxPixels });
+/**
+ * An image that was transformed, as models take it: pixels less their mean, by their deviation, and boxes as fractions of it.
+ *
+ * @category Batches
+ */
+export function normalizeSample({ image, target }: AnnotatedImage, transforms: TransformSpec): Sample {
+  return { pixels: normalizeImage(image, transforms), target: normalizeTarget(target) };
+}
+
+/**
+ * An image and its objects before any transformation, with boxes cut to the image; crowds and boxes without area are left
+ * out.
+ *
+ * @category Batches
+ */
+export function annotatedImage(
+  image: Image,
+  { imageId, objects }: Pick<ImageEntry, "imageId" | "objects">,
+): AnnotatedImage {
+  return { image, target: pixelTarget({ imageId, objects: objects.filter(({ iscrowd }) => iscrowd === 0) }, image) };
+}
+
+function readFor({ transforms, maxPixels }: SampleRequest, entry: ImageEntry): Promise<Image> {
+  return readEntry(entry, { exifOrientation: transforms.exifOrientation, maxPixels });
 }
 
 async function mixed(sample: AnnotatedImage, request: SampleRequest): Promise<AnnotatedImage> {
@@ -109,10 +138,15 @@ function named<T>(path: string, change: () => T): T {
   }
 }
 
-/** Puts samples into one batch, which is empty where there are none. `nextSample` and `skipped` are passed through. */
+/**
+ * Puts samples into one batch, which is empty where there are none: the larger height and width, padded at the right and
+ * bottom. `nextSample` (default 0) and `skipped` are passed through.
+ *
+ * @category Batches
+ */
 export function collate(
   samples: readonly Sample[],
-  { nextSample, skipped = [] }: { nextSample: number; skipped?: readonly BadImage[] },
+  { nextSample = 0, skipped = [] }: { readonly nextSample?: number; readonly skipped?: readonly BadImage[] } = {},
 ): Batch {
   const height = Math.max(0, ...samples.map(({ target }) => target.size[0]));
   const width = Math.max(0, ...samples.map(({ target }) => target.size[1]));
@@ -151,7 +185,7 @@ export interface InferenceSample {
 
 /** Prepares an image for detection by a specification without random steps. */
 export function prepareForInference(image: Image, transforms: TransformSpec): InferenceSample {
-  const target = pixelTarget({ imageId: 0, path: "", objects: [] }, image);
+  const target = pixelTarget({ imageId: 0, objects: [] }, image);
   const changed = applyTransforms({ image, target }, transforms, RandomStream.named(0, "inference"));
   const [height, width] = changed.target.size;
   return {

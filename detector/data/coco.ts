@@ -14,16 +14,10 @@ import {
   MAX_COCO_BYTES,
   parseCocoFile,
 } from "./coco_file.ts";
+import type { Dataset, ImageEntry, Split } from "./dataset.ts";
 import { describe } from "../../engine/describe.ts";
 import { kindOf, readBytes } from "../../platform/whole_files.ts";
 import type { PixelTarget } from "./target.ts";
-
-/**
- * The part of a data set: `train2017`, `val2017` or `test2017`.
- *
- * @category Data sets
- */
-export type Split = "train" | "val" | "test";
 
 /** Where a split may lie below the data set's folder: images, annotations. The first that exists is taken. */
 const LAYOUTS: Record<Split, readonly (readonly [images: string, annotations: string])[]> = {
@@ -122,25 +116,11 @@ async function findLayout(root: string, split: Split): Promise<readonly [string,
 }
 
 /**
- * What is needed to load one image and its objects; plain data that travels to a worker.
- *
- * @category Data sets
- */
-export interface ImageEntry {
-  /** The id by which annotations and detections refer to the image. */
-  readonly imageId: number;
-  /** The image's file. */
-  readonly path: string;
-  /** Objects that are no crowds: what training learns from. */
-  readonly objects: readonly CocoObject[];
-}
-
-/**
  * One split of a data set, in memory without its pixels. Index 0..length-1 counts images in the order of their ids.
  *
  * @category Data sets
  */
-export class CocoDataset {
+export class CocoDataset implements Dataset {
   /** Which part of the data set this is. */
   readonly split: Split;
   /** The folder that `file_name` of every image is relative to. */
@@ -255,7 +235,10 @@ export class CocoDataset {
 }
 
 /** The objects of an image of the given size as a target; corners in pixels, float32 arithmetic as in the official code. */
-export function pixelTarget(entry: ImageEntry, { width, height }: { width: number; height: number }): PixelTarget {
+export function pixelTarget(
+  entry: Pick<ImageEntry, "imageId" | "objects">,
+  { width, height }: { width: number; height: number },
+): PixelTarget {
   const clamp = (value: number, limit: number) => Math.max(0, Math.min(Math.fround(value), limit));
   const boxed = entry.objects.map((object) => {
     const [x, y, w, h] = object.bbox.map(Math.fround);

@@ -5,7 +5,7 @@
 
 import { DinogradError } from "../../engine/errors.ts";
 import { counted } from "../../engine/counted.ts";
-import type { CocoDataset } from "./coco.ts";
+import type { Dataset } from "./dataset.ts";
 import { whyNothingToRead } from "../../platform/whole_files.ts";
 
 /**
@@ -26,14 +26,14 @@ const AT_ONCE = 32;
 const NAMED = 3;
 
 /** The images of a data set that have no file, an empty one or none that can be read, in order. Opens no file. */
-export async function missingImages(dataset: CocoDataset): Promise<BadImage[]> {
+export async function missingImages(dataset: Dataset): Promise<BadImage[]> {
   const found = new Map<number, BadImage>();
   let next = 0;
   const look = async () => {
     while (next < dataset.length) {
       const index = next++;
-      const path = dataset.imagePath(index);
-      const why = await whyNothingToRead(path);
+      const { path, image } = dataset.entry(index);
+      const why = image ? undefined : await whyNothingToRead(path);
       if (why !== undefined) found.set(index, { imageId: dataset.imageIds[index], reason: `${path}: ${why}` });
     }
   };
@@ -51,7 +51,7 @@ const BAD_IMAGE_REMEDY = "fix them, take them out of the annotations, or continu
  * missing in any case
  */
 export function requireImages(
-  dataset: CocoDataset,
+  dataset: Dataset,
   { missing, skipBad }: { readonly missing: readonly BadImage[]; readonly skipBad: boolean },
 ): string | undefined {
   if (missing.length === 0) return undefined;

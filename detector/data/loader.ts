@@ -7,7 +7,7 @@ import { RandomStream } from "../../engine/random.ts";
 import { WorkerPool } from "../../platform/worker_pool.ts";
 import { drawMix, isMixing, type MixPlan } from "./augment/mix_plan.ts";
 import { type Batch, collate, loadSample, type Sample, type SampleRequest, streamName } from "./batch.ts";
-import type { CocoDataset, ImageEntry } from "./coco.ts";
+import type { Dataset, ImageEntry } from "./dataset.ts";
 import type { BadImage } from "./image_files.ts";
 import { type BatchPlan, Sampler } from "./sampler.ts";
 import type { TransformSpec } from "./transform_spec.ts";
@@ -56,7 +56,7 @@ export interface LoaderOptions {
  * @category Batches
  */
 export class Loader {
-  readonly #dataset: CocoDataset;
+  readonly #dataset: Dataset;
   readonly #options: LoaderOptions;
   readonly #sampler: Sampler;
   #workers: WorkerPool<SampleRequest, Sample> | undefined;
@@ -65,7 +65,7 @@ export class Loader {
    * Prepares nothing before `epoch` is called.
    * @throws {DinogradError} of kind "data" if a training set is smaller than one batch
    */
-  constructor(dataset: CocoDataset, options: LoaderOptions) {
+  constructor(dataset: Dataset, options: LoaderOptions) {
     this.#dataset = dataset;
     this.#options = options;
     this.#sampler = new Sampler({ ...options, length: dataset.length });

@@ -3,10 +3,10 @@
  * section 5): an image with a rare class comes more often. With f(c) the share of images that have class c, the class's
  * factor is r(c) = max(1, sqrt(t / f(c))), and an image's the largest of its classes'.
  */
-import type { CocoDataset } from "./coco.ts";
+import type { Dataset } from "./dataset.ts";
 
 /** A factor of at least 1 for each image of a data set; undefined for a threshold of 0, which repeats none. */
-export function repeatFactors(dataset: CocoDataset, threshold: number): Float64Array | undefined {
+export function repeatFactors(dataset: Dataset, threshold: number): Float64Array | undefined {
   if (threshold <= 0) return undefined;
   const classesOf = Array.from(
     { length: dataset.length },

@@ -27,14 +27,25 @@ export interface Target {
   readonly size: readonly [number, number];
 }
 
-/** A target whose boxes are still `[n, 4]` corners (x1, y1, x2, y2) in pixels of the current image. */
+/**
+ * A target whose boxes are still `[n, 4]` corners (x1, y1, x2, y2) in pixels of the current image.
+ *
+ * @category Batches
+ */
 export interface PixelTarget extends Target {
+  /** Tells it from a finished target, whose boxes are fractions. */
   readonly cornersInPixels: true;
 }
 
-/** An image together with its annotations in pixels. */
+/**
+ * An image together with its annotations in pixels.
+ *
+ * @category Batches
+ */
 export interface AnnotatedImage {
+  /** The pixels as they are now. */
   readonly image: Image;
+  /** What is in them. */
   readonly target: PixelTarget;
 }
 

@@ -19,8 +19,9 @@ import { resizedSize } from "./resized_size.ts";
 import type { TransformSpec, TransformStep } from "./transform_spec.ts";
 
 /**
- * Applies all steps in order (not the normalisation, which `normalizeImage` and `normalizeTarget` do).
- * @throws DinogradError of kind "data" where a strip would become larger than any image that is read
+ * Applies all steps in order (not the normalisation, which `normalizeSample` does).
+ * @throws {DinogradError} of kind "data" where a strip would become larger than any image that is read
+ * @category Batches
  */
 export function applyTransforms(sample: AnnotatedImage, spec: TransformSpec, random: RandomStream): AnnotatedImage {
   return spec.steps.reduce((current, step) => applyStep(current, step, random), sample);

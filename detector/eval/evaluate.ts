@@ -8,7 +8,7 @@ import { DinogradError } from "../../engine/errors.ts";
 import { scoped } from "../../engine/scope.ts";
 import { tensor } from "../../engine/tensor.ts";
 import type { DinoConfig } from "../config/mod.ts";
-import type { BadImage, Batch, CocoDataset } from "../data/mod.ts";
+import type { BadImage, Batch, Dataset } from "../data/mod.ts";
 import { eachBatch, type PassOptions } from "./each_batch.ts";
 import { type CocoDetection, type CocoEvalResult, CocoEvaluator } from "./mod.ts";
 import { Criterion } from "../loss/criterion.ts";
@@ -35,7 +35,7 @@ export interface Evaluation extends CocoEvalResult {
 }
 
 interface EvaluateOptions extends PassOptions {
-  readonly dataset: CocoDataset;
+  readonly dataset: Dataset;
   readonly config: DinoConfig;
 }
 

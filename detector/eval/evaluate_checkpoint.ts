@@ -15,14 +15,7 @@ import { counted } from "../../engine/counted.ts";
 import { listFolder, makeFolder, writeBytes } from "../../platform/whole_files.ts";
 import { openProfiled } from "../logs/profile_report.ts";
 import { refuseOverwriting } from "../../platform/same_file.ts";
-import {
-  type BadImage,
-  type CocoDataset,
-  describeBad,
-  missingImages,
-  openDataset,
-  requireImages,
-} from "../data/mod.ts";
+import { type BadImage, type Dataset, describeBad, missingImages, openDataset, requireImages } from "../data/mod.ts";
 import type { CocoDetection } from "./mod.ts";
 import { detectDataset } from "./detect_dataset.ts";
 import { type LoadedModel, type OpenModel, openModel } from "../inference/load_model.ts";
@@ -47,7 +40,7 @@ const RESULTS = ["eval.json", "log.txt", "results.json", "results0.json"];
  * console.log(result?.stats.AP, result?.perCategory);
  * ```
  *
- * @param given what is absent is as in `EVAL_DEFAULTS`
+ * @param given what is absent is as in `EVAL_DEFAULTS`; `dataset` is evaluated on instead of the folder `cocoPath`
  * @param partialUi who is told what happens; by default the console hears warnings and nothing else
  * @returns the numbers; null with `test` or where it was asked to stop
  * @throws {DinogradError} of kind "usage" where results that were asked for would be lost, "data" where the data set is
@@ -55,13 +48,16 @@ const RESULTS = ["eval.json", "log.txt", "results.json", "results0.json"];
  * @category Evaluation
  */
 export async function evaluateCheckpoint(
-  given: Given<EvalOptions, "checkpoint" | "cocoPath">,
+  given: Given<EvalOptions, "checkpoint"> & { readonly dataset?: Dataset },
   partialUi: Partial<RunUi> = {},
 ): Promise<Evaluation | null> {
   const ui = completeUi(partialUi);
   const options = withDefaults(EVAL_DEFAULTS, given);
   checkResults(options, ui);
-  const dataset = await openDataset(options.cocoPath, options.test ? "test" : "val");
+  if (given.dataset === undefined && options.cocoPath === "") {
+    throw new DinogradError("usage", "evaluateCheckpoint: expected cocoPath or dataset but found neither");
+  }
+  const dataset = given.dataset ?? await openDataset(options.cocoPath, options.test ? "test" : "val");
   return await holding(await openModel(options.checkpoint, { ...options, ui }), async (opened) => {
     const missing = await missingImages(dataset);
     const leftOut = requireImages(dataset, { missing, skipBad: options.skipBadImages });
@@ -101,7 +97,7 @@ function checkResults({ outputDir, test, saveResults, report, perClass, json }: 
 /** Nothing that is read may be replaced by results, by whatever names and links. */
 async function refuseLosses(
   { outputDir, report, checkpoint, profile }: EvalOptions,
-  dataset: CocoDataset,
+  dataset: Dataset,
 ): Promise<void> {
   const inputs = [checkpoint, dataset.annotationFile];
   const outputs = outputDir === "" ? [] : RESULTS.map((name) => `${outputDir}/${name}`);
@@ -109,7 +105,7 @@ async function refuseLosses(
   await refuseOverwriting("--profile", { outputs: profile === null ? [] : [profile], inputs });
   if (report === "") return;
   const pictures = (await listFolder(`${report}/worst`)).map((name) => `${report}/worst/${name}`);
-  const images = dataset.imageIds.map((_, index) => dataset.imagePath(index));
+  const images = dataset.imageIds.map((_, index) => dataset.entry(index).path);
   await refuseOverwriting("--report", {
     outputs: [`${report}/report.json`, ...pictures],
     inputs: pictures.length === 0 ? inputs : [...inputs, ...images],
@@ -122,7 +118,7 @@ async function evaluateOn(
     readonly opened: OpenModel;
     readonly options: EvalOptions;
     readonly ui: RunUi;
-    readonly dataset: CocoDataset;
+    readonly dataset: Dataset;
   },
 ): Promise<Evaluation | null> {
   const loaded = await opened.load({ device, ui });
@@ -191,7 +187,7 @@ async function saveEvaluation(
   { options, ui, dataset, loaded }: {
     readonly options: EvalOptions;
     readonly ui: RunUi;
-    readonly dataset: CocoDataset;
+    readonly dataset: Dataset;
     readonly loaded: LoadedModel;
   },
 ): Promise<void> {
@@ -221,7 +217,7 @@ async function saveEvaluation(
 }
 
 /** Truth beside detections; boxes as left, top, right, bottom in pixels of the original image, best first. */
-function resultsByImage(dataset: CocoDataset, detections: readonly CocoDetection[]) {
+function resultsByImage(dataset: Dataset, detections: readonly CocoDetection[]) {
   const found = groupBy(detections, ({ image_id }) => image_id);
   const described = (label: number, [x, y, width, height]: readonly number[]) => ({
     label,

@@ -6,12 +6,12 @@
 
 import type { DinoConfig } from "../config/mod.ts";
 import { transformsOf } from "../data/configured_transforms.ts";
-import { type CocoDataset, Loader } from "../data/mod.ts";
+import { type Dataset, Loader } from "../data/mod.ts";
 import { DEFAULT_WORKERS } from "../data/loader.ts";
 
 /** Loads the images of a data set in their order, each in a batch of its own. Close it when done. */
 export function evaluationLoader(
-  dataset: CocoDataset,
+  dataset: Dataset,
   { config, workers, maxPixels, skipBad }: {
     /** Says how images are prepared. */
     readonly config: DinoConfig;

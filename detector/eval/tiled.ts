@@ -6,7 +6,7 @@
 import type { DinoConfig } from "../config/mod.ts";
 import type { TileOptions } from "../config/tile_options.ts";
 import { transformsOf } from "../data/configured_transforms.ts";
-import { type BadImage, type CocoDataset, type Image, readImage } from "../data/mod.ts";
+import { type BadImage, type Dataset, type Image, type ImageEntry, readEntry } from "../data/mod.ts";
 import { DinogradError } from "../../engine/errors.ts";
 import { inUnit } from "../../engine/profile/profiled_device.ts";
 import { detectImage } from "../inference/detect_image.ts";
@@ -18,7 +18,7 @@ import { type CocoDetection, CocoEvaluator } from "./mod.ts";
 import { explainingNonfinite } from "./nonfinite.ts";
 
 interface TiledOptions extends Omit<PassOptions, "loader"> {
-  readonly dataset: CocoDataset;
+  readonly dataset: Dataset;
   readonly config: DinoConfig;
   readonly tile: TileOptions;
   /** The most tiles that go through the model together; it changes no number. */
@@ -61,7 +61,7 @@ async function detectTiled(
   try {
     for (let index = 0; index < Math.min(dataset.length, maxBatches); index++) {
       const imageId = dataset.imageIds[index];
-      const image = await read(dataset.imagePath(index));
+      const image = await read(dataset.entry(index));
       if (image instanceof DinogradError) skipped.push({ imageId, reason: image.message });
       else {
         try {
@@ -84,9 +84,9 @@ async function detectTiled(
   requireSome(dataset.length - skipped.length, skipped);
   return skipped;
 
-  async function read(path: string): Promise<Image | DinogradError> {
+  async function read(entry: ImageEntry): Promise<Image | DinogradError> {
     try {
-      return await readImage(path, { exifOrientation: transforms.exifOrientation, maxPixels });
+      return await readEntry(entry, { exifOrientation: transforms.exifOrientation, maxPixels });
     } catch (error) {
       if (skipBad && error instanceof DinogradError && error.kind === "data") return error;
       throw error;

@@ -5,7 +5,7 @@
 
 import { counted } from "../../engine/counted.ts";
 import type { DinoConfig } from "../config/mod.ts";
-import { type CocoDataset, repeatFactors, samplesOf } from "../data/mod.ts";
+import { type Dataset, repeatFactors, samplesOf } from "../data/mod.ts";
 import { classBalancedWeights } from "../loss/class_balance.ts";
 
 type BalanceConfig = Pick<DinoConfig, "repeat_threshold" | "class_balance_beta" | "num_classes">;
@@ -24,7 +24,7 @@ export interface DataBalance {
 }
 
 /** Settles both for the training images. */
-export function balanceOf(dataset: CocoDataset, config: BalanceConfig): DataBalance {
+export function balanceOf(dataset: Dataset, config: BalanceConfig): DataBalance {
   const found = repeatFactors(dataset, config.repeat_threshold);
   const factors = found?.some((factor) => factor > 1) ? found : undefined; // where nothing repeats, nothing is different
   const classWeights = classWeightsOf(dataset, config);
@@ -52,7 +52,7 @@ export function balanceOf(dataset: CocoDataset, config: BalanceConfig): DataBala
   return { factors, samples, classWeights, lines, notes };
 }
 
-function classWeightsOf(dataset: CocoDataset, config: BalanceConfig): Float32Array | undefined {
+function classWeightsOf(dataset: Dataset, config: BalanceConfig): Float32Array | undefined {
   if (config.class_balance_beta === 0) return undefined;
   const counts = new Array<number>(config.num_classes).fill(0);
   for (let index = 0; index < dataset.length; index++) {

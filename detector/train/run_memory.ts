@@ -13,7 +13,7 @@ import { freeMemory } from "../../platform/free_memory.ts";
 import { processorCount } from "../../platform/threads.ts";
 import { type DinoConfig, resolveConfig, type TrainOptions } from "../config/mod.ts";
 import { DEFAULT_WORKERS } from "../data/loader.ts";
-import type { CocoDataset } from "../data/mod.ts";
+import type { Dataset } from "../data/mod.ts";
 import { formatBytes } from "../logs/format_bytes.ts";
 import { balanceOf } from "./data_balance.ts";
 import { TrainingSession } from "./session.ts";
@@ -41,7 +41,7 @@ export type MemoryOptions = Pick<TrainOptions, "device" | "threads" | "numWorker
 
 export interface MemoryQuestion {
   readonly config: DinoConfig;
-  readonly train: CocoDataset;
+  readonly train: Dataset;
   readonly freeze: readonly string[];
   readonly options: MemoryOptions;
 }

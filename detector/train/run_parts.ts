@@ -49,7 +49,7 @@ export interface RunParts {
   readonly resumedFrom: string | null;
   /** What the run's results are so far, for its report. */
   readonly resultsSoFar: StateValue;
-  /** The data's folder as an absolute path. */
+  /** The data's folder as an absolute path; empty where the data is in memory. */
   readonly cocoPath: string;
   /** Where the time goes, if that is asked for. */
   readonly profile: ProfileReport | null;
@@ -62,10 +62,13 @@ type RunLoaders = Readonly<Record<keyof RunData, Loader>>;
  * computes nothing, and nothing is loaded.
  * @throws DinogradError for whatever the user can fix
  */
-export async function openRunParts(options: TrainOptions, ui: RunUi): Promise<RunParts> {
+export async function openRunParts(
+  options: TrainOptions,
+  { ui, data }: { readonly ui: RunUi; readonly data: RunData | undefined },
+): Promise<RunParts> {
   return await holding(await openStart(options, ui), async (start) => {
     const { seed, point, classesFromData } = start;
-    const { cocoPath, sets } = await openSets(options, { ...start, ui });
+    const { cocoPath, sets } = await openSets(options, { ...start, ui, data });
     const both = [sets.train, sets.val];
     const asked = classesFromData ? withClassesOf(start.config, both) : start.config;
     if (start.isFresh) tellClasses(asked, { sets: both, isFromData: classesFromData, ui });
@@ -156,10 +159,17 @@ async function refuseLosses(
 /** The data of a run: where it is told to be, or where it was. */
 async function openSets(
   options: TrainOptions,
-  { config, point, classesFromData, ui }: Pick<Start, "config" | "point" | "classesFromData"> & {
+  { config, point, classesFromData, ui, data }: Pick<Start, "config" | "point" | "classesFromData"> & {
     readonly ui: Pick<RunUi, "warn">;
+    readonly data: RunData | undefined;
   },
 ): Promise<{ cocoPath: string; sets: RunData }> {
+  const numClasses = classesFromData ? undefined : config.num_classes;
+  if (data) {
+    if (numClasses !== undefined) { for (const set of [data.train, data.val]) set.requireClasses(numClasses); }
+    if (point) requireSameCategories(point, data);
+    return { cocoPath: "", sets: data };
+  }
   const cocoPath = options.cocoPath ?? (point && recordedCocoPath(point));
   if (cocoPath === null) throw new DinogradError("usage", "train: expected --coco_path but found none");
   if (options.cocoPath === null && !runFiles.exists(cocoPath)) {
@@ -168,7 +178,6 @@ async function openSets(
       `${cocoPath}: expected the data set of the checkpoint's run but found nothing; --coco_path DIR says where it is now`,
     );
   }
-  const numClasses = classesFromData ? undefined : config.num_classes;
   const train = await openDataset(cocoPath, "train", { numClasses, masks: config.aug_copy_paste > 0 });
   const val = await openDataset(cocoPath, "val", { numClasses });
   const sets = { train, val };

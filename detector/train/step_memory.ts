@@ -5,7 +5,7 @@
 
 import type { DataConfig, DinoConfig } from "../config/mod.ts";
 import { transformsOf } from "../data/configured_transforms.ts";
-import { type Batch, type CocoDataset, resizedSize, type Target, type TransformStep } from "../data/mod.ts";
+import { type Batch, type Dataset, resizedSize, type Target, type TransformStep } from "../data/mod.ts";
 import { sizesAfter } from "../data/size_range.ts";
 import { withoutAliases } from "./records/bundle_state.ts";
 import type { TrainingSession } from "./session.ts";
@@ -47,7 +47,7 @@ export function stateBytes({ model, ema, groups, optimizer }: TrainingSession) {
 }
 
 /** The most objects that a sample may have: as many as any image, from every image that may be mixed. */
-export function mostObjects(train: CocoDataset, config: DataConfig): number {
+export function mostObjects(train: Dataset, config: DataConfig): number {
   const most = Math.max(...Array.from({ length: train.length }, (_, i) => train.entry(i).objects.length));
   // An image may be its own partner.
   const images = (config.aug_mosaic > 0 ? 4 : 1) + Number(config.aug_copy_paste > 0) + Number(config.aug_mixup > 0);
@@ -79,7 +79,7 @@ export function largestImages(config: DinoConfig): ImageSize[] {
 }
 
 /** The size to which a batch of the data's largest images is padded; the one that the configuration allows where unknown. */
-export function largestBatchImage(dataset: CocoDataset, config: DinoConfig): ImageSize {
+export function largestBatchImage(dataset: Dataset, config: DinoConfig): ImageSize {
   const stated = Array.from({ length: dataset.length }, (_, index) => dataset.statedSize(index));
   const known = new Map(stated.flatMap((size) => size === null ? [] : [[`${size.width}x${size.height}`, size]]));
   const transforms = transformsOf(config, true);

@@ -28,6 +28,7 @@ import { RunLog } from "../logs/run_log.ts";
 import { RunReport } from "./report/run_report.ts";
 import { closeRunParts, openRunParts, type RunParts, runtimeRecord, writeConfig } from "./run_parts.ts";
 import { Saver } from "./records/saver.ts";
+import type { DataInHand } from "./proof/data_record.ts";
 import type { TrainingSession } from "./session.ts";
 import { explosion, stumbleOfFile } from "./records/stumble.ts";
 import { describeWeights } from "../weights/mod.ts";
@@ -59,8 +60,7 @@ export interface TrainingResult {
  */
 export interface TrainHooks {
   /**
-   * Called whenever the session has reached a state that a bundle can hold: between two steps, and before and after an
-   * evaluation. True ends the run there, without saving.
+   * Called at every state that a bundle can hold: between steps, before and after an evaluation. True ends the run unsaved.
    * @internal
    */
   readonly reached?: (session: TrainingSession) => boolean | Promise<boolean>;
@@ -81,13 +81,13 @@ export interface TrainHooks {
  * ```
  *
  * @param given what is absent is as in `TRAIN_DEFAULTS`; a run needs `outputDir`, and, unless it continues from a
- * checkpoint, `config` and `cocoPath`
+ * checkpoint, `config` and `cocoPath` or `data`
  * @param partialUi who is told what happens; by default the console hears warnings and nothing else
  * @throws {DinogradError} for whatever the user can fix; the last bundle is intact then
  * @category Training
  */
 export async function train(
-  given: Given<TrainOptions>,
+  given: Given<TrainOptions> & DataInHand,
   partialUi: Partial<RunUi> = {},
   hooks: TrainHooks = {},
 ): Promise<TrainingResult> {
@@ -97,7 +97,7 @@ export async function train(
   const { outputDir, dryRun } = options;
   if (!dryRun && outputDir === "") throw new DinogradError("usage", "train: expected --output_dir but found none");
   return await holding(dryRun ? null : await RunFolder.open(outputDir, ui), async (folder) => {
-    const run = new Run(await openRunParts(options, ui), folder);
+    const run = new Run(await openRunParts(options, { ui, data: given.data }), folder);
     return await withCleanup(
       () => dryRun ? run.describe() : run.train(hooks),
       () => run.close(),

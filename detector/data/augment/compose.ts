@@ -1,6 +1,6 @@
 /** Puts a sample together from several images, by a plan that was drawn before (`mix_plan.ts`). */
 import type { RandomStream } from "../../../engine/random.ts";
-import type { ImageEntry } from "../coco.ts";
+import type { ImageEntry } from "../dataset.ts";
 import type { Image } from "../images/image.ts";
 import type { AnnotatedImage } from "../target.ts";
 import { copyPaste } from "./copy_paste.ts";

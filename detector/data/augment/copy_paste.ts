@@ -3,7 +3,8 @@
  * image are put into this one, cut out by their masks where the annotations have masks, else as their boxes.
  */
 import type { RandomStream } from "../../../engine/random.ts";
-import { type ImageEntry, pixelTarget } from "../coco.ts";
+import { pixelTarget } from "../coco.ts";
+import type { ImageEntry } from "../dataset.ts";
 import type { Image } from "../images/image.ts";
 import { cropImage, type Rectangle, resizeBilinear } from "../images/resize.ts";
 import type { AnnotatedImage, PixelTarget } from "../target.ts";

@@ -3,7 +3,7 @@
  * width and height in pixels, so that a way from COCO to COCO changes nothing.
  */
 import type { CocoCategory } from "../coco_file.ts";
-import type { Split } from "../coco.ts";
+import type { Split } from "../dataset.ts";
 
 /** The folder formats that are read and written. */
 export const DATASET_FORMATS = ["coco", "yolo", "voc"] as const;

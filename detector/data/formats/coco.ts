@@ -1,6 +1,7 @@
 /** COCO folders as annotated data sets, and back. */
 import { kindOf, readBytes, writeBytes } from "../../../platform/whole_files.ts";
-import { type CocoDataset, openDataset, type Split } from "../coco.ts";
+import { type CocoDataset, openDataset } from "../coco.ts";
+import type { Split } from "../dataset.ts";
 import { sizeOfImage } from "../images/image_codec.ts";
 import type { AnnotatedDataset, AnnotatedImage } from "./annotated.ts";
 import { placeImage, type PlaceOptions } from "./place_image.ts";

@@ -1,6 +1,6 @@
 /** What a data set holds, in numbers: images and their sizes, objects by class and by COCO's three sizes. */
 import type { AnnotatedDataset, AnnotatedImage } from "./annotated.ts";
-import type { Split } from "../coco.ts";
+import type { Split } from "../dataset.ts";
 
 interface ClassStats {
   readonly id: number;

@@ -7,7 +7,7 @@ import { parse as parseYaml, stringify as stringifyYaml } from "@std/yaml";
 import { describe } from "../../../engine/describe.ts";
 import { DinogradError } from "../../../engine/errors.ts";
 import type { CocoCategory } from "../coco_file.ts";
-import type { Split } from "../coco.ts";
+import type { Split } from "../dataset.ts";
 import { isWithin, kindOf, listFolder, readBytes, writeBytes } from "../../../platform/whole_files.ts";
 import { sizeOfImage } from "../images/image_codec.ts";
 import {

@@ -3,10 +3,11 @@
  * was found on the right.
  */
 import { groupBy } from "../../../engine/group_by.ts";
-import type { CocoDataset } from "../../data/mod.ts";
+import type { Dataset } from "../../data/mod.ts";
 import { makeFolder, writeBytes } from "../../../platform/whole_files.ts";
 import type { Image } from "../../data/images/image.ts";
-import { encodeJpeg, encodePng, readImage } from "../../data/images/image_codec.ts";
+import { readEntry } from "../../data/read_entry.ts";
+import { encodeJpeg, encodePng } from "../../data/images/image_codec.ts";
 import { drawDetections, type DrawnDetection, renderOpaque } from "../../draw/mod.ts";
 import type { CocoAnnotations, CocoDetection } from "../types.ts";
 import { reportPictures } from "./pictures.ts";
@@ -30,7 +31,7 @@ export interface WriteReportOptions {
   /** The images that were looked at (default: all of the annotation file). */
   readonly imageIds?: readonly number[];
   /** Where the images are to be had; without it the worst ones are listed and not drawn. */
-  readonly dataset?: CocoDataset;
+  readonly dataset?: Dataset;
 }
 
 /**
@@ -55,7 +56,7 @@ async function drawWorst(
   folder: string,
   { report, dataset, detections }: {
     readonly report: EvaluationReport;
-    readonly dataset: CocoDataset;
+    readonly dataset: Dataset;
     readonly detections: readonly CocoDetection[];
   },
 ): Promise<void> {
@@ -65,8 +66,9 @@ async function drawWorst(
     ({ image_id }) => image_id,
   );
   for (const [rank, { imageId }] of report.worstImages.slice(0, WORST).entries()) {
-    const { path, objects } = dataset.entry(dataset.imageIds.indexOf(imageId));
-    const image = await readImage(path);
+    const entry = dataset.entry(dataset.imageIds.indexOf(imageId));
+    const { objects } = entry;
+    const image = await readEntry(entry);
     const drawn = (label: number, bbox: readonly number[], score?: number): DrawnDetection => {
       const [x, y, width, height] = bbox;
       return { label, name: dataset.categoryName(label), score, box: [x, y, x + width, y + height] };

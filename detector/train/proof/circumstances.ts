@@ -106,7 +106,7 @@ export class RunCheck {
 /** Where the data of a bundle's run lay; null where it does not tell. */
 export function recordedCocoPath({ content, path }: Pick<ResumePoint, "content" | "path">): string | null {
   const { value } = new StateReader({ ...content.state }, path).get("runtime").get("coco_path");
-  return typeof value === "string" ? value : null;
+  return typeof value === "string" && value !== "" ? value : null; // "" where the data was in memory
 }
 
 /** @throws DinogradError of kind "config" if labels would mean something else than in the bundle's run */

@@ -5,13 +5,28 @@
 
 import type { StateValue } from "../../../checkpoint/mod.ts";
 import { counted } from "../../../engine/counted.ts";
-import type { CocoDataset } from "../../data/mod.ts";
+import type { Dataset } from "../../data/mod.ts";
 import type { StateReader } from "../records/bundle_state.ts";
 
 type SplitName = "train" | "val";
 const SPLITS: readonly SplitName[] = ["train", "val"];
 
-export type RunData = Readonly<Record<SplitName, CocoDataset>>;
+/**
+ * What a run trains and evaluates on.
+ *
+ * @category Training
+ */
+export type RunData = Readonly<Record<"train" | "val", Dataset>>;
+
+/**
+ * Data that a program has, instead of a folder.
+ *
+ * @category Training
+ */
+export interface DataInHand {
+  /** What is trained and what is evaluated on, such as two `memoryDataset`s; a resumed run needs the same again. */
+  readonly data?: RunData;
+}
 
 /** How one split differs from the recorded one. */
 interface DataDifference {
@@ -31,7 +46,7 @@ export function dataRecord(data: RunData): { [key: string]: StateValue } {
 }
 
 /** What differs between the data of a bundle's run and one split now; nothing where the bundle records none. */
-export function compareSplit(recorded: StateReader, now: CocoDataset, split: SplitName): DataDifference[] {
+export function compareSplit(recorded: StateReader, now: Dataset, split: SplitName): DataDifference[] {
   const before = recorded.get("data").value === null ? undefined : recorded.get("data").get(split);
   if (before === undefined || before.value === null) return [];
   const differences: DataDifference[] = [];

@@ -1,5 +1,5 @@
 /** What a data set's labels are like, in one picture: how many of each class, how large, and where in the images. */
-import type { CocoDataset } from "../../data/mod.ts";
+import type { Dataset } from "../../data/mod.ts";
 import { arrangePictures, type Bar, barChart, heatmap } from "../../draw/mod.ts";
 import { shortened } from "../../draw/parts.ts";
 
@@ -24,7 +24,7 @@ interface LabelCounts {
 }
 
 /** Counts the objects of a data set, crowds left out, without opening an image. */
-export function countLabels(dataset: CocoDataset): LabelCounts {
+export function countLabels(dataset: Dataset): LabelCounts {
   const square = (side: number) => Array.from({ length: side }, () => new Array<number>(side).fill(0));
   const [sizes, positions] = [square(SIZES.length), square(FIELDS)];
   const objectsOf = new Map(dataset.categories.map(({ id }) => [id, 0]));

@@ -4,10 +4,10 @@
  */
 import { groupBy } from "../../../engine/group_by.ts";
 import type { DinoConfig } from "../../config/mod.ts";
-import type { Batch, CocoDataset } from "../../data/mod.ts";
+import type { Batch, Dataset } from "../../data/mod.ts";
 import { transformsOf } from "../../data/configured_transforms.ts";
 import type { Image } from "../../data/images/image.ts";
-import { readImage } from "../../data/images/image_codec.ts";
+import { readEntry } from "../../data/read_entry.ts";
 import { denormalizeImage } from "../../data/normalize.ts";
 import { contactSheet, type DrawnDetection, type SheetPicture } from "../../draw/mod.ts";
 import type { CocoDetection } from "../../eval/mod.ts";
@@ -20,7 +20,7 @@ const MOST_DETECTIONS = 50;
 
 /** What a sheet needs to know of its data. */
 export interface SampleSource {
-  readonly dataset: CocoDataset;
+  readonly dataset: Dataset;
   readonly config: DinoConfig;
   /** Larger images are refused by their headers. */
   readonly maxPixels: number;
@@ -57,7 +57,7 @@ async function firstImages(
   const exifOrientation = transformsOf(config, false).exifOrientation;
   for (const [index, imageId] of dataset.imageIds.slice(0, SHOWN_IMAGES).entries()) {
     // One that cannot be read is named by the evaluation itself.
-    const image = await readImage(dataset.imagePath(index), { exifOrientation, maxPixels }).catch(() => null);
+    const image = await readEntry(dataset.entry(index), { exifOrientation, maxPixels }).catch(() => null);
     if (image !== null) pictures.push({ image, boxes: boxesOf(imageId, index) });
   }
   return pictures.length === 0 ? null : await contactSheet(pictures);
@@ -89,7 +89,7 @@ export async function foundSheet(source: SampleSource, detections: readonly Coco
 }
 
 function drawn(
-  dataset: CocoDataset,
+  dataset: Dataset,
   { category_id: label, bbox, score }: {
     readonly category_id: number;
     readonly bbox: readonly number[];

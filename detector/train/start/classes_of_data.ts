@@ -4,12 +4,12 @@
  */
 import { type DinoConfig, resolveConfig, type RunUi } from "../../config/mod.ts";
 import { counted } from "../../../engine/counted.ts";
-import type { CocoDataset } from "../../data/mod.ts";
+import type { Dataset } from "../../data/mod.ts";
 
-const neededBy = (sets: readonly CocoDataset[]) => Math.max(1, ...sets.map(({ maxCategoryId }) => maxCategoryId + 1));
+const neededBy = (sets: readonly Dataset[]) => Math.max(1, ...sets.map(({ maxCategoryId }) => maxCategoryId + 1));
 
 /** The configuration with the classes that the data needs, and a label for each of them. */
-export function withClassesOf(config: DinoConfig, sets: readonly CocoDataset[]): DinoConfig {
+export function withClassesOf(config: DinoConfig, sets: readonly Dataset[]): DinoConfig {
   const num_classes = neededBy(sets);
   return resolveConfig({ num_classes, dn_labelbook_size: num_classes }, { base: config }).config;
 }
@@ -18,7 +18,7 @@ export function withClassesOf(config: DinoConfig, sets: readonly CocoDataset[]):
 export function tellClasses(
   { num_classes: classes }: Pick<DinoConfig, "num_classes">,
   { sets, isFromData, ui }: {
-    readonly sets: readonly CocoDataset[];
+    readonly sets: readonly Dataset[];
     readonly isFromData: boolean;
     readonly ui: Pick<RunUi, "say" | "warn">;
   },

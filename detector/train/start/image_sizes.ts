@@ -7,7 +7,7 @@ import type { DinoConfig, RunUi } from "../../config/mod.ts";
 import { transformsOf } from "../../data/configured_transforms.ts";
 import { counted } from "../../../engine/counted.ts";
 import { readBytes } from "../../../platform/whole_files.ts";
-import { type CocoDataset, sizeOfImage } from "../../data/mod.ts";
+import { type Dataset, sizeOfImage } from "../../data/mod.ts";
 import { sizesAfter } from "../../data/size_range.ts";
 import { tokensOf } from "../../model/token_count.ts";
 import { DinogradError } from "../../../engine/errors.ts";
@@ -25,7 +25,7 @@ interface SmallImage {
 }
 
 /** The images of a split that may come to fewer tokens than the configuration has queries. */
-export function findSmallImages(dataset: CocoDataset, config: DinoConfig): SmallImage[] {
+export function findSmallImages(dataset: Dataset, config: DinoConfig): SmallImage[] {
   const transforms = transformsOf(config, dataset.split === "train");
   const asked = new Map<string, { fewestTokens: number; mostTokens: number }>();
   const small: SmallImage[] = [];
@@ -59,7 +59,7 @@ const MOST_CONFIRMED = 16;
 
 /** The report on a split, or undefined where all images will do. Only an image whose own header agrees is told. */
 export async function reportSmallImages(
-  dataset: CocoDataset,
+  dataset: Dataset,
   config: DinoConfig,
 ): Promise<SmallImageReport | undefined> {
   // The surest first: they are the ones to tell.
@@ -83,9 +83,10 @@ export async function reportSmallImages(
 /** Whether the file's header claims the size of the annotations, standing or lying. */
 async function isRightlyDescribed(
   { imageId, size }: SmallImage,
-  { dataset, config }: { readonly dataset: CocoDataset; readonly config: DinoConfig },
+  { dataset, config }: { readonly dataset: Dataset; readonly config: DinoConfig },
 ): Promise<boolean> {
-  const path = dataset.imagePath(dataset.imageIds.indexOf(imageId));
+  const { path, image } = dataset.entry(dataset.imageIds.indexOf(imageId));
+  if (image) return true;
   try {
     const own = await sizeOfImage(await readBytes(path), { name: path, exifOrientation: config.exif_orientation });
     return Math.min(own.width, own.height) === Math.min(size.width, size.height) &&
@@ -100,7 +101,7 @@ async function isRightlyDescribed(
  * @throws DinogradError of kind "config" where one certainly will
  */
 export async function requireLargeImages(
-  sets: readonly CocoDataset[],
+  sets: readonly Dataset[],
   { config, ui }: { readonly config: DinoConfig; readonly ui: RunUi },
 ): Promise<void> {
   for (const dataset of sets) {
