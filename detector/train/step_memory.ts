@@ -3,6 +3,7 @@
  * table of presets, and for the batch size that fits.
  */
 
+import { forgetConstants } from "../../engine/constants.ts";
 import type { DataConfig, DinoConfig } from "../config/mod.ts";
 import { transformsOf } from "../data/configured_transforms.ts";
 import { type Batch, type Dataset, resizedSize, type Target, type TransformStep } from "../data/mod.ts";
@@ -31,6 +32,7 @@ export class StepMemory {
     const { device, progress } = this.#session;
     if (!this.#hasMoments) await this.#session.step(emptyBatch({ ...size, batch: 1 }));
     this.#hasMoments = true;
+    forgetConstants(device); // those of other sizes
     device.resetPeak();
     await this.#session.step(emptyBatch(size));
     this.#session.progress = progress;
