@@ -5,7 +5,7 @@ import { copyPaste } from "../../../../detector/data/augment/copy_paste.ts";
 import { drawMix, type MixSpec } from "../../../../detector/data/augment/mix_plan.ts";
 import { mixup } from "../../../../detector/data/augment/mixup.ts";
 import { mosaic } from "../../../../detector/data/augment/mosaic.ts";
-import type { ImageEntry } from "../../../../detector/data/coco.ts";
+import type { ImageEntry } from "../../../../detector/data/dataset.ts";
 import { parseCocoFile, type Segmentation } from "../../../../detector/data/coco_file.ts";
 import type { AnnotatedImage } from "../../../../detector/data/target.ts";
 import { RandomStream } from "../../../../engine/random.ts";

@@ -72,7 +72,7 @@ Deno.test("whatever augmentation draws, an image comes to no fewer and no more t
         for (let draw = 0; draw < 60; draw++) {
           const image = blankImage(width, height);
           const object = { id: 1, image_id: 1, category_id: 1, bbox: [2, 2, 12, 12], area: 144, iscrowd: 0 };
-          const target = pixelTarget({ imageId: 1, path: "", objects: [object] }, image);
+          const target = pixelTarget({ imageId: 1, objects: [object] }, image);
           const { image: result } = applyTransforms({ image, target }, spec, RandomStream.named(draw, "sizes"));
           found.add(tokensOf(result, config));
         }
